@@ -1,0 +1,2 @@
+#include "Halide.h"
+int main() { return 0; }

@@ -1,0 +1,125 @@
+#include "schedule.h"
+
+#include <algorithm>
+#include <array>
+
+#include "../../runtime/core/text.h"
+
+namespace sepconv {
+namespace {
+
+template <class Part>
+std::string part_text(std::string_view name, const Part& part) {
+  std::string text(name);
+  visit_fields(part, [&](std::string_view field, int value) {
+    text += "_" + std::string(field) + std::to_string(value);
+  });
+  return text;
+}
+
+template <class Part>
+Part parse_part(std::string_view name, std::string_view text) {
+  const auto fields = detail::split(text, '_');
+  Part part;
+  std::size_t index = 1;
+  visit_fields(part, [&](std::string_view field, int& value) {
+    std::string_view given = index < fields.size() ? fields[index] : std::string_view{};
+    if (!detail::consume_prefix(given, field))
+      throw std::invalid_argument("schedule: part '" + std::string(name) + "' expects field '" + std::string(field) +
+                                  "' at position " + std::to_string(index) + ", received " +
+                                  detail::quoted(given.empty() ? "nothing" : given) + " in " + detail::quoted(text));
+    value = detail::parse_int(given, "schedule field '" + std::string(name) + "." + std::string(field) + "'");
+    ++index;
+  });
+  if (index != fields.size())
+    throw std::invalid_argument("schedule: part '" + std::string(name) + "' has an unknown field " +
+                                detail::quoted(fields[index]));
+  return part;
+}
+
+std::string refuse(std::string_view field, int value, const std::string& reason) {
+  return std::string(field) + "=" + std::to_string(value) + ": " + reason;
+}
+
+}  // namespace
+
+std::string to_text(const CpuSchedule& schedule) {
+  std::string text = part_text("block", schedule.block);
+  if (schedule.depthwise) text += "." + part_text("dw", *schedule.depthwise);
+  if (schedule.pointwise) text += "." + part_text("pw", *schedule.pointwise);
+  return text;
+}
+
+CpuSchedule schedule_from_text(std::string_view text) {
+  CpuSchedule schedule;
+  bool has_block = false;
+  for (std::string_view part : detail::split(text, '.')) {
+    const std::string_view name = part.substr(0, part.find('_'));
+    if (name == "block" && !has_block) {
+      schedule.block = parse_part<BlockCpuSchedule>(name, part);
+      has_block = true;
+    } else if (name == "dw" && !schedule.depthwise) {
+      schedule.depthwise = parse_part<DepthwiseCpuSchedule>(name, part);
+    } else if (name == "pw" && !schedule.pointwise) {
+      schedule.pointwise = parse_part<PointwiseCpuSchedule>(name, part);
+    } else {
+      throw std::invalid_argument("schedule: expected the parts 'block', 'dw' and 'pw', each at most once, received " +
+                                  detail::quoted(part) + " in " + detail::quoted(text));
+    }
+  }
+  if (!has_block) throw std::invalid_argument("schedule: part 'block' is missing in " + detail::quoted(text));
+  return schedule;
+}
+
+int vector_elems(int tile, const Target& target) {
+  int elems = 1;
+  while (elems < target.lanes && tile % (elems * 2) == 0) elems *= 2;
+  return elems;
+}
+
+std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem& p, const Target& target) {
+  if (p.has_depthwise() != s.depthwise.has_value())
+    return std::string(p.has_depthwise() ? "part 'dw' is missing" : "part 'dw' given") + " for op " + to_text(p.op);
+  if (p.has_pointwise() != s.pointwise.has_value())
+    return std::string(p.has_pointwise() ? "part 'pw' is missing" : "part 'pw' given") + " for op " + to_text(p.op);
+  const BlockCpuSchedule& block = s.block;
+  for (const auto& [name, flag] : {std::pair{"block.fuse", block.fuse}, std::pair{"block.flat", block.flat}})
+    if (flag != 0 && flag != 1) return refuse(name, flag, "expected 0 or 1");
+  if (block.oh_block < 1) return refuse("block.oh", block.oh_block, "expected at least 1");
+  if (block.ow_block < 1) return refuse("block.ow", block.ow_block, "expected at least 1");
+  if (p.op != ConvOp::separable && !block.fuse) return refuse("block.fuse", 0, "one stage has nothing to unfuse");
+  if (block.flat && p.is_dynamic()) return refuse("block.flat", 1, "flattened pixels need static extents");
+  if (block.flat && block.ow_block != p.OW())
+    return refuse("block.ow", block.ow_block, "flattened pixels need whole rows, " + std::to_string(p.OW()));
+  if (!block.fuse && p.is_dynamic()) return refuse("block.fuse", 0, "an unfused schedule needs static extents");
+  if (!p.dynamic_h() && block.oh_block > p.OH()) return refuse("block.oh", block.oh_block, "more rows than the output");
+  if (!p.dynamic_w() && block.ow_block > p.OW())
+    return refuse("block.ow", block.ow_block, "more columns than the output");
+
+  const bool nhwc = p.layout == Layout::nhwc;
+  if (s.depthwise) {
+    const DepthwiseCpuSchedule& dw = *s.depthwise;
+    if (dw.c_tile < 1 || dw.ow_tile < 1) return std::string("dw.c and dw.ow: expected at least 1");
+    if (dw.pad_tile != 0 && dw.pad_tile != 1) return refuse("dw.pad", dw.pad_tile, "expected 0 or 1");
+    if (!nhwc && dw.c_tile != 1) return refuse("dw.c", dw.c_tile, "nchw vectorises columns; expected 1");
+    const int vector_tile = nhwc ? dw.c_tile : dw.ow_tile, scalar_tile = nhwc ? dw.ow_tile : 1;
+    const int sums = vector_tile / vector_elems(vector_tile, target) * scalar_tile;
+    if (sums + 2 > target.registers)
+      return refuse("dw.ow", dw.ow_tile, std::to_string(sums) + " sums do not fit " +
+                                             std::to_string(target.registers) + " registers");
+  }
+  if (s.pointwise) {
+    const PointwiseCpuSchedule& pw = *s.pointwise;
+    if (pw.mr < 1 || pw.nr < 1 || pw.k_unroll < 1) return std::string("pw.mr, pw.nr and pw.ku: expected at least 1");
+    const int vector_tile = nhwc ? pw.nr : pw.mr, scalar_tile = nhwc ? pw.mr : pw.nr;
+    const int vectors = vector_tile / vector_elems(vector_tile, target);
+    if (vectors * scalar_tile + vectors + 1 > target.registers)
+      return refuse("pw.mr", pw.mr,
+                    "with nr=" + std::to_string(pw.nr) + ", " +
+                        std::to_string(vectors * scalar_tile + vectors + 1) + " registers are needed and " +
+                        std::to_string(target.registers) + " exist");
+  }
+  return std::nullopt;
+}
+
+}  // namespace sepconv

@@ -1,0 +1,84 @@
+#pragma once
+// HOW a kernel runs on a CPU: plain data with one text form, which is also the GeneratorParam, the record key and part
+// of the symbol. Counts are elements unless a name says otherwise.
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sepconv/conv_problem.h"
+#include "target.h"
+
+namespace sepconv {
+
+/// Changes when a text of an older version would mean another schedule; part of the lockfile's keys.
+inline constexpr int kScheduleVersion = 1;
+
+/// The blocks that parallel tasks work on, and how the two stages meet in them.
+struct BlockCpuSchedule {
+  int fuse = 1;      // separable: 1 = depthwise result of one block in scratch; 0 = of the whole image
+  int flat = 0;      // 1: pixels are tiled as y * OW + x, across row ends; a block is then oh_block whole rows
+  int oh_block = 1;  // output rows of a block
+  int ow_block = 1;  // output columns of a block; all of them when flat
+};
+
+/// The depthwise stage.
+struct DepthwiseCpuSchedule {
+  int c_tile = 8;    // channels of a packed panel and a register tile: vectors along channels in nhwc; 1 in nchw
+  int ow_tile = 4;   // output columns whose sums stay in registers: vectors along columns in nchw
+  int pad_tile = 1;  // 1: the block's input is copied into a zero-padded tile; 0: bounds are checked at each tap
+};
+
+/// The pointwise stage: the micro-tile of the GEMM [pixels x K] * [K x OC].
+struct PointwiseCpuSchedule {
+  int mr = 6;        // pixels: vectors along pixels in nchw
+  int nr = 16;       // output channels of a packed panel: vectors along channels in nhwc
+  int k_unroll = 2;  // reduction steps unrolled
+};
+
+/// A whole schedule. The parts that the problem's op does not have are absent from the text.
+struct CpuSchedule {
+  BlockCpuSchedule block;
+  std::optional<DepthwiseCpuSchedule> depthwise;
+  std::optional<PointwiseCpuSchedule> pointwise;
+};
+
+// The only lists of fields. F is called as f("name", reference).
+template <class Schedule, class F>
+  requires std::same_as<std::remove_const_t<Schedule>, BlockCpuSchedule>
+void visit_fields(Schedule& s, F&& f) {
+  f("fuse", s.fuse), f("flat", s.flat), f("oh", s.oh_block), f("ow", s.ow_block);
+}
+template <class Schedule, class F>
+  requires std::same_as<std::remove_const_t<Schedule>, DepthwiseCpuSchedule>
+void visit_fields(Schedule& s, F&& f) {
+  f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile);
+}
+template <class Schedule, class F>
+  requires std::same_as<std::remove_const_t<Schedule>, PointwiseCpuSchedule>
+void visit_fields(Schedule& s, F&& f) {
+  f("mr", s.mr), f("nr", s.nr), f("ku", s.k_unroll);
+}
+
+/// "block_fuse1_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2"
+std::string to_text(const CpuSchedule& schedule);
+
+/// Reads what to_text wrote: every field of a part once, in order.
+/// @throws std::invalid_argument naming the bad part or field.
+CpuSchedule schedule_from_text(std::string_view text);
+
+/// Why this schedule cannot or should not serve the problem on the target (a missing part, a tile that is no multiple of
+/// the lanes, accumulators that do not fit the registers), or nothing. The tuner prunes with it, the generator refuses
+/// with it, the tests enumerate it.
+std::optional<std::string> reject_reason(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target);
+
+/// Elements of the vectors that a tile of `tile` elements is computed in: the largest power of two that divides it, at
+/// most the target's lanes.
+int vector_elems(int tile, const Target& target);
+
+/// The rule for problems that no table or lockfile knows: picks tiles from lanes, registers and caches.
+CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& target);
+
+}  // namespace sepconv

@@ -1,0 +1,31 @@
+#pragma once
+// What a compiled kernel asks of the program that calls it. The kernels are compiled without Halide's runtime;
+// halide_do_par_for, halide_malloc and halide_free are renamed in each object to the three functions below, whose
+// first argument is the KernelContext that the caller passed as the kernel's user context.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sepconv {
+
+/// Version of everything in this file and of KernelRow; a table of another version is refused.
+inline constexpr std::uint32_t kKernelAbi = 1;
+
+using KernelTask = int (*)(void* context, int index, std::uint8_t* closure);
+
+/// Services for one call of a kernel; tasks receive a context of their own.
+struct KernelContext {
+  /// Runs task(context', i, closure) for min <= i < min + count, on any threads; returns the first non-zero result.
+  int (*parallel_for)(KernelContext* context, KernelTask task, int min, int count, std::uint8_t* closure);
+  /// At least `bytes` bytes, 64-byte aligned, with 64 readable bytes on each side. Never null.
+  void* (*allocate)(KernelContext* context, std::size_t bytes);
+  void (*release)(KernelContext* context, void* pointer);
+};
+
+/// A compiled kernel, Halide's argv form: argv[i] points to a halide_buffer_t or to a scalar. In this order:
+///   KernelContext* (pointer to it), input, depthwise filter, middle bias, pointwise weights, bias,
+///   pad_top and pad_left (int32, dynamic problems only), output
+/// of which those that the problem lacks are left out. Returns 0, or Halide's error code.
+using KernelFunction = int (*)(void** argv);
+
+}  // namespace sepconv

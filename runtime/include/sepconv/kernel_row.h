@@ -1,0 +1,53 @@
+#pragma once
+// One row of a generated library: a compiled kernel and everything the runtime must know to call it.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sepconv/kernel_abi.h"
+
+namespace sepconv {
+
+/// CPU features that a row may require; a bit mask. Bits are stable: they are part of the ABI.
+enum CpuFeature : std::uint64_t {
+  kCpuSse41 = 1u << 0,
+  kCpuAvx = 1u << 1,
+  kCpuF16c = 1u << 2,
+  kCpuFma = 1u << 3,
+  kCpuAvx2 = 1u << 4,
+  kCpuAvx512Skylake = 1u << 5,  // F, CD, VL, DQ, BW
+};
+
+/// Plain data, written into generated headers. Texts are those of to_text(ConvProblem) and of the schedule.
+struct KernelRow {
+  std::uint32_t abi;        // kKernelAbi
+  const char* symbol;       // name of the function in the object
+  KernelFunction function;
+  const char* problem;      // what
+  const char* target;       // where: a name from the target table, "x86-64-avx2"
+  const char* schedule;     // how
+  std::uint64_t required_features;    // CpuFeature bits
+  std::int32_t rank;                  // preference among rows of one problem: the highest that can run wins
+  std::int32_t depthwise_panel;       // channels a packed depthwise panel: [C / panel][KH][KW][m][panel], zero filled
+  std::int32_t pointwise_panel;       // outputs a packed pointwise panel: [OC / panel][m][IC][panel], zero filled
+  std::int32_t flat_output;           // 1: the output buffer's dimensions are (C, OH*OW, N) rather than (C, OW, OH, N)
+  std::uint64_t call_scratch_bytes;   // allocated once a call, outside the parallel tasks
+  std::uint64_t task_scratch_bytes;   // allocated by each parallel task
+};
+
+/// A layer of the model that a library was compiled from: its name, and the problem that its kernels compute.
+struct LayerEntry {
+  const char* name;
+  const char* problem;
+};
+
+/// What a generated header's kernels() returns.
+struct KernelTable {
+  const char* library;
+  const KernelRow* rows;
+  std::size_t row_count;
+  const LayerEntry* layers;
+  std::size_t layer_count;
+};
+
+}  // namespace sepconv

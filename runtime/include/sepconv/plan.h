@@ -1,0 +1,46 @@
+#pragma once
+// From the layers of a Keras model to the problems that kernels are compiled for. Needs the Keras reader library.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "sepconv/conv_problem.h"
+#include "sepconv/conv_weights.h"
+
+namespace sepconv {
+
+/// One kernel call that serves one or more layers of the model.
+struct PlannedLayer {
+  std::string name;                   // the first convolution of the chain: "conv_dw_3"; nested models: "outer/inner"
+  std::vector<std::string> absorbed;  // every layer whose work the call does, in the model's order, `name` included:
+                                      // {"conv_pad_4", "conv_dw_4", "conv_dw_4_bn", ..., "conv_pw_4_relu"}
+  ConvProblem problem;
+  ConvWeights weights;                // after folding; all empty when the file holds no weights
+  bool has_weights = false;
+};
+
+/// A convolution of the model that no kernel is made for, and why.
+struct SkippedLayer {
+  std::string name;
+  std::string class_name;
+  std::string reason;
+};
+
+struct Plan {
+  std::vector<PlannedLayer> layers;   // in the model's order
+  std::vector<SkippedLayer> skipped;
+};
+
+struct PlanOptions {
+  bool fold = true;     // fold BatchNormalization and activations, absorb ZeroPadding2D
+  bool join = true;     // join depthwise and 1x1 convolutions into one separable problem
+  std::string layers = "*";            // glob over the names of layers to plan
+  std::vector<std::int32_t> input_shape;  // replaces the model's unknown extents, without the batch: {H, W, C} or {L, C}
+};
+
+/// Reads a .keras, .h5 or .json model, or a LAYERS.json list of layer configurations with input shapes, and plans it.
+/// @throws std::invalid_argument naming the file and what is wrong with it.
+Plan plan_file(const std::filesystem::path& path, const PlanOptions& options = {});
+
+}  // namespace sepconv

@@ -1,0 +1,40 @@
+#pragma once
+// How `run` reports: a code and a message held in place, so that reporting an error never allocates or throws.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sepconv {
+
+enum class StatusCode : std::uint8_t {
+  ok,
+  not_built,            // build() has not been called, or weights are missing
+  invalid_shape,        // a view's rank or extents do not fit the layer
+  invalid_layout,       // H, W or C is not dense, or the views overlap
+  invalid_dtype,        // the view's data type is not the layer's
+  no_kernel,            // no compiled row serves this configuration on this CPU
+  workspace_too_small,  // the workspace given has fewer bytes than workspace_bytes()
+  kernel_failed,        // the kernel or the executor returned an error
+};
+
+/// Result of a run. Outputs are untouched unless ok() (or kernel_failed).
+class [[nodiscard]] Status {
+ public:
+  static constexpr std::size_t kMessageBytes = 496;
+  Status() = default;
+  /// printf-style; a message longer than kMessageBytes - 1 is cut.
+  [[gnu::format(printf, 2, 3)]] static Status error(StatusCode code, const char* format, ...) noexcept;
+  bool ok() const noexcept { return code_ == StatusCode::ok; }
+  StatusCode code() const noexcept { return code_; }
+  /// What is wrong, with names, values got and wanted; empty when ok.
+  const char* message() const noexcept { return message_; }
+
+ private:
+  StatusCode code_ = StatusCode::ok;
+  char message_[kMessageBytes] = {};
+};
+
+/// "ok", "invalid_shape", ...
+const char* to_text(StatusCode code) noexcept;
+
+}  // namespace sepconv

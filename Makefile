@@ -1,0 +1,46 @@
+# Short names for the workflows of CMakePresets.json. Every target first runs scripts/setup.sh, which does only what is
+# missing.
+
+CMAKE := .venv/bin/cmake
+CXX_SOURCES = git ls-files '*.cpp' '*.h'
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all dev asan tsan format format-check tidy clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## Install what is missing: system packages, and CMake, Ninja and Halide into .venv
+	@scripts/setup.sh
+
+demo: setup ## Compile the layers of a MobileNet, link them into a program, run, check and time it
+	@$(CMAKE) --workflow --preset demo
+
+test: setup ## Build everything and run the quick tests
+	@$(CMAKE) --workflow --preset test
+
+test-all: setup ## Build everything and run all tests, the slow ones too
+	@$(CMAKE) --workflow --preset test-all
+
+dev: setup ## Quick tests of a build with assertions and with warnings as errors
+	@$(CMAKE) --workflow --preset dev
+
+asan: setup ## Quick tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(CMAKE) --workflow --preset asan-ubsan
+
+tsan: setup ## Quick tests under ThreadSanitizer
+	@$(CMAKE) --workflow --preset tsan
+
+format: ## Format the C++ sources with clang-format
+	@$(CXX_SOURCES) | xargs clang-format -i
+
+format-check: ## Fail if clang-format would change a C++ source
+	@$(CXX_SOURCES) | xargs clang-format --dry-run --Werror
+
+tidy: setup ## Run clang-tidy over the C++ sources (builds the dev preset for the generated headers)
+	@$(CMAKE) --preset dev
+	@$(CMAKE) --build --preset dev
+	@git ls-files '*.cpp' | xargs -P "$$(nproc)" -n 4 clang-tidy -p build/dev --quiet
+
+clean: ## Remove what the presets built; keeps .venv and the cache of compiled kernels
+	@rm -rf build/dev build/release build/asan-ubsan build/tsan

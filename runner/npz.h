@@ -1,0 +1,16 @@
+#pragma once
+// NumPy's .npz files: a zip of .npy files. A library of its own, because only it needs libzip.
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "npy.h"
+
+namespace sepconv {
+
+/// The arrays by name, without ".npy".
+/// @throws std::invalid_argument naming the file, the member and what is wrong.
+std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path);
+
+}  // namespace sepconv

@@ -1,0 +1,89 @@
+#include "peak.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace sepconv {
+namespace {
+
+volatile float sink;
+
+#if defined(__x86_64__)
+
+// 24 and 12 independent chains cover the latency of two units (4 or 5 cycles each) and fit the registers.
+__attribute__((target("avx512f"))) void burn_avx512(long steps) {
+  __m512 sum[24];
+  const __m512 scale = _mm512_set1_ps(0.999f), add = _mm512_set1_ps(1e-3f);
+  for (int i = 0; i < 24; ++i) sum[i] = _mm512_set1_ps(static_cast<float>(i));
+  for (long k = 0; k < steps; ++k) {
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; ++i) sum[i] = _mm512_fmadd_ps(sum[i], scale, add);
+  }
+  __m512 total = sum[0];
+  for (int i = 1; i < 24; ++i) total = _mm512_add_ps(total, sum[i]);
+  sink = _mm512_cvtss_f32(total);
+}
+
+__attribute__((target("avx2,fma"))) void burn_avx2(long steps) {
+  __m256 sum[12];
+  const __m256 scale = _mm256_set1_ps(0.999f), add = _mm256_set1_ps(1e-3f);
+  for (int i = 0; i < 12; ++i) sum[i] = _mm256_set1_ps(static_cast<float>(i));
+  for (long k = 0; k < steps; ++k) {
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i) sum[i] = _mm256_fmadd_ps(sum[i], scale, add);
+  }
+  __m256 total = sum[0];
+  for (int i = 1; i < 12; ++i) total = _mm256_add_ps(total, sum[i]);
+  sink = _mm256_cvtss_f32(total);
+}
+
+#endif
+
+void burn_portable(long steps) {
+  std::array<float, 32> sum;
+  for (int i = 0; i < 32; ++i) sum[i] = static_cast<float>(i);
+  for (long k = 0; k < steps; ++k)
+    for (float& value : sum) value = value * 0.999f + 1e-3f;
+  sink = sum[0];
+}
+
+struct Burner {
+  const char* isa;
+  void (*burn)(long steps);
+  double flops_per_step;
+};
+
+Burner widest_burner() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) return {"avx512f", burn_avx512, 2.0 * 16 * 24};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {"avx2+fma", burn_avx2, 2.0 * 8 * 12};
+#endif
+  return {"portable", burn_portable, 2.0 * 32};
+}
+
+}  // namespace
+
+FmaPeak measure_fma_peak() {
+  using Clock = std::chrono::steady_clock;
+  const Burner burner = widest_burner();
+  // Many bursts of about a millisecond, so that some run undisturbed.
+  constexpr long kSteps = 100'000;
+  constexpr int kWarmUp = 10, kBursts = 80;
+  std::vector<double> gflops;
+  for (int i = 0; i < kWarmUp + kBursts; ++i) {
+    const auto start = Clock::now();
+    burner.burn(kSteps);
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    if (i >= kWarmUp) gflops.push_back(burner.flops_per_step * kSteps / seconds * 1e-9);
+  }
+  std::sort(gflops.begin(), gflops.end());
+  return {burner.isa, gflops.back(), gflops[gflops.size() / 2]};
+}
+
+}  // namespace sepconv

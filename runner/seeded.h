@@ -1,0 +1,29 @@
+#pragma once
+// Weights and inputs made from a seed: the same on every machine and compiler.
+
+#include <cstdint>
+#include <vector>
+
+#include "sepconv/conv_problem.h"
+#include "sepconv/conv_weights.h"
+
+namespace sepconv {
+
+/// Weights and input of a problem with static extents.
+struct SeededCase {
+  ConvWeights weights;
+  std::vector<float> input;  // [batch, ...] in the problem's layout
+};
+
+/// Integers so small that every sum of the problem stays below 2^24 in magnitude: with linear or ReLU epilogues a
+/// float32 kernel must then equal the reference exactly, whatever its order of summation.
+/// @throws std::invalid_argument where even values of -1, 0 and 1 could reach 2^24, or for dynamic extents.
+SeededCase small_integers(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
+
+/// Values in [-1, 1); weights scaled by 1 / sqrt(fan in), so that outputs are about as large as inputs.
+SeededCase real_values(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
+
+/// Only the input of real_values, for weights that come from elsewhere.
+std::vector<float> real_input(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
+
+}  // namespace sepconv

@@ -1,0 +1,215 @@
+#include "reference.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "seeded.h"
+
+namespace sepconv {
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+using Values = std::vector<double>;
+
+ConvProblem depthwise_1d(int length, int window) {
+  ConvProblem p;
+  p.op = ConvOp::depthwise;
+  p.IW = length;
+  p.KW = window;
+  return p;
+}
+
+TEST(Reference, DepthwiseCorrelatesWithoutFlippingTheWindow) {
+  const ConvProblem p = depthwise_1d(4, 2);
+  EXPECT_EQ(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2, 3, 4}), (Values{21, 32, 43}));
+}
+
+TEST(Reference, PadsAreZerosOnTheirOwnSide) {
+  ConvProblem p = depthwise_1d(3, 2);
+  p.pad_left = 1;
+  EXPECT_EQ(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2, 3}), (Values{10, 21, 32}));
+  p.pad_left = 0;
+  p.pad_right = 2;
+  EXPECT_EQ(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2, 3}), (Values{21, 32, 3, 0}));
+  ConvProblem rows = depthwise_1d(1, 1);
+  rows.IH = 2, rows.KH = 2, rows.pad_top = 1;
+  EXPECT_EQ(reference(rows, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2}), (Values{10, 21}));
+  rows.pad_top = 0, rows.pad_bottom = 1;
+  EXPECT_EQ(reference(rows, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2}), (Values{21, 2}));
+}
+
+TEST(Reference, StrideAndDilationTogether) {
+  ConvProblem p = depthwise_1d(7, 2);
+  p.stride_w = 2, p.dilation_w = 3;  // reads x[2 ow] and x[2 ow + 3]
+  EXPECT_EQ(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2, 3, 4, 5, 6, 7}), (Values{41, 63}));
+}
+
+TEST(Reference, MultiplesOfOneChannelAreAdjacent) {
+  ConvProblem p = depthwise_1d(1, 1);
+  p.IC = 2, p.depth_multiplier = 2, p.OC = 4;
+  // depthwise[kw][ic][m]
+  EXPECT_EQ(reference(p, {.depthwise = {1, 2, 3, 4}}, 1, std::vector<float>{10, 100}), (Values{10, 20, 300, 400}));
+}
+
+TEST(Reference, SeparableAppliesBothEpilogues) {
+  ConvProblem p;
+  p.IC = 2, p.OC = 2;
+  p.middle = {true, {ActivationKind::relu}};
+  p.output = {true, {ActivationKind::relu, 0, 6}};
+  const ConvWeights w{.depthwise = {2, 3}, .middle_bias = {1, -10}, .pointwise = {1, 10, 1, 100}, .bias = {0.5f, -40}};
+  // D = relu({2*1+1, 3*2-10}) = {3, 0}; the sums are 3.5 and -10.
+  EXPECT_EQ(reference(p, w, 1, std::vector<float>{1, 2}), (Values{3.5, 0}));
+  // D = {3, 5}; 8.5 is cut to 6, and so is 490.
+  EXPECT_EQ(reference(p, w, 1, std::vector<float>{1, 5}), (Values{6, 6}));
+}
+
+TEST(Reference, PointwiseSamplesByTheStrides) {
+  ConvProblem p;
+  p.op = ConvOp::pointwise;
+  p.IH = 3, p.IW = 3, p.stride_h = 2, p.stride_w = 2;
+  EXPECT_EQ(reference(p, {.pointwise = {2}}, 1, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9}), (Values{2, 6, 14, 18}));
+}
+
+TEST(Reference, BothLayoutsAgreeAfterTransposing) {
+  ConvProblem p;
+  p.IH = 5, p.IW = 4, p.IC = 3, p.OC = 2, p.KH = 3, p.KW = 2, p.pad_top = 1, p.pad_right = 1, p.depth_multiplier = 2;
+  p.output.bias = true;
+  const std::int64_t batch = 2;
+  const SeededCase c = real_values(p, batch, 1);
+  const auto transposed = [&](const auto& values, std::int64_t H, std::int64_t W, std::int64_t C) {
+    auto result = values;
+    for (std::int64_t n = 0; n < batch; ++n)
+      for (std::int64_t h = 0; h < H; ++h)
+        for (std::int64_t w = 0; w < W; ++w)
+          for (std::int64_t ch = 0; ch < C; ++ch)
+            result[((n * C + ch) * H + h) * W + w] = values[((n * H + h) * W + w) * C + ch];
+    return result;
+  };
+  const Values nhwc = reference(p, c.weights, batch, c.input);
+  ConvProblem first = p;
+  first.layout = Layout::nchw;
+  EXPECT_EQ(reference(first, c.weights, batch, transposed(c.input, p.IH, p.IW, p.IC)),
+            transposed(nhwc, p.OH(), p.OW(), p.OC));
+}
+
+TEST(Reference, ThreadsDoNotChangeTheResult) {
+  ConvProblem p;
+  p.IH = 7, p.IW = 5, p.IC = 4, p.OC = 3, p.KH = 3, p.KW = 3;
+  const SeededCase c = real_values(p, 3, 2);
+  const ReferenceOutput one = reference_with_limits(p, c.weights, 3, c.input, 1);
+  const ReferenceOutput four = reference_with_limits(p, c.weights, 3, c.input, 4);
+  EXPECT_EQ(one.values, four.values);
+  EXPECT_EQ(one.limits, four.limits);
+}
+
+TEST(Reference, NaNAndInfinityComeThrough) {
+  ConvProblem p = depthwise_1d(3, 1);
+  p.output.activation = {ActivationKind::relu};
+  const Values out = reference(p, {.depthwise = {1}}, 1, std::vector<float>{kNaN, kInf, -kInf});
+  EXPECT_TRUE(std::isnan(out[0]));
+  EXPECT_EQ(out[1], kInf);
+  EXPECT_EQ(out[2], 0);
+}
+
+TEST(Reference, RefusesWhatDoesNotFit) {
+  ConvProblem p = depthwise_1d(4, 2);
+  EXPECT_THROW(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>(3)), std::invalid_argument);
+  EXPECT_THROW(reference(p, {.depthwise = {1}}, 1, std::vector<float>(4)), std::invalid_argument);
+  EXPECT_THROW(reference(with_dynamic_extents(p), {.depthwise = {1, 10}}, 1, std::vector<float>(4)),
+               std::invalid_argument);
+}
+
+TEST(ReferenceLimits, AreTheStatedBoundForASum) {
+  ConvProblem p = depthwise_1d(4, 4);
+  p.output.bias = true;
+  const ReferenceOutput out =
+      reference_with_limits(p, {.depthwise = {1, -2, 3, -4}, .bias = {-5}}, 1, std::vector<float>{1, 1, 1, 1});
+  EXPECT_EQ(out.values, (Values{-7}));
+  const double eps = std::numeric_limits<float>::epsilon();
+  EXPECT_DOUBLE_EQ(out.limits[0], 4 * eps * std::sqrt(5.0) * 15);
+}
+
+TEST(ReferenceLimits, FloatArithmeticStaysWithinAndAWrongWeightDoesNot) {
+  ConvProblem p;
+  p.IH = 6, p.IW = 6, p.IC = 16, p.OC = 8, p.KH = 3, p.KW = 3;
+  p.middle = {true, {ActivationKind::relu, 0, 6}};
+  p.output = {true, {ActivationKind::hard_silu}};
+  SeededCase c = real_values(p, 1, 3);
+  const ReferenceOutput out = reference_with_limits(p, c.weights, 1, c.input);
+  // The same sums in float32, in the plain order.
+  const auto activate_f = [](const Activation& a, float x) { return static_cast<float>(activate(a, x)); };
+  for (int oh = 0; oh < p.OH(); ++oh)
+    for (int ow = 0; ow < p.OW(); ++ow)
+      for (int f = 0; f < p.OC; ++f) {
+        float sum = 0;
+        for (int q = 0; q < p.IC; ++q) {
+          float d = 0;
+          for (int kh = 0; kh < 3; ++kh)
+            for (int kw = 0; kw < 3; ++kw)
+              d += c.input[((oh + kh) * p.IW + ow + kw) * p.IC + q] * c.weights.depthwise[(kh * 3 + kw) * p.IC + q];
+          sum += activate_f(p.middle.activation, d + c.weights.middle_bias[q]) * c.weights.pointwise[q * p.OC + f];
+        }
+        const int i = (oh * p.OW() + ow) * p.OC + f;
+        EXPECT_LE(std::abs(activate_f(p.output.activation, sum + c.weights.bias[f]) - out.values[i]), out.limits[i]);
+      }
+  c.weights.pointwise[0] += 1e-3f;
+  const Values other = reference(p, c.weights, 1, c.input);
+  int beyond = 0;
+  for (std::size_t i = 0; i < other.size(); ++i) beyond += std::abs(other[i] - out.values[i]) > out.limits[i];
+  EXPECT_GT(beyond, 0);
+}
+
+TEST(ReferenceLimits, AllowEitherSideOfAJump) {
+  ConvProblem p = depthwise_1d(1, 1);
+  p.output.activation = {ActivationKind::hard_shrink};
+  const ReferenceOutput out = reference_with_limits(p, {.depthwise = {1}}, 1, std::vector<float>{0.5f});
+  EXPECT_EQ(out.values[0], 0);
+  EXPECT_GE(out.limits[0], 0.5);
+}
+
+TEST(ReferenceLimits, ReluCutsTheErrorOff) {
+  ConvProblem p = depthwise_1d(1, 1);
+  p.output.activation = {ActivationKind::relu};
+  const ReferenceOutput out = reference_with_limits(p, {.depthwise = {1}}, 1, std::vector<float>{-3});
+  EXPECT_EQ(out.values[0], 0);
+  EXPECT_EQ(out.limits[0], 0);
+}
+
+struct ActivationCase {
+  const char* text;
+  double x, y;
+};
+
+class ActivateTest : public testing::TestWithParam<ActivationCase> {};
+
+TEST_P(ActivateTest, EqualsTheFormula) {
+  const auto [text, x, y] = GetParam();
+  EXPECT_NEAR(activate(activation_from_text(text), x), y, 1e-15) << text << " of " << x;
+  EXPECT_TRUE(std::isnan(activate(activation_from_text(text), kNaN))) << text;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ActivateTest,
+    testing::Values(ActivationCase{"linear", -2, -2}, ActivationCase{"relu", -2, 0}, ActivationCase{"relu", 2, 2},
+                    ActivationCase{"relu6", 7, 6}, ActivationCase{"relu(0.25;inf;0)", -2, -0.5},
+                    ActivationCase{"relu(0.5;4;1)", 0.5, -0.25}, ActivationCase{"relu(0.5;4;1)", 1, 0},
+                    ActivationCase{"relu(0.5;4;1)", 1.5, 1.5}, ActivationCase{"relu(0.5;4;1)", 4.5, 4},
+                    ActivationCase{"hard_sigmoid", 1.5, 0.75}, ActivationCase{"hard_sigmoid", -3.5, 0},
+                    ActivationCase{"hard_sigmoid", 3.5, 1}, ActivationCase{"hard_sigmoid_keras2", 1, 0.7},
+                    ActivationCase{"hard_sigmoid_keras2", 2.75, 1}, ActivationCase{"hard_silu", 1.5, 1.125},
+                    ActivationCase{"hard_silu", -4, 0}, ActivationCase{"hard_tanh", -1.5, -1},
+                    ActivationCase{"hard_tanh", 0.5, 0.5}, ActivationCase{"softsign", -3, -0.75},
+                    ActivationCase{"soft_shrink", 0.75, 0.25}, ActivationCase{"soft_shrink", -0.75, -0.25},
+                    ActivationCase{"soft_shrink", 0.5, 0}, ActivationCase{"hard_shrink", 0.75, 0.75},
+                    ActivationCase{"hard_shrink", -0.5, 0}, ActivationCase{"sparse_plus", -1, 0},
+                    ActivationCase{"sparse_plus", 0, 0.25}, ActivationCase{"sparse_plus", 2, 2},
+                    ActivationCase{"sparse_sigmoid", 0.5, 0.75}, ActivationCase{"sparse_sigmoid", 2, 1},
+                    ActivationCase{"squareplus", 1.5, 2}));
+
+}  // namespace
+}  // namespace sepconv

@@ -1,0 +1,140 @@
+#include "compile_library.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <stdexcept>
+#include <system_error>
+
+#include "compile/files.h"
+#include "compile/kernel_builder.h"
+#include "compile/library_text.h"
+#include "compile/staging.h"
+#include "compile/toolchain.h"
+#include "sepconv/weights_file.h"
+
+namespace sepconv {
+namespace {
+
+/// Halide's names of what a kernel asks for, and ours.
+constexpr std::pair<const char*, const char*> kRuntimeCalls[] = {
+    {"halide_do_par_for", "sepconv_abi1_parallel_for"},
+    {"halide_malloc", "sepconv_abi1_allocate"},
+    {"halide_free", "sepconv_abi1_release"},
+};
+
+void check(const Plan& plan, const CompileOptions& options) {
+  if (plan.layers.empty()) throw std::invalid_argument("compile: the plan has no layer to compile");
+  if (!(options.kernel_seconds > 0))
+    throw std::invalid_argument(fmt::format("timeout: {:g} s; expected more than 0", options.kernel_seconds));
+  if (options.jobs < 0) throw std::invalid_argument(fmt::format("jobs: {}; expected 0 or more", options.jobs));
+  std::error_code error;
+  if (std::filesystem::exists(options.output_dir, error) && !std::filesystem::is_directory(options.output_dir, error))
+    throw std::invalid_argument(fmt::format("output: '{}' is not a folder", options.output_dir.string()));
+  if (::access(options.generator.c_str(), X_OK) != 0 || std::filesystem::is_directory(options.generator, error))
+    throw std::runtime_error(
+        fmt::format("the kernel compiler '{}' is not there or cannot be run", options.generator.string()));
+  if (options.shared && !std::filesystem::exists(options.include_dir / "sepconv" / "kernel_row.h", error))
+    throw std::runtime_error(
+        fmt::format("the include folder '{}' lacks sepconv/kernel_row.h, which a shared library "
+                    "is compiled with",
+                    options.include_dir.string()));
+}
+
+SymbolNames symbol_names(const std::vector<PlannedKernel>& kernels) {
+  SymbolNames names(std::begin(kRuntimeCalls), std::end(kRuntimeCalls));
+  for (const PlannedKernel& kernel : kernels)
+    for (const char* suffix : {"", "_argv", "_metadata"})
+      names.emplace_back(kernel.canonical_symbol() + suffix, kernel.symbol + suffix);
+  return names;
+}
+
+std::vector<std::filesystem::path> write_objects(const std::vector<PlannedKernel>& kernels,
+                                                 const std::vector<KernelObject>& objects,
+                                                 const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> paths;
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    paths.push_back(folder / (kernels[i].symbol + ".o"));
+    write_file(paths.back(), objects[i].bytes);
+  }
+  return paths;
+}
+
+void write_weights(const Plan& plan, const std::filesystem::path& path) {
+  std::vector<NamedWeights> weights;
+  for (const PlannedLayer& layer : plan.layers)
+    if (layer.has_weights) weights.push_back({layer.name, layer.problem, layer.weights});
+  save_weights(path, weights);
+}
+
+/// Puts the library's files into the staging folder; returns their names.
+std::vector<std::string> stage_files(const Plan& plan, const CompileOptions& options, const Toolchain& tools,
+                                     const LibraryContents& library, const std::vector<KernelObject>& objects,
+                                     const std::filesystem::path& folder) {
+  const std::string& name = options.name;
+  const ProcessLimits limits{options.kernel_seconds, options.cancelled};
+  std::filesystem::create_directory(folder / "objects");
+  const std::string archive = "lib" + name + ".a", shared = "lib" + name + ".so";
+  make_archive(tools, write_objects(library.kernels, objects, folder / "objects"), symbol_names(library.kernels),
+               folder / archive, limits);
+  if (options.shared) {
+    const std::filesystem::path source = folder / (name + "_table.cpp");
+    write_file(source, shared_source_text(library));
+    link_shared(tools, folder / archive, source, options.include_dir, kSharedSymbol, folder / shared, limits);
+  }
+  std::vector<std::string> names = {options.shared ? shared : archive, name + ".weights", name + "Config.cmake",
+                                    name + ".h"};
+  write_weights(plan, folder / names[1]);
+  write_file(folder / names[2], package_text(name, options.shared));
+  write_file(folder / names[3], options.shared ? shared_header_text(library) : header_text(library));
+  if (options.lockfile_text) {
+    names.push_back(name + ".lock.json");
+    write_file(folder / names.back(), options.lockfile_text(library.kernels));
+  }
+  return names;
+}
+
+}  // namespace
+
+CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
+  check(plan, options);
+  // The identity is the program's bytes. They hold the version of the Halide that they were built with; an installation
+  // of libHalide that changes under an unchanged program needs an empty cache.
+  const RowOptions rows{options.name,   options.targets,   options.dynamic,
+                        options.locked, options.schedules, content_hash(read_file(options.generator))};
+  LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers};
+  const Toolchain tools = find_toolchain(options.shared);
+  if (options.schedules != nullptr && options.observer != nullptr)
+    for (const PlannedKernel& kernel : library.kernels)
+      if (!kernel.from_source)
+        options.observer->note(fmt::format("layer '{}' on {} has no row in the lockfile; the rule chose {}",
+                                           kernel.layers.front(), kernel.target.name, to_text(kernel.schedule)));
+
+  Staging staging(options.output_dir);
+  std::filesystem::create_directory(staging.folder() / "kernels");
+  const BuiltKernels built = build_kernels(library.kernels, options, staging.folder() / "kernels");
+  for (const KernelObject& object : built.objects) library.facts.push_back(object.facts);
+  try {
+    const std::vector<std::string> names = stage_files(plan, options, tools, library, built.objects, staging.folder());
+    CompileResult result;
+    result.written = staging.publish(names);
+    result.cached = built.cached;
+    for (const std::string& name : names) result.files.push_back(staging.output_dir() / name);
+    result.kernels = std::move(library.kernels);
+    return result;
+  } catch (const std::runtime_error&) {
+    if (options.cancelled != nullptr && options.cancelled->load()) throw CompileCancelled();
+    throw;
+  }
+}
+
+std::optional<std::filesystem::path> default_cache_dir() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::filesystem::path(cache) / "sepconv";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return std::filesystem::path(home) / ".cache" / "sepconv";
+  return std::nullopt;
+}
+
+}  // namespace sepconv

@@ -1,0 +1,76 @@
+#pragma once
+// The compile driver: a plan in, a library of kernels out. It runs the generator as a program, one process a kernel,
+// and links no Halide.
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compile/kernel_rows.h"
+#include "compile/schedule_source.h"
+#include "sepconv/plan.h"
+
+namespace sepconv {
+
+/// Hears how a build goes. Calls come from several threads, one at a time.
+class CompileObserver {
+ public:
+  virtual ~CompileObserver() = default;
+  /// All kernels are known: `cached` of them need no compilation.
+  virtual void begin(std::size_t /*kernels*/, std::size_t /*cached*/) {}
+  virtual void kernel_started(const PlannedKernel&) {}
+  virtual void kernel_finished(const PlannedKernel&, double /*seconds*/) {}
+  /// A line that the user should see: what was done otherwise than asked.
+  virtual void note(const std::string& /*line*/) {}
+  /// The kernels are done, with or without success.
+  virtual void end() {}
+};
+
+struct CompileOptions {
+  std::string name;  // the library's; see check_library_name
+  std::filesystem::path output_dir;
+  std::vector<std::string> targets = default_target_names();
+  bool dynamic = false;  // a dynamic-extent kernel beside each static one
+  bool shared = false;   // lib<name>.so, which exports one symbol, instead of lib<name>.a
+  bool locked = false;   // refuse rows that `schedules` lacks
+  const ScheduleSource* schedules = nullptr;
+  /// The text of <name>.lock.json for the kernels of the library; no such file is written without it.
+  std::function<std::string(const std::vector<PlannedKernel>&)> lockfile_text;
+  int jobs = 0;                                    // kernels compiled at a time; 0 = as many as there are cores
+  double kernel_seconds = 120;                     // time limit of one kernel, and of each tool
+  std::optional<std::filesystem::path> cache_dir;  // compiled kernels are kept here; nothing = compile all
+  std::filesystem::path generator;                 // the sepconv-generator program
+  std::filesystem::path include_dir;               // holds sepconv/kernel_row.h; read for `shared` only
+  const std::atomic<bool>* cancelled = nullptr;    // stops the build soon after it becomes true
+  CompileObserver* observer = nullptr;
+};
+
+struct CompileResult {
+  std::vector<PlannedKernel> kernels;
+  std::size_t cached = 0;                      // kernels that the cache had
+  std::vector<std::filesystem::path> files;    // the library's files
+  std::vector<std::filesystem::path> written;  // those of them that changed
+};
+
+/// A build stopped because `cancelled` became true.
+class CompileCancelled : public std::runtime_error {
+ public:
+  CompileCancelled() : std::runtime_error("compile: interrupted; nothing was written") {}
+};
+
+/// Compiles each distinct problem of the plan for each target and writes, into the output folder, lib<name>.a or .so,
+/// <name>.h, <name>.weights, <name>Config.cmake and <name>.lock.json: all of them at the end, or none. Files that would
+/// not change are left alone. The same plan, schedules, programs and options give the same bytes.
+/// @throws std::invalid_argument for wrong options, a plan without layers, and what plan_kernels refuses.
+/// @throws CompileCancelled
+/// @throws std::runtime_error when a tool or the machine failed. A failed kernel is named by its layers, problem,
+///   target and schedule, with the generator's message.
+CompileResult compile_library(const Plan& plan, const CompileOptions& options);
+
+/// $XDG_CACHE_HOME/sepconv or ~/.cache/sepconv; nothing when neither variable is set.
+std::optional<std::filesystem::path> default_cache_dir();
+
+}  // namespace sepconv

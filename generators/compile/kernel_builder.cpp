@@ -1,0 +1,153 @@
+#include "kernel_builder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+
+#include "compile/files.h"
+#include "compile/process.h"
+
+namespace sepconv {
+namespace {
+
+/// One line for one kernel: which layers, and how many more.
+std::string layers_text(const std::vector<std::string>& layers) {
+  constexpr std::size_t kShown = 4;
+  std::string text = fmt::format(
+      "'{}'",
+      fmt::join(layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(std::min(layers.size(), kShown)), "', '"));
+  if (layers.size() > kShown) text += fmt::format(" and {} more", layers.size() - kShown);
+  return (layers.size() == 1 ? "layer " : "layers ") + text;
+}
+
+std::runtime_error kernel_error(const PlannedKernel& kernel, const std::string& reason, std::string message) {
+  while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
+  std::string text = fmt::format("the kernel of {} failed: {}\n  problem:  {}\n  target:   {}\n  schedule: {}",
+                                 layers_text(kernel.layers), reason, to_text(kernel.problem), kernel.target.name,
+                                 to_text(kernel.schedule));
+  text += message.empty() ? "\n  the generator printed nothing" : "\n  message:  " + message;
+  return std::runtime_error(text);
+}
+
+KernelObject run_generator(const PlannedKernel& kernel, const CompileOptions& options,
+                           const std::filesystem::path& work_dir, const ProcessLimits& limits) {
+  const std::string symbol = kernel.canonical_symbol();
+  const ProcessResult result = run_process(
+      {options.generator.string(), "--problem", to_text(kernel.problem), "--schedule", to_text(kernel.schedule),
+       "--target", kernel.target.name, "--symbol", symbol, "--output", work_dir.string()},
+      limits);
+  if (result.end == ProcessResult::End::cancelled) throw CompileCancelled();
+  if (!result.ok()) throw kernel_error(kernel, end_text(result, limits), result.output);
+  const std::filesystem::path object = work_dir / (symbol + ".o"), facts = work_dir / (symbol + ".json");
+  try {
+    KernelObject built{facts_from_json(read_file(facts)), read_file(object)};
+    if (built.bytes.empty()) throw std::runtime_error("the object file is empty");
+    return built;
+  } catch (const std::exception& error) {
+    throw kernel_error(kernel, std::string("the generator's output is not usable: ") + error.what(), result.output);
+  }
+}
+
+/// The workers of one build and what they share.
+class Builder {
+ public:
+  Builder(const std::vector<PlannedKernel>& kernels, const CompileOptions& options,
+          const std::filesystem::path& work_dir)
+      : kernels_(kernels), options_(options), work_dir_(work_dir) {
+    if (options.cache_dir) cache_.emplace(*options.cache_dir);
+  }
+
+  BuiltKernels build() {
+    built_.objects.resize(kernels_.size());
+    for (std::size_t i = 0; i < kernels_.size(); ++i) {
+      std::optional<KernelObject> known = cache_ ? cache_->load(kernels_[i].key) : std::nullopt;
+      if (known)
+        built_.objects[i] = std::move(*known);
+      else
+        missing_.push_back(i);
+    }
+    built_.cached = kernels_.size() - missing_.size();
+    if (options_.observer != nullptr) options_.observer->begin(kernels_.size(), built_.cached);
+    compile_missing();
+    if (options_.observer != nullptr) options_.observer->end();
+    if (error_) std::rethrow_exception(error_);
+    if (is_cancelled()) throw CompileCancelled();
+    return std::move(built_);
+  }
+
+ private:
+  void compile_missing() {
+    const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    const std::size_t jobs =
+        std::min(missing_.size(), options_.jobs > 0 ? static_cast<std::size_t>(options_.jobs) : cores);
+    std::vector<std::jthread> workers;
+    for (std::size_t i = 0; i < jobs; ++i) workers.emplace_back([this] { work(); });
+    // The workers end their children when stop_ is set; this thread hands the caller's wish on.
+    while (finished_workers_ < workers.size()) {
+      if (is_cancelled()) stop_ = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
+  bool is_cancelled() const { return options_.cancelled != nullptr && options_.cancelled->load(); }
+
+  void work() {
+    for (std::size_t next = next_++; next < missing_.size() && !stop_; next = next_++) {
+      try {
+        compile(missing_[next]);
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        if (!stop_) error_ = std::current_exception();  // ends after a stop are our own doing
+        stop_ = true;
+      }
+    }
+    ++finished_workers_;
+  }
+
+  void compile(std::size_t index) {
+    const PlannedKernel& kernel = kernels_[index];
+    tell([&](CompileObserver& observer) { observer.kernel_started(kernel); });
+    const auto begin = std::chrono::steady_clock::now();
+    KernelObject object = run_generator(kernel, options_, work_dir_, {options_.kernel_seconds, &stop_});
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (cache_ && !cache_->store(kernel.key, object) && !cache_failed_.exchange(true))
+      tell([&](CompileObserver& observer) {
+        observer.note(
+            fmt::format("the cache folder '{}' cannot be written; kernels are not kept", options_.cache_dir->string()));
+      });
+    built_.objects[index] = std::move(object);
+    tell([&](CompileObserver& observer) { observer.kernel_finished(kernel, seconds); });
+  }
+
+  template <class F>
+  void tell(F&& f) {
+    const std::lock_guard lock(mutex_);
+    if (options_.observer != nullptr) f(*options_.observer);
+  }
+
+  const std::vector<PlannedKernel>& kernels_;
+  const CompileOptions& options_;
+  const std::filesystem::path& work_dir_;
+  std::optional<ObjectCache> cache_;
+  BuiltKernels built_;
+  std::vector<std::size_t> missing_;
+  std::atomic<std::size_t> next_{0}, finished_workers_{0};
+  std::atomic<bool> stop_{false}, cache_failed_{false};
+  std::mutex mutex_;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+BuiltKernels build_kernels(const std::vector<PlannedKernel>& kernels, const CompileOptions& options,
+                           const std::filesystem::path& work_dir) {
+  return Builder(kernels, options, work_dir).build();
+}
+
+}  // namespace sepconv

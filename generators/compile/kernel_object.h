@@ -1,0 +1,48 @@
+#pragma once
+// What the generator gives back for one kernel, and the cache that keeps it.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace sepconv {
+
+/// The facts that the runtime must know about a compiled kernel; KernelRow explains them.
+struct KernelFacts {
+  std::uint64_t call_scratch_bytes = 0;
+  std::uint64_t task_scratch_bytes = 0;
+  int flat_output = 0;
+  int depthwise_panel = 0;
+  int pointwise_panel = 0;
+};
+
+struct KernelObject {
+  KernelFacts facts;
+  std::string bytes;  // the object file, its function still under the canonical symbol
+};
+
+/// The generator's NAME.json.
+std::string to_json(const KernelFacts& facts);
+
+/// @throws std::invalid_argument naming the field that is missing, unknown or out of range.
+KernelFacts facts_from_json(const std::string& text);
+
+/// A folder of compiled kernels, one checked file each, named by a hash of all that the object depends on. Several
+/// processes may use one folder at a time.
+class ObjectCache {
+ public:
+  explicit ObjectCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  /// The kernel, or nothing when there is none or its file is damaged (a later store replaces it).
+  std::optional<KernelObject> load(const std::string& key) const;
+
+  /// Keeps the kernel. False when the folder cannot be written: a cache that fails costs time, never a build.
+  bool store(const std::string& key, const KernelObject& object) const;
+
+ private:
+  std::filesystem::path path_of(const std::string& key) const;
+  std::filesystem::path folder_;
+};
+
+}  // namespace sepconv

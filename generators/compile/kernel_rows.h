@@ -1,0 +1,52 @@
+#pragma once
+// From planned layers to the rows of a library: which kernels are compiled, with which schedule, under which symbol.
+
+#include <string>
+#include <vector>
+
+#include "compile/schedule_source.h"
+#include "sepconv/plan.h"
+#include "spec/schedule.h"
+#include "spec/target.h"
+
+namespace sepconv {
+
+/// One kernel of a library, before it is compiled.
+struct PlannedKernel {
+  ConvProblem problem;
+  Target target;
+  CpuSchedule schedule;
+  bool from_source = false;         // the schedule came from the ScheduleSource, not from the rule
+  std::vector<std::string> layers;  // names of the layers that it serves
+  std::string key;                  // 32 hex digits: everything that the object's bytes depend on
+  std::string symbol;               // library name + row + the key's first digits; a C identifier under 200 characters
+
+  /// The function's name in what the generator writes; the library's own symbol replaces it when the archive is made.
+  std::string canonical_symbol() const { return "sepconv_kernel_" + key; }
+};
+
+struct RowOptions {
+  std::string library;               // as checked by check_library_name
+  std::vector<std::string> targets;  // names, each once
+  bool dynamic = false;              // a dynamic-extent kernel beside each static one
+  bool locked = false;               // refuse rows that `schedules` lacks
+  const ScheduleSource* schedules = nullptr;
+  std::string generator_identity;  // changes whenever the generator may produce other bytes
+};
+
+/// One kernel for each distinct problem of the plan and each target, in the order of (problem text, target name).
+/// @throws std::invalid_argument for an unknown or repeated target, a schedule that reject_reason refuses, and a row
+///   that `schedules` lacks when locked.
+std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& options);
+
+/// All CPU targets of x86-64, by name: what a library is compiled for unless told otherwise.
+std::vector<std::string> default_target_names();
+
+/// @throws std::invalid_argument unless the name can be a C++ namespace and a file's stem: letters, digits and single
+///   underscores, a letter first, at most 64 characters, no keyword.
+void check_library_name(const std::string& name);
+
+/// A library name made of a file's stem: "MobileNet-v1 0.25.keras" gives "MobileNet_v1_0_25".
+std::string library_name_from(const std::filesystem::path& model);
+
+}  // namespace sepconv

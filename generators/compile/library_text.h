@@ -1,0 +1,40 @@
+#pragma once
+// The text files of a generated library: its header, the source of a shared library's table, its CMake package.
+
+#include <string>
+#include <vector>
+
+#include "compile/kernel_object.h"
+#include "compile/kernel_rows.h"
+#include "sepconv/plan.h"
+
+namespace sepconv {
+
+/// What a library holds.
+struct LibraryContents {
+  std::string name;
+  std::vector<PlannedKernel> kernels;
+  std::vector<KernelFacts> facts;  // one per kernel
+  std::vector<PlannedLayer> layers;
+};
+
+/// The one symbol that a shared library exports: `extern "C" const sepconv::KernelTable* sepconv_kernel_table()`.
+inline constexpr const char* kSharedSymbol = "sepconv_kernel_table";
+
+/// <name>.h beside an archive: the table itself, `name::kernels()`. C++17; includes only <sepconv/kernel_row.h>.
+std::string header_text(const LibraryContents& library);
+
+/// <name>.h beside a shared library: `name::kernels()` asks the library for its table.
+std::string shared_header_text(const LibraryContents& library);
+
+/// The source that a shared library is linked with: the table, kSharedSymbol, and the three functions that kernels
+/// call, forwarding to the caller's KernelContext.
+std::string shared_source_text(const LibraryContents& library);
+
+/// <name>Config.cmake, for find_package(<name>): the imported target <name>::<name> and the variable <name>_WEIGHTS.
+std::string package_text(const std::string& name, bool shared);
+
+/// A C++ string literal, quotes included.
+std::string string_literal(std::string_view text);
+
+}  // namespace sepconv

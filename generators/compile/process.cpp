@@ -1,0 +1,153 @@
+#include "process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
+
+extern char** environ;
+
+namespace sepconv {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kOutputBytes = 64 << 10;
+constexpr int kPollMs = 20;  // how late a cancel, or an exit that leaves the pipe open, may be noticed
+
+class Pipe {
+ public:
+  Pipe() {
+    if (::pipe2(ends_, O_CLOEXEC) != 0) throw std::runtime_error(fmt::format("pipe: {}", std::strerror(errno)));
+    ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
+  }
+  ~Pipe() {
+    ::close(ends_[0]);
+    close_write_end();
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  int read_end() const { return ends_[0]; }
+  int write_end() const { return ends_[1]; }
+  void close_write_end() {
+    if (ends_[1] >= 0) ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
+pid_t spawn(const std::vector<std::string>& argv, int output) {
+  std::vector<char*> words;
+  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none, defaults;
+  sigemptyset(&none);
+  sigemptyset(&defaults);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&defaults, signal);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+
+  pid_t pid = -1;
+  const int error = posix_spawnp(&pid, words[0], &actions, &attributes, words.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) throw std::runtime_error(fmt::format("cannot start '{}': {}", argv[0], std::strerror(error)));
+  return pid;
+}
+
+/// Appends what the pipe holds; false at its end.
+bool drain(int fd, std::string& output) {
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got == 0) return false;
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    output.append(buffer, static_cast<std::size_t>(got));
+    if (output.size() > 2 * kOutputBytes) output.erase(0, output.size() - kOutputBytes);
+  }
+}
+
+/// True once the child has ended; it stays a zombie, so that its id still names its process group.
+bool has_ended(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+}  // namespace
+
+ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLimits& limits) {
+  if (argv.empty()) throw std::invalid_argument("run_process: no program given");
+  ProcessResult result;
+  Pipe pipe;
+  const Clock::time_point begin = Clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+  const pid_t pid = spawn(argv, pipe.write_end());
+  pipe.close_write_end();
+
+  bool open = true, stopped = false;
+  while (!has_ended(pid)) {
+    if (limits.cancelled != nullptr && limits.cancelled->load()) {
+      result.end = ProcessResult::End::cancelled;
+      stopped = true;
+      break;
+    }
+    if (elapsed() > limits.seconds) {
+      result.end = ProcessResult::End::timed_out;
+      stopped = true;
+      break;
+    }
+    if (open) {
+      pollfd wait{pipe.read_end(), POLLIN, 0};
+      ::poll(&wait, 1, kPollMs);
+      open = drain(pipe.read_end(), result.output);
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  ::kill(-pid, SIGKILL);  // the child, or what it left behind
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (open) drain(pipe.read_end(), result.output);
+  if (result.output.size() > kOutputBytes) result.output.erase(0, result.output.size() - kOutputBytes);
+  result.seconds = elapsed();
+  if (stopped) return result;
+  result.end = WIFSIGNALED(status) ? ProcessResult::End::signalled : ProcessResult::End::exited;
+  result.code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+  return result;
+}
+
+std::string end_text(const ProcessResult& result, const ProcessLimits& limits) {
+  switch (result.end) {
+    case ProcessResult::End::exited: return fmt::format("exit status {}", result.code);
+    case ProcessResult::End::signalled:
+      return fmt::format("killed by signal {} ({})", result.code, ::strsignal(result.code));
+    case ProcessResult::End::timed_out: return fmt::format("timed out after {:g} s", limits.seconds);
+    case ProcessResult::End::cancelled: return "cancelled";
+  }
+  return "ended";
+}
+
+}  // namespace sepconv

@@ -1,0 +1,19 @@
+#pragma once
+// Where the driver looks for a schedule before it asks the rules: a lockfile, or a tuner's candidates.
+
+#include <optional>
+
+#include "sepconv/conv_problem.h"
+#include "spec/schedule.h"
+#include "spec/target.h"
+
+namespace sepconv {
+
+class ScheduleSource {
+ public:
+  virtual ~ScheduleSource() = default;
+  /// The schedule on record for the problem on the target, or nothing.
+  virtual std::optional<CpuSchedule> find(const ConvProblem& problem, const Target& target) const = 0;
+};
+
+}  // namespace sepconv

@@ -1,0 +1,112 @@
+#include "toolchain.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+
+#include "compile/files.h"
+
+namespace sepconv {
+namespace {
+
+constexpr int kNewestLlvm = 24, kOldestLlvm = 13;  // Debian's versioned names; --redefine-syms works on archives in all
+
+std::vector<std::filesystem::path> search_path() {
+  const char* path = std::getenv("PATH");
+  std::stringstream folders(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path);
+  std::vector<std::filesystem::path> result;
+  for (std::string folder; std::getline(folders, folder, ':');) result.emplace_back(folder.empty() ? "." : folder);
+  return result;
+}
+
+std::optional<std::filesystem::path> find_program(const std::string& name) {
+  const auto is_program = [](const std::filesystem::path& path) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+  };
+  if (name.find('/') != std::string::npos)
+    return is_program(name) ? std::optional<std::filesystem::path>(name) : std::nullopt;
+  for (const auto& folder : search_path())
+    if (is_program(folder / name)) return folder / name;
+  return std::nullopt;
+}
+
+std::optional<std::filesystem::path> find_llvm_program(const std::string& name) {
+  if (auto found = find_program(name)) return found;
+  for (int version = kNewestLlvm; version >= kOldestLlvm; --version)
+    if (auto found = find_program(fmt::format("{}-{}", name, version))) return found;
+  return std::nullopt;
+}
+
+void run_tool(const std::vector<std::string>& argv, const std::string& purpose, const ProcessLimits& limits) {
+  const ProcessResult result = run_process(argv, limits);
+  if (!result.ok())
+    throw std::runtime_error(
+        fmt::format("{}: '{}' failed: {}\n{}", purpose, argv[0], end_text(result, limits), result.output));
+}
+
+}  // namespace
+
+Toolchain find_toolchain(bool with_compiler) {
+  Toolchain tools;
+  const auto objcopy = find_llvm_program("llvm-objcopy");
+  if (!objcopy)
+    throw std::runtime_error("llvm-objcopy is not in PATH; install the Debian package 'llvm' (apt-get install llvm)");
+  tools.objcopy = *objcopy;
+  auto archiver = find_llvm_program("llvm-ar");
+  if (!archiver) archiver = find_program("ar");
+  if (!archiver)
+    throw std::runtime_error("neither llvm-ar nor ar is in PATH; install the Debian package 'llvm' or 'binutils'");
+  tools.archiver = *archiver;
+  if (!with_compiler) return tools;
+
+  const char* variable = std::getenv("CXX");
+  const bool named = variable != nullptr && *variable != '\0';
+  std::istringstream words(named ? variable : "c++");
+  for (std::string word; words >> word;) tools.compiler.push_back(word);
+  if (tools.compiler.empty() || !find_program(tools.compiler.front()))
+    throw std::runtime_error(
+        fmt::format("a shared library needs a C++ compiler, and {} is not in PATH; install the Debian package 'g++', "
+                    "set CXX, or leave out --shared",
+                    named ? fmt::format("CXX='{}'", variable) : "'c++'"));
+  return tools;
+}
+
+void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects, const SymbolNames& names,
+                  const std::filesystem::path& archive, const ProcessLimits& limits) {
+  // q: the objects are new and in order. D: no time stamps, owners or modes.
+  std::vector<std::string> argv = {tools.archiver.string(), "qcD", archive.string()};
+  for (const auto& object : objects) argv.push_back(object.string());
+  run_tool(argv, "making the archive", limits);
+
+  std::string list;
+  for (const auto& [from, to] : names) list += from + " " + to + "\n";
+  const std::filesystem::path names_file = archive.string() + ".symbols";
+  write_file(names_file, list);
+  run_tool({tools.objcopy.string(), "--enable-deterministic-archives", "--redefine-syms=" + names_file.string(),
+            archive.string()},
+           "renaming symbols", limits);
+}
+
+void link_shared(const Toolchain& tools, const std::filesystem::path& archive, const std::filesystem::path& source,
+                 const std::filesystem::path& include_dir, const std::string& exported,
+                 const std::filesystem::path& library, const ProcessLimits& limits) {
+  const std::filesystem::path script = source.string() + ".map";
+  write_file(script, "{ global: " + exported + "; local: *; };\n");
+  std::vector<std::string> argv = tools.compiler;
+  for (const std::string& word :
+       {std::string("-std=c++17"), std::string("-O2"), std::string("-g0"), std::string("-fPIC"),
+        std::string("-fno-exceptions"), std::string("-fno-rtti"), std::string("-shared"), "-I" + include_dir.string(),
+        source.string(), std::string("-Wl,--whole-archive"), archive.string(), std::string("-Wl,--no-whole-archive"),
+        std::string("-Wl,--as-needed"), std::string("-Wl,-s"), std::string("-Wl,-z,defs"),
+        "-Wl,--version-script=" + script.string(), "-Wl,-soname," + library.filename().string(), std::string("-o"),
+        library.string()})
+    argv.push_back(word);
+  run_tool(argv, "linking the shared library", limits);
+}
+
+}  // namespace sepconv

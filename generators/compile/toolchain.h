@@ -1,0 +1,38 @@
+#pragma once
+// The system's programs that make a library out of objects.
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compile/process.h"
+
+namespace sepconv {
+
+/// Programs found in PATH.
+struct Toolchain {
+  std::filesystem::path objcopy;      // llvm-objcopy, or a versioned name of it
+  std::filesystem::path archiver;     // llvm-ar, a versioned name of it, or ar
+  std::vector<std::string> compiler;  // $CXX split at spaces, or c++; empty unless asked for
+};
+
+/// @throws std::runtime_error naming the program that is missing and the Debian package that has it.
+Toolchain find_toolchain(bool with_compiler);
+
+/// Old name -> new name of a symbol.
+using SymbolNames = std::vector<std::pair<std::string, std::string>>;
+
+/// Makes `archive` of the objects, without time stamps or owners, and renames symbols in all of them. The names file
+/// is left in the archive's folder.
+/// @throws std::runtime_error with the tool's message; also when cancelled.
+void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects, const SymbolNames& names,
+                  const std::filesystem::path& archive, const ProcessLimits& limits);
+
+/// Links the whole archive and the table's source into a loadable library that exports `exported` and nothing else.
+/// @throws std::runtime_error with the compiler's message; also when cancelled.
+void link_shared(const Toolchain& tools, const std::filesystem::path& archive, const std::filesystem::path& source,
+                 const std::filesystem::path& include_dir, const std::string& exported,
+                 const std::filesystem::path& library, const ProcessLimits& limits);
+
+}  // namespace sepconv

@@ -1,0 +1,191 @@
+#include "lockfile.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <system_error>
+
+#include "compile/files.h"
+
+namespace sepconv {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kFormat = "sepconv-lock";
+
+void check_fields(const Json& object, std::initializer_list<const char*> known) {
+  if (!object.is_object()) throw std::invalid_argument("expected a JSON object");
+  for (const auto& [field, value] : object.items()) {
+    bool found = false;
+    for (const char* name : known) found = found || field == name;
+    if (!found) throw std::invalid_argument(fmt::format("unknown field '{}'", field));
+  }
+}
+
+const Json& take(const Json& object, const char* field) {
+  const auto found = object.find(field);
+  if (found == object.end()) throw std::invalid_argument(fmt::format("field '{}' is missing", field));
+  return *found;
+}
+
+std::string take_text(const Json& object, const char* field) {
+  const Json& value = take(object, field);
+  if (!value.is_string()) throw std::invalid_argument(fmt::format("field '{}': expected a text", field));
+  return value.get<std::string>();
+}
+
+void check_version(const Json& object, const char* field, int wanted, const char* remedy) {
+  const Json& value = take(object, field);
+  if (!value.is_number_integer() || value != wanted)
+    throw std::invalid_argument(
+        fmt::format("{} {} is not known; this sepconv reads {}; {}", field, value.dump(), wanted, remedy));
+}
+
+Record record_from(const Json& json) {
+  check_fields(json, {"source", "seconds", "machine", "versions"});
+  Record record;
+  record.source = record_source_from_text(take_text(json, "source"));
+  if (json.contains("seconds")) {
+    const Json& seconds = json["seconds"];
+    if (!seconds.is_number() || !(seconds.get<double>() > 0) || !std::isfinite(seconds.get<double>()))
+      throw std::invalid_argument(fmt::format("field 'seconds' is {}; expected more than 0", seconds.dump()));
+    record.seconds = seconds.get<double>();
+  }
+  if (json.contains("machine")) record.machine = take_text(json, "machine");
+  if (json.contains("versions")) {
+    const Json& versions = json["versions"];
+    if (!versions.is_object()) throw std::invalid_argument("field 'versions': expected a JSON object");
+    for (const auto& [name, value] : versions.items()) record.versions[name] = take_text(versions, name.c_str());
+  }
+  return record;
+}
+
+nlohmann::ordered_json to_json(const Record& record) {
+  nlohmann::ordered_json json;
+  json["source"] = to_text(record.source);
+  if (record.seconds) json["seconds"] = *record.seconds;
+  if (!record.machine.empty()) json["machine"] = record.machine;
+  if (!record.versions.empty()) json["versions"] = record.versions;
+  return json;
+}
+
+/// The problem's text as to_text writes it: two spellings of one problem are one row.
+struct ParsedRow {
+  ConvProblem problem;
+  const Target* target;
+  LockRow row;
+};
+
+ParsedRow row_from(const Json& json) {
+  check_fields(json, {"problem", "target", "schedule", "record"});
+  ParsedRow parsed{problem_from_text(take_text(json, "problem")),
+                   &target_from_name(take_text(json, "target")),
+                   {schedule_from_text(take_text(json, "schedule")), record_from(take(json, "record"))}};
+  if (const auto reason = reject_reason(parsed.row.schedule, parsed.problem, *parsed.target))
+    throw std::invalid_argument(fmt::format("schedule '{}' does not fit problem '{}' on target '{}': {}",
+                                            to_text(parsed.row.schedule), to_text(parsed.problem), parsed.target->name,
+                                            *reason));
+  return parsed;
+}
+
+}  // namespace
+
+Lockfile Lockfile::from_text(const std::string& text) {
+  Json json;
+  try {
+    json = Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw std::invalid_argument(fmt::format("lockfile: not JSON: {}", error.what()));
+  }
+  try {
+    check_fields(json, {"format", "version", "schedule_version", "rows"});
+    if (const std::string format = take_text(json, "format"); format != kFormat)
+      throw std::invalid_argument(fmt::format("format '{}' is not known; expected '{}'", format, kFormat));
+    check_version(json, "version", kVersion, "use the sepconv that wrote the file");
+    check_version(json, "schedule_version", kScheduleVersion,
+                  "write the file again with 'sepconv compile' or tune again");
+    if (!take(json, "rows").is_array()) throw std::invalid_argument("field 'rows': expected a list");
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(fmt::format("lockfile: {}", error.what()));
+  }
+
+  Lockfile lockfile;
+  std::size_t index = 0;
+  for (const Json& entry : json["rows"]) {
+    try {
+      ParsedRow parsed = row_from(entry);
+      if (lockfile.row(parsed.problem, *parsed.target) != nullptr)
+        throw std::invalid_argument(
+            fmt::format("a second row for problem '{}' on target '{}'", to_text(parsed.problem), parsed.target->name));
+      lockfile.set(parsed.problem, *parsed.target, std::move(parsed.row));
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(fmt::format("lockfile: rows[{}]: {}", index, error.what()));
+    }
+    ++index;
+  }
+  return lockfile;
+}
+
+Lockfile Lockfile::read(const std::filesystem::path& path) {
+  std::string text;
+  try {
+    text = read_file(path);
+  } catch (const std::runtime_error& error) {
+    throw std::invalid_argument(fmt::format("lockfile: {}", error.what()));
+  }
+  try {
+    return from_text(text);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(fmt::format("{}: {}", path.string(), error.what()));
+  }
+}
+
+std::string Lockfile::text() const {
+  nlohmann::ordered_json json;
+  json["format"] = kFormat;
+  json["version"] = kVersion;
+  json["schedule_version"] = kScheduleVersion;
+  json["rows"] = nlohmann::ordered_json::array();
+  for (const auto& [key, row] : rows_) {
+    nlohmann::ordered_json entry;
+    entry["problem"] = key.first;
+    entry["target"] = key.second;
+    entry["schedule"] = to_text(row.schedule);
+    entry["record"] = to_json(row.record);
+    json["rows"].push_back(std::move(entry));
+  }
+  return json.dump(2) + "\n";
+}
+
+void Lockfile::write(const std::filesystem::path& path) const {
+  const std::filesystem::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
+  std::error_code error;
+  try {
+    write_file(temporary, text());
+    std::filesystem::rename(temporary, path);
+  } catch (const std::exception& failure) {
+    std::filesystem::remove(temporary, error);
+    throw std::runtime_error(fmt::format("cannot write the lockfile '{}': {}", path.string(), failure.what()));
+  }
+}
+
+void Lockfile::set(const ConvProblem& problem, const Target& target, LockRow row) {
+  rows_[{to_text(problem), target.name}] = std::move(row);
+}
+
+const LockRow* Lockfile::row(const ConvProblem& problem, const Target& target) const {
+  const auto found = rows_.find({to_text(problem), target.name});
+  return found == rows_.end() ? nullptr : &found->second;
+}
+
+std::optional<CpuSchedule> Lockfile::find(const ConvProblem& problem, const Target& target) const {
+  const LockRow* known = row(problem, target);
+  return known == nullptr ? std::nullopt : std::optional<CpuSchedule>(known->schedule);
+}
+
+}  // namespace sepconv

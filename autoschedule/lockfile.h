@@ -1,0 +1,60 @@
+#pragma once
+// The lockfile: which schedule each row of a library has, and why. Small, sorted text that is committed and reviewed.
+//
+//   {"format": "sepconv-lock", "version": 1, "schedule_version": 1,
+//    "rows": [{"problem": "...", "target": "x86-64-avx2", "schedule": "...", "record": {"source": "rule"}}]}
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "compile/schedule_source.h"
+#include "record.h"
+#include "sepconv/conv_problem.h"
+#include "spec/schedule.h"
+#include "spec/target.h"
+
+namespace sepconv {
+
+struct LockRow {
+  CpuSchedule schedule;
+  Record record;
+};
+
+class Lockfile : public ScheduleSource {
+ public:
+  /// Version of the file's form. A file of another version, or of another kScheduleVersion, is refused.
+  static constexpr int kVersion = 1;
+
+  /// @throws std::invalid_argument naming what is wrong, and the row: text that is no JSON, an unknown format, version,
+  ///   field, target or source, a duplicate row, a problem or schedule that cannot be read, a schedule that
+  ///   reject_reason refuses.
+  static Lockfile from_text(const std::string& text);
+
+  /// Reads a file; the messages of from_text then begin with its path.
+  static Lockfile read(const std::filesystem::path& path);
+
+  /// Sorted by problem, then target; the same rows give the same bytes. Ends with a line feed.
+  std::string text() const;
+
+  /// Writes a temporary file beside `path` and renames it.
+  /// @throws std::runtime_error naming the path when that fails.
+  void write(const std::filesystem::path& path) const;
+
+  /// Adds the row, or replaces the one of the same problem and target.
+  void set(const ConvProblem& problem, const Target& target, LockRow row);
+
+  /// The row, or null.
+  const LockRow* row(const ConvProblem& problem, const Target& target) const;
+
+  std::optional<CpuSchedule> find(const ConvProblem& problem, const Target& target) const override;
+
+  std::size_t size() const { return rows_.size(); }
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // problem text, target name
+  std::map<Key, LockRow> rows_;
+};
+
+}  // namespace sepconv

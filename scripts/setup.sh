@@ -70,7 +70,7 @@ missing_headers() {
     printf '%s\n' g++ "${headers[@]%%:*}"
     return
   fi
-  local entry path alternatives condition source=''
+  local entry path alternatives condition answer source=''
   for entry in "${headers[@]}"; do
     IFS='|' read -ra alternatives <<<"${entry#*:}"
     condition=0
@@ -79,7 +79,11 @@ missing_headers() {
     done
     source+="#if !($condition)"$'\n'"missing ${entry%%:*}"$'\n'"#endif"$'\n'
   done
-  "${compiler[@]}" -E -P -x c++ - <<<"$source" | sed -n 's/^missing //p'
+  if answer=$("${compiler[@]}" -E -P -x c++ - <<<"$source" 2>/dev/null); then
+    sed -n 's/^missing //p' <<<"$answer"
+  else
+    printf '%s\n' "${headers[@]%%:*}"
+  fi
 }
 
 venv_is_ready() {

@@ -20,7 +20,7 @@ inline std::vector<std::string_view> split(std::string_view text, char separator
   }
 }
 
-inline std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+inline std::string quoted(std::string_view text) { return std::string(1, '\'').append(text).append(1, '\''); }
 
 inline bool consume_prefix(std::string_view& text, std::string_view prefix) {
   if (text.substr(0, prefix.size()) != prefix) return false;

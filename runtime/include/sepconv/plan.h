@@ -1,6 +1,8 @@
 #pragma once
 // From the layers of a Keras model to the problems that kernels are compiled for. Needs the Keras reader library.
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -18,6 +20,10 @@ struct PlannedLayer {
   ConvProblem problem;
   ConvWeights weights;                // after folding; all empty when the file holds no weights
   bool has_weights = false;
+  // Where the pads come from, for problems whose extents are dynamic: Keras' rule, and the zeros that an absorbed
+  // ZeroPadding layer adds to what the rule gives (top, bottom, left, right).
+  std::string padding = "valid";      // "valid", "same" or "causal"
+  std::array<std::int32_t, 4> zero_padding{};
 };
 
 /// A convolution of the model that no kernel is made for, and why.

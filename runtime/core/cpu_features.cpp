@@ -1,0 +1,51 @@
+#include "sepconv/cpu_features.h"
+
+#include <cpu_features/cpu_features_macros.h>
+
+#include <utility>
+
+#if defined(CPU_FEATURES_ARCH_X86)
+#include <cpu_features/cpuinfo_x86.h>
+#endif
+
+namespace sepconv {
+namespace {
+
+std::uint64_t detect() {
+  std::uint64_t features = 0;
+#if defined(CPU_FEATURES_ARCH_X86)
+  const cpu_features::X86Features cpu = cpu_features::GetX86Info().features;
+  if (cpu.sse4_1) features |= kCpuSse41;
+  if (cpu.avx) features |= kCpuAvx;
+  if (cpu.f16c && cpu.avx) features |= kCpuF16c;  // F16C has VEX encodings only: it needs what AVX needs of the system
+  if (cpu.fma3) features |= kCpuFma;
+  if (cpu.avx2) features |= kCpuAvx2;
+  if (cpu.avx512f && cpu.avx512cd && cpu.avx512vl && cpu.avx512dq && cpu.avx512bw) features |= kCpuAvx512Skylake;
+#endif
+  return features;
+}
+
+}  // namespace
+
+std::uint64_t detected_cpu_features() {
+  static const std::uint64_t features = detect();
+  return features;
+}
+
+std::string cpu_feature_names(std::uint64_t features) {
+  constexpr std::pair<std::uint64_t, const char*> kNames[] = {
+      {kCpuSse41, "sse4.1"}, {kCpuAvx, "avx"},   {kCpuF16c, "f16c"},
+      {kCpuFma, "fma"},      {kCpuAvx2, "avx2"}, {kCpuAvx512Skylake, "avx512 (f, cd, vl, dq, bw)"},
+  };
+  std::string text;
+  const auto add = [&](const std::string& name) { text += (text.empty() ? "" : ", ") + name; };
+  for (const auto& [bit, name] : kNames) {
+    if (features & bit) add(name);
+    features &= ~bit;
+  }
+  for (int bit = 0; bit < 64; ++bit)
+    if (features >> bit & 1) add("unknown feature " + std::to_string(bit));
+  return text;
+}
+
+}  // namespace sepconv

@@ -1,0 +1,100 @@
+#include "kernel_choice.h"
+
+#include <cstdlib>
+
+#include "sepconv/cpu_features.h"
+#include "text.h"
+
+namespace sepconv::detail {
+namespace {
+
+/// The better of two rows that can both run: the higher rank; of equals the one made for exactly these extents.
+bool better(const RegisteredRow& a, const RegisteredRow& b) {
+  if (a.row->rank != b.row->rank) return a.row->rank > b.row->rank;
+  if (a.problem.is_dynamic() != b.problem.is_dynamic()) return !a.problem.is_dynamic();
+  return std::string_view(a.row->symbol) < b.row->symbol;  // any fixed order: not that of registration
+}
+
+std::string refusal_of(const RegisteredRow& candidate, const ConvProblem& problem, std::string_view forced,
+                       const std::string& restriction) {
+  std::string other = mismatch_reason(candidate.problem, problem);
+  if (!other.empty()) return "made for another problem: " + other;
+  if (!forced.empty() && forced != candidate.row->symbol && forced != candidate.row->target)
+    return "the choice is restricted by " + restriction;
+  const std::uint64_t missing = candidate.row->required_features & ~detected_cpu_features();
+  if (missing != 0) return "this CPU or its operating system lacks " + cpu_feature_names(missing);
+  return {};
+}
+
+/// The best target that this CPU runs, as a command line names it.
+std::string target_option() {
+  const std::uint64_t features = detected_cpu_features();
+  if (features & kCpuAvx512Skylake) return " --target x86-64-avx512";
+  if (features & kCpuAvx2) return " --target x86-64-avx2";
+  if (features & kCpuSse41) return " --target x86-64-sse41";
+  return {};
+}
+
+}  // namespace
+
+KernelChoice choose_kernel(const ConvProblem& problem, std::string_view forced) {
+  KernelChoice choice;
+  if (!forced.empty()) {
+    choice.restriction = std::string("force_row('").append(forced).append("')");
+  } else if (const char* target = std::getenv("SEPCONV_TARGET"); target != nullptr && *target != '\0') {
+    forced = target;
+    choice.restriction = "SEPCONV_TARGET=" + std::string(forced);
+  }
+  const std::vector<RegisteredRow> rows = all_rows();
+  const RegisteredRow* best = nullptr;
+  for (const RegisteredRow& row : rows) {
+    choice.verdicts.push_back({row.row, refusal_of(row, problem, forced, choice.restriction)});
+    if (choice.verdicts.back().refusal.empty() && (best == nullptr || better(row, *best))) best = &row;
+  }
+  if (best == nullptr) return choice;
+  choice.row = best->row;
+  choice.row_problem = best->problem;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (&rows[i] == best || !choice.verdicts[i].refusal.empty()) continue;
+    const std::string taken = detail::quoted(best->row->symbol);
+    choice.verdicts[i].refusal =
+        rows[i].row->rank < best->row->rank
+            ? "lower rank (" + std::to_string(rows[i].row->rank) + ") than " + taken + " (" +
+                  std::to_string(best->row->rank) + ")"
+            : (rows[i].problem.is_dynamic() ? "dynamic extents, where " : "equal rank, and ") + taken +
+                  (rows[i].problem.is_dynamic() ? " has the static ones" : " comes first by name");
+  }
+  return choice;
+}
+
+std::string verdicts_text(const KernelChoice& choice) {
+  if (choice.verdicts.empty()) return "no kernels are registered: call sepconv::use_kernels or load_kernel_library\n";
+  std::string text;
+  for (const RowVerdict& verdict : choice.verdicts) {
+    text += verdict.refusal.empty() ? "taken: " : "refused: ";
+    text += std::string(verdict.row->symbol) + " (" + verdict.row->target + ")";
+    if (!verdict.refusal.empty()) text += ": " + verdict.refusal;
+    text += "\n";
+  }
+  return text;
+}
+
+std::string no_kernel_text(std::string_view layer, const ConvProblem& problem, const KernelChoice& choice) {
+  std::string text = "layer '" + std::string(layer) + "': no kernel for " + to_text(problem);
+  if (!choice.restriction.empty()) text += " with " + choice.restriction;
+  text += "; build one: sepconv compile MODEL --layers '" + std::string(layer) + "'" + target_option() +
+          " -o DIR (--dynamic for any input size), and call use_kernels";
+  if (choice.verdicts.empty()) return text + "; no kernels are registered";
+  // First the rows that almost served: the message of a Status is cut at its end.
+  std::size_t others = 0;
+  for (const RowVerdict& verdict : choice.verdicts) {
+    if (verdict.refusal.rfind("made for another", 0) == 0)
+      ++others;
+    else
+      text += "; " + std::string(verdict.row->target) + " row refused: " + verdict.refusal;
+  }
+  if (others != 0) text += "; " + std::to_string(others) + " registered rows are made for other problems";
+  return text;
+}
+
+}  // namespace sepconv::detail

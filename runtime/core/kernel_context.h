@@ -1,0 +1,78 @@
+#pragma once
+// What a kernel gets for one call: scratch memory cut from the workspace, and the executor's threads.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sepconv/executor.h"
+#include "sepconv/kernel_abi.h"
+
+namespace sepconv::detail {
+
+/// Readable bytes before and after every allocation, and its alignment.
+inline constexpr std::size_t kGuardBytes = 64;
+/// Allocations that one call, or one task, has at a time at most.
+inline constexpr std::size_t kMaxAllocations = 8;
+/// What an allocation takes beyond the bytes that the row counts: a guard, rounding up to the alignment, and the
+/// vectors that the compiler adds at its end.
+inline constexpr std::size_t kAllocationSlack = 256;
+
+/// Size of an arena that serves allocations of `scratch_bytes` in total; 0 for 0, a multiple of the alignment.
+constexpr std::size_t arena_bytes(std::uint64_t scratch_bytes) {
+  if (scratch_bytes == 0) return 0;
+  const std::size_t bytes = scratch_bytes + kMaxAllocations * kAllocationSlack + kGuardBytes;
+  return (bytes + kGuardBytes - 1) / kGuardBytes * kGuardBytes;
+}
+
+/// Serves allocations from a block of memory. Space comes back when nothing above it is in use. What the block or the
+/// slots cannot hold, because a row understates its scratch, comes from the heap.
+class Arena {
+ public:
+  Arena(std::byte* memory, std::size_t bytes) noexcept : memory_(memory), bytes_(bytes) {}
+  void* allocate(std::size_t bytes) noexcept;
+  void release(void* pointer) noexcept;
+
+ private:
+  struct Block {
+    std::byte* data;
+    std::size_t begin;  // offset in memory_ where the space it took begins
+    bool used;
+  };
+  std::byte* memory_;
+  std::size_t bytes_;
+  std::size_t top_ = 0;
+  std::size_t block_count_ = 0;
+  Block blocks_[kMaxAllocations];
+};
+
+/// The workspace of one call, cut: the call's arena, then one for each worker of the executor.
+struct CallMemory {
+  std::byte* memory;         // 64-byte aligned; may be null if no arena has bytes
+  std::size_t call_bytes;    // arena_bytes of the row's call scratch
+  std::size_t worker_bytes;  // arena_bytes of the row's task scratch
+};
+
+/// The KernelContext of a call. Tasks get contexts of their own, made on their stacks, in which nested loops run inline.
+class CallContext {
+ public:
+  CallContext(Executor& executor, const CallMemory& memory) noexcept;
+  CallContext(const CallContext&) = delete;
+  CallContext& operator=(const CallContext&) = delete;
+  KernelContext* services() noexcept { return &services_; }
+
+  /// What parallel_for returns when an executor hands out a worker outside its concurrency.
+  static constexpr int kBadWorker = -1000;
+
+ private:
+  struct Loop;
+  static int parallel_for(KernelContext*, KernelTask, int min, int count, std::uint8_t* closure);
+  static void* allocate(KernelContext*, std::size_t bytes);
+  static void release(KernelContext*, void* pointer);
+
+  KernelContext services_;  // first: the callbacks find the object by its address
+  Arena arena_;
+  Executor* executor_;
+  CallMemory memory_;
+};
+
+}  // namespace sepconv::detail

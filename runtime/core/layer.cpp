@@ -1,0 +1,349 @@
+#include "sepconv/layer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+#include "halide_buffer.h"
+#include "kernel_choice.h"
+#include "kernel_context.h"
+#include "sepconv/executor.h"
+#include "sepconv/prepack.h"
+#include "view_checks.h"
+
+namespace sepconv {
+namespace {
+
+using detail::HalideBuffer;
+using detail::HalideDimension;
+using detail::Images;
+
+/// The weights of a layer and of its copies, and what has been packed from them.
+struct SharedWeights {
+  explicit SharedWeights(ConvWeights weights) : unpacked(std::move(weights)) {}
+
+  std::shared_ptr<const PackedWeights> pack(const ConvProblem& problem, const KernelRow& row) {
+    const std::lock_guard lock(mutex);
+    std::shared_ptr<const PackedWeights>& packed = by_panels[{row.depthwise_panel, row.pointwise_panel}];
+    if (!packed)
+      packed = std::make_shared<const PackedWeights>(
+          pack_weights(unpacked, problem, row.depthwise_panel, row.pointwise_panel));
+    return packed;
+  }
+
+  const ConvWeights unpacked;
+  std::mutex mutex;
+  std::map<std::pair<int, int>, std::shared_ptr<const PackedWeights>> by_panels;  // guarded by mutex
+};
+
+/// Everything about a call that does not depend on the call.
+struct PreparedKernel {
+  PreparedKernel(const KernelRow& row_in, const ConvProblem& row_problem, std::shared_ptr<const PackedWeights> weights)
+      : row(row_in),
+        dynamic(row_problem.is_dynamic()),
+        packed(std::move(weights)),
+        call_bytes(detail::arena_bytes(row.call_scratch_bytes)),
+        worker_bytes(detail::arena_bytes(row.task_scratch_bytes)) {
+    for (const PackedArray* array : {&packed->depthwise, &packed->middle_bias, &packed->pointwise, &packed->bias}) {
+      if (array->data() == nullptr) continue;
+      HalideDimension& dim = dims[weight_count];
+      dim = {0, static_cast<std::int32_t>(array->size()), 1, 0};
+      HalideBuffer& buffer = buffers[weight_count++];
+      buffer.host = reinterpret_cast<std::uint8_t*>(const_cast<float*>(array->data()));  // kernels only read it
+      buffer.type = detail::kHalideFloat32;
+      buffer.dimensions = 1;
+      buffer.dim = &dim;
+    }
+  }
+  PreparedKernel(const PreparedKernel&) = delete;
+  PreparedKernel& operator=(const PreparedKernel&) = delete;
+
+  /// Bytes of workspace for an executor of that concurrency; saturates.
+  std::size_t workspace_bytes(int concurrency) const noexcept {
+    std::size_t bytes = 0;
+    if (__builtin_mul_overflow(static_cast<std::size_t>(concurrency), worker_bytes, &bytes) ||
+        __builtin_add_overflow(bytes, call_bytes, &bytes))
+      return std::numeric_limits<std::size_t>::max();
+    return bytes == 0 ? 0 : bytes + kBufferAlignment;  // to align the start
+  }
+
+  const KernelRow& row;
+  const bool dynamic;
+  const std::shared_ptr<const PackedWeights> packed;
+  const std::size_t call_bytes, worker_bytes;
+  int weight_count = 0;
+  HalideDimension dims[4];
+  mutable HalideBuffer buffers[4];  // kernels take them without const, and do not write them
+};
+
+/// A buffer of a call and its dimensions.
+struct CallBuffer {
+  HalideDimension dims[4];
+  HalideBuffer buffer;
+
+  void fill(const Images& images, Layout layout, bool flat) noexcept {
+    const auto H = static_cast<std::int32_t>(images.H), W = static_cast<std::int32_t>(images.W),
+               C = static_cast<std::int32_t>(images.C);
+    int count = 0;
+    const auto add = [&](std::int32_t extent, std::int32_t pitch) { dims[count++] = {0, extent, pitch, 0}; };
+    if (layout == Layout::nhwc) {
+      add(C, 1);
+      flat ? add(W * H, C) : (add(W, C), add(H, C * W));
+    } else {
+      flat ? add(W * H, 1) : (add(W, 1), add(H, W));
+      add(C, W * H);
+    }
+    add(static_cast<std::int32_t>(images.batch),
+        static_cast<std::int32_t>(images.batch == 1 ? images.image_elements() : images.batch_pitch));
+    buffer.host = static_cast<std::uint8_t*>(const_cast<void*>(images.data));
+    buffer.type = detail::kHalideFloat32;
+    buffer.dimensions = count;
+    buffer.dim = dims;
+  }
+};
+
+/// Images of a batch that 32-bit element offsets reach.
+std::int64_t reachable_batch(const Images& images) noexcept {
+  const std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  if (images.batch <= 1 || images.batch_pitch == 0) return images.batch;
+  return (most - images.image_elements()) / images.batch_pitch + 1;
+}
+
+Images slice_batch(const Images& images, std::int64_t begin, std::int64_t count) noexcept {
+  Images part = images;
+  part.data = static_cast<const float*>(images.data) + begin * (images.batch == 1 ? 0 : images.batch_pitch);
+  part.batch = count;
+  return part;
+}
+
+/// Padding before the first element of an axis, and whether the output extent is one that Keras would compute.
+struct AxisPadding {
+  std::int64_t before = 0;
+  bool fits = false;
+};
+
+/// From the extents of a dynamic axis: "valid" and "same" never share an output extent unless they share the padding.
+AxisPadding dynamic_padding(std::int64_t input, std::int64_t output, std::int64_t effective,
+                            std::int64_t stride) noexcept {
+  if (input < 1 || output < 1) return {};
+  const std::int64_t total = (output - 1) * stride + effective - input;
+  if (total > 0) return {total / 2, output == (input + stride - 1) / stride};
+  return {0, output == (input - effective) / stride + 1};
+}
+
+Executor& executor_of(const RunContext& context) {
+  return context.executor == nullptr ? process_pool() : *context.executor;
+}
+
+bool same_weights(const ConvProblem& a, const ConvProblem& b) {
+  return a.op == b.op && a.IC == b.IC && a.OC == b.OC && a.KH == b.KH && a.KW == b.KW &&
+         a.depth_multiplier == b.depth_multiplier && a.output.bias == b.output.bias &&
+         (a.op != ConvOp::separable || a.middle.bias == b.middle.bias);
+}
+
+}  // namespace
+
+struct ConvLayer::State {
+  State(std::string name_in, ConvProblem problem_in, std::shared_ptr<SharedWeights> weights_in, std::string forced_in)
+      : name(std::move(name_in)),
+        problem(std::move(problem_in)),
+        weights(std::move(weights_in)),
+        forced(std::move(forced_in)),
+        OH(problem.OH()),
+        OW(problem.OW()),
+        rank3(problem.IH == 1 && OH == 1) {}
+
+  /// The kernel, chosen now if it has not been; nullptr if none serves.
+  const PreparedKernel* prepare() const {
+    if (const PreparedKernel* ready = prepared.load(std::memory_order_acquire)) return ready;
+    const std::lock_guard lock(mutex);
+    if (const PreparedKernel* ready = prepared.load(std::memory_order_acquire)) return ready;
+    const detail::KernelChoice choice = detail::choose_kernel(problem, forced);
+    if (choice.row == nullptr) return nullptr;
+    owner = std::make_unique<PreparedKernel>(*choice.row, choice.row_problem, weights->pack(problem, *choice.row));
+    prepared.store(owner.get(), std::memory_order_release);
+    return owner.get();
+  }
+
+  std::string no_kernel_text() const {
+    return detail::no_kernel_text(name, problem, detail::choose_kernel(problem, forced));
+  }
+
+  bool check_extents(const ConstTensorView& in_view, const Images& in, const ConstTensorView& out_view,
+                     const Images& out, std::int32_t (&pads)[2], Status& status) const noexcept;
+  Status call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace, const Images& in,
+              const Images& out, std::int32_t (&pads)[2]) const noexcept;
+
+  const std::string name;
+  const ConvProblem problem;
+  const std::shared_ptr<SharedWeights> weights;
+  const std::string forced;
+  const std::int32_t OH, OW;
+  const bool rank3;  // views may leave out H
+  mutable std::mutex mutex;
+  mutable std::atomic<const PreparedKernel*> prepared{nullptr};
+  mutable std::unique_ptr<PreparedKernel> owner;  // guarded by mutex until `prepared` is set
+};
+
+/// Compares the extents with the problem's, and finds the pads before H and W.
+bool ConvLayer::State::check_extents(const ConstTensorView& in_view, const Images& in, const ConstTensorView& out_view,
+                                     const Images& out, std::int32_t (&pads)[2], Status& status) const noexcept {
+  const ConvProblem& p = problem;
+  if (in.C != p.IC || (!p.dynamic_h() && in.H != p.IH) || (!p.dynamic_w() && in.W != p.IW)) {
+    status = Status::error(StatusCode::invalid_shape,
+                           "layer '%s': the input has shape %s; expected H = %d, W = %d, C = %d (-1: any) in %s order",
+                           name.c_str(), detail::ShapeText(in_view).text, p.IH, p.IW, p.IC, to_text(p.layout));
+    return false;
+  }
+  AxisPadding h{p.pad_top, out.H == OH}, w{p.pad_left, out.W == OW};
+  if (p.dynamic_h()) h = dynamic_padding(in.H, out.H, p.KH_eff(), p.stride_h);
+  if (p.dynamic_w()) w = dynamic_padding(in.W, out.W, p.KW_eff(), p.stride_w);
+  if (!h.fits || !w.fits || out.C != p.OC || out.batch != in.batch) {
+    status = Status::error(StatusCode::invalid_shape,
+                           "layer '%s': the output has shape %s; expected N = %lld, H = %d, W = %d, C = %d (-1: what "
+                           "valid or same padding gives) in %s order for an input of shape %s",
+                           name.c_str(), detail::ShapeText(out_view).text, static_cast<long long>(in.batch), OH, OW,
+                           p.OC, to_text(p.layout), detail::ShapeText(in_view).text);
+    return false;
+  }
+  pads[0] = static_cast<std::int32_t>(h.before);
+  pads[1] = static_cast<std::int32_t>(w.before);
+  return true;
+}
+
+/// Everything has been checked but the workspace.
+Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace,
+                              const Images& in, const Images& out, std::int32_t (&pads)[2]) const noexcept {
+  Status status;
+  const int concurrency = executor.concurrency();
+  if (concurrency < 1)
+    return Status::error(StatusCode::kernel_failed,
+                         "layer '%s': the executor's concurrency() is %d; expected at least 1", name.c_str(),
+                         concurrency);
+  const std::size_t wanted = kernel.workspace_bytes(concurrency);
+  void* memory = workspace.data;
+  if (wanted != 0 && memory == nullptr) {
+    memory = ::operator new(wanted, std::align_val_t{kBufferAlignment}, std::nothrow);
+    if (memory == nullptr)
+      return Status::error(StatusCode::workspace_too_small, "layer '%s': cannot allocate a workspace of %zu bytes",
+                           name.c_str(), wanted);
+  } else if (wanted > workspace.bytes) {
+    return Status::error(StatusCode::workspace_too_small,
+                         "layer '%s': the workspace has %zu bytes; expected %zu (workspace_bytes())", name.c_str(),
+                         workspace.bytes, wanted);
+  }
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  const std::uintptr_t aligned = (address + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  auto* start = static_cast<std::byte*>(memory) + (aligned - address);
+
+  int result = 0;
+  const std::int64_t chunk = std::min(reachable_batch(in), reachable_batch(out));
+  for (std::int64_t begin = 0; begin < in.batch && result == 0; begin += chunk) {
+    const std::int64_t count = std::min(chunk, in.batch - begin);
+    CallBuffer input, output;
+    input.fill(slice_batch(in, begin, count), problem.layout, false);
+    output.fill(slice_batch(out, begin, count), problem.layout, kernel.row.flat_output != 0);
+    detail::CallContext context(executor, {start, kernel.call_bytes, kernel.worker_bytes});
+    KernelContext* services = context.services();
+    void* argv[9];
+    int argc = 0;
+    argv[argc++] = &services;
+    argv[argc++] = &input.buffer;
+    for (int i = 0; i < kernel.weight_count; ++i) argv[argc++] = &kernel.buffers[i];
+    if (kernel.dynamic) {
+      argv[argc++] = &pads[0];
+      argv[argc++] = &pads[1];
+    }
+    argv[argc++] = &output.buffer;
+    result = kernel.row.function(argv);
+  }
+  if (wanted != 0 && workspace.data == nullptr) ::operator delete(memory, std::align_val_t{kBufferAlignment});
+  if (result == detail::CallContext::kBadWorker)
+    return Status::error(StatusCode::kernel_failed,
+                         "layer '%s': the executor gave a task a worker outside 0 to concurrency() - 1", name.c_str());
+  if (result != 0)
+    return Status::error(StatusCode::kernel_failed, "layer '%s': kernel %s returned error %d", name.c_str(),
+                         kernel.row.symbol, result);
+  return status;
+}
+
+ConvLayer::ConvLayer(std::string name, ConvProblem problem, ConvWeights weights) {
+  validate(problem);
+  validate(weights, problem);
+  state_ = std::make_shared<const State>(std::move(name), std::move(problem),
+                                         std::make_shared<SharedWeights>(std::move(weights)), std::string());
+}
+
+ConvLayer::ConvLayer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+const std::string& ConvLayer::name() const noexcept { return state_->name; }
+const ConvProblem& ConvLayer::problem() const noexcept { return state_->problem; }
+const ConvWeights& ConvLayer::weights() const noexcept { return state_->weights->unpacked; }
+
+Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, const TensorView& out) const noexcept {
+  const State& state = *state_;
+  const char* name = state.name.c_str();
+  const ConstTensorView out_view = out;
+  Status status;
+  Images input, output;
+  std::int32_t pads[2];
+  if (!detail::read_images(name, "input", in, state.problem, state.rank3, input, status) ||
+      !detail::read_images(name, "output", out_view, state.problem, state.rank3, output, status) ||
+      !state.check_extents(in, input, out_view, output, pads, status))
+    return status;
+  if (input.batch != 0) {
+    if (!detail::check_memory(name, "input", in, input, false, status) ||
+        !detail::check_memory(name, "output", out_view, output, true, status))
+      return status;
+    if (detail::images_overlap(input, output))
+      return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", name);
+  }
+  try {
+    const PreparedKernel* kernel = state.prepare();
+    if (kernel == nullptr)
+      return Status::error(StatusCode::no_kernel, "%s", state.no_kernel_text().c_str());
+    if (input.batch == 0) return status;
+    return state.call(*kernel, executor_of(context), context.workspace, input, output, pads);
+  } catch (const std::exception& error) {
+    return Status::error(StatusCode::kernel_failed, "layer '%s': %s", name, error.what());
+  }
+}
+
+std::size_t ConvLayer::workspace_bytes(const RunContext& context) const {
+  const PreparedKernel* kernel = state_->prepare();
+  if (kernel == nullptr) throw std::invalid_argument(state_->no_kernel_text() + "\n" + why_not());
+  const int concurrency = executor_of(context).concurrency();
+  if (concurrency < 1)
+    throw std::invalid_argument("executor: concurrency() is " + std::to_string(concurrency) + "; expected at least 1");
+  return kernel->workspace_bytes(concurrency);
+}
+
+const KernelRow* ConvLayer::kernel() const {
+  const PreparedKernel* kernel = state_->prepare();
+  return kernel == nullptr ? nullptr : &kernel->row;
+}
+
+std::string ConvLayer::why_not() const {
+  return detail::verdicts_text(detail::choose_kernel(state_->problem, state_->forced));
+}
+
+void ConvLayer::force_row(std::string_view symbol_or_target) {
+  auto state =
+      std::make_shared<const State>(state_->name, state_->problem, state_->weights, std::string(symbol_or_target));
+  if (!symbol_or_target.empty() && state->prepare() == nullptr) throw std::invalid_argument(state->no_kernel_text());
+  state_ = std::move(state);
+}
+
+ConvLayer ConvLayer::with_problem(const ConvProblem& problem) const {
+  validate(problem);
+  if (!same_weights(problem, state_->problem))
+    throw std::invalid_argument("layer '" + state_->name + "': its weights are those of " + to_text(state_->problem) +
+                                ", not of " + to_text(problem));
+  return ConvLayer(std::make_shared<const State>(state_->name, problem, state_->weights, std::string()));
+}
+
+}  // namespace sepconv

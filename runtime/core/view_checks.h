@@ -1,0 +1,39 @@
+#pragma once
+// Reads a caller's view as images of H x W x C, or says what is wrong with it. No allocation, no exception.
+
+#include <cstdint>
+
+#include "sepconv/conv_problem.h"
+#include "sepconv/status.h"
+#include "sepconv/tensor_view.h"
+
+namespace sepconv::detail {
+
+/// A batch of dense images.
+struct Images {
+  const void* data = nullptr;
+  std::int64_t batch = 0, H = 0, W = 0, C = 0;
+  std::int64_t batch_pitch = 0;  // elements
+  std::int64_t image_elements() const noexcept { return H * W * C; }
+};
+
+/// "(4, 10, 12)", in place.
+struct ShapeText {
+  explicit ShapeText(const ConstTensorView& view) noexcept;
+  char text[104];
+};
+
+/// The images of a view of rank 4, or 3 where `rank3` allows it (H = 1); all but memory order is checked.
+/// @return false, with `status` set, for a wrong dtype, rank, extent or size.
+bool read_images(const char* layer, const char* which, const ConstTensorView& view, const ConvProblem& problem,
+                 bool rank3, Images& images, Status& status) noexcept;
+
+/// Checks data pointer, alignment, that an image is dense, and the batch pitch (>= an image for outputs, >= 0 for
+/// inputs). Only for views with elements.
+bool check_memory(const char* layer, const char* which, const ConstTensorView& view, const Images& images,
+                  bool is_output, Status& status) noexcept;
+
+/// True where any byte of one is a byte of the other. Both have passed check_memory and hold elements of 4 bytes.
+bool images_overlap(const Images& a, const Images& b) noexcept;
+
+}  // namespace sepconv::detail

@@ -1,0 +1,87 @@
+#pragma once
+// One serialised Keras convolution layer: its configuration, the problem that it computes and its weights. Needs the
+// Keras reader library, sepconv::keras.
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "sepconv/plan.h"
+
+namespace sepconv {
+
+/// Whose rules a layer follows: they differ in hard_sigmoid, in "causal" and in the names of activations.
+enum class KerasApi : std::uint8_t { keras2, keras3 };
+
+/// "tf_keras2" or "keras3" as golden cases name them, or a version number such as "2.15.0".
+/// @throws std::invalid_argument naming the text.
+KerasApi keras_api_from_text(std::string_view text);
+
+/// Valid Keras for which no kernel is compiled yet; what() is the reason. (What Keras itself refuses is
+/// std::invalid_argument.)
+class NotCompiledError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// An array as Keras stores it, converted to float32; row-major.
+struct KerasArray {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+
+/// Name ("depthwise_kernel") and shape of one weight, in Keras' order.
+struct KerasWeight {
+  std::string name;
+  std::vector<std::int64_t> shape;
+};
+
+/// Configuration of a SeparableConv, DepthwiseConv or Conv layer of one or two dimensions; [0] is height, [1] width, and
+/// a 1-D layer has height 1.
+struct ConvLayerConfig {
+  std::string name;
+  std::string class_name;
+  ConvOp op = ConvOp::separable;  // pointwise for Conv1D and Conv2D, whatever their window
+  std::int32_t rank = 2;          // 1 or 2
+  std::int32_t filters = 0;       // 0 for depthwise layers
+  std::array<std::int32_t, 2> kernel_size{1, 1}, strides{1, 1}, dilation_rate{1, 1};
+  std::string padding = "valid";  // "valid", "same" or "causal"
+  Layout layout = Layout::nhwc;
+  std::int32_t depth_multiplier = 1;
+  std::int32_t groups = 1;
+  bool use_bias = true;
+  std::string dtype = "float32";  // the policy's name
+  Activation activation;
+  std::string why_not;            // why no kernel can be compiled; empty when one can
+};
+
+/// Checks and reads {"class_name": ..., "config": {...}} of one of the six classes.
+/// @throws std::invalid_argument where Keras would refuse the layer.
+ConvLayerConfig conv_layer_config(const nlohmann::json& layer, KerasApi api = KerasApi::keras3);
+
+/// The problem of a layer on an input of this shape, padding made explicit.
+/// @param input_shape  with the batch in front, as Keras writes it; kDynamic where unknown. With an unknown spatial
+///                     extent the problem is dynamic in both.
+/// @param zeros        zeros that a ZeroPadding layer adds before: top, bottom, left, right
+/// @throws std::invalid_argument when Keras refuses the shape; NotCompiledError for the layer's why_not, and for sizes
+///         beyond what kernels index.
+ConvProblem conv_problem(const ConvLayerConfig& config, const std::vector<std::int64_t>& input_shape,
+                         const std::array<std::int32_t, 4>& zeros = {});
+
+/// The layer's weights in Keras' order, for inputs of `channels` channels.
+std::vector<KerasWeight> conv_weight_shapes(const ConvLayerConfig& config, std::int64_t channels);
+
+/// Puts Keras' arrays (depthwise, pointwise, bias: those that the layer has, in this order) into a problem's order.
+/// @throws std::invalid_argument naming the layer, the weight, its shape and the shape wanted.
+ConvWeights conv_weights(const ConvLayerConfig& config, std::int64_t channels, const std::vector<KerasArray>& arrays);
+
+/// Plans one serialised layer by itself; has_weights is false, conv_weights() makes the weights.
+/// @param input_shape  with the batch; empty: the layer's own "input_shape", or that of its "build_config"
+/// @throws std::invalid_argument, NotCompiledError as conv_layer_config and conv_problem.
+PlannedLayer plan_layer_config(const nlohmann::json& layer, std::vector<std::int64_t> input_shape = {},
+                               KerasApi api = KerasApi::keras3);
+
+}  // namespace sepconv

@@ -1,2 +1,98 @@
-#include "Halide.h"
-int main() { return 0; }
+// sepconv-generator: compiles one kernel in a process of its own, which gives reproducible objects (Halide's
+// unique-name counter never resets) and keeps a crash or a hang away from the caller.
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <CLI/CLI.hpp>
+
+#include "conv_generator.h"
+
+namespace sepconv {
+
+KernelFacts& kernel_facts() {
+  static KernelFacts facts;
+  return facts;
+}
+
+namespace {
+
+/// Halide's exceptions cannot be caught across its library's boundary everywhere, so its errors end the process here.
+class ErrorReporter : public Halide::CompileTimeErrorReporter {
+ public:
+  void warning(const char* message) override { std::fprintf(stderr, "sepconv-generator: warning: %s", message); }
+  void error(const char* message) override {
+    std::fprintf(stderr, "sepconv-generator: Halide: %s", message);
+    std::fflush(stderr);
+    std::_Exit(1);
+  }
+};
+
+struct Options {
+  std::string problem, schedule, target, symbol, output;
+};
+
+void compile(const Options& options) {
+  namespace fs = std::filesystem;
+  using Halide::OutputFileType;
+  const ConvProblem problem = problem_from_text(options.problem);
+  const Target& target = target_from_name(options.target);
+
+  Halide::Internal::ExecuteGeneratorArgs arguments;
+  arguments.output_dir = options.output;
+  arguments.output_types = {OutputFileType::object};
+  // No Halide runtime in the object: what it needs of one, three functions, comes from ours (kernel_abi.h).
+  arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_asserts-no_bounds_query")};
+  arguments.generator_name = to_text(problem.op);
+  arguments.function_name = options.symbol;
+  arguments.file_base_name = options.symbol;
+  arguments.generator_params = {
+      {"problem", options.problem}, {"schedule", options.schedule}, {"target_name", options.target}};
+  fs::create_directories(options.output);
+  Halide::Internal::execute_generator(arguments);
+
+  const KernelFacts& facts = kernel_facts();
+  const fs::path path = fs::path(options.output) / (options.symbol + ".json");
+  std::ofstream file(path);
+  file << "{\"call_scratch_bytes\": " << facts.scratch.call_bytes
+       << ", \"task_scratch_bytes\": " << facts.scratch.task_bytes << ", \"flat_output\": " << facts.flat_output
+       << ", \"depthwise_panel\": " << facts.depthwise_panel << ", \"pointwise_panel\": " << facts.pointwise_panel
+       << "}\n";
+  file.close();
+  if (!file) throw std::runtime_error("cannot write " + path.string());
+}
+
+}  // namespace
+}  // namespace sepconv
+
+int main(int argc, char** argv) {
+  CLI::App app{"Compiles one convolution kernel to an object file. Called by sepconv compile, once per kernel."};
+  sepconv::Options options;
+  app.add_option("--problem", options.problem, "what to compute, as a problem text")->required();
+  app.add_option("--schedule", options.schedule, "how to run it, as a schedule text; default: the rule's");
+  app.add_option("--target", options.target, "target name, for example x86-64-avx2")->required();
+  app.add_option("--symbol", options.symbol, "name of the function and of the files")->required();
+  app.add_option("--output", options.output, "folder for SYMBOL.o and SYMBOL.json")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  static sepconv::ErrorReporter reporter;
+  Halide::set_custom_compile_time_error_reporter(&reporter);
+  try {
+    if (options.schedule.empty())
+      options.schedule = sepconv::to_text(sepconv::default_cpu_schedule(sepconv::problem_from_text(options.problem),
+                                                                        sepconv::target_from_name(options.target)));
+    sepconv::compile(options);
+    return 0;
+  } catch (const std::invalid_argument& error) {
+    std::fprintf(stderr, "sepconv-generator: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sepconv-generator: %s\n", error.what());
+    return 1;
+  }
+}

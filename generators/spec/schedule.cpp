@@ -11,9 +11,8 @@ namespace {
 template <class Part>
 std::string part_text(std::string_view name, const Part& part) {
   std::string text(name);
-  visit_fields(part, [&](std::string_view field, int value) {
-    text += "_" + std::string(field) + std::to_string(value);
-  });
+  visit_fields(part,
+               [&](std::string_view field, int value) { text += "_" + std::string(field) + std::to_string(value); });
   return text;
 }
 
@@ -105,8 +104,8 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     const int vector_tile = nhwc ? dw.c_tile : dw.ow_tile, scalar_tile = nhwc ? dw.ow_tile : 1;
     const int sums = vector_tile / vector_elems(vector_tile, target) * scalar_tile;
     if (sums + 2 > target.registers)
-      return refuse("dw.ow", dw.ow_tile, std::to_string(sums) + " sums do not fit " +
-                                             std::to_string(target.registers) + " registers");
+      return refuse("dw.ow", dw.ow_tile,
+                    std::to_string(sums) + " sums do not fit " + std::to_string(target.registers) + " registers");
   }
   if (s.pointwise) {
     const PointwiseCpuSchedule& pw = *s.pointwise;
@@ -115,9 +114,8 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     const int vectors = vector_tile / vector_elems(vector_tile, target);
     if (vectors * scalar_tile + vectors + 1 > target.registers)
       return refuse("pw.mr", pw.mr,
-                    "with nr=" + std::to_string(pw.nr) + ", " +
-                        std::to_string(vectors * scalar_tile + vectors + 1) + " registers are needed and " +
-                        std::to_string(target.registers) + " exist");
+                    "with nr=" + std::to_string(pw.nr) + ", " + std::to_string(vectors * scalar_tile + vectors + 1) +
+                        " registers are needed and " + std::to_string(target.registers) + " exist");
   }
   return std::nullopt;
 }

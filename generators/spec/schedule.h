@@ -47,20 +47,16 @@ struct CpuSchedule {
 
 // The only lists of fields. F is called as f("name", reference).
 template <class Schedule, class F>
-  requires std::same_as<std::remove_const_t<Schedule>, BlockCpuSchedule>
+requires std::same_as<std::remove_const_t<Schedule>, BlockCpuSchedule>
 void visit_fields(Schedule& s, F&& f) {
   f("fuse", s.fuse), f("flat", s.flat), f("oh", s.oh_block), f("ow", s.ow_block);
 }
 template <class Schedule, class F>
-  requires std::same_as<std::remove_const_t<Schedule>, DepthwiseCpuSchedule>
-void visit_fields(Schedule& s, F&& f) {
-  f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile);
-}
+requires std::same_as<std::remove_const_t<Schedule>, DepthwiseCpuSchedule>
+void visit_fields(Schedule& s, F&& f) { f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile); }
 template <class Schedule, class F>
-  requires std::same_as<std::remove_const_t<Schedule>, PointwiseCpuSchedule>
-void visit_fields(Schedule& s, F&& f) {
-  f("mr", s.mr), f("nr", s.nr), f("ku", s.k_unroll);
-}
+requires std::same_as<std::remove_const_t<Schedule>, PointwiseCpuSchedule>
+void visit_fields(Schedule& s, F&& f) { f("mr", s.mr), f("nr", s.nr), f("ku", s.k_unroll); }
 
 /// "block_fuse1_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2"
 std::string to_text(const CpuSchedule& schedule);
@@ -69,9 +65,9 @@ std::string to_text(const CpuSchedule& schedule);
 /// @throws std::invalid_argument naming the bad part or field.
 CpuSchedule schedule_from_text(std::string_view text);
 
-/// Why this schedule cannot or should not serve the problem on the target (a missing part, a tile that is no multiple of
-/// the lanes, accumulators that do not fit the registers), or nothing. The tuner prunes with it, the generator refuses
-/// with it, the tests enumerate it.
+/// Why this schedule cannot or should not serve the problem on the target (a missing part, a tile that is no multiple
+/// of the lanes, accumulators that do not fit the registers), or nothing. The tuner prunes with it, the generator
+/// refuses with it, the tests enumerate it.
 std::optional<std::string> reject_reason(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target);
 
 /// Elements of the vectors that a tile of `tile` elements is computed in: the largest power of two that divides it, at

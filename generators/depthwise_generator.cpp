@@ -1,0 +1,54 @@
+// Depthwise convolution alone: Keras DepthwiseConv1D and DepthwiseConv2D.
+
+#include "conv_generator.h"
+#include "schedules/block_cpu.h"
+#include "schedules/depthwise_cpu.h"
+#include "stages/depthwise.h"
+#include "stages/epilogue.h"
+
+namespace sepconv {
+
+using Halide::Expr;
+using Halide::Func;
+using Halide::TailStrategy;
+using Halide::Var;
+
+class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
+ public:
+  void generate() {
+    const int panel = depthwise_panel(problem_, *schedule_.depthwise);
+    kernel_facts().depthwise_panel = panel;
+    padded_ = schedule_.depthwise->pad_tile || has_padding()
+                  ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile))
+                  : unpadded_input(problem_, *input_);
+    stage_ = depthwise_stage(problem_, padded_, *filter_, panel, *pixels_, c_, m_, n_);
+    const Expr ic = q_ / problem_.depth_multiplier, m = q_ % problem_.depth_multiplier;
+    Expr value = stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_->vars), m, n_));
+    if (bias_) value = value + Expr((*bias_)(q_));
+    (*output_)(image_arguments<Var>(problem_.layout, q_, pixels_->vars, n_)) =
+        activate(problem_.output.activation, value);
+  }
+
+  void schedule() {
+    promise_layout();
+    Func out = *output_;
+    const Blocks blocks = split_blocks(out, problem_, schedule_.block, *pixels_);
+    // The output's channel is c * depth_multiplier + m; the stage's loops run over c, with all m of a tile in
+    // registers.
+    out.split(q_, c_, m_, problem_.depth_multiplier, TailStrategy::RoundUp);
+    std::vector<Var> outer = blocks.loops;
+    outer.push_back(n_);
+    schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, target_, *pixels_,
+                           schedule_.block.ow_block, c_, pixels_->x, pixels_->y, m_, outer);
+    parallel_blocks(out, blocks, n_);
+  }
+
+ private:
+  Var c_{"c"}, m_{"m"}, q_{"channel"}, n_{"n"};
+  Func padded_;
+  DepthwiseStage stage_;
+};
+
+}  // namespace sepconv
+
+HALIDE_REGISTER_GENERATOR(sepconv::DepthwiseGenerator, depthwise)

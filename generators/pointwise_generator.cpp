@@ -1,0 +1,54 @@
+// 1x1 convolution, strided or not: Keras Conv1D and Conv2D with a window of one.
+
+#include "conv_generator.h"
+#include "schedules/block_cpu.h"
+#include "schedules/pointwise_cpu.h"
+#include "stages/epilogue.h"
+#include "stages/pointwise.h"
+
+namespace sepconv {
+
+using Halide::Expr;
+using Halide::Func;
+using Halide::Var;
+
+class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
+ public:
+  void generate() {
+    kernel_facts().pointwise_panel = schedule_.pointwise->nr;
+    gathers_ = problem_.stride_h != 1 || problem_.stride_w != 1 || has_padding() || !exact_blocks();
+    const Func source =
+        gathers_ ? padded_input(problem_, *input_, *input_, pads(), problem_.IC) : unpadded_input(problem_, *input_);
+    const Expr x = pixels_->column * problem_.stride_w, y = pixels_->row * problem_.stride_h;
+    middle_(middle_arguments<Var>(problem_.layout, c_, pixels_->vars, m_, n_)) =
+        source(image_arguments<Expr>(problem_.layout, c_, {x, y}, n_));
+    stage_ = pointwise_stage(problem_, middle_, *weights_, bias_ ? Func(*bias_) : Func(), schedule_.pointwise->nr,
+                             *pixels_, f_, n_);
+    const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_->vars, n_);
+    (*output_)(out_at) = activate(problem_.output.activation, stage_.sum(out_at));
+  }
+
+  void schedule() {
+    promise_layout();
+    Func out = *output_;
+    const Blocks blocks = split_blocks(out, problem_, schedule_.block, *pixels_);
+    std::vector<Var> outer = blocks.loops;
+    outer.push_back(n_);
+    schedule_pointwise_cpu(out, stage_, problem_, schedule_, target_, *pixels_, f_, outer);
+    parallel_blocks(out, blocks, n_);
+    // The pixels that the strides pick are copied together once a block, so that the GEMM reads them densely.
+    if (gathers_) middle_.compute_at(out, blocks.task);
+    if (gathers_ && problem_.layout == Layout::nhwc)
+      middle_.vectorize(c_, target_.lanes, Halide::TailStrategy::GuardWithIf);
+  }
+
+ private:
+  Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
+  Func middle_{"gathered"};
+  PointwiseStage stage_;
+  bool gathers_ = false;
+};
+
+}  // namespace sepconv
+
+HALIDE_REGISTER_GENERATOR(sepconv::PointwiseGenerator, pointwise)

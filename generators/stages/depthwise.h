@@ -1,0 +1,21 @@
+#pragma once
+// WHAT the depthwise stage computes. No tile, vector, thread or target appears here.
+
+#include "pixels.h"
+
+namespace sepconv {
+
+struct DepthwiseStage {
+  Halide::Func sum;  // middle_arguments(layout, c, pixels, m, n)
+  Halide::RDom tap;  // x: KW, y: KH
+};
+
+/// sum(c, pixel, m, n) = sum_{kh,kw} filter[c / panel][kh][kw][m][c % panel] * padded(c, pixel * stride + tap *
+/// dilation, n)
+/// @param filter  packed depthwise filter, one dimension (kernel_abi.h).
+/// @param panel   channels of a packed panel.
+DepthwiseStage depthwise_stage(const ConvProblem& problem, const Halide::Func& padded, const Halide::Func& filter,
+                               int panel, const Pixels& pixels, const Halide::Var& c, const Halide::Var& m,
+                               const Halide::Var& n);
+
+}  // namespace sepconv

@@ -1,0 +1,36 @@
+#include "padding.h"
+
+namespace sepconv {
+
+using Halide::clamp;
+using Halide::Expr;
+using Halide::Func;
+using Halide::likely;
+using Halide::Var;
+
+Func padded_input(const ConvProblem& p, const Func& input, const Halide::OutputImageParam& shape, const Pads& pads,
+                  int channels) {
+  Var c("c"), x("x"), y("y"), n("n");
+  const int w_dim = p.layout == Layout::nhwc ? 1 : 0, h_dim = p.layout == Layout::nhwc ? 2 : 1;
+  const Expr width = p.dynamic_w() ? Expr(shape.dim(w_dim).extent()) : Expr(p.IW);
+  const Expr height = p.dynamic_h() ? Expr(shape.dim(h_dim).extent()) : Expr(p.IH);
+  const Expr ix = x - pads.left, iy = y - pads.top;
+  Func padded("padded");
+  const auto at = [&](const Expr& column, const Expr& row) {
+    const Expr channel = channels > p.IC ? min(c, p.IC - 1) : Expr(c);
+    return input(image_arguments<Expr>(p.layout, channel, {column, row}, n));
+  };
+  const Expr inside = likely(ix >= 0) && likely(ix < width) && likely(iy >= 0) && likely(iy < height);
+  padded(image_arguments<Var>(p.layout, c, {x, y}, n)) =
+      select(inside, at(clamp(likely(ix), 0, width - 1), clamp(likely(iy), 0, height - 1)), 0.0f);
+  return padded;
+}
+
+Func unpadded_input(const ConvProblem& p, const Func& input) {
+  Var c("c"), x("x"), y("y"), n("n");
+  Func unpadded("unpadded");
+  unpadded(image_arguments<Var>(p.layout, c, {x, y}, n)) = input(image_arguments<Expr>(p.layout, c, {x, y}, n));
+  return unpadded;
+}
+
+}  // namespace sepconv

@@ -1,0 +1,23 @@
+#pragma once
+// WHAT the depthwise stage reads: the input with zeros around it, in padded coordinates (0 is the first pad).
+
+#include "pixels.h"
+
+namespace sepconv {
+
+/// Pads of the low sides; constants, or parameters of the kernel where the problem is dynamic.
+struct Pads {
+  Halide::Expr top, left;
+};
+
+/// padded(c, x, y, n) = input(c, x - left, y - top, n), and 0 outside of the image; reads of the input are clamped into
+/// it, so that a schedule may compute a larger region than the image needs.
+/// @param shape     the kernel's input, whose extents a dynamic problem reads.
+/// @param channels  how many channels may be asked for; those past IC repeat the last one.
+Halide::Func padded_input(const ConvProblem& problem, const Halide::Func& input, const Halide::OutputImageParam& shape,
+                          const Pads& pads, int channels);
+
+/// The input itself in padded coordinates, for problems without any padding: no select, no clamp.
+Halide::Func unpadded_input(const ConvProblem& problem, const Halide::Func& input);
+
+}  // namespace sepconv

@@ -1,0 +1,21 @@
+#pragma once
+// WHAT the pointwise stage computes: a GEMM over the channels of each pixel.
+
+#include "pixels.h"
+
+namespace sepconv {
+
+struct PointwiseStage {
+  Halide::Func sum;  // image_arguments(layout, c, pixels, n)
+  Halide::RDom k;    // x: channel, y: multiplier
+};
+
+/// sum(f, pixel, n) = bias(f) + sum_{m,c} weights[f / panel][m][c][f % panel] * middle(c, pixel, m, n)
+/// @param middle   middle_arguments(layout, c, pixels, m, n).
+/// @param weights  packed pointwise weights, one dimension (kernel_abi.h).
+/// @param bias     [OC], zero filled to the panel; undefined: no bias.
+PointwiseStage pointwise_stage(const ConvProblem& problem, const Halide::Func& middle, const Halide::Func& weights,
+                               const Halide::Func& bias, int panel, const Pixels& pixels, const Halide::Var& f,
+                               const Halide::Var& n);
+
+}  // namespace sepconv

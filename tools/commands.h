@@ -8,9 +8,9 @@ namespace sepconv::tools {
 /// Exit statuses of the program.
 enum ExitStatus : int {
   kDone = 0,
-  kCheckFailed = 1,   // verify: a result missed its limit
-  kWrongUse = 2,      // arguments or input files
-  kMachineFailed = 3, // a tool or the machine failed
+  kCheckFailed = 1,    // verify: a result missed its limit
+  kWrongUse = 2,       // arguments or input files
+  kMachineFailed = 3,  // a tool or the machine failed
 };
 
 void add_compile_command(CLI::App& app, int& status);

@@ -65,7 +65,11 @@ void write_weights(const Plan& plan, const std::filesystem::path& path) {
   std::vector<NamedWeights> weights;
   for (const PlannedLayer& layer : plan.layers)
     if (layer.has_weights) weights.push_back({layer.name, layer.problem, layer.weights});
-  save_weights(path, weights);
+  try {
+    save_weights(path, weights);
+  } catch (const std::invalid_argument& error) {  // the plan was checked: what is left is the disk
+    throw std::runtime_error(error.what());
+  }
 }
 
 /// Puts the library's files into the staging folder; returns their names.

@@ -1,0 +1,76 @@
+# sepconv_add_kernels(<name>
+#   MODEL <file>              a Keras model, or a JSON list of layers
+#   [TARGETS <target> ...]    all of x86-64 if left out
+#   [LAYERS <glob>] [INPUT_SHAPE <HxWxC>] [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED])
+#
+# Compiles the model's layers when the model, the lockfile or the compiler changes, and adds the library target <name>:
+# link it, include <name.h>, call sepconv::use_kernels(<name>::kernels()). Sets <name>_WEIGHTS to the weights file.
+function(sepconv_add_kernels name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "LOCKED;DYNAMIC;SHARED" "MODEL;LAYERS;INPUT_SHAPE;LOCK" "TARGETS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "sepconv_add_kernels(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_MODEL)
+    message(FATAL_ERROR "sepconv_add_kernels(${name}): MODEL is missing")
+  endif()
+  if(NOT TARGET sepconv::compiler)
+    message(FATAL_ERROR "sepconv_add_kernels(${name}): this sepconv was built without its compiler "
+                        "(SEPCONV_BUILD_COMPILER and SEPCONV_BUILD_KERAS)")
+  endif()
+  if(arg_LOCKED AND NOT arg_LOCK)
+    message(FATAL_ERROR "sepconv_add_kernels(${name}): LOCKED needs LOCK")
+  endif()
+
+  set(dir "${CMAKE_CURRENT_BINARY_DIR}/${name}.sepconv")
+  cmake_path(ABSOLUTE_PATH arg_MODEL BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE OUTPUT_VARIABLE model)
+  set(options --name ${name} -o "${dir}" --generator $<TARGET_FILE:sepconv::generator>)
+  set(inputs "${model}")
+  if(arg_TARGETS)
+    list(JOIN arg_TARGETS "," targets)
+    list(APPEND options --target ${targets})
+  endif()
+  if(arg_LAYERS)
+    list(APPEND options --layers "${arg_LAYERS}")
+  endif()
+  if(arg_INPUT_SHAPE)
+    list(APPEND options --input-shape ${arg_INPUT_SHAPE})
+  endif()
+  if(arg_LOCK)
+    cmake_path(ABSOLUTE_PATH arg_LOCK BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE OUTPUT_VARIABLE lock)
+    list(APPEND options --lock "${lock}")
+    list(APPEND inputs "${lock}")
+  endif()
+  foreach(flag LOCKED DYNAMIC SHARED)
+    if(arg_${flag})
+      string(TOLOWER "--${flag}" option)
+      list(APPEND options ${option})
+    endif()
+  endforeach()
+
+  # The stamp is what the build waits for: the files themselves keep their times when nothing in them changes.
+  set(kind STATIC)
+  set(library "${dir}/lib${name}.a")
+  if(arg_SHARED)
+    set(kind SHARED)
+    set(library "${dir}/lib${name}.so")
+  endif()
+  set(stamp "${dir}/${name}.stamp")
+  add_custom_command(OUTPUT "${stamp}"
+    BYPRODUCTS "${library}" "${dir}/${name}.h" "${dir}/${name}.weights" "${dir}/${name}.lock.json"
+               "${dir}/${name}Config.cmake"
+    COMMAND sepconv::compiler compile "${model}" ${options}
+    COMMAND "${CMAKE_COMMAND}" -E touch "${stamp}"
+    DEPENDS ${inputs} $<TARGET_FILE:sepconv::compiler> $<TARGET_FILE:sepconv::generator>
+    COMMENT "Compiling the kernels of ${name}"
+    VERBATIM)
+  add_custom_target(${name}_kernels DEPENDS "${stamp}")
+
+  file(MAKE_DIRECTORY "${dir}")
+  add_library(${name} ${kind} IMPORTED GLOBAL)
+  set_target_properties(${name} PROPERTIES
+    IMPORTED_LOCATION "${library}"
+    INTERFACE_INCLUDE_DIRECTORIES "${dir}"
+    INTERFACE_LINK_LIBRARIES sepconv::runtime)
+  add_dependencies(${name} ${name}_kernels)
+  set(${name}_WEIGHTS "${dir}/${name}.weights" PARENT_SCOPE)
+endfunction()

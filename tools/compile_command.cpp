@@ -1,0 +1,145 @@
+// sepconv compile: a model in, a library of kernels out.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "autoschedule/lockfile.h"
+#include "commands.h"
+#include "compile/compile_library.h"
+#include "console_progress.h"
+#include "input_shape.h"
+#include "interrupt.h"
+#include "program_paths.h"
+#include "sepconv/plan.h"
+
+namespace sepconv::tools {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  sepconv compile mobilenet.keras -o build/kernels
+  sepconv compile speech.json -o out --name speech --target x86-64-avx2,x86-64-avx512 --layers 'encoder/*'
+  sepconv compile detector.h5 -o out --input-shape 320x320x3 --dynamic
+  sepconv compile mobilenet.keras -o out --lock mobilenet.lock.json --locked
+
+Writes lib<name>.a (with --shared lib<name>.so), <name>.h, <name>.weights, <name>.lock.json and <name>Config.cmake.
+Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
+
+struct CompileArguments {
+  std::string model, output_dir, name, layers = "*", input_shape, lock, cache, generator, include_dir;
+  std::vector<std::string> targets;
+  bool dynamic = false, locked = false, shared = false, no_cache = false, no_fold = false, no_join = false;
+  int jobs = 0;
+  double timeout = 120;
+};
+
+Plan read_plan(const CompileArguments& arguments) {
+  PlanOptions options;
+  options.fold = !arguments.no_fold;
+  options.join = !arguments.no_join;
+  options.layers = arguments.layers;
+  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
+  Plan plan = plan_file(arguments.model, options);
+  for (const SkippedLayer& layer : plan.skipped)
+    fmt::print(stderr, "skipped '{}' ({}): {}\n", layer.name, layer.class_name, layer.reason);
+  if (plan.layers.empty())
+    throw std::invalid_argument(arguments.layers == "*"
+                                    ? fmt::format("'{}' has no layer that can be compiled", arguments.model)
+                                    : fmt::format("--layers: '{}' matches no layer of '{}' that can be compiled",
+                                                  arguments.layers, arguments.model));
+  return plan;
+}
+
+/// All rows of the lockfile that was given, and one for each kernel that it lacked.
+std::string lockfile_text(const std::optional<Lockfile>& given, const std::vector<PlannedKernel>& kernels) {
+  Lockfile lockfile = given.value_or(Lockfile{});
+  for (const PlannedKernel& kernel : kernels)
+    if (!kernel.from_source) lockfile.set(kernel.problem, kernel.target, {kernel.schedule, Record{}});
+  return lockfile.text();
+}
+
+void print_result(const CompileArguments& arguments, const Plan& plan, const CompileResult& result,
+                  const std::string& name, double seconds) {
+  fmt::print("{}: {} layers, {} kernels ({} from the cache), {} layers skipped, {:.2f} s\n", name, plan.layers.size(),
+             result.kernels.size(), result.cached, plan.skipped.size(), seconds);
+  for (const auto& file : result.files) {
+    const bool written = std::find(result.written.begin(), result.written.end(), file) != result.written.end();
+    fmt::print("{} {}\n", written ? "wrote    " : "unchanged",
+               (std::filesystem::path(arguments.output_dir) / file.filename()).string());
+  }
+}
+
+int compile(const CompileArguments& arguments) {
+  const auto begin = std::chrono::steady_clock::now();
+  CompileOptions options;
+  options.name = arguments.name.empty() ? library_name_from(arguments.model) : arguments.name;
+  check_library_name(options.name);
+  options.output_dir = arguments.output_dir;
+  if (!arguments.targets.empty()) options.targets = arguments.targets;
+  for (const std::string& target : options.targets) target_from_name(target);
+  options.dynamic = arguments.dynamic;
+  options.shared = arguments.shared;
+  options.locked = arguments.locked;
+  std::optional<Lockfile> lockfile;
+  if (!arguments.lock.empty()) lockfile = Lockfile::read(arguments.lock);
+  if (lockfile) options.schedules = &*lockfile;
+  options.lockfile_text = [&](const std::vector<PlannedKernel>& kernels) { return lockfile_text(lockfile, kernels); };
+  options.jobs = arguments.jobs;
+  options.kernel_seconds = arguments.timeout;
+  if (!arguments.no_cache) options.cache_dir = default_cache_dir();
+  if (!arguments.cache.empty()) options.cache_dir = arguments.cache;
+  options.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
+  options.include_dir =
+      arguments.include_dir.empty() ? runtime_include_dir() : std::filesystem::path(arguments.include_dir);
+  ConsoleProgress progress;
+  options.observer = &progress;
+
+  const Plan plan = read_plan(arguments);
+  const InterruptFlag interrupt;
+  options.cancelled = &interrupt.flag();
+  const CompileResult result = compile_library(plan, options);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  print_result(arguments, plan, result, options.name, seconds);
+  return kDone;
+}
+
+}  // namespace
+
+void add_compile_command(CLI::App& app, int& status) {
+  auto arguments = std::make_shared<CompileArguments>();
+  CompileArguments& a = *arguments;
+  CLI::App* command = app.add_subcommand("compile", "Compile the convolution layers of a model into a library");
+  command->footer(kExamples);
+  command->add_option("model", a.model, "A .keras, .h5 or .json model, or a JSON list of layers with input shapes")
+      ->required();
+  command->add_option("-o,--output", a.output_dir, "Folder for the library's files")->required();
+  command->add_option("--name", a.name, "The library's name and C++ namespace; the model file's name if left out");
+  command->add_option("--target", a.targets, "Targets, separated by commas; all of x86-64 if left out")->delimiter(',');
+  command->add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
+  command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
+  command->add_flag("--dynamic", a.dynamic, "Also compile each layer for extents that are known at run time only");
+  CLI::Option* lock = command->add_option("--lock", a.lock, "Lockfile to take schedules from");
+  command->add_flag("--locked", a.locked, "Refuse layers that the lockfile lacks")->needs(lock);
+  command->add_flag("--shared", a.shared, "Make a loadable library in place of an archive");
+  command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
+      ->check(CLI::Range(1, 4096));
+  command->add_option("--timeout", a.timeout, "Seconds that one kernel may take to compile")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  CLI::Option* cache =
+      command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out");
+  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and keep none")->excludes(cache);
+  command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
+  command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
+  command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
+  command->add_option("--include-dir", a.include_dir, "Folder of sepconv's headers, which --shared compiles with");
+  command->callback([arguments, &status] { status = compile(*arguments); });
+}
+
+}  // namespace sepconv::tools

@@ -1,0 +1,79 @@
+#include "console_progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace sepconv::tools {
+namespace {
+
+constexpr std::size_t kBarWidth = 24;
+
+std::string kernel_name(const PlannedKernel& kernel) {
+  std::string name = kernel.layers.front();
+  if (kernel.layers.size() > 1) name += fmt::format(" (and {} more)", kernel.layers.size() - 1);
+  return fmt::format("{} on {}{}", name, kernel.target.name, kernel.problem.is_dynamic() ? ", dynamic" : "");
+}
+
+bool is_terminal() {
+  const char* kind = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) != 0 && kind != nullptr && std::string_view(kind) != "dumb";
+}
+
+std::size_t terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+ConsoleProgress::ConsoleProgress() : terminal_(is_terminal()), begin_(std::chrono::steady_clock::now()) {}
+
+void ConsoleProgress::begin(std::size_t kernels, std::size_t cached) {
+  kernels_ = kernels;
+  done_ = cached;
+  begin_ = std::chrono::steady_clock::now();
+  if (cached > 0 && !terminal_) fmt::print(stderr, "{} of {} kernels are in the cache\n", cached, kernels);
+}
+
+void ConsoleProgress::kernel_started(const PlannedKernel& kernel) {
+  if (terminal_) draw_bar(kernel_name(kernel));
+}
+
+void ConsoleProgress::kernel_finished(const PlannedKernel& kernel, double seconds) {
+  ++done_;
+  if (terminal_)
+    draw_bar(kernel_name(kernel));
+  else
+    fmt::print(stderr, "[{}/{}] {:.2f} s  {}\n", done_, kernels_, seconds, kernel_name(kernel));
+}
+
+void ConsoleProgress::note(const std::string& line) {
+  clear_bar();
+  fmt::print(stderr, "note: {}\n", line);
+}
+
+void ConsoleProgress::end() { clear_bar(); }
+
+void ConsoleProgress::draw_bar(const std::string& name) const {
+  const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  const std::size_t filled = kernels_ == 0 ? kBarWidth : kBarWidth * done_ / kernels_;
+  std::string line = fmt::format("[{:#<{}}{:.<{}}] {}/{} {:.1f} s  {}", "", filled, "", kBarWidth - filled, done_,
+                                 kernels_, elapsed, name);
+  line.resize(std::min(line.size(), terminal_columns() - 1));
+  fmt::print(stderr, "\r{}\x1b[K", line);
+  std::fflush(stderr);
+}
+
+void ConsoleProgress::clear_bar() const {
+  if (!terminal_) return;
+  fmt::print(stderr, "\r\x1b[K");
+  std::fflush(stderr);
+}
+
+}  // namespace sepconv::tools

@@ -1,0 +1,192 @@
+// sepconv inspect: what the planner makes of a model.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "commands.h"
+#include "sepconv/plan.h"
+
+namespace sepconv::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// What one image costs; nothing where the extents are dynamic.
+struct Cost {
+  double flops = 0;
+  double weight_bytes = 0;
+  double activation_bytes = 0;  // input read once and output written once
+  double intensity() const { return flops / (weight_bytes + activation_bytes); }
+};
+
+double weight_elems(const ConvProblem& p) {
+  double elems = 0;
+  if (p.has_depthwise()) elems += static_cast<double>(p.KH) * p.KW * p.middle_channels();
+  if (p.op == ConvOp::separable && p.middle.bias) elems += p.middle_channels();
+  if (p.has_pointwise()) elems += static_cast<double>(p.middle_channels()) * p.OC;
+  return elems + (p.output.bias ? p.OC : 0);
+}
+
+std::optional<Cost> cost_of(const ConvProblem& p) {
+  if (p.is_dynamic()) return std::nullopt;
+  const double input = static_cast<double>(p.IH) * p.IW * p.IC, output = static_cast<double>(p.OH()) * p.OW() * p.OC;
+  const double bytes = static_cast<double>(size_bytes(p.dtype));
+  return Cost{p.flops(), weight_elems(p) * bytes, (input + output) * bytes};
+}
+
+std::string extent(std::int32_t value) { return value == kDynamic ? "?" : std::to_string(value); }
+
+/// "56x56x128", as the layout orders the axes.
+std::string extents(Layout layout, std::int32_t H, std::int32_t W, std::int32_t C) {
+  return layout == Layout::nhwc ? extent(H) + "x" + extent(W) + "x" + extent(C)
+                                : extent(C) + "x" + extent(H) + "x" + extent(W);
+}
+
+/// "3x3 s2 d1 p0,1,0,1": pads top, bottom, left, right.
+std::string window(const ConvProblem& p) {
+  const auto pair = [](std::int32_t a, std::int32_t b) {
+    return a == b ? std::to_string(a) : std::to_string(a) + "x" + std::to_string(b);
+  };
+  std::string text = fmt::format("{}x{} s{}", p.KH, p.KW, pair(p.stride_h, p.stride_w));
+  if (p.dilation_h != 1 || p.dilation_w != 1) text += " d" + pair(p.dilation_h, p.dilation_w);
+  if (p.pad_top || p.pad_bottom || p.pad_left || p.pad_right)
+    text +=
+        fmt::format(" p{},{},{},{}", extent(p.pad_top), extent(p.pad_bottom), extent(p.pad_left), extent(p.pad_right));
+  if (p.depth_multiplier != 1) text += fmt::format(" m{}", p.depth_multiplier);
+  return text;
+}
+
+std::string epilogue(const Epilogue& e) {
+  std::string text = e.bias ? "bias" : "";
+  if (e.activation.kind != ActivationKind::linear) text += (text.empty() ? "" : "+") + to_text(e.activation);
+  return text.empty() ? "-" : text;
+}
+
+std::string epilogues(const ConvProblem& p) {
+  return p.op == ConvOp::separable ? epilogue(p.middle) + " / " + epilogue(p.output) : epilogue(p.output);
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+  return text;
+}
+
+using Table = std::vector<std::vector<std::string>>;
+
+/// Columns as wide as their widest cell; numbers to the right.
+void print_table(const Table& rows, const std::vector<bool>& right) {
+  std::vector<std::size_t> widths(right.size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += right[i] ? fmt::format("{:>{}}  ", row[i], widths[i]) : fmt::format("{:<{}}  ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    std::cout << line << '\n';
+  }
+}
+
+void print_text(const Plan& plan) {
+  Table rows = {{"layer", "op", "input", "output", "window", "epilogue", "MFLOP", "weights KB", "in+out KB",
+                 "FLOP/byte", "computes also"}};
+  Cost total;
+  std::size_t fused = 0, dynamic = 0;
+  for (const PlannedLayer& layer : plan.layers) {
+    const ConvProblem& p = layer.problem;
+    std::vector<std::string> others = layer.absorbed;
+    std::erase(others, layer.name);
+    fused += !others.empty();
+    std::vector<std::string> row = {
+        layer.name, to_text(p.op), extents(p.layout, p.IH, p.IW, p.IC), extents(p.layout, p.OH(), p.OW(), p.OC),
+        window(p),  epilogues(p)};
+    if (const auto cost = cost_of(p)) {
+      row.insert(row.end(),
+                 {fmt::format("{:.3f}", cost->flops * 1e-6), fmt::format("{:.1f}", cost->weight_bytes / 1024),
+                  fmt::format("{:.1f}", cost->activation_bytes / 1024), fmt::format("{:.1f}", cost->intensity())});
+      total.flops += cost->flops;
+      total.activation_bytes += cost->activation_bytes;
+      total.weight_bytes += cost->weight_bytes;
+    } else {
+      ++dynamic;
+      row.insert(row.end(), {"?", fmt::format("{:.1f}", weight_elems(p) * 4 / 1024), "?", "?"});
+      total.weight_bytes += weight_elems(p) * 4;
+    }
+    row.push_back(joined(others));
+    rows.push_back(std::move(row));
+  }
+  if (plan.layers.empty())
+    std::cout << "no layer that kernels are made for\n";
+  else
+    print_table(rows, {false, false, false, false, false, false, true, true, true, true, false});
+  std::cout << fmt::format(
+      "{} kernel calls, {} of them do the work of several layers: {:.3f} MFLOP, {:.1f} KB of weights, "
+      "{:.1f} KB of inputs and outputs an image\n",
+      plan.layers.size(), fused, total.flops * 1e-6, total.weight_bytes / 1024, total.activation_bytes / 1024);
+  if (dynamic)
+    std::cout << fmt::format(
+        "{} of them have dynamic extents (?) and are not in the FLOP total; "
+        "--input-shape makes them static\n",
+        dynamic);
+  if (!plan.skipped.empty()) std::cout << "no kernel is made for:\n";
+  for (const SkippedLayer& layer : plan.skipped)
+    std::cout << fmt::format("  {} ({}): {}\n", layer.name, layer.class_name, layer.reason);
+}
+
+void print_json(const Plan& plan) {
+  Json layers = Json::array(), skipped = Json::array();
+  for (const PlannedLayer& layer : plan.layers) {
+    const ConvProblem& p = layer.problem;
+    Json row = {{"name", layer.name},
+                {"absorbed", layer.absorbed},
+                {"problem", to_text(p)},
+                {"op", to_text(p.op)},
+                {"has_weights", layer.has_weights}};
+    if (const auto cost = cost_of(p)) {
+      row["flops"] = cost->flops;
+      row["weight_bytes"] = cost->weight_bytes;
+      row["activation_bytes"] = cost->activation_bytes;
+      row["flops_per_byte"] = cost->intensity();
+    }
+    layers.push_back(std::move(row));
+  }
+  for (const SkippedLayer& layer : plan.skipped)
+    skipped.push_back({{"name", layer.name}, {"class_name", layer.class_name}, {"reason", layer.reason}});
+  std::cout << Json{{"layers", layers}, {"skipped", skipped}}.dump(1, ' ', false, Json::error_handler_t::replace)
+            << '\n';
+}
+
+struct InspectOptions {
+  std::string model;
+  PlanOptions plan;
+  bool json = false;
+  bool no_fuse = false;
+};
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app, int& status) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App& command = *app.add_subcommand("inspect", "Show the layers of a model, their problems and what fuses");
+  command.add_option("model", options->model, ".keras, .h5 or .json model, or a LAYERS.json list")->required();
+  command.add_option("--layers", options->plan.layers, "Only layers whose name fits the glob")->type_name("GLOB");
+  command.add_option("--input-shape", options->plan.input_shape, "Replaces unknown extents: H,W,C or L,C")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--no-fuse", options->no_fuse, "Plan each layer by itself");
+  command.add_flag("--json", options->json, "Print JSON instead of a table");
+  command.footer("Example: sepconv inspect mobilenet.keras --layers 'conv_dw_*'");
+  command.callback([options, &status] {
+    if (options->no_fuse) options->plan.fold = options->plan.join = false;
+    const Plan plan = plan_file(options->model, options->plan);
+    options->json ? print_json(plan) : print_text(plan);
+    status = kDone;
+  });
+}
+
+}  // namespace sepconv::tools

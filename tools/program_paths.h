@@ -1,0 +1,17 @@
+#pragma once
+// Where the sepconv program finds its companions: beside itself when installed, in the build tree otherwise.
+
+#include <filesystem>
+
+namespace sepconv::tools {
+
+/// sepconv-generator, the kernel compiler.
+std::filesystem::path generator_program();
+
+/// sepconv-runner, which runs compiled kernels.
+std::filesystem::path runner_program();
+
+/// The folder that holds sepconv/kernel_row.h.
+std::filesystem::path runtime_include_dir();
+
+}  // namespace sepconv::tools

@@ -73,6 +73,15 @@ SeededCase small_integers(const ConvProblem& p, std::int64_t batch, std::uint64_
   return result;
 }
 
+bool exact_on_integers(const ConvProblem& p) {
+  const auto whole = [](const Activation& a) {
+    const bool whole_parameters = std::trunc(a.max_value) == a.max_value && std::trunc(a.threshold) == a.threshold;
+    return a.kind == ActivationKind::linear ||
+           (a.kind == ActivationKind::relu && a.negative_slope == 0 && whole_parameters);
+  };
+  return whole(p.output.activation) && (p.op != ConvOp::separable || whole(p.middle.activation));
+}
+
 SeededCase real_values(const ConvProblem& p, std::int64_t batch, std::uint64_t seed) {
   require_static(p);
   Random random(seed ^ 0x5eedu);

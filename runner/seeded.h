@@ -20,6 +20,10 @@ struct SeededCase {
 /// @throws std::invalid_argument where even values of -1, 0 and 1 could reach 2^24, or for dynamic extents.
 SeededCase small_integers(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
 
+/// Whether the epilogues keep integers integers (linear, ReLU without a slope and with whole parameters), so that a
+/// kernel must be exact on small_integers.
+bool exact_on_integers(const ConvProblem& problem);
+
 /// Values in [-1, 1); weights scaled by 1 / sqrt(fan in), so that outputs are about as large as inputs.
 SeededCase real_values(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
 

@@ -44,6 +44,21 @@ TEST(SmallIntegers, RefusesProblemsWhoseSumsCannotBeExact) {
   EXPECT_THROW(small_integers(p, 1, 7), std::invalid_argument);
 }
 
+TEST(SmallIntegers, KnowsWhichEpiloguesKeepThemExact) {
+  ConvProblem p;
+  EXPECT_TRUE(exact_on_integers(p));
+  p.output.activation = activation_from_text("relu6");
+  EXPECT_TRUE(exact_on_integers(p));
+  p.middle.activation = activation_from_text("relu(0.5;inf;0)");
+  EXPECT_FALSE(exact_on_integers(p));
+  p.op = ConvOp::depthwise;
+  EXPECT_TRUE(exact_on_integers(p));
+  p.output.activation = activation_from_text("hard_sigmoid");
+  EXPECT_FALSE(exact_on_integers(p));
+  p.output.activation = activation_from_text("relu(0;2.5;0)");
+  EXPECT_FALSE(exact_on_integers(p));
+}
+
 TEST(RealValues, DependOnTheSeedAlone) {
   const ConvProblem p = problem(3, 8, 4);
   const SeededCase a = real_values(p, 2, 1), b = real_values(p, 2, 1), c = real_values(p, 2, 2);

@@ -1,0 +1,348 @@
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
+
+#include "compare.h"
+#include "layer_run.h"
+#include "npy.h"
+#include "peak.h"
+#include "reference.h"
+#include "runner_options.h"
+#include "seeded.h"
+#include "sepconv/cpu_features.h"
+#include "sepconv/kernel_registry.h"
+#include "sepconv/weights_file.h"
+#include "timing.h"
+
+namespace sepconv {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void print_line(const Json& line) {
+  std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+}
+
+Executor& executor_of(const RunnerOptions& options) {
+  if (options.threads == 1) return single_thread();
+  // Read once, when the pool is made.
+  ::setenv("SEPCONV_THREADS", std::to_string(options.threads).c_str(), 1);
+  return process_pool();
+}
+
+/// The layers of the weights file that were asked for, in the file's order.
+std::vector<NamedWeights> wanted_layers(const RunnerOptions& options) {
+  std::vector<NamedWeights> layers = load_weights(options.weights);
+  for (const std::string& name : options.layers)
+    if (std::none_of(layers.begin(), layers.end(), [&](const NamedWeights& layer) { return layer.name == name; })) {
+      std::string known;
+      for (const NamedWeights& layer : layers) known += (known.empty() ? "" : ", ") + layer.name;
+      throw std::invalid_argument(options.weights.string() + ": has no layer '" + name + "'; it has " + known);
+    }
+  if (!options.layers.empty())
+    std::erase_if(layers, [&](const NamedWeights& layer) {
+      return std::find(options.layers.begin(), options.layers.end(), layer.name) == options.layers.end();
+    });
+  return layers;
+}
+
+/// A layer bound to one row, or why there is none.
+struct BoundLayer {
+  ConvLayer layer;
+  Json line;            // name, row, target, schedule, problem
+  std::string not_run;  // the CPU cannot run the row
+  std::string error;    // there is no row
+};
+
+Json line_of(const ConvLayer& layer, const KernelRow* row) {
+  Json line;
+  line["name"] = layer.name();
+  line["row"] = row ? Json(row->symbol) : Json();
+  line["target"] = row ? Json(row->target) : Json();
+  line["schedule"] = row ? Json(row->schedule) : Json();
+  line["problem"] = to_text(layer.problem());
+  return line;
+}
+
+BoundLayer bind_row(const ConvLayer& layer, const KernelRow& row) {
+  BoundLayer bound{layer, line_of(layer, &row), {}, {}};
+  const std::uint64_t missing = row.required_features & ~detected_cpu_features();
+  if (missing != 0)
+    bound.not_run = "CPU lacks " + cpu_feature_names(missing);
+  else
+    bound.layer.force_row(row.symbol);
+  return bound;
+}
+
+/// The rows to run a layer with: the one that the runtime would take, or all that fit the options.
+std::vector<BoundLayer> bind_rows(const ConvLayer& layer, const RunnerOptions& options) {
+  std::vector<BoundLayer> bound;
+  const bool choose = !options.all_rows && options.target.empty() && options.row.empty();
+  if (choose) {
+    const KernelRow* row = layer.kernel();
+    bound.push_back({layer, line_of(layer, row), {}, row ? "" : layer.why_not()});
+    return bound;
+  }
+  std::vector<const KernelRow*> rows;
+  for (const RegisteredRow& registered : all_rows())
+    if (mismatch_reason(registered.problem, layer.problem()).empty() &&
+        (options.target.empty() || options.target == registered.row->target) &&
+        (options.row.empty() || options.row == registered.row->symbol))
+      rows.push_back(registered.row);
+  // Of one target, the runtime prefers static extents.
+  std::stable_sort(rows.begin(), rows.end(), [](const KernelRow* a, const KernelRow* b) {
+    const auto key = [](const KernelRow* row) {
+      return std::pair(-row->rank, problem_from_text(row->problem).is_dynamic());
+    };
+    return key(a) < key(b);
+  });
+  if (!options.all_rows && rows.size() > 1) rows.resize(1);
+  for (const KernelRow* row : rows) bound.push_back(bind_row(layer, *row));
+  if (bound.empty())
+    bound.push_back({layer,
+                     line_of(layer, nullptr),
+                     {},
+                     "no row of the library serves this layer" +
+                         (options.target.empty() ? "" : " on " + options.target) +
+                         (options.row.empty() ? "" : " with symbol " + options.row)});
+  return bound;
+}
+
+void finish_line(Json& line, const char* status, const std::string& message = {}) {
+  line["status"] = status;
+  line["ok"] = std::string_view(status) == "ok";
+  if (!message.empty()) line["message"] = message;
+}
+
+/// Runs one case and completes its line. @return false for a miss or an error.
+bool judge(BoundLayer& bound, Executor& executor, std::span<const float> input, const Shape& in_shape,
+           const Shape& out_shape, const std::function<Comparison(std::span<const float>)>& compare_output) {
+  if (!bound.not_run.empty()) {
+    finish_line(bound.line, "not_run", bound.not_run);
+    return true;
+  }
+  if (!bound.error.empty()) {
+    finish_line(bound.line, "error", bound.error);
+    return false;
+  }
+  const GuardedRun run = run_guarded(bound.layer, executor, input, in_shape, out_shape);
+  if (!run.fault.empty()) {
+    finish_line(bound.line, "error", run.fault);
+    return false;
+  }
+  const Comparison result = compare_output(run.output);
+  bound.line["max_error"] = result.max_error;
+  bound.line["limit"] = result.limit;
+  bound.line["worst_index"] = result.index;
+  finish_line(bound.line, result.ok ? "ok" : "miss");
+  return result.ok;
+}
+
+/// A layer with static extents, its seeded input and what must come out.
+struct SeededLayer {
+  ConvLayer layer;
+  std::string suffix;  // tells the cases of one dynamic layer apart
+  std::vector<float> input;
+  ReferenceOutput expected;
+};
+
+std::vector<SeededLayer> seeded_layers(const NamedWeights& named, const RunnerOptions& options) {
+  std::vector<std::pair<std::string, ConvProblem>> problems;
+  if (named.problem.is_dynamic()) {
+    for (const auto& [padding, problem] : concrete_problems(named.problem, options.extent))
+      problems.emplace_back("[" + std::to_string(problem.IH) + "x" + std::to_string(problem.IW) + " " + padding + "]",
+                            problem);
+  } else {
+    problems.emplace_back("", named.problem);
+  }
+  std::vector<SeededLayer> result;
+  for (const auto& [suffix, problem] : problems) {
+    SeededCase data;
+    if (options.exact) {
+      data = small_integers(problem, options.batch, options.seed);
+    } else {
+      data.weights = named.weights;
+      data.input = real_input(problem, options.batch, options.seed);
+    }
+    ReferenceOutput expected = reference_with_limits(problem, data.weights, options.batch, data.input,
+                                                     static_cast<int>(std::thread::hardware_concurrency()));
+    if (options.exact && exact_on_integers(problem)) std::fill(expected.limits.begin(), expected.limits.end(), 0.0);
+    result.push_back(
+        {ConvLayer(named.name, problem, std::move(data.weights)), suffix, std::move(data.input), std::move(expected)});
+  }
+  return result;
+}
+
+/// Calls `use` for each case that was checked against the reference. @return whether all were within their limits.
+bool for_each_checked(const RunnerOptions& options,
+                      const std::function<void(BoundLayer&, const SeededLayer&, bool ran)>& use) {
+  load_kernel_library(options.library);
+  Executor& executor = executor_of(options);
+  bool ok = true;
+  for (const NamedWeights& named : wanted_layers(options))
+    for (const SeededLayer& seeded : seeded_layers(named, options)) {
+      const ConvProblem& problem = seeded.layer.problem();
+      for (BoundLayer& bound : bind_rows(seeded.layer, options)) {
+        bound.line["name"] = named.name + seeded.suffix;
+        const bool good = judge(bound, executor, seeded.input, input_shape(problem, options.batch),
+                                output_shape(problem, options.batch), [&](std::span<const float> output) {
+                                  return compare(output, seeded.expected.values, seeded.expected.limits);
+                                });
+        ok = ok && good;
+        use(bound, seeded, good && bound.not_run.empty());
+      }
+    }
+  return ok;
+}
+
+/// The limits of the compare mode: an object of numbers, one for each layer.
+std::map<std::string, double> read_limits(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) throw std::invalid_argument(path.string() + ": cannot read the file");
+  try {
+    return nlohmann::json::parse(file).get<std::map<std::string, double>>();
+  } catch (const nlohmann::json::exception& error) {
+    throw std::invalid_argument(path.string() + ": expected an object of numbers: " + error.what());
+  }
+}
+
+/// A 1-D layer's file has no axis H.
+Shape file_shape(const NpyArray& array, const std::filesystem::path& path) {
+  if (array.shape.size() != 3 && array.shape.size() != 4)
+    throw std::invalid_argument(path.string() + ": shape " + shape_text(array.shape) + " has " +
+                                std::to_string(array.shape.size()) + " axes; expected 3 (1-D layers) or 4");
+  return array.shape;
+}
+
+}  // namespace
+
+int run_check(const RunnerOptions& options) {
+  const bool ok =
+      for_each_checked(options, [](BoundLayer& bound, const SeededLayer&, bool) { print_line(bound.line); });
+  return ok ? 0 : 1;
+}
+
+int run_compare(const RunnerOptions& options) {
+  const std::map<std::string, double> limits = read_limits(options.io_dir / "limits.json");
+  load_kernel_library(options.library);
+  Executor& executor = executor_of(options);
+  bool ok = true;
+  for (const NamedWeights& named : wanted_layers(options)) {
+    const auto limit = limits.find(named.name);
+    if (limit == limits.end())
+      throw std::invalid_argument((options.io_dir / "limits.json").string() + ": no limit for layer '" + named.name +
+                                  "'");
+    const std::filesystem::path in_path = options.io_dir / (named.name + ".input.npy");
+    const std::filesystem::path out_path = options.io_dir / (named.name + ".expected.npy");
+    const NpyArray input = read_npy(in_path), expected = read_npy(out_path);
+    const Shape in_shape = file_shape(input, in_path), out_shape = file_shape(expected, out_path);
+    const std::vector<float> in_values = input.floats();
+    const std::vector<double> out_values = expected.doubles();
+    for (BoundLayer& bound : bind_rows(ConvLayer(named.name, named.problem, named.weights), options)) {
+      ok = judge(bound, executor, in_values, in_shape, out_shape,
+                 [&](std::span<const float> output) { return compare(output, out_values, limit->second); }) &&
+           ok;
+      print_line(bound.line);
+    }
+  }
+  return ok ? 0 : 1;
+}
+
+int run_bench(const RunnerOptions& options) {
+  std::vector<BoundLayer> cases;
+  std::vector<RepeatedRun> runs;
+  Executor& executor = executor_of(options);
+  std::vector<std::unique_ptr<ConvLayer>> layers;  // RepeatedRun refers to them
+  const bool ok = for_each_checked(options, [&](BoundLayer& bound, const SeededLayer& seeded, bool ran) {
+    if (!ran) {
+      print_line(bound.line);
+      return;
+    }
+    const ConvProblem& problem = bound.layer.problem();
+    layers.push_back(std::make_unique<ConvLayer>(bound.layer));
+    runs.emplace_back(*layers.back(), executor, seeded.input, input_shape(problem, options.batch),
+                      output_shape(problem, options.batch));
+    cases.push_back(bound);
+  });
+  std::vector<std::function<void()>> calls;
+  for (RepeatedRun& run : runs) calls.emplace_back(std::ref(run));
+  const FmaPeak peak = measure_fma_peak();
+  const std::vector<Timing> timings = time_interleaved(calls, options.seconds);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    Json& line = cases[i].line;
+    const double gflops =
+        cases[i].layer.problem().flops() * static_cast<double>(options.batch) / timings[i].seconds_median * 1e-9;
+    line["seconds_median"] = timings[i].seconds_median;
+    line["seconds_min"] = timings[i].seconds_min;
+    line["samples"] = timings[i].samples;
+    line["threads"] = options.threads;
+    line["batch"] = options.batch;
+    line["caches"] = "warm";
+    line["gflops"] = gflops;
+    line["peak_gflops"] = peak.gflops_best;
+    line["percent_of_peak"] = 100 * gflops / (peak.gflops_best * options.threads);
+    print_line(line);
+  }
+  return ok ? 0 : 1;
+}
+
+int run_file(const RunnerOptions& options) {
+  const std::vector<NamedWeights> named = wanted_layers(options);
+  if (named.size() != 1) {
+    std::string known;
+    for (const NamedWeights& layer : named) known += (known.empty() ? "" : ", ") + layer.name;
+    throw std::invalid_argument(options.weights.string() + ": has " + std::to_string(named.size()) +
+                                " layers; say --layer with one of " + known);
+  }
+  load_kernel_library(options.library);
+  Executor& executor = executor_of(options);
+  const NpyArray input = read_npy(options.input);
+  const Shape in_shape = file_shape(input, options.input);
+  const bool first = named[0].problem.layout == Layout::nchw, has_h = in_shape.size() == 4;
+  ConvProblem problem = named[0].problem;
+  if (problem.is_dynamic()) {
+    if (options.padding.empty())
+      throw std::invalid_argument("layer '" + named[0].name +
+                                  "' has dynamic extents: say --padding valid, same or causal, as the model does");
+    const auto extent = [&](std::size_t axis) {
+      return static_cast<std::int32_t>(std::clamp<std::int64_t>(in_shape[axis], 1, 1 << 28));
+    };
+    const std::size_t w_axis = in_shape.size() - (first ? 1 : 2);
+    problem = with_extents(problem, has_h ? extent(w_axis - 1) : 1, extent(w_axis), options.padding);
+  } else if (!options.padding.empty()) {
+    throw std::invalid_argument("--padding: layer '" + named[0].name + "' has static extents and its own pads");
+  }
+  Shape out_shape = output_shape(problem, in_shape[0]);
+  if (!has_h) out_shape.erase(out_shape.begin() + (first ? 2 : 1));
+  BoundLayer bound = bind_rows(ConvLayer(named[0].name, problem, named[0].weights), options).front();
+  if (!bound.not_run.empty()) throw std::runtime_error(named[0].name + ": " + bound.not_run);
+  if (!bound.error.empty()) throw std::runtime_error(named[0].name + ": " + bound.error);
+  const GuardedRun run = run_guarded(bound.layer, executor, input.floats(), in_shape, out_shape);
+  if (!run.fault.empty()) throw std::invalid_argument(named[0].name + ": " + run.fault);
+  write_npy(options.output, npy_from_floats(run.output, out_shape));
+  bound.line["output"] = options.output.string();
+  bound.line["shape"] = out_shape;
+  finish_line(bound.line, "ok");
+  print_line(bound.line);
+  return 0;
+}
+
+int run_machine() {
+  const FmaPeak peak = measure_fma_peak();
+  Json line;
+  line["cpu_features"] = cpu_feature_names(detected_cpu_features());
+  line["hardware_threads"] = std::thread::hardware_concurrency();
+  line["peak_isa"] = peak.isa;
+  line["peak_gflops"] = peak.gflops_best;
+  line["peak_gflops_median"] = peak.gflops_median;
+  print_line(line);
+  return 0;
+}
+
+}  // namespace sepconv

@@ -1,0 +1,25 @@
+#pragma once
+// How calls are timed: interleaved, so that a disturbance of the machine meets all of them alike.
+
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace sepconv {
+
+struct Timing {
+  double seconds_median = 0;  // of one call
+  double seconds_min = 0;
+  int samples = 0;
+};
+
+/// Times each call in turn, round after round. A sample repeats a short call until about a millisecond has passed, and
+/// is divided by the repeats. Caches stay warm.
+/// @param seconds  for each call altogether; at least three samples are taken.
+std::vector<Timing> time_interleaved(std::span<const std::function<void()>> calls, double seconds);
+
+/// The middle value; of an even number, the mean of the middle two.
+/// @throws std::invalid_argument for no values.
+double median(std::vector<double> values);
+
+}  // namespace sepconv

@@ -88,8 +88,8 @@ std::int32_t output_extent(std::int32_t input, std::int32_t pads, std::int32_t e
   return room < 0 ? 0 : room / stride + 1;
 }
 
-void validate_axis(const char* pad_before_name, const char* pad_after_name, const char* output_name, std::int32_t extent,
-                   std::int32_t before, std::int32_t after, std::int32_t output) {
+void validate_axis(const char* pad_before_name, const char* pad_after_name, const char* output_name,
+                   std::int32_t extent, std::int32_t before, std::int32_t after, std::int32_t output) {
   for (const auto& [name, pad] : {std::pair{pad_before_name, before}, std::pair{pad_after_name, after}}) {
     if (extent == kDynamic ? pad != kDynamic : pad < 0)
       reject(name, pad, extent == kDynamic ? "-1, because the extent is dynamic" : "0 or more");
@@ -220,8 +220,7 @@ void validate(const ConvProblem& p) {
   validate_axis("pad_left", "pad_right", "OW", p.IW, p.pad_left, p.pad_right, p.OW());
   require_product("output elements", {p.OH(), p.OW(), p.OC});
   if (!p.is_dynamic())
-    require_product("padded input elements",
-                    {p.IH + p.pad_top + p.pad_bottom, p.IW + p.pad_left + p.pad_right, p.IC});
+    require_product("padded input elements", {p.IH + p.pad_top + p.pad_bottom, p.IW + p.pad_left + p.pad_right, p.IC});
 }
 
 ConvProblem with_dynamic_extents(ConvProblem p) {

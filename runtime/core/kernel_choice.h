@@ -16,9 +16,9 @@ struct RowVerdict {
 
 struct KernelChoice {
   const KernelRow* row = nullptr;
-  ConvProblem row_problem;            // of `row`
-  std::vector<RowVerdict> verdicts;   // every registered row
-  std::string restriction;            // what `forced` or SEPCONV_TARGET restricted the choice to; empty if nothing
+  ConvProblem row_problem;           // of `row`
+  std::vector<RowVerdict> verdicts;  // every registered row
+  std::string restriction;           // what `forced` or SEPCONV_TARGET restricted the choice to; empty if nothing
 };
 
 /// @param forced a row's symbol or a target's name; empty: SEPCONV_TARGET, else no restriction.

@@ -52,7 +52,8 @@ struct CallMemory {
   std::size_t worker_bytes;  // arena_bytes of the row's task scratch
 };
 
-/// The KernelContext of a call. Tasks get contexts of their own, made on their stacks, in which nested loops run inline.
+/// The KernelContext of a call. Tasks get contexts of their own, made on their stacks, in which nested loops run
+/// inline.
 class CallContext {
  public:
   CallContext(Executor& executor, const CallMemory& memory) noexcept;

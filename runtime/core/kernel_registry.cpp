@@ -32,7 +32,8 @@ RegisteredRow read_row(const char* library, std::size_t index, const KernelRow& 
   // Nothing else of the row can be trusted before its version is known.
   if (row.abi != kKernelAbi)
     throw std::invalid_argument(where + ": kernel ABI version " + std::to_string(row.abi) + "; this runtime calls " +
-                                std::to_string(kKernelAbi) + ": compile the library again with this version of sepconv");
+                                std::to_string(kKernelAbi) +
+                                ": compile the library again with this version of sepconv");
   if (row.symbol == nullptr || *row.symbol == '\0') throw std::invalid_argument(where + ": no symbol");
   where += " ('" + std::string(row.symbol) + "')";
   const auto require = [&](bool fits, const char* what) {

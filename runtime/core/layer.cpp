@@ -227,7 +227,7 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
   const std::size_t wanted = kernel.workspace_bytes(concurrency);
   void* memory = workspace.data;
   if (wanted != 0 && memory == nullptr) {
-    memory = ::operator new(wanted, std::align_val_t{kBufferAlignment}, std::nothrow);
+    memory = ::operator new (wanted, std::align_val_t{kBufferAlignment}, std::nothrow);
     if (memory == nullptr)
       return Status::error(StatusCode::workspace_too_small, "layer '%s': cannot allocate a workspace of %zu bytes",
                            name.c_str(), wanted);
@@ -261,7 +261,7 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
     argv[argc++] = &output.buffer;
     result = kernel.row.function(argv);
   }
-  if (wanted != 0 && workspace.data == nullptr) ::operator delete(memory, std::align_val_t{kBufferAlignment});
+  if (wanted != 0 && workspace.data == nullptr) ::operator delete (memory, std::align_val_t{kBufferAlignment});
   if (result == detail::CallContext::kBadWorker)
     return Status::error(StatusCode::kernel_failed,
                          "layer '%s': the executor gave a task a worker outside 0 to concurrency() - 1", name.c_str());
@@ -304,8 +304,7 @@ Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, cons
   }
   try {
     const PreparedKernel* kernel = state.prepare();
-    if (kernel == nullptr)
-      return Status::error(StatusCode::no_kernel, "%s", state.no_kernel_text().c_str());
+    if (kernel == nullptr) return Status::error(StatusCode::no_kernel, "%s", state.no_kernel_text().c_str());
     if (input.batch == 0) return status;
     return state.call(*kernel, executor_of(context), context.workspace, input, output, pads);
   } catch (const std::exception& error) {

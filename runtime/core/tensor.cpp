@@ -21,7 +21,8 @@ View make_dense(decltype(View::data) data, DataType dtype, const Shape& shape) {
   std::int64_t pitch = 1;
   for (int axis = view.rank - 1; axis >= 0; --axis) {
     const std::int64_t extent = shape[axis];
-    if (extent < 0) throw std::invalid_argument("shape: received " + to_text(shape) + "; expected extents of 0 or more");
+    if (extent < 0)
+      throw std::invalid_argument("shape: received " + to_text(shape) + "; expected extents of 0 or more");
     if (extent > 1 && pitch > limit / extent)
       throw std::invalid_argument("shape: received " + to_text(shape) + "; its elements cannot be addressed");
     view.extents[axis] = extent;

@@ -17,7 +17,7 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   /// @throws std::bad_alloc
   explicit AlignedBuffer(std::size_t bytes)
-      : data_(bytes == 0 ? nullptr : ::operator new(bytes, std::align_val_t{kBufferAlignment})), bytes_(bytes) {
+      : data_(bytes == 0 ? nullptr : ::operator new (bytes, std::align_val_t{kBufferAlignment})), bytes_(bytes) {
     if (bytes != 0) std::memset(data_.get(), 0, bytes);
   }
   void* data() noexcept { return data_.get(); }
@@ -26,7 +26,7 @@ class AlignedBuffer {
 
  private:
   struct Delete {
-    void operator()(void* p) const noexcept { ::operator delete(p, std::align_val_t{kBufferAlignment}); }
+    void operator()(void* p) const noexcept { ::operator delete (p, std::align_val_t{kBufferAlignment}); }
   };
   std::unique_ptr<void, Delete> data_;
   std::size_t bytes_ = 0;

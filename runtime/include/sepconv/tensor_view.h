@@ -46,7 +46,8 @@ struct TensorView {
 };
 
 /// Views of dense memory, the last axis innermost.
-/// @throws std::invalid_argument if the shape has no axis or more than kMaxRank, a negative extent, or too many elements.
+/// @throws std::invalid_argument if the shape has no axis or more than kMaxRank, a negative extent, or too many
+/// elements.
 ConstTensorView dense_view(const float* data, const Shape& shape);
 TensorView dense_view(float* data, const Shape& shape);
 ConstTensorView dense_view(const void* data, DataType dtype, const Shape& shape);

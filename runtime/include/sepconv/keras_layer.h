@@ -39,8 +39,8 @@ struct KerasWeight {
   std::vector<std::int64_t> shape;
 };
 
-/// Configuration of a SeparableConv, DepthwiseConv or Conv layer of one or two dimensions; [0] is height, [1] width, and
-/// a 1-D layer has height 1.
+/// Configuration of a SeparableConv, DepthwiseConv or Conv layer of one or two dimensions; [0] is height, [1] width,
+/// and a 1-D layer has height 1.
 struct ConvLayerConfig {
   std::string name;
   std::string class_name;
@@ -55,7 +55,7 @@ struct ConvLayerConfig {
   bool use_bias = true;
   std::string dtype = "float32";  // the policy's name
   Activation activation;
-  std::string why_not;            // why no kernel can be compiled; empty when one can
+  std::string why_not;  // why no kernel can be compiled; empty when one can
 };
 
 /// Checks and reads {"class_name": ..., "config": {...}} of one of the six classes.

@@ -18,11 +18,11 @@ struct PlannedLayer {
   std::vector<std::string> absorbed;  // every layer whose work the call does, in the model's order, `name` included:
                                       // {"conv_pad_4", "conv_dw_4", "conv_dw_4_bn", ..., "conv_pw_4_relu"}
   ConvProblem problem;
-  ConvWeights weights;                // after folding; all empty when the file holds no weights
+  ConvWeights weights;  // after folding; all empty when the file holds no weights
   bool has_weights = false;
   // Where the pads come from, for problems whose extents are dynamic: Keras' rule, and the zeros that an absorbed
   // ZeroPadding layer adds to what the rule gives (top, bottom, left, right).
-  std::string padding = "valid";      // "valid", "same" or "causal"
+  std::string padding = "valid";  // "valid", "same" or "causal"
   std::array<std::int32_t, 4> zero_padding{};
 };
 
@@ -34,15 +34,16 @@ struct SkippedLayer {
 };
 
 struct Plan {
-  std::vector<PlannedLayer> layers;   // in the model's order
+  std::vector<PlannedLayer> layers;  // in the model's order
   std::vector<SkippedLayer> skipped;
 };
 
 struct PlanOptions {
-  bool fold = true;     // fold BatchNormalization and activations, absorb ZeroPadding2D
-  bool join = true;     // join depthwise and 1x1 convolutions into one separable problem
-  std::string layers = "*";            // glob over the names of layers to plan
-  std::vector<std::int32_t> input_shape;  // replaces the model's unknown extents, without the batch: {H, W, C} or {L, C}
+  bool fold = true;          // fold BatchNormalization and activations, absorb ZeroPadding2D
+  bool join = true;          // join depthwise and 1x1 convolutions into one separable problem
+  std::string layers = "*";  // glob over the names of layers to plan
+  std::vector<std::int32_t>
+      input_shape;  // replaces the model's unknown extents, without the batch: {H, W, C} or {L, C}
 };
 
 /// Reads a .keras, .h5 or .json model, or a LAYERS.json list of layer configurations with input shapes, and plans it.

@@ -1,0 +1,103 @@
+#include "chain.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "json_text.h"
+
+namespace sepconv::keras {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr double kDefaultEpsilon = 1e-3;
+
+std::vector<float> rounded(const std::vector<double>& values) { return {values.begin(), values.end()}; }
+
+std::vector<double> widened(const std::vector<float>& values) { return {values.begin(), values.end()}; }
+
+/// The output channel is the last axis of every kernel; a depthwise kernel's last two are input channel and multiple.
+void scale_channels(std::vector<double>& kernel, const std::vector<double>& scale) {
+  for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] *= scale[i % scale.size()];
+}
+
+}  // namespace
+
+std::size_t batch_norm_weight_count(const json& config) {
+  return 2 + truthy_member(config, "scale", true) + truthy_member(config, "center", true);
+}
+
+Affine batch_norm_affine(const json& config, const std::vector<KerasArray>& arrays, std::int64_t channels,
+                         const std::string& what) {
+  for (const KerasArray& array : arrays)
+    if (array.shape != std::vector<std::int64_t>{channels})
+      throw std::invalid_argument(what + ": each weight must have shape (" + std::to_string(channels) + ",)");
+  const double epsilon = number_member(config, "epsilon", kDefaultEpsilon, what);
+  const bool has_scale = truthy_member(config, "scale", true);
+  const bool has_center = truthy_member(config, "center", true);
+  const std::vector<float>& mean = arrays[arrays.size() - 2].values;
+  const std::vector<float>& variance = arrays[arrays.size() - 1].values;
+  Affine affine;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+    const double gamma = has_scale ? arrays[0].values[c] : 1.0;
+    const double beta = has_center ? arrays[has_scale ? 1 : 0].values[c] : 0.0;
+    const double scale = gamma / std::sqrt(double{variance[c]} + epsilon);
+    affine.scale.push_back(scale);
+    affine.shift.push_back(beta - double{mean[c]} * scale);
+  }
+  return affine;
+}
+
+bool normalises_channels(const json& config, int tensor_rank, Layout layout) {
+  const json* axis = &member(config, "axis");
+  if (axis->is_array()) {
+    if (axis->size() != 1) return false;
+    axis = &(*axis)[0];
+  }
+  if (!axis->is_null() && !axis->is_number_integer()) return false;
+  std::int64_t value = axis->is_null() ? -1 : axis->get<std::int64_t>();
+  if (value < 0) value += tensor_rank;
+  return value == (layout == Layout::nhwc ? tensor_rank - 1 : 1);
+}
+
+void Chain::set_weights(const ConvWeights& weights) {
+  has_weights = true;
+  depthwise = widened(weights.depthwise);
+  pointwise = widened(weights.pointwise);
+  bias = widened(weights.bias);
+}
+
+void Chain::fold(const Affine* affine) {
+  problem.output.bias = true;
+  if (!affine) return;
+  scale_channels(problem.has_pointwise() ? pointwise : depthwise, affine->scale);
+  bias.resize(affine->scale.size(), 0.0);
+  for (std::size_t c = 0; c < bias.size(); ++c) bias[c] = bias[c] * affine->scale[c] + affine->shift[c];
+}
+
+PlannedLayer planned(const Chain& chain) {
+  PlannedLayer layer;
+  layer.problem = chain.problem;
+  layer.has_weights = chain.has_weights;
+  layer.padding = chain.config.padding;
+  layer.zero_padding = chain.zero_padding;
+  layer.weights.depthwise = rounded(chain.depthwise);
+  layer.weights.pointwise = rounded(chain.pointwise);
+  layer.weights.bias = rounded(chain.bias);
+  return layer;
+}
+
+PlannedLayer joined(const Chain& depthwise, const Chain& pointwise) {
+  PlannedLayer layer = planned(depthwise);
+  layer.problem.op = ConvOp::separable;
+  layer.problem.middle = depthwise.problem.output;
+  layer.problem.output = pointwise.problem.output;
+  layer.problem.OC = pointwise.problem.OC;
+  layer.weights.middle_bias = std::move(layer.weights.bias);
+  layer.weights.pointwise = rounded(pointwise.pointwise);
+  layer.weights.bias = rounded(pointwise.bias);
+  return layer;
+}
+
+}  // namespace sepconv::keras

@@ -1,0 +1,222 @@
+#include "hdf5_file.h"
+
+#include <hdf5.h>
+
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+namespace sepconv::keras {
+namespace {
+
+std::mutex& library_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+/// An HDF5 identifier with the function that closes it.
+class Handle {
+ public:
+  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
+  ~Handle() {
+    if (id_ >= 0) close_(id_);
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  operator hid_t() const { return id_; }
+  bool ok() const { return id_ >= 0; }
+
+ private:
+  hid_t id_;
+  herr_t (*close_)(hid_t);
+};
+
+/// Turns the library's printing off, for as long as this lives; files are opened by one thread at a time.
+class QuietErrors {
+ public:
+  QuietErrors() {
+    H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  }
+  ~QuietErrors() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
+  QuietErrors(const QuietErrors&) = delete;
+  QuietErrors& operator=(const QuietErrors&) = delete;
+
+ private:
+  H5E_auto2_t function_ = nullptr;
+  void* data_ = nullptr;
+};
+
+float from_bfloat16(std::uint16_t bits) {
+  const std::uint32_t wide = std::uint32_t{bits} << 16;
+  float value;
+  std::memcpy(&value, &wide, sizeof value);
+  return value;
+}
+
+/// True when each link of the path is a hard link: soft and external links could lead out of the file.
+bool path_is_inside(hid_t file, const std::string& path) {
+  if (path.find('\0') != std::string::npos) return false;
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = path.find('/', end + 1);
+    const std::string part = path.substr(0, end);
+    if (part.empty() || part == "/") continue;
+    H5L_info_t info;
+    if (H5Lexists(file, part.c_str(), H5P_DEFAULT) <= 0 || H5Lget_info(file, part.c_str(), &info, H5P_DEFAULT) < 0 ||
+        info.type != H5L_TYPE_HARD)
+      return false;
+  }
+  return true;
+}
+
+/// The filters that Keras and h5py may have used. Others would load plug-ins.
+bool filters_are_known(hid_t creation) {
+  const int count = H5Pget_nfilters(creation);
+  for (int i = 0; i < count; ++i) {
+    unsigned flags = 0;
+    std::size_t values = 0;
+    const H5Z_filter_t filter =
+        H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, nullptr);
+    if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32) return false;
+  }
+  return count >= 0;
+}
+
+constexpr hsize_t kMaxExpansion = 1032;  // what deflate can reach
+constexpr hsize_t kMaxAttributeStrings = 1u << 20;
+
+}  // namespace
+
+Hdf5File::Hdf5File(const std::string& bytes, std::string what)
+    : what_(std::move(what)), bytes_(bytes.size()), lock_(library_mutex()) {
+  const QuietErrors quiet;
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  constexpr std::size_t kGrowth = 1 << 16;
+  const bool ready = access.ok() && !bytes.empty() && H5Pset_fapl_core(access, kGrowth, 0) >= 0 &&
+                     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
+                     H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size()) >= 0;
+  if (ready) file_ = H5Fopen("in memory", H5F_ACC_RDONLY, access);
+  if (file_ < 0) throw std::invalid_argument(what_ + ": not a complete HDF5 file");
+}
+
+Hdf5File::~Hdf5File() {
+  const QuietErrors quiet;
+  H5Fclose(file_);
+}
+
+bool Hdf5File::has(const std::string& path) const {
+  const QuietErrors quiet;
+  return path_is_inside(file_, path);
+}
+
+std::size_t Hdf5File::count(const std::string& path) const {
+  const QuietErrors quiet;
+  H5G_info_t info;
+  if (!path_is_inside(file_, path) || H5Gget_info_by_name(file_, path.c_str(), &info, H5P_DEFAULT) < 0)
+    throw std::invalid_argument(what_ + ": cannot read group '" + path + "'");
+  return info.nlinks;
+}
+
+bool Hdf5File::has_attribute(const std::string& path, const std::string& name) const {
+  const QuietErrors quiet;
+  return path_is_inside(file_, path) && H5Aexists_by_name(file_, path.c_str(), name.c_str(), H5P_DEFAULT) > 0;
+}
+
+std::vector<std::string> Hdf5File::strings(const std::string& path, const std::string& name) const {
+  const QuietErrors quiet;
+  const std::string where = what_ + ": attribute '" + name + "' of '" + path + "'";
+  if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": no such object");
+  const Handle attribute(H5Aopen_by_name(file_, path.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  if (!attribute.ok()) throw std::invalid_argument(where + ": cannot be read");
+  const Handle type(H5Aget_type(attribute), H5Tclose);
+  const Handle space(H5Aget_space(attribute), H5Sclose);
+  if (!type.ok() || !space.ok()) throw std::invalid_argument(where + ": cannot be read");
+  // An empty list of names is written as an empty float array.
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  if (count == 0) return {};
+  if (count < 0 || static_cast<hsize_t>(count) > kMaxAttributeStrings || H5Tget_class(type) != H5T_STRING)
+    throw std::invalid_argument(where + ": not a list of strings");
+  std::vector<std::string> result;
+  if (H5Tis_variable_str(type) > 0) {
+    std::vector<char*> pointers(static_cast<std::size_t>(count), nullptr);
+    const Handle memory(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(memory, H5T_VARIABLE);
+    H5Tset_cset(memory, H5Tget_cset(type));
+    const herr_t status = H5Aread(attribute, memory, pointers.data());
+    for (char* text : pointers) result.emplace_back(status >= 0 && text ? text : "");
+    H5Dvlen_reclaim(memory, space, H5P_DEFAULT, pointers.data());
+    if (status < 0) throw std::invalid_argument(where + ": damaged");
+    return result;
+  }
+  const std::size_t width = H5Tget_size(type);
+  if (width == 0 || width > bytes_ || static_cast<std::size_t>(count) > bytes_ / width)
+    throw std::invalid_argument(where + ": larger than the file");
+  std::string flat(width * static_cast<std::size_t>(count), '\0');
+  if (H5Aread(attribute, type, flat.data()) < 0) throw std::invalid_argument(where + ": damaged");
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    const char* text = flat.data() + i * width;
+    result.emplace_back(text, strnlen(text, width));
+  }
+  return result;
+}
+
+std::vector<std::string> Hdf5File::chunked_strings(const std::string& path, const std::string& name) const {
+  if (has_attribute(path, name)) return strings(path, name);
+  std::vector<std::string> all;
+  std::size_t chunk = 0;
+  for (; has_attribute(path, name + std::to_string(chunk)); ++chunk) {
+    const std::vector<std::string> part = strings(path, name + std::to_string(chunk));
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  if (chunk == 0) throw std::invalid_argument(what_ + ": '" + path + "' has no attribute '" + name + "'");
+  return all;
+}
+
+KerasArray Hdf5File::array(const std::string& path) const {
+  const QuietErrors quiet;
+  const std::string where = what_ + ": dataset '" + path + "'";
+  if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": missing");
+  const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.ok()) throw std::invalid_argument(where + ": cannot be opened");
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
+  if (!type.ok() || !space.ok() || !creation.ok()) throw std::invalid_argument(where + ": damaged");
+  if (H5Pget_external_count(creation) != 0 || H5Pget_layout(creation) == H5D_VIRTUAL || !filters_are_known(creation))
+    throw std::invalid_argument(where + ": stored outside the file, or with an unknown filter");
+
+  KerasArray array;
+  hsize_t extents[H5S_MAX_RANK] = {};
+  const int rank = H5Sget_simple_extent_ndims(space);
+  if (rank < 0 || rank > 8 || H5Sget_simple_extent_dims(space, extents, nullptr) != rank)
+    throw std::invalid_argument(where + ": not a simple array");
+  const std::size_t width = H5Tget_size(type);
+  const hsize_t stored = H5Dget_storage_size(dataset);
+  const hsize_t limit = stored > bytes_ ? 0 : stored * (H5Pget_nfilters(creation) > 0 ? kMaxExpansion : 1);
+  hsize_t elements = 1;
+  for (int i = 0; i < rank; ++i) {
+    array.shape.push_back(static_cast<std::int64_t>(extents[i]));
+    if (extents[i] != 0 && elements > std::numeric_limits<std::int32_t>::max() / extents[i])
+      throw std::invalid_argument(where + ": absurd shape, its elements number more than 2^31 - 1");
+    elements *= extents[i];
+  }
+  if (width == 0 || elements > limit / width)
+    throw std::invalid_argument(where + ": its shape asks for more bytes than the file stores");
+
+  const H5T_class_t kind = H5Tget_class(type);
+  array.values.resize(elements);
+  if (kind == H5T_FLOAT && (width == 2 || width == 4 || width == 8)) {
+    if (H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) < 0)
+      throw std::invalid_argument(where + ": damaged");
+  } else if (kind == H5T_OPAQUE && width == 2) {
+    std::vector<std::uint16_t> bits(elements);
+    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits.data()) < 0)
+      throw std::invalid_argument(where + ": damaged");
+    for (std::size_t i = 0; i < elements; ++i) array.values[i] = from_bfloat16(bits[i]);
+  } else {
+    throw std::invalid_argument(where + ": its elements are not float16, bfloat16, float32 or float64");
+  }
+  return array;
+}
+
+}  // namespace sepconv::keras

@@ -1,0 +1,49 @@
+#pragma once
+// Datasets and attributes of an HDF5 file held in memory. Every failure of the library becomes one
+// std::invalid_argument that names the file and the object; the library's own error printing is off while it works.
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "sepconv/keras_layer.h"
+
+namespace sepconv::keras {
+
+class Hdf5File {
+ public:
+  /// @param bytes  the file's content (copied)
+  /// @param what   names the file in errors
+  /// @throws std::invalid_argument when the bytes are no complete HDF5 file.
+  Hdf5File(const std::string& bytes, std::string what);
+  ~Hdf5File();
+  Hdf5File(const Hdf5File&) = delete;
+  Hdf5File& operator=(const Hdf5File&) = delete;
+
+  /// True when every part of the path is there. Paths use '/', from the root.
+  bool has(const std::string& path) const;
+
+  /// Number of members of a group.
+  std::size_t count(const std::string& path) const;
+
+  bool has_attribute(const std::string& path, const std::string& name) const;
+  /// The strings of an attribute: one for a scalar, else all elements in order.
+  std::vector<std::string> strings(const std::string& path, const std::string& name) const;
+  /// The same for an attribute that Keras splits over name0, name1, ... when it is too long for one.
+  std::vector<std::string> chunked_strings(const std::string& path, const std::string& name) const;
+
+  /// A dataset of float16, bfloat16 (2 opaque bytes), float32 or float64 elements.
+  KerasArray array(const std::string& path) const;
+
+  const std::string& what() const { return what_; }
+
+ private:
+  std::string what_;
+  std::size_t bytes_;
+  std::int64_t file_ = -1;
+  // The serial library keeps global state without locks of its own.
+  std::unique_lock<std::mutex> lock_;
+};
+
+}  // namespace sepconv::keras

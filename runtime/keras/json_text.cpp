@@ -1,0 +1,85 @@
+#include "json_text.h"
+
+#include <stdexcept>
+
+namespace sepconv::keras {
+
+using nlohmann::json;
+
+namespace {
+
+/// Counts brackets outside strings, so that nothing recursive ever sees a text that is too deep.
+void check_depth(std::string_view text, const std::string& what) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxJsonDepth)
+        throw std::invalid_argument(what + ": JSON nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+}
+
+}  // namespace
+
+json parse_json(std::string_view text, const std::string& what) {
+  check_depth(text, what);
+  try {
+    return json::parse(text);
+  } catch (const json::exception& error) {
+    throw std::invalid_argument(what + ": not valid JSON: " + error.what());
+  }
+}
+
+const json& member(const json& object, const char* key) {
+  static const json null;
+  if (!object.is_object()) return null;
+  const auto found = object.find(key);
+  return found == object.end() ? null : *found;
+}
+
+std::string shown(const json& value) {
+  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  if (text.size() > 80) text = text.substr(0, 77) + "...";
+  return text;
+}
+
+std::string string_member(const json& object, const char* key, const std::string& fallback, const std::string& what) {
+  const json& value = member(object, key);
+  if (value.is_null()) return fallback;
+  if (value.is_string()) return value.get<std::string>();
+  throw std::invalid_argument(what + ": `" + key + "` must be a string. Received: " + shown(value));
+}
+
+double number_member(const json& object, const char* key, double fallback, const std::string& what) {
+  const json* value = &member(object, key);
+  // tf.keras 2 writes NumPy scalars as {"class_name": "__numpy__", "config": {"value": x}} or {"value": x, "type":
+  // ...}.
+  if (value->is_object() && member(*value, "class_name") == "__numpy__") value = &member(*value, "config");
+  if (value->is_object()) value = &member(*value, "value");
+  if (value->is_null()) return fallback;
+  if (value->is_number()) return value->get<double>();
+  throw std::invalid_argument(what + ": `" + key + "` must be a number. Received: " + shown(*value));
+}
+
+bool truthy_member(const json& object, const char* key, bool fallback) {
+  if (!object.is_object()) return fallback;
+  const auto found = object.find(key);
+  if (found == object.end()) return fallback;
+  if (found->is_boolean()) return found->get<bool>();
+  if (found->is_number()) return found->get<double>() != 0;
+  if (found->is_string()) return !found->get_ref<const std::string&>().empty();
+  return !found->empty();
+}
+
+}  // namespace sepconv::keras

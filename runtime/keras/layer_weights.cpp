@@ -1,0 +1,92 @@
+#include "layer_weights.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace sepconv::keras {
+namespace {
+
+std::vector<std::string> parts_of(const std::string& path) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    if (end > begin) parts.push_back(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+bool contains(const std::vector<std::string>& parts, const std::string& part) {
+  return std::find(parts.begin(), parts.end(), part) != parts.end();
+}
+
+}  // namespace
+
+LayerWeights::LayerWeights(const ModelDocument& document) : form_(document.weights_form) {
+  if (form_ == WeightsForm::none) return;
+  const bool legacy = form_ == WeightsForm::legacy;
+  file_ = std::make_unique<Hdf5File>(document.weights, document.file + (legacy ? "" : ": model.weights.h5"));
+  if (legacy) layer_names_ = file_->chunked_strings("/model_weights", "layer_names");
+}
+
+std::vector<KerasArray> LayerWeights::read(const ModelLayer& layer, std::size_t count) const {
+  return form_ == WeightsForm::legacy ? read_legacy(layer, count) : read_group(layer, count);
+}
+
+std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::size_t count) const {
+  // tf.keras 2.13 called every level of layers by another name.
+  std::string group = layer.group;
+  std::string root = "/layers/";
+  if (!file_->has("/layers") && file_->has("/_layer_checkpoint_dependencies")) {
+    root = "/_layer_checkpoint_dependencies/";
+    for (std::size_t at = 0; (at = group.find("/layers/", at)) != std::string::npos; at += root.size())
+      group.replace(at, 8, root);
+  }
+  const std::string vars = root + group + "/vars";
+  const std::string where = file_->what() + ": layer '" + layer.name + "'";
+  if (!file_->has(vars)) throw std::invalid_argument(where + ": its weights are missing (no group '" + vars + "')");
+  if (file_->has_attribute(vars, "name")) {
+    const std::vector<std::string> names = file_->strings(vars, "name");
+    if (names.size() != 1 || names[0] != layer.path.back())
+      throw std::invalid_argument(where + ": group '" + vars + "' holds the weights of '" +
+                                  (names.empty() ? "" : names[0]) +
+                                  "': configuration and weights do not belong together");
+  }
+  if (const std::size_t found = file_->count(vars); found != count)
+    throw std::invalid_argument(where + ": expected " + std::to_string(count) + " weights in '" + vars +
+                                "'. Received: " + std::to_string(found));
+  std::vector<KerasArray> arrays;
+  for (std::size_t i = 0; i < count; ++i) arrays.push_back(file_->array(vars + "/" + std::to_string(i)));
+  return arrays;
+}
+
+std::vector<KerasArray> LayerWeights::read_legacy(const ModelLayer& layer, std::size_t count) const {
+  const std::string where = file_->what() + ": layer '" + layer.name + "'";
+  if (std::find(layer_names_.begin(), layer_names_.end(), layer.path.front()) == layer_names_.end())
+    throw std::invalid_argument(where + ": its weights are missing (not among layer_names)");
+  const std::string group = "/model_weights/" + layer.path.front();
+  std::vector<std::string> names = file_->chunked_strings(group, "weight_names");
+  if (layer.path.size() > 1) {
+    // A nested model lists the weights of all its layers; each name ends in <layer>/<weight>.
+    const auto keep_if = [&names](const auto& wanted) {
+      std::vector<std::string> kept;
+      std::copy_if(names.begin(), names.end(), std::back_inserter(kept),
+                   [&](const std::string& name) { return wanted(parts_of(name)); });
+      names = std::move(kept);
+    };
+    keep_if([&](const std::vector<std::string>& parts) {
+      return parts.size() >= 2 && parts[parts.size() - 2] == layer.path.back();
+    });
+    if (names.size() > count && layer.path.size() > 2)
+      keep_if(
+          [&](const std::vector<std::string>& parts) { return contains(parts, layer.path[layer.path.size() - 2]); });
+  }
+  if (names.size() != count)
+    throw std::invalid_argument(where + ": expected " + std::to_string(count) +
+                                " weights. Received: " + std::to_string(names.size()));
+  std::vector<KerasArray> arrays;
+  for (const std::string& name : names) arrays.push_back(file_->array(group + "/" + name));
+  return arrays;
+}
+
+}  // namespace sepconv::keras

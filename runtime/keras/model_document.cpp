@@ -1,0 +1,107 @@
+#include "model_document.h"
+
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+
+#include "hdf5_file.h"
+#include "json_text.h"
+#include "zip_archive.h"
+
+namespace sepconv::keras {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{4} << 30;
+constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
+
+std::string read_bytes(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) throw std::invalid_argument(path.string() + ": no such file");
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) throw std::invalid_argument(path.string() + ": " + error.message());
+  if (size > kMaxFileBytes) throw std::invalid_argument(path.string() + ": larger than 4 GiB");
+  std::string bytes(size, '\0');
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream.read(bytes.data(), static_cast<std::streamsize>(size)))
+    throw std::invalid_argument(path.string() + ": cannot be read");
+  return bytes;
+}
+
+KerasApi api_of_version(const json& version, KerasApi fallback, const std::string& what) {
+  if (version.is_null()) return fallback;
+  if (!version.is_string()) throw std::invalid_argument(what + ": keras_version is no string: " + shown(version));
+  try {
+    return keras_api_from_text(version.get<std::string>());
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(what + ": " + error.what());
+  }
+}
+
+ModelDocument from_archive(const std::string& bytes, const std::string& file) {
+  const ZipArchive archive(bytes, file);
+  const auto config = archive.read("config.json");
+  if (!config) throw std::invalid_argument(file + ": no config.json in the archive: not a .keras model");
+  ModelDocument document{file, parse_json(*config, file + ": config.json")};
+  if (const auto metadata = archive.read("metadata.json")) {
+    const json parsed = parse_json(*metadata, file + ": metadata.json");
+    document.api = api_of_version(member(parsed, "keras_version"), KerasApi::keras3, file + ": metadata.json");
+  }
+  if (auto weights = archive.read("model.weights.h5")) {
+    document.weights = std::move(*weights);
+    document.weights_form = WeightsForm::keras3;
+    return document;
+  }
+  for (const std::string& name : archive.names())
+    if (name.find("model.weights") == 0)
+      throw std::invalid_argument(file + ": weights stored as " + name +
+                                  " are not read; save the model with its weights in one model.weights.h5");
+  throw std::invalid_argument(file + ": no model.weights.h5 in the archive");
+}
+
+ModelDocument from_hdf5(std::string bytes, const std::string& file) {
+  ModelDocument document{file};
+  {
+    const Hdf5File hdf5(bytes, file);
+    if (!hdf5.has_attribute("/", "model_config"))
+      throw std::invalid_argument(file + ": no model_config attribute: it holds weights but no model");
+    const auto text_of = [&](const char* name) {
+      const auto strings = hdf5.strings("/", name);
+      if (strings.size() != 1) throw std::invalid_argument(file + ": attribute '" + name + "' is not one string");
+      return strings[0];
+    };
+    document.json = parse_json(text_of("model_config"), file + ": model_config");
+    document.api = hdf5.has_attribute("/", "keras_version")
+                       ? api_of_version(text_of("keras_version"), KerasApi::keras2, file + ": keras_version")
+                       : KerasApi::keras2;
+    if (!hdf5.has("/model_weights"))
+      throw std::invalid_argument(file + ": no model_weights group: the file has lost its weights");
+  }
+  document.weights = std::move(bytes);
+  document.weights_form = WeightsForm::legacy;
+  return document;
+}
+
+}  // namespace
+
+ModelDocument read_document(const std::filesystem::path& path) {
+  return read_document_bytes(read_bytes(path), path.string());
+}
+
+ModelDocument read_document_bytes(std::string bytes, const std::string& file) {
+  if (bytes.empty()) throw std::invalid_argument(file + ": the file is empty");
+  if (bytes.compare(0, 2, "PK") == 0) return from_archive(bytes, file);
+  if (bytes.compare(0, kHdf5Signature.size(), kHdf5Signature) == 0) return from_hdf5(std::move(bytes), file);
+  const std::size_t start = bytes.find_first_not_of(" \t\r\n");
+  if (start == std::string::npos || (bytes[start] != '{' && bytes[start] != '['))
+    throw std::invalid_argument(file + ": neither a .keras archive, an HDF5 file, nor JSON");
+  ModelDocument document{file, parse_json(bytes, file)};
+  const json& version = member(document.json, "keras_version");
+  // Keras 3 writes no version into JSON, but names the module of each object; tf.keras 2 always writes its version.
+  document.api = api_of_version(version, KerasApi::keras3, file);
+  return document;
+}
+
+}  // namespace sepconv::keras

@@ -1,0 +1,369 @@
+#include "model_graph.h"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <stdexcept>
+
+#include "json_text.h"
+#include "sepconv/conv_problem.h"
+
+namespace sepconv::keras {
+
+using nlohmann::json;
+
+namespace {
+
+// A model nested in itself many times over would otherwise unfold without end.
+constexpr std::size_t kMaxCalls = 200000;
+
+/// A tensor as the JSON names it: layer, call of that layer, output of that call.
+struct NamedTensor {
+  std::size_t item = 0;
+  std::int64_t node = 0;
+  std::int64_t output = 0;
+  std::optional<Shape> shape;
+};
+
+struct ModelSpec;
+
+/// A layer or nested model of one model, with its calls.
+struct Item {
+  std::string name;
+  int layer = -1;
+  std::unique_ptr<ModelSpec> model;
+  bool is_input = false;
+  std::optional<Shape> input_shape;  // of an InputLayer
+  std::vector<std::vector<NamedTensor>> nodes;
+};
+
+struct ModelSpec {
+  std::string what;
+  std::vector<Item> items;
+  std::vector<NamedTensor> inputs, outputs;
+};
+
+bool is_model(const json& object) {
+  const json& class_name = member(object, "class_name");
+  const json& config = member(object, "config");
+  if (class_name == "Sequential") return config.is_array() || member(config, "layers").is_array();
+  return member(config, "layers").is_array() && config.contains("output_layers");
+}
+
+std::string string_of(const json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }
+
+/// Keras' own classes carry no package in their registered name ("Addons>Layer").
+bool is_custom(const json& object) {
+  return string_of(member(object, "registered_name")).find('>') != std::string::npos;
+}
+
+class SpecReader {
+ public:
+  SpecReader(const std::string& file, ModelGraph& graph) : file_(file), graph_(graph) {}
+
+  ModelSpec read(const json& object, const std::vector<std::string>& path, const std::string& group) {
+    const json& config = member(object, "config");
+    ModelSpec spec;
+    const std::string name = string_of(member(config, "name"));
+    spec.what = file_ + ": model '" + name + "'";
+    const bool sequential = member(object, "class_name") == "Sequential";
+    const json& layers = config.is_array() ? config : member(config, "layers");
+    std::map<std::string, int> used_groups;
+    for (const json& layer : layers) {
+      const std::string class_name = string_of(member(layer, "class_name"));
+      if (class_name.empty()) throw std::invalid_argument(spec.what + ": a layer has no class_name");
+      if (graph_.layers.size() > kMaxCalls) throw std::invalid_argument(file_ + ": too many layers");
+      Item item;
+      item.name = string_of(member(layer, "name"));
+      if (item.name.empty()) item.name = string_of(member(member(layer, "config"), "name"));
+      item.is_input = class_name == "InputLayer";
+      if (item.is_input) item.input_shape = declared_input_shape(layer);
+      std::string own_group = snake_case(class_name);
+      if (!(item.is_input && sequential)) {  // Sequential keeps its InputLayer apart
+        const int repeat = used_groups[own_group]++;
+        if (repeat > 0) own_group += "_" + std::to_string(repeat);
+      }
+      own_group = group.empty() ? own_group : group + "/layers/" + own_group;
+      std::vector<std::string> own_path = path;
+      own_path.push_back(item.name);
+      if (is_model(layer)) {
+        item.model = std::make_unique<ModelSpec>(read(layer, own_path, own_group));
+      } else if (!item.is_input) {
+        item.layer = static_cast<int>(graph_.layers.size());
+        graph_.layers.push_back(make_layer(layer, class_name, own_path, own_group));
+      }
+      spec.items.push_back(std::move(item));
+    }
+    if (sequential)
+      connect_in_sequence(spec, config, layers);
+    else
+      connect(spec, config, layers);
+    return spec;
+  }
+
+ private:
+  static ModelLayer make_layer(const json& layer, const std::string& class_name, const std::vector<std::string>& path,
+                               const std::string& group) {
+    ModelLayer result;
+    for (const std::string& part : path) result.name += (result.name.empty() ? "" : "/") + part;
+    result.path = path;
+    result.class_name = class_name;
+    result.custom = is_custom(layer);
+    result.json = &layer;
+    result.group = group;
+    return result;
+  }
+
+  static void connect_in_sequence(ModelSpec& spec, const json& config, const json& layers) {
+    if (spec.items.empty() || !spec.items[0].is_input) {
+      Item input;
+      input.is_input = true;
+      input.name = "input";
+      // Without an InputLayer the shape stands in the model or in its first layer.
+      if (!layers.empty()) input.input_shape = declared_input_shape(layers[0]);
+      if (const auto shape = shape_from_json(member(config, "build_input_shape"))) input.input_shape = shape;
+      spec.items.insert(spec.items.begin(), std::move(input));
+    }
+    for (std::size_t i = 0; i < spec.items.size(); ++i) {
+      Item& item = spec.items[i];
+      if (i > 0 && item.is_input) throw std::invalid_argument(spec.what + ": an InputLayer in the middle");
+      item.nodes.push_back(i == 0 ? std::vector<NamedTensor>{} : std::vector<NamedTensor>{{i - 1, 0, 0, std::nullopt}});
+    }
+    spec.inputs = {{0, 0, 0, std::nullopt}};
+    spec.outputs = {{spec.items.size() - 1, 0, 0, std::nullopt}};
+  }
+
+  void connect(ModelSpec& spec, const json& config, const json& layers) {
+    std::map<std::string, std::size_t> index;
+    for (std::size_t i = 0; i < spec.items.size(); ++i)
+      if (!index.emplace(spec.items[i].name, i).second)
+        throw std::invalid_argument(spec.what + ": two layers are named '" + spec.items[i].name + "'");
+    for (std::size_t i = 0; i < spec.items.size(); ++i) {
+      Item& item = spec.items[i];
+      const json& nodes = member(layers[i], "inbound_nodes");
+      if (item.is_input) {
+        item.nodes.emplace_back();
+      } else if (nodes.is_array()) {
+        for (const json& node : nodes) {
+          item.nodes.emplace_back();
+          collect(node, index, spec.what + ": layer '" + item.name + "'", item.nodes.back());
+        }
+      }
+    }
+    collect(member(config, "input_layers"), index, spec.what + ": input_layers", spec.inputs);
+    collect(member(config, "output_layers"), index, spec.what + ": output_layers", spec.outputs);
+    if (spec.outputs.empty()) throw std::invalid_argument(spec.what + ": it has no outputs");
+  }
+
+  /// Finds the tensors in a node or a list of ends: Keras 3's __keras_tensor__ objects, and [name, node, output] lists.
+  static void collect(const json& value, const std::map<std::string, std::size_t>& index, const std::string& what,
+                      std::vector<NamedTensor>& tensors) {
+    if (value.is_object()) {
+      if (member(value, "class_name") == "__keras_tensor__") {
+        const json& config = member(value, "config");
+        const std::size_t before = tensors.size();
+        collect(member(config, "keras_history"), index, what, tensors);
+        if (tensors.size() == before + 1) tensors.back().shape = shape_from_json(member(config, "shape"));
+        return;
+      }
+      for (const json& item : value) collect(item, index, what, tensors);
+      return;
+    }
+    if (!value.is_array()) return;
+    if (value.size() >= 3 && value[0].is_string() && value[1].is_number_integer() && value[2].is_number_integer()) {
+      const auto found = index.find(value[0].get<std::string>());
+      if (found == index.end())
+        throw std::invalid_argument(what + ": reads a tensor of '" + value[0].get<std::string>() +
+                                    "', which is no layer of the model");
+      tensors.push_back({found->second, value[1].get<std::int64_t>(), value[2].get<std::int64_t>(), std::nullopt});
+      // tf.keras 2 puts further arguments, which may be tensors too, behind.
+      for (std::size_t i = 3; i < value.size(); ++i) collect(value[i], index, what, tensors);
+      return;
+    }
+    for (const json& item : value) collect(item, index, what, tensors);
+  }
+
+  const std::string& file_;
+  ModelGraph& graph_;
+};
+
+/// Unfolds specs into calls.
+class Unfolder {
+ public:
+  explicit Unfolder(ModelGraph& graph) : graph_(graph) {}
+
+  /// @param arguments  tensors for the model's inputs; nothing for the outermost model, whose inputs become calls
+  std::vector<TensorRef> unfold(const ModelSpec& spec, const std::vector<TensorRef>* arguments) {
+    if (arguments && arguments->size() != spec.inputs.size())
+      throw std::invalid_argument(spec.what + ": called with " + std::to_string(arguments->size()) +
+                                  " tensors; it has " + std::to_string(spec.inputs.size()) + " inputs");
+    // Outputs of each call of each item, filled as their inputs become known.
+    std::vector<std::vector<std::vector<TensorRef>>> values(spec.items.size());
+    std::vector<std::vector<std::size_t>> missing(spec.items.size());
+    std::map<std::pair<std::size_t, std::size_t>, std::vector<std::pair<std::size_t, std::size_t>>> readers;
+    std::set<std::pair<std::size_t, std::size_t>> ready;
+    std::size_t nodes = 0, done = 0;
+    for (std::size_t i = 0; i < spec.items.size(); ++i) {
+      const Item& item = spec.items[i];
+      values[i].resize(item.nodes.size());
+      for (std::size_t n = 0; n < item.nodes.size(); ++n, ++nodes) {
+        for (const NamedTensor& tensor : item.nodes[n])
+          readers[{tensor.item, node_index(spec, tensor)}].push_back({i, n});
+        missing[i].push_back(item.nodes[n].size());
+        if (item.nodes[n].empty()) ready.insert({i, n});
+      }
+    }
+    for (std::size_t i = 0; arguments && i < spec.inputs.size(); ++i)
+      if (spec.items[spec.inputs[i].item].is_input) values[spec.inputs[i].item][0] = {(*arguments)[i]};
+    while (!ready.empty()) {
+      const auto [i, n] = *ready.begin();
+      ready.erase(ready.begin());
+      ++done;
+      run_node(spec, i, n, values);
+      for (const auto& [reader_item, reader_node] : readers[{i, n}])
+        if (--missing[reader_item][reader_node] == 0) ready.insert({reader_item, reader_node});
+    }
+    if (done != nodes) throw std::invalid_argument(spec.what + ": its layers form a cycle");
+    std::vector<TensorRef> outputs;
+    for (const NamedTensor& tensor : spec.outputs) outputs.push_back(resolve(spec, tensor, values));
+    return outputs;
+  }
+
+ private:
+  static std::size_t node_index(const ModelSpec& spec, const NamedTensor& tensor) {
+    const Item& item = spec.items[tensor.item];
+    auto index = tensor.node;
+    const auto count = static_cast<std::int64_t>(item.nodes.size());
+    // A nested model is called once by its own construction; Keras counts that call in some places.
+    if (item.model && index == count) --index;
+    if (index < 0 || index >= count)
+      throw std::invalid_argument(spec.what + ": call " + std::to_string(tensor.node) + " of layer '" + item.name +
+                                  "' is read, but there is no such call");
+    return static_cast<std::size_t>(index);
+  }
+
+  static TensorRef resolve(const ModelSpec& spec, const NamedTensor& tensor,
+                           const std::vector<std::vector<std::vector<TensorRef>>>& values) {
+    const std::vector<TensorRef>& outputs = values[tensor.item][node_index(spec, tensor)];
+    const auto index = static_cast<std::size_t>(tensor.output);
+    constexpr std::int64_t kMaxOutputs = 1 << 16;
+    if (tensor.output >= 0 && index < outputs.size()) return outputs[index];
+    // Layers of several outputs have one entry here; all of them are unknown to the rules for shapes.
+    if (!spec.items[tensor.item].model && !outputs.empty() && tensor.output > 0 && tensor.output < kMaxOutputs)
+      return {outputs[0].call, static_cast<int>(tensor.output)};
+    throw std::invalid_argument(spec.what + ": output " + std::to_string(tensor.output) + " of layer '" +
+                                spec.items[tensor.item].name + "' is read, but there is no such output");
+  }
+
+  void run_node(const ModelSpec& spec, std::size_t i, std::size_t n,
+                std::vector<std::vector<std::vector<TensorRef>>>& values) {
+    const Item& item = spec.items[i];
+    if (graph_.calls.size() > kMaxCalls) throw std::invalid_argument(spec.what + ": too many layer calls");
+    if (item.is_input && !values[i][n].empty()) return;  // bound to an argument
+    LayerCall call;
+    std::vector<TensorRef> inputs;
+    for (const NamedTensor& tensor : item.nodes[n]) {
+      inputs.push_back(resolve(spec, tensor, values));
+      call.input_shapes.push_back(tensor.shape);
+    }
+    if (item.model) {
+      values[i][n] = unfold(*item.model, &inputs);
+      return;
+    }
+    const int index = static_cast<int>(graph_.calls.size());
+    call.layer = item.layer;
+    call.inputs = inputs;
+    if (item.is_input) call.shape = item.input_shape;
+    for (const TensorRef& input : inputs) graph_.calls[static_cast<std::size_t>(input.call)].consumers.push_back(index);
+    if (item.layer >= 0) graph_.layers[static_cast<std::size_t>(item.layer)].calls.push_back(index);
+    graph_.calls.push_back(std::move(call));
+    values[i][n] = {{index, 0}};
+  }
+
+  ModelGraph& graph_;
+};
+
+/// Replaces unknown extents of the model's inputs by the caller's.
+void apply_input_shape(ModelGraph& graph, const std::vector<std::int32_t>& given, const std::string& file) {
+  if (given.empty()) return;
+  std::string text;
+  for (const std::int32_t extent : given) {
+    if (extent < 1)
+      throw std::invalid_argument("input shape: extents must be positive. Received: " + std::to_string(extent));
+    text += (text.empty() ? "" : "x") + std::to_string(extent);
+  }
+  bool fits = false;
+  for (LayerCall& call : graph.calls) {
+    if (call.layer >= 0) continue;
+    Shape wanted{kDynamic};
+    wanted.insert(wanted.end(), given.begin(), given.end());
+    if (!call.shape) call.shape = wanted;
+    if (call.shape->size() != wanted.size()) continue;
+    const Shape filled = *merged(call.shape, wanted);
+    if (!std::equal(filled.begin() + 1, filled.end(), wanted.begin() + 1)) continue;
+    call.shape = filled;
+    fits = true;
+  }
+  if (!fits)
+    throw std::invalid_argument(file + ": input shape " + text +
+                                " fits no input of the model: it has another rank, or contradicts a known extent");
+}
+
+void propagate_shapes(ModelGraph& graph) {
+  for (LayerCall& call : graph.calls) {
+    if (call.layer < 0) continue;
+    const ModelLayer& layer = graph.layers[static_cast<std::size_t>(call.layer)];
+    for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+      const LayerCall& source = graph.calls[static_cast<std::size_t>(call.inputs[i].call)];
+      const std::optional<Shape> known = call.inputs[i].output == 0 ? source.shape : std::nullopt;
+      // A layer used once was built for its only input; with several uses, only the first one's shape is recorded.
+      std::optional<Shape> built;
+      if (call.inputs.size() == 1 && layer.calls.size() == 1) built = declared_input_shape(*layer.json);
+      call.input_shapes[i] = merged(merged(built, known), call.input_shapes[i]);
+    }
+    call.shape = layer.custom ? std::nullopt : output_shape(layer.class_name, layer.config(), call.input_shapes);
+  }
+}
+
+}  // namespace
+
+const json& ModelLayer::config() const { return member(*json, "config"); }
+
+std::string snake_case(const std::string& name) {
+  // Keras: (.)([A-Z][a-z]+) -> \1_\2, then ([a-z])([A-Z]) -> \1_\2, then lower case.
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  std::string words;
+  for (std::size_t i = 0; i < name.size();) {
+    if (i + 2 < name.size() && is_upper(name[i + 1]) && is_lower(name[i + 2])) {
+      words += name[i];
+      words += '_';
+      words += name[++i];
+      while (++i < name.size() && is_lower(name[i])) words += name[i];
+    } else {
+      words += name[i++];
+    }
+  }
+  std::string result;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0 && is_lower(words[i - 1]) && is_upper(words[i])) result += '_';
+    result += is_upper(words[i]) ? static_cast<char>(words[i] - 'A' + 'a') : words[i];
+  }
+  return result;
+}
+
+ModelGraph build_graph(const ModelDocument& document, const std::vector<std::int32_t>& input_shape) {
+  if (!is_model(document.json))
+    throw std::invalid_argument(document.file + ": expected a Functional or Sequential model. Received class_name " +
+                                shown(member(document.json, "class_name")));
+  ModelGraph graph;
+  const ModelSpec spec = SpecReader(document.file, graph).read(document.json, {}, "");
+  for (const TensorRef& output : Unfolder(graph).unfold(spec, nullptr))
+    graph.calls[static_cast<std::size_t>(output.call)].is_output = true;
+  apply_input_shape(graph, input_shape, document.file);
+  propagate_shapes(graph);
+  return graph;
+}
+
+}  // namespace sepconv::keras

@@ -1,0 +1,250 @@
+#include "planner.h"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+#include "activation_config.h"
+#include "chain.h"
+#include "json_text.h"
+#include "layer_weights.h"
+#include "model_graph.h"
+
+namespace sepconv::keras {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kUnknownShape = "input shape unknown; give --input-shape";
+
+bool is_supported_class(const std::string& name) {
+  for (const char* known :
+       {"SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Conv1D", "Conv2D"})
+    if (name == known) return true;
+  return false;
+}
+
+/// True when the layer was called with training=True: it then behaves otherwise than at inference.
+bool called_for_training(const json& value) {
+  if (value.is_object() && truthy_member(value, "training", false)) return true;
+  if (!value.is_object() && !value.is_array()) return false;
+  return std::any_of(value.begin(), value.end(), [](const json& item) { return called_for_training(item); });
+}
+
+class Planner {
+ public:
+  Planner(const ModelDocument& document, const PlanOptions& options)
+      : document_(document),
+        options_(options),
+        graph_(build_graph(document, options.input_shape)),
+        weights_(document) {}
+
+  Plan plan() {
+    for (std::size_t i = 0; i < graph_.layers.size(); ++i) read_layer(static_cast<int>(i));
+    if (options_.join) find_joins();
+    Plan plan;
+    for (const auto& [layer, chains] : chains_) {
+      if (pointwise_of_join_.count(layer)) continue;
+      std::size_t number = 0;
+      for (const Chain& chain : chains) {
+        const auto join = joins_.find(layer);
+        PlannedLayer result = join == joins_.end() ? planned(chain) : join->second;
+        result.name = graph_.layers[static_cast<std::size_t>(layer)].name;
+        if (++number > 1) result.name += "#" + std::to_string(number);
+        add_names(chain, result.absorbed);
+        if (join != joins_.end()) add_names(chains_.at(joined_with_.at(layer)).front(), result.absorbed);
+        plan.layers.push_back(std::move(result));
+      }
+    }
+    plan.skipped = std::move(skipped_);
+    return plan;
+  }
+
+ private:
+  const LayerCall& call(int index) const { return graph_.calls[static_cast<std::size_t>(index)]; }
+  const ModelLayer& layer_of(int index) const { return graph_.layers[static_cast<std::size_t>(call(index).layer)]; }
+  std::string title(const ModelLayer& layer) const { return document_.file + ": " + layer.title(); }
+
+  void skip(const ModelLayer& layer, const std::string& reason) {
+    skipped_.push_back({layer.name, layer.class_name, reason});
+  }
+
+  void add_names(const Chain& chain, std::vector<std::string>& names) const {
+    for (const int index : chain.calls) names.push_back(layer_of(index).name);
+  }
+
+  /// Makes the chains of a convolution layer, or says why there are none; passes over all other layers.
+  void read_layer(int index) {
+    const ModelLayer& layer = graph_.layers[static_cast<std::size_t>(index)];
+    if (!is_supported_class(layer.class_name) || layer.custom) {
+      skip_if_convolution(layer);
+      return;
+    }
+    if (layer.calls.empty()) return skip(layer, "the model never calls it");
+    try {
+      const ConvLayerConfig config = conv_layer_config(*layer.json, document_.api);
+      if (!config.why_not.empty()) return skip(layer, config.why_not);
+      const bool shared = layer.calls.size() > 1;
+      std::vector<Chain> chains;
+      for (const int user : layer.calls) {
+        Chain chain = make_chain(config, user, shared);
+        const bool known = std::any_of(chains.begin(), chains.end(),
+                                       [&](const Chain& other) { return other.problem == chain.problem; });
+        if (!known) chains.push_back(std::move(chain));
+      }
+      chains_[index] = std::move(chains);
+    } catch (const NotCompiledError& error) {
+      skip(layer, error.what());
+    } catch (const std::invalid_argument& error) {
+      const std::string message = error.what();
+      throw std::invalid_argument(message.find(document_.file) == 0 ? message : document_.file + ": " + message);
+    }
+  }
+
+  void skip_if_convolution(const ModelLayer& layer) {
+    if (layer.class_name.find("Conv") != std::string::npos) {
+      skip(layer, layer.custom ? "a custom class"
+                               : layer.class_name +
+                                     " is not compiled: only SeparableConv, "
+                                     "DepthwiseConv and 1x1 Conv layers of 1 and 2 dimensions are");
+      return;
+    }
+    // TimeDistributed and other wrappers hold a layer of their own.
+    const json& inner = member(member(layer.config(), "layer"), "class_name");
+    if (inner.is_string() && inner.get_ref<const std::string&>().find("Conv") != std::string::npos)
+      skip(layer, inner.get<std::string>() + " inside a " + layer.class_name + " layer is not compiled");
+  }
+
+  Chain make_chain(const ConvLayerConfig& config, int user, bool shared) {
+    const LayerCall& use = call(user);
+    const ModelLayer& layer = layer_of(user);
+    Chain chain;
+    chain.config = config;
+    std::optional<Shape> shape = use.inputs.size() == 1 ? use.input_shapes[0] : std::nullopt;
+    const bool may_fold = options_.fold && !shared;
+    if (may_fold) {
+      if (const auto padded = absorbable_padding(config, use)) {
+        const LayerCall& padding = call(use.inputs[0].call);
+        chain.zero_padding = *padded;
+        chain.calls.push_back(use.inputs[0].call);
+        shape = padding.input_shapes[0];
+      }
+    }
+    chain.calls.push_back(user);
+    const bool last = config.layout == Layout::nhwc;
+    if (!shape || shape->size() < 2 || (last ? shape->back() : (*shape)[1]) == kDynamic)
+      throw NotCompiledError(kUnknownShape);
+    chain.problem = conv_problem(config, *shape, chain.zero_padding);
+    if (weights_.available()) {
+      const std::size_t count = conv_weight_shapes(config, chain.problem.IC).size();
+      chain.set_weights(conv_weights(config, chain.problem.IC, weights_.read(layer, count)));
+    }
+    if (may_fold) absorb_followers(chain);
+    return chain;
+  }
+
+  /// The zeros of a ZeroPadding layer in front that only this call reads.
+  std::optional<std::array<std::int32_t, 4>> absorbable_padding(const ConvLayerConfig& config,
+                                                                const LayerCall& use) const {
+    if (config.op == ConvOp::pointwise || config.padding != "valid" || use.inputs.size() != 1) return std::nullopt;
+    const LayerCall& source = call(use.inputs[0].call);
+    if (source.layer < 0 || source.is_output || source.consumers.size() != 1 || source.inputs.size() != 1)
+      return std::nullopt;
+    const ModelLayer& layer = layer_of(use.inputs[0].call);
+    const std::string wanted = config.rank == 1 ? "ZeroPadding1D" : "ZeroPadding2D";
+    if (layer.class_name != wanted || layer.custom || layer.calls.size() != 1 || !source.input_shapes[0])
+      return std::nullopt;
+    const json& format = member(layer.config(), "data_format");
+    const bool first = format.is_string() && format.get_ref<const std::string&>() == "channels_first";
+    if (first != (config.layout == Layout::nchw)) return std::nullopt;
+    return zero_padding(layer.class_name, layer.config());
+  }
+
+  /// The only reader of a call's output, when there is exactly one and the model does not return the output itself.
+  std::optional<int> only_reader(int index) const {
+    const LayerCall& use = call(index);
+    if (use.is_output || use.consumers.size() != 1) return std::nullopt;
+    const int reader = use.consumers.front();
+    const ModelLayer& layer = layer_of(reader);
+    if (layer.custom || layer.calls.size() != 1 || call(reader).inputs.size() != 1) return std::nullopt;
+    return reader;
+  }
+
+  void absorb_followers(Chain& chain) {
+    while (chain.problem.output.activation == Activation{}) {
+      const std::optional<int> reader = only_reader(chain.calls.back());
+      if (!reader) return;
+      const ModelLayer& layer = layer_of(*reader);
+      if (dtype_policy_name(layer.config(), layer.title()) != "float32") return;
+      if (layer.class_name == "BatchNormalization") {
+        if (!normalises_channels(layer.config(), chain.config.rank + 2, chain.config.layout) ||
+            called_for_training(member(*layer.json, "inbound_nodes")))
+          return;
+        fold_batch_norm(chain, layer);
+      } else if (is_activation_class(layer.class_name)) {
+        try {
+          chain.problem.output.activation =
+              activation_of_layer(layer.class_name, layer.config(), document_.api, layer.title());
+        } catch (const NotCompiledError&) {
+          return;  // stays a layer of the app's own
+        }
+      } else {
+        return;
+      }
+      chain.calls.push_back(*reader);
+    }
+  }
+
+  void fold_batch_norm(Chain& chain, const ModelLayer& layer) {
+    if (!chain.has_weights) return chain.fold(nullptr);
+    const auto arrays = weights_.read(layer, batch_norm_weight_count(layer.config()));
+    const Affine affine = batch_norm_affine(layer.config(), arrays, chain.problem.OC, title(layer));
+    chain.fold(&affine);
+  }
+
+  void find_joins() {
+    for (const auto& [layer, chains] : chains_) {
+      const Chain& first = chains.front();
+      const bool shared = graph_.layers[static_cast<std::size_t>(layer)].calls.size() > 1;
+      if (shared || first.problem.op != ConvOp::depthwise) continue;
+      const std::optional<int> reader = only_reader(first.calls.back());
+      if (!reader) continue;
+      const auto next = chains_.find(call(*reader).layer);
+      if (next == chains_.end() || !can_join(first, next->second.front())) continue;
+      PlannedLayer candidate = joined(first, next->second.front());
+      try {
+        validate(candidate.problem);
+      } catch (const std::invalid_argument&) {
+        continue;  // too large as one problem; both stay by themselves
+      }
+      joins_[layer] = std::move(candidate);
+      joined_with_[layer] = next->first;
+      pointwise_of_join_[next->first] = layer;
+    }
+  }
+
+  static bool can_join(const Chain& depthwise, const Chain& pointwise) {
+    const ConvProblem& p = pointwise.problem;
+    return p.op == ConvOp::pointwise && p.stride_h == 1 && p.stride_w == 1 && p.layout == depthwise.problem.layout &&
+           p.IC == depthwise.problem.OC && pointwise.config.rank == depthwise.config.rank &&
+           p.is_dynamic() == depthwise.problem.is_dynamic() &&
+           (p.is_dynamic() || (p.IH == depthwise.problem.OH() && p.IW == depthwise.problem.OW()));
+  }
+
+  const ModelDocument& document_;
+  const PlanOptions& options_;
+  ModelGraph graph_;
+  LayerWeights weights_;
+  std::map<int, std::vector<Chain>> chains_;  // by layer, so in the model's order
+  std::map<int, PlannedLayer> joins_;         // by the depthwise layer
+  std::map<int, int> joined_with_;            // depthwise layer -> 1x1 layer
+  std::map<int, int> pointwise_of_join_;      // 1x1 layer -> depthwise layer
+  std::vector<SkippedLayer> skipped_;
+};
+
+}  // namespace
+
+Plan plan_model(const ModelDocument& document, const PlanOptions& options) { return Planner(document, options).plan(); }
+
+}  // namespace sepconv::keras

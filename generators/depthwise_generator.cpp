@@ -32,15 +32,14 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
   void schedule() {
     promise_layout();
     Func out = *output_;
-    const Blocks blocks = split_blocks(out, problem_, schedule_.block, *pixels_);
+    std::vector<Var> outer = split_blocks(out, problem_, schedule_.block, *pixels_);
+    outer.push_back(n_);
     // The output's channel is c * depth_multiplier + m; the stage's loops run over c, with all m of a tile in
     // registers.
     out.split(q_, c_, m_, problem_.depth_multiplier, TailStrategy::RoundUp);
-    std::vector<Var> outer = blocks.loops;
-    outer.push_back(n_);
     schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, target_, *pixels_,
                            schedule_.block.ow_block, c_, pixels_->x, pixels_->y, m_, outer);
-    parallel_blocks(out, blocks, n_);
+    parallel_loops(out, outer);
   }
 
  private:

@@ -32,6 +32,7 @@ class ErrorReporter : public Halide::CompileTimeErrorReporter {
 
 struct Options {
   std::string problem, schedule, target, symbol, output;
+  bool listings = false;
 };
 
 void compile(const Options& options) {
@@ -43,6 +44,7 @@ void compile(const Options& options) {
   Halide::Internal::ExecuteGeneratorArgs arguments;
   arguments.output_dir = options.output;
   arguments.output_types = {OutputFileType::object};
+  if (options.listings) arguments.output_types.insert({OutputFileType::stmt, OutputFileType::assembly});
   // No Halide runtime in the object: what it needs of one, three functions, comes from ours (kernel_abi.h).
   arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_asserts-no_bounds_query")};
   arguments.generator_name = to_text(problem.op);
@@ -75,6 +77,7 @@ int main(int argc, char** argv) {
   app.add_option("--target", options.target, "target name, for example x86-64-avx2")->required();
   app.add_option("--symbol", options.symbol, "name of the function and of the files")->required();
   app.add_option("--output", options.output, "folder for SYMBOL.o and SYMBOL.json")->required();
+  app.add_flag("--listings", options.listings, "also write the lowered code (SYMBOL.stmt) and the assembly (SYMBOL.s)");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -31,13 +31,12 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
   void schedule() {
     promise_layout();
     Func out = *output_;
-    const Blocks blocks = split_blocks(out, problem_, schedule_.block, *pixels_);
-    std::vector<Var> outer = blocks.loops;
+    std::vector<Var> outer = split_blocks(out, problem_, schedule_.block, *pixels_);
     outer.push_back(n_);
     schedule_pointwise_cpu(out, stage_, problem_, schedule_, target_, *pixels_, f_, outer);
-    parallel_blocks(out, blocks, n_);
+    parallel_loops(out, outer);
     // The pixels that the strides pick are copied together once a block, so that the GEMM reads them densely.
-    if (gathers_) middle_.compute_at(out, blocks.task);
+    if (gathers_) middle_.compute_at(out, outer.front());
     if (gathers_ && problem_.layout == Layout::nhwc)
       middle_.vectorize(c_, target_.lanes, Halide::TailStrategy::GuardWithIf);
   }

@@ -40,40 +40,34 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     promise_layout();
     Func out = *output_;
     const BlockCpuSchedule& block = schedule_.block;
-    const Blocks blocks = split_blocks(out, problem_, block, *pixels_);
-    std::vector<Var> outer = blocks.loops;
+    const std::vector<Var> blocks = split_blocks(out, problem_, block, *pixels_);
+    std::vector<Var> outer = blocks;
     outer.push_back(n_);
     schedule_pointwise_cpu(out, pointwise_, problem_, schedule_, target_, *pixels_, f_, outer);
     if (block.fuse) {
-      parallel_blocks(out, blocks, n_);
-      middle_.compute_at(out, blocks.task);
+      parallel_loops(out, outer);
+      middle_.compute_at(out, outer.front());
+      if (pixels_->flat) split_flat_rows();
       schedule_middle(block.ow_block, {n_});
     } else {
-      parallel_blocks_within_image(out, blocks);
+      // The whole image's depthwise result first, in parallel blocks of rows of its own; images one after the other.
+      parallel_loops(out, blocks);
       middle_.compute_at(out, n_);
-      const Blocks middle_blocks = split_rows();
-      schedule_middle(problem_.OW(), {middle_blocks.loops[0], n_});
-      parallel_blocks_within_image(middle_, middle_blocks);
+      if (pixels_->flat) split_flat_rows();
+      Var rows("rows_block");
+      middle_.split(pixels_->y, rows, pixels_->y, block.oh_block, TailStrategy::GuardWithIf);
+      schedule_middle(problem_.OW(), {rows, n_});
+      parallel_loops(middle_, {rows});
     }
   }
 
  private:
+  void split_flat_rows() { middle_.split(pixels_->q, pixels_->y, pixels_->x, problem_.OW(), TailStrategy::RoundUp); }
+
   /// The depthwise result of a block, or of the image: rows and columns of the same pixels that the output flattens.
   void schedule_middle(int columns, const std::vector<Var>& outer) {
-    Var x = pixels_->x, y = pixels_->y;
-    if (pixels_->flat && schedule_.block.fuse) middle_.split(pixels_->q, y, x, problem_.OW(), TailStrategy::RoundUp);
     schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_, *pixels_, columns, c_,
-                           x, y, m_, outer);
-  }
-
-  /// Unfused: the depthwise stage's own parallel blocks of oh_block rows.
-  Blocks split_rows() {
-    Blocks blocks;
-    Var yb("middle_rows");
-    if (pixels_->flat) middle_.split(pixels_->q, pixels_->y, pixels_->x, problem_.OW(), TailStrategy::RoundUp);
-    middle_.split(pixels_->y, yb, pixels_->y, schedule_.block.oh_block, TailStrategy::GuardWithIf);
-    blocks.loops = {yb};
-    return blocks;
+                           pixels_->x, pixels_->y, m_, outer);
   }
 
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};

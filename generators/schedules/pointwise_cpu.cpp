@@ -30,7 +30,6 @@ void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const ConvProblem& 
   stage.sum.compute_at(out, po)
       .store_in(Halide::MemoryType::Register)
       .bound_extent(f, s.nr)
-      .bound_extent(pixel, s.mr)
       .vectorize(nhwc ? f : pixel, vector)
       .unroll(f)
       .unroll(pixel);

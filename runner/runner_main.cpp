@@ -19,12 +19,13 @@ void add_common(CLI::App& command, sepconv::RunnerOptions& o) {
   command.add_option("--threads", o.threads, "Threads of a call")->check(CLI::Range(1, 1024))->capture_default_str();
 }
 
-void add_all_rows(CLI::App& command, sepconv::RunnerOptions& o) {
+void add_cases(CLI::App& command, sepconv::RunnerOptions& o) {
+  command.add_option("--report", o.report, "Write the lines to this file rather than to stdout")->type_name("FILE");
   command.add_flag("--all-rows", o.all_rows, "Every row that fits, not only the one that the runtime takes");
 }
 
 void add_seeded(CLI::App& command, sepconv::RunnerOptions& o) {
-  add_all_rows(command, o);
+  add_cases(command, o);
   command.add_option("--batch", o.batch, "Images")->check(CLI::Range(1, 4096))->capture_default_str();
   command.add_option("--seed", o.seed, "Of the inputs")->capture_default_str();
   command.add_option("--extent", o.extent, "Extents beyond the window, for layers whose extents are dynamic")
@@ -53,7 +54,7 @@ int main(int argc, char** argv) {
   CLI::App& compare =
       *app.add_subcommand("compare", "Compare with files: DIR/<layer>.input.npy, .expected.npy, limits.json");
   add_common(compare, o);
-  add_all_rows(compare, o);
+  add_cases(compare, o);
   compare.add_option("--io", o.io_dir, "The folder of the files")->required()->type_name("DIR");
   compare.callback([&] { status = sepconv::run_compare(o); });
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
@@ -25,9 +26,28 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-void print_line(const Json& line) {
-  std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
-}
+/// Prints lines as they come, so that those before a crash are not lost.
+class LinePrinter {
+ public:
+  explicit LinePrinter(const std::filesystem::path& report) {
+    if (report.empty()) return;
+    file_.open(report, std::ios::app);
+    if (!file_) throw std::runtime_error(report.string() + ": cannot write the report");
+  }
+  void print(const Json& line) {
+    std::ostream& out = file_.is_open() ? file_ : std::cout;
+    out << line.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+    if (!out) throw std::runtime_error("cannot write the report");
+  }
+  void start(Json line) {
+    if (!file_.is_open()) return;
+    line["status"] = "started";
+    print(line);
+  }
+
+ private:
+  std::ofstream file_;
+};
 
 Executor& executor_of(const RunnerOptions& options) {
   if (options.threads == 1) return single_thread();
@@ -63,6 +83,7 @@ struct BoundLayer {
 Json line_of(const ConvLayer& layer, const KernelRow* row) {
   Json line;
   line["name"] = layer.name();
+  line["layer"] = layer.name();
   line["row"] = row ? Json(row->symbol) : Json();
   line["target"] = row ? Json(row->target) : Json();
   line["schedule"] = row ? Json(row->schedule) : Json();
@@ -121,8 +142,9 @@ void finish_line(Json& line, const char* status, const std::string& message = {}
 }
 
 /// Runs one case and completes its line. @return false for a miss or an error.
-bool judge(BoundLayer& bound, Executor& executor, std::span<const float> input, const Shape& in_shape,
-           const Shape& out_shape, const std::function<Comparison(std::span<const float>)>& compare_output) {
+bool judge(BoundLayer& bound, LinePrinter& printer, Executor& executor, std::span<const float> input,
+           const Shape& in_shape, const Shape& out_shape,
+           const std::function<Comparison(std::span<const float>)>& compare_output) {
   if (!bound.not_run.empty()) {
     finish_line(bound.line, "not_run", bound.not_run);
     return true;
@@ -131,6 +153,7 @@ bool judge(BoundLayer& bound, Executor& executor, std::span<const float> input, 
     finish_line(bound.line, "error", bound.error);
     return false;
   }
+  printer.start(bound.line);
   const GuardedRun run = run_guarded(bound.layer, executor, input, in_shape, out_shape);
   if (!run.fault.empty()) {
     finish_line(bound.line, "error", run.fault);
@@ -180,7 +203,7 @@ std::vector<SeededLayer> seeded_layers(const NamedWeights& named, const RunnerOp
 }
 
 /// Calls `use` for each case that was checked against the reference. @return whether all were within their limits.
-bool for_each_checked(const RunnerOptions& options,
+bool for_each_checked(const RunnerOptions& options, LinePrinter& printer,
                       const std::function<void(BoundLayer&, const SeededLayer&, bool ran)>& use) {
   load_kernel_library(options.library);
   Executor& executor = executor_of(options);
@@ -190,7 +213,7 @@ bool for_each_checked(const RunnerOptions& options,
       const ConvProblem& problem = seeded.layer.problem();
       for (BoundLayer& bound : bind_rows(seeded.layer, options)) {
         bound.line["name"] = named.name + seeded.suffix;
-        const bool good = judge(bound, executor, seeded.input, input_shape(problem, options.batch),
+        const bool good = judge(bound, printer, executor, seeded.input, input_shape(problem, options.batch),
                                 output_shape(problem, options.batch), [&](std::span<const float> output) {
                                   return compare(output, seeded.expected.values, seeded.expected.limits);
                                 });
@@ -223,14 +246,16 @@ Shape file_shape(const NpyArray& array, const std::filesystem::path& path) {
 }  // namespace
 
 int run_check(const RunnerOptions& options) {
-  const bool ok =
-      for_each_checked(options, [](BoundLayer& bound, const SeededLayer&, bool) { print_line(bound.line); });
+  LinePrinter printer(options.report);
+  const bool ok = for_each_checked(options, printer,
+                                   [&](BoundLayer& bound, const SeededLayer&, bool) { printer.print(bound.line); });
   return ok ? 0 : 1;
 }
 
 int run_compare(const RunnerOptions& options) {
   const std::map<std::string, double> limits = read_limits(options.io_dir / "limits.json");
   load_kernel_library(options.library);
+  LinePrinter printer(options.report);
   Executor& executor = executor_of(options);
   bool ok = true;
   for (const NamedWeights& named : wanted_layers(options)) {
@@ -245,23 +270,24 @@ int run_compare(const RunnerOptions& options) {
     const std::vector<float> in_values = input.floats();
     const std::vector<double> out_values = expected.doubles();
     for (BoundLayer& bound : bind_rows(ConvLayer(named.name, named.problem, named.weights), options)) {
-      ok = judge(bound, executor, in_values, in_shape, out_shape,
+      ok = judge(bound, printer, executor, in_values, in_shape, out_shape,
                  [&](std::span<const float> output) { return compare(output, out_values, limit->second); }) &&
            ok;
-      print_line(bound.line);
+      printer.print(bound.line);
     }
   }
   return ok ? 0 : 1;
 }
 
 int run_bench(const RunnerOptions& options) {
+  LinePrinter printer(options.report);
   std::vector<BoundLayer> cases;
   std::vector<RepeatedRun> runs;
   Executor& executor = executor_of(options);
   std::vector<std::unique_ptr<ConvLayer>> layers;  // RepeatedRun refers to them
-  const bool ok = for_each_checked(options, [&](BoundLayer& bound, const SeededLayer& seeded, bool ran) {
+  const bool ok = for_each_checked(options, printer, [&](BoundLayer& bound, const SeededLayer& seeded, bool ran) {
     if (!ran) {
-      print_line(bound.line);
+      printer.print(bound.line);
       return;
     }
     const ConvProblem& problem = bound.layer.problem();
@@ -287,7 +313,7 @@ int run_bench(const RunnerOptions& options) {
     line["gflops"] = gflops;
     line["peak_gflops"] = peak.gflops_best;
     line["percent_of_peak"] = 100 * gflops / (peak.gflops_best * options.threads);
-    print_line(line);
+    printer.print(line);
   }
   return ok ? 0 : 1;
 }
@@ -329,7 +355,7 @@ int run_file(const RunnerOptions& options) {
   bound.line["output"] = options.output.string();
   bound.line["shape"] = out_shape;
   finish_line(bound.line, "ok");
-  print_line(bound.line);
+  LinePrinter({}).print(bound.line);
   return 0;
 }
 
@@ -341,7 +367,7 @@ int run_machine() {
   line["peak_isa"] = peak.isa;
   line["peak_gflops"] = peak.gflops_best;
   line["peak_gflops_median"] = peak.gflops_median;
-  print_line(line);
+  LinePrinter({}).print(line);
   return 0;
 }
 

@@ -21,6 +21,7 @@ struct RunnerOptions {
   bool exact = false;               // check: weights and inputs are small integers; exact results are demanded
   std::int32_t extent = 13;         // check: extents beyond the window, where the layer's are dynamic
   double seconds = 0.2;             // bench, for each case
+  std::filesystem::path report;     // check, compare, bench: the lines go there, rather than to stdout
   std::filesystem::path io_dir;     // compare: <layer>.input.npy, <layer>.expected.npy, limits.json
   std::filesystem::path input;      // run
   std::filesystem::path output;     // run
@@ -28,8 +29,9 @@ struct RunnerOptions {
 };
 
 /// Each prints one JSON line a case on stdout and returns the exit status: 0, or 1 when a case missed its limit.
-/// Fields: name, row, target, schedule, problem, status ("ok", "miss", "error", "not_run"), ok, max_error, limit,
-/// message; bench adds seconds_median, seconds_min, gflops, percent_of_peak.
+/// A report also has a line with status "started" before each case, which tells where a crash happened.
+/// Fields: name, layer, row, target, schedule, problem, status ("ok", "miss", "error", "not_run"), ok, max_error,
+/// limit, message; bench adds seconds_median, seconds_min, gflops, percent_of_peak.
 /// @throws std::invalid_argument for files that do not fit; std::runtime_error where the machine failed.
 int run_check(const RunnerOptions& options);
 int run_compare(const RunnerOptions& options);

@@ -1,0 +1,401 @@
+// The driver with a generator that works, fails, crashes and hangs on demand.
+#include "compile/compile_library.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <thread>
+
+#include "compile/files.h"
+#include "compile/process.h"
+#include "sepconv/weights_file.h"
+#include "test_environment.h"
+
+namespace sepconv {
+namespace {
+
+PlannedLayer layer(const std::string& name, int extent, int channels) {
+  PlannedLayer planned;
+  planned.name = name;
+  planned.absorbed = {name};
+  ConvProblem& p = planned.problem;
+  p.op = ConvOp::separable;
+  p.IH = p.IW = extent;
+  p.IC = channels;
+  p.OC = 2 * channels;
+  p.KH = p.KW = 3;
+  p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
+  planned.weights.depthwise.assign(static_cast<std::size_t>(9 * channels), 0.5f);
+  planned.weights.pointwise.assign(static_cast<std::size_t>(2 * channels * channels), 0.25f);
+  planned.has_weights = true;
+  return planned;
+}
+
+Plan small_plan() {
+  Plan plan;
+  plan.layers = {layer("first", 14, 8), layer("again", 14, 8), layer("other", 7, 16)};
+  return plan;
+}
+
+class CompileLibrary : public testing::Test {
+ protected:
+  CompileLibrary() {
+    options_.name = "small";
+    options_.output_dir = dir_.path() / "out";
+    options_.cache_dir = dir_.path() / "cache";
+    options_.generator = FAKE_GENERATOR;
+    options_.include_dir = RUNTIME_INCLUDE_DIR;
+    options_.lockfile_text = [](const std::vector<PlannedKernel>& kernels) {
+      return std::to_string(kernels.size()) + "\n";
+    };
+    options_.jobs = 2;
+  }
+
+  std::set<std::string> output_files() const {
+    std::set<std::string> names;
+    if (std::filesystem::exists(options_.output_dir))
+      for (const auto& entry : std::filesystem::directory_iterator(options_.output_dir))
+        names.insert(entry.path().filename());
+    return names;
+  }
+
+  std::string output(const std::string& name) const { return read_file(options_.output_dir / name); }
+
+  std::size_t generator_calls() const {
+    std::ifstream log(log_);
+    return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(log), {}, '\n'));
+  }
+
+  std::string failure() {
+    try {
+      compile_library(small_plan(), options_);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "no failure";
+  }
+
+  /// The failing kernel is named, in full, and nothing is left.
+  void expect_named_failure(const std::string& mode, const std::string& reason) {
+    const ScopedVariable mode_variable("FAKE_GENERATOR_MODE", mode);
+    const ScopedVariable match_variable("FAKE_GENERATOR_MATCH", "i14x14x8");
+    const std::string message = failure();
+    for (const std::string& part : {std::string("layers 'first', 'again'"), std::string("separable_f32_nhwc_i14x14x8"),
+                                    std::string("x86-64-"), std::string("block_fuse"), reason})
+      EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in:\n" << message;
+    EXPECT_EQ(output_files(), std::set<std::string>{});
+  }
+
+  TempDir dir_;
+  std::filesystem::path log_ = dir_.path() / "log";
+  ScopedVariable log_variable_{"FAKE_GENERATOR_LOG", log_.string()};
+  CompileOptions options_;
+};
+
+TEST_F(CompileLibrary, WritesTheFilesAndOneKernelForEachProblemAndTarget) {
+  const CompileResult result = compile_library(small_plan(), options_);
+  EXPECT_EQ(output_files(),
+            (std::set<std::string>{"libsmall.a", "small.h", "small.weights", "small.lock.json", "smallConfig.cmake"}));
+  EXPECT_EQ(result.kernels.size(), 2 * default_target_names().size());
+  EXPECT_EQ(generator_calls(), result.kernels.size());
+  EXPECT_EQ(result.cached, 0u);
+  EXPECT_EQ(result.written.size(), 5u);
+  EXPECT_EQ(load_weights(options_.output_dir / "small.weights").size(), 3u);
+  for (const PlannedKernel& kernel : result.kernels) {
+    EXPECT_LT(kernel.symbol.size() + std::string("_metadata").size(), 200u);
+    EXPECT_EQ(kernel.symbol.rfind("small_separable_f32_nhwc_", 0), 0u) << kernel.symbol;
+  }
+}
+
+TEST_F(CompileLibrary, DynamicAddsARowForEachDynamicProblem) {
+  options_.dynamic = true;
+  options_.targets = {"x86-64-avx2"};
+  Plan plan = small_plan();
+  plan.layers.push_back(layer("wider", 28, 8));  // differs from the first in its extents only
+  const CompileResult result = compile_library(plan, options_);
+  const auto dynamic = std::count_if(result.kernels.begin(), result.kernels.end(),
+                                     [](const PlannedKernel& kernel) { return kernel.problem.is_dynamic(); });
+  EXPECT_EQ(dynamic, 2);
+  EXPECT_EQ(result.kernels.size(), 5u);
+}
+
+TEST_F(CompileLibrary, ObjectsDefineAndWantNoHalideSymbol) {
+  compile_library(small_plan(), options_);
+  const ProcessResult nm = run_process({"nm", (options_.output_dir / "libsmall.a").string()});
+  ASSERT_TRUE(nm.ok()) << nm.output;
+  EXPECT_EQ(nm.output.find("halide"), std::string::npos) << nm.output;
+  EXPECT_EQ(nm.output.find("sepconv_kernel_"), std::string::npos) << nm.output;
+  for (const char* wanted : {"U sepconv_abi1_parallel_for", "U sepconv_abi1_allocate", "U sepconv_abi1_release"})
+    EXPECT_NE(nm.output.find(wanted), std::string::npos) << wanted;
+}
+
+TEST_F(CompileLibrary, AnUnchangedLibraryCostsNoCompilationAndKeepsItsTimes) {
+  compile_library(small_plan(), options_);
+  const std::size_t calls = generator_calls();
+  std::map<std::string, std::filesystem::file_time_type> times;
+  for (const std::string& name : output_files()) times[name] = last_write_time(options_.output_dir / name);
+  const CompileResult again = compile_library(small_plan(), options_);
+  EXPECT_EQ(generator_calls(), calls);
+  EXPECT_EQ(again.cached, again.kernels.size());
+  EXPECT_TRUE(again.written.empty());
+  for (const auto& [name, time] : times) EXPECT_EQ(last_write_time(options_.output_dir / name), time) << name;
+}
+
+TEST_F(CompileLibrary, OneCacheServesLibrariesOfOtherNames) {
+  compile_library(small_plan(), options_);
+  options_.name = "second";
+  const CompileResult second = compile_library(small_plan(), options_);
+  EXPECT_EQ(second.cached, second.kernels.size());
+  const ProcessResult nm = run_process({"nm", (options_.output_dir / "libsecond.a").string()});
+  EXPECT_EQ(nm.output.find("small_separable"), std::string::npos) << nm.output;
+}
+
+TEST_F(CompileLibrary, ADamagedCacheEntryIsCompiledAgain) {
+  compile_library(small_plan(), options_);
+  const std::string archive = output("libsmall.a");
+  std::vector<std::filesystem::path> entries;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(*options_.cache_dir))
+    if (entry.is_regular_file()) entries.push_back(entry.path());
+  ASSERT_EQ(entries.size(), 6u);
+  std::string bytes = read_file(entries[0]);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_file(entries[0], bytes);
+  write_file(entries[1], read_file(entries[1]).substr(0, 100));
+  write_file(entries[2], "");
+  const CompileResult again = compile_library(small_plan(), options_);
+  EXPECT_EQ(again.cached, again.kernels.size() - 3);
+  EXPECT_EQ(output("libsmall.a"), archive);
+  EXPECT_EQ(compile_library(small_plan(), options_).cached, 6u);
+}
+
+TEST_F(CompileLibrary, AnUnusableCacheFolderCostsTimeOnly) {
+  write_file(dir_.path() / "file", "");
+  options_.cache_dir = dir_.path() / "file";
+  struct Notes : CompileObserver {
+    std::vector<std::string> lines;
+    void note(const std::string& line) override { lines.push_back(line); }
+  } notes;
+  options_.observer = &notes;
+  EXPECT_EQ(compile_library(small_plan(), options_).cached, 0u);
+  ASSERT_EQ(notes.lines.size(), 1u);
+  EXPECT_NE(notes.lines[0].find("cannot be written"), std::string::npos) << notes.lines[0];
+}
+
+TEST_F(CompileLibrary, TwoBuildsAreBitIdentical) {
+  options_.cache_dir.reset();
+  for (const bool shared : {false, true}) {
+    options_.shared = shared;
+    options_.output_dir = dir_.path() / "one";
+    options_.jobs = 1;
+    const CompileResult one = compile_library(small_plan(), options_);
+    options_.output_dir = dir_.path() / "two" / "deeper";
+    options_.jobs = 3;
+    compile_library(small_plan(), options_);
+    for (const auto& file : one.files) EXPECT_EQ(read_file(file), output(file.filename())) << file.filename();
+  }
+}
+
+TEST_F(CompileLibrary, ASharedLibraryExportsOneSymbol) {
+  options_.shared = true;
+  compile_library(small_plan(), options_);
+  EXPECT_TRUE(output_files().contains("libsmall.so"));
+  EXPECT_FALSE(output_files().contains("libsmall.a"));
+  const ProcessResult nm = run_process({"nm", "-D", "--defined-only", (options_.output_dir / "libsmall.so").string()});
+  EXPECT_NE(nm.output.find(" T sepconv_kernel_table\n"), std::string::npos) << nm.output;
+  EXPECT_EQ(std::count(nm.output.begin(), nm.output.end(), '\n'), 1) << nm.output;
+}
+
+TEST_F(CompileLibrary, ASharedLibraryNeedsACompiler) {
+  options_.shared = true;
+  const ScopedVariable compiler("CXX", "no-such-compiler");
+  const std::string message = failure();
+  EXPECT_NE(message.find("CXX='no-such-compiler' is not in PATH"), std::string::npos) << message;
+  EXPECT_NE(message.find("'g++'"), std::string::npos) << message;
+  EXPECT_EQ(output_files(), std::set<std::string>{});
+}
+
+TEST_F(CompileLibrary, AMissingObjcopyIsNamedWithItsPackage) {
+  const ScopedVariable path("PATH", dir_.path().string());
+  const std::string message = failure();
+  EXPECT_NE(message.find("llvm-objcopy is not in PATH; install the Debian package 'llvm'"), std::string::npos)
+      << message;
+}
+
+TEST_F(CompileLibrary, HeaderCompilesInTwoFilesAsCpp17) {
+  Plan plan = small_plan();
+  plan.layers[0].name = R"(odd "name"\ with ??/ and é1)";
+  compile_library(plan, options_);
+  for (const char* name : {"a.cpp", "b.cpp"})
+    write_file(dir_.path() / name, std::string("#include <small.h>\nconst sepconv::KernelTable* table_") + name[0] +
+                                       "() { return &small::kernels(); }\n");
+  write_file(dir_.path() / "main.cpp",
+             "#include <small.h>\n#include <cstdio>\n#include <cstring>\n"
+             "const sepconv::KernelTable* table_a(); const sepconv::KernelTable* table_b();\n"
+             "extern \"C\" int sepconv_abi1_parallel_for(void*, int (*)(void*, int, unsigned char*), int, int, "
+             "unsigned char*) { return 42; }\n"
+             "extern \"C\" void* sepconv_abi1_allocate(void*, std::size_t) { return nullptr; }\n"
+             "extern \"C\" void sepconv_abi1_release(void*, void*) {}\n"
+             "int main() {\n"
+             "  const auto& t = small::kernels();\n"
+             "  int context = 0; void* pointer = &context; void* argv[] = {&pointer};\n"
+             "  if (table_a() != table_b() || t.row_count != 6 || t.layer_count != 3) return 1;\n"
+             "  for (std::size_t i = 0; i < t.row_count; ++i)\n"
+             "    if (t.rows[i].function(argv) != 42 || t.rows[i].task_scratch_bytes != 128) return 2;\n"
+             "  std::puts(t.layers[0].name); return std::strcmp(t.library, \"small\"); }\n");
+  const std::string program = (dir_.path() / "program").string(), folder = dir_.path().string() + "/";
+  const ProcessResult build = run_process({TEST_CXX, "-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic",
+                                           "-I" + options_.output_dir.string(), std::string("-I") + RUNTIME_INCLUDE_DIR,
+                                           folder + "a.cpp", folder + "b.cpp", folder + "main.cpp",
+                                           (options_.output_dir / "libsmall.a").string(), "-o", program});
+  ASSERT_TRUE(build.ok()) << build.output;
+  const ProcessResult run = run_process({program});
+  EXPECT_TRUE(run.ok()) << run.code;
+  EXPECT_EQ(run.output, plan.layers[0].name + "\n");
+}
+
+TEST_F(CompileLibrary, AFailingKernelIsNamedWithItsMessage) {
+  expect_named_failure("fail", "exit status 1\n");
+  expect_named_failure("fail", "message:  fake generator: a loop nest that cannot be");
+  expect_named_failure("refuse", "exit status 2\n");
+}
+
+TEST_F(CompileLibrary, ACrashingKernelIsNamed) {
+  expect_named_failure("crash", "killed by signal 11 (Segmentation fault)");
+  expect_named_failure("crash", "message:  fake generator: about to crash");
+}
+
+TEST_F(CompileLibrary, AHangingKernelIsNamedAfterItsTimeLimit) {
+  options_.kernel_seconds = 1.5;
+  const auto begin = std::chrono::steady_clock::now();
+  expect_named_failure("hang", "timed out after 1.5 s");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+TEST_F(CompileLibrary, UnusableGeneratorOutputIsNamed) {
+  expect_named_failure("no_object", "the generator's output is not usable: cannot read");
+  expect_named_failure("bad_facts", "kernel facts: field 'call_scratch_bytes' is missing");
+}
+
+TEST_F(CompileLibrary, AFailureLeavesTheOldLibraryAsItWas) {
+  compile_library(small_plan(), options_);
+  const std::string archive = output("libsmall.a"), header = output("small.h");
+  const std::set<std::string> files = output_files();
+  options_.cache_dir.reset();
+  const ScopedVariable mode("FAKE_GENERATOR_MODE", "fail");
+  EXPECT_NE(failure().find("exit status 1"), std::string::npos);
+  EXPECT_EQ(output_files(), files);
+  EXPECT_EQ(output("libsmall.a"), archive);
+  EXPECT_EQ(output("small.h"), header);
+}
+
+TEST_F(CompileLibrary, AFileThatCannotBeReplacedUndoesTheOthers) {
+  compile_library(small_plan(), options_);
+  const std::string archive = output("libsmall.a");
+  std::filesystem::remove(options_.output_dir / "small.h");
+  std::filesystem::create_directories(options_.output_dir / "small.h" / "in_the_way");
+  Plan plan = small_plan();
+  plan.layers.pop_back();
+  try {
+    compile_library(plan, options_);
+    FAIL() << "expected an exception";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("small.h'"), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(output("libsmall.a"), archive);
+}
+
+TEST_F(CompileLibrary, StopsSoonWhenCancelled) {
+  const ScopedVariable mode("FAKE_GENERATOR_MODE", "hang");
+  std::atomic<bool> cancelled{false};
+  options_.cancelled = &cancelled;
+  std::jthread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    cancelled = true;
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THROW(compile_library(small_plan(), options_), CompileCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  EXPECT_EQ(output_files(), std::set<std::string>{});
+}
+
+TEST_F(CompileLibrary, LeftOversOfAKilledBuildAreRemoved) {
+  const auto stale = options_.output_dir / ".sepconv-staging-killed";
+  std::filesystem::create_directories(stale / "objects");
+  compile_library(small_plan(), options_);
+  EXPECT_FALSE(std::filesystem::exists(stale));
+}
+
+struct FixedSource : ScheduleSource {
+  std::optional<CpuSchedule> schedule;
+  std::optional<CpuSchedule> find(const ConvProblem& problem, const Target&) const override {
+    return problem.IH == 14 ? schedule : std::nullopt;
+  }
+};
+
+TEST_F(CompileLibrary, TakesSchedulesFromTheSourceAndNotesTheRest) {
+  options_.targets = {"x86-64-avx2"};
+  FixedSource source;
+  source.schedule = default_cpu_schedule(small_plan().layers[0].problem, target_from_name("x86-64-avx2"));
+  source.schedule->pointwise->k_unroll = 3;
+  options_.schedules = &source;
+  struct Notes : CompileObserver {
+    std::vector<std::string> lines;
+    void note(const std::string& line) override { lines.push_back(line); }
+  } notes;
+  options_.observer = &notes;
+  const CompileResult result = compile_library(small_plan(), options_);
+  for (const PlannedKernel& kernel : result.kernels) {
+    EXPECT_EQ(kernel.from_source, kernel.problem.IH == 14);
+    if (kernel.from_source) {
+      EXPECT_EQ(kernel.schedule.pointwise->k_unroll, 3);
+    }
+  }
+  ASSERT_EQ(notes.lines.size(), 1u);
+  EXPECT_NE(notes.lines[0].find("layer 'other' on x86-64-avx2 has no row"), std::string::npos) << notes.lines[0];
+
+  options_.locked = true;
+  EXPECT_THROW(compile_library(small_plan(), options_), std::invalid_argument);
+  source.schedule->pointwise->mr = 1000;
+  options_.locked = false;
+  EXPECT_THROW(compile_library(small_plan(), options_), std::invalid_argument);
+}
+
+TEST_F(CompileLibrary, RefusesWrongOptions) {
+  const auto refused = [&](auto change) {
+    CompileOptions options = options_;
+    change(options);
+    EXPECT_THROW(compile_library(small_plan(), options), std::invalid_argument);
+  };
+  refused([](CompileOptions& o) { o.name = "two words"; });
+  refused([](CompileOptions& o) { o.targets = {"x86-64-avx3"}; });
+  refused([](CompileOptions& o) { o.targets = {"x86-64-avx2", "x86-64-avx2"}; });
+  refused([](CompileOptions& o) { o.targets = {}; });
+  refused([](CompileOptions& o) { o.jobs = -1; });
+  refused([](CompileOptions& o) { o.kernel_seconds = 0; });
+  EXPECT_THROW(compile_library(Plan{}, options_), std::invalid_argument);
+  options_.generator = dir_.path() / "none";
+  EXPECT_NE(failure().find("is not there or cannot be run"), std::string::npos);
+  EXPECT_EQ(output_files(), std::set<std::string>{});
+}
+
+TEST(LibraryName, IsCheckedAndMadeFromAFileName) {
+  for (const char* good : {"a", "mobilenet_v1_025_96", "Speech2"}) EXPECT_NO_THROW(check_library_name(good)) << good;
+  for (const char* bad : {"", "1a", "_a", "a__b", "a-b", "a b", "class", "std", "sepconv", "a\n", "\xc3\xa9"})
+    EXPECT_THROW(check_library_name(bad), std::invalid_argument) << bad;
+  EXPECT_THROW(check_library_name(std::string(65, 'a')), std::invalid_argument);
+  EXPECT_EQ(library_name_from("dir/MobileNet-v1 0.25.keras"), "MobileNet_v1_0_25");
+  EXPECT_EQ(library_name_from("2nd.h5"), "model_2nd");
+  EXPECT_EQ(library_name_from("new.keras"), "new_model");
+  EXPECT_EQ(library_name_from("__.keras"), "model");
+  for (const char* file : {"\xe6\xa8\xa1.keras", "a__b.json", "_x_.json", "std.h5"})
+    EXPECT_NO_THROW(check_library_name(library_name_from(file))) << library_name_from(file);
+  EXPECT_NO_THROW(check_library_name(library_name_from(std::string(300, 'x') + ".h5")));
+}
+
+}  // namespace
+}  // namespace sepconv

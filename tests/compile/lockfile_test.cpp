@@ -1,0 +1,141 @@
+#include "autoschedule/lockfile.h"
+
+#include <gtest/gtest.h>
+
+#include <iterator>
+#include <ostream>
+#include <stdexcept>
+
+#include "compile/files.h"
+#include "test_environment.h"
+
+namespace sepconv {
+namespace {
+
+ConvProblem example_problem() {
+  ConvProblem problem;
+  problem.op = ConvOp::separable;
+  problem.IH = problem.IW = 14;
+  problem.IC = 32;
+  problem.OC = 64;
+  problem.KH = problem.KW = 3;
+  problem.pad_top = problem.pad_bottom = problem.pad_left = problem.pad_right = 1;
+  return problem;
+}
+
+const Target& avx2() { return target_from_name("x86-64-avx2"); }
+
+Lockfile example() {
+  const ConvProblem problem = example_problem();
+  Lockfile lockfile;
+  for (const Target& target : all_targets()) lockfile.set(problem, target, {default_cpu_schedule(problem, target), {}});
+  Record tuned;
+  tuned.source = RecordSource::tuned;
+  tuned.seconds = 1.25e-4;
+  tuned.machine = "a \"quoted\" machine";
+  tuned.versions = {{"halide", "21.0.0"}, {"sepconv", "0.1.0"}};
+  lockfile.set(problem, avx2(), {default_cpu_schedule(problem, avx2()), tuned});
+  return lockfile;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  if (at == std::string::npos) throw std::logic_error("the test's text has no " + from);
+  return text.replace(at, from.size(), to);
+}
+
+std::string message_of(const std::string& text) {
+  try {
+    Lockfile::from_text(text);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Lockfile, RoundTrip) {
+  const Lockfile lockfile = example();
+  const Lockfile again = Lockfile::from_text(lockfile.text());
+  EXPECT_EQ(again.size(), all_targets().size());
+  EXPECT_EQ(again.text(), lockfile.text());
+  const LockRow* row = again.row(example_problem(), avx2());
+  ASSERT_NE(row, nullptr);
+  EXPECT_EQ(row->record.seconds, 1.25e-4);
+  EXPECT_TRUE(row->record == lockfile.row(example_problem(), avx2())->record);
+  EXPECT_EQ(to_text(*again.find(example_problem(), avx2())), to_text(row->schedule));
+}
+
+TEST(Lockfile, RowsAreSortedWhateverTheOrderOfEntry) {
+  const ConvProblem problem = example_problem();
+  Lockfile forwards, backwards;
+  const auto& targets = all_targets();
+  for (auto it = targets.begin(); it != targets.end(); ++it)
+    forwards.set(problem, *it, {default_cpu_schedule(problem, *it), {}});
+  for (auto it = targets.rbegin(); it != targets.rend(); ++it)
+    backwards.set(problem, *it, {default_cpu_schedule(problem, *it), {}});
+  EXPECT_EQ(forwards.text(), backwards.text());
+}
+
+TEST(Lockfile, FindsNothingForAnotherProblem) {
+  ConvProblem problem = example_problem();
+  problem.stride_w = 2;
+  EXPECT_FALSE(example().find(problem, avx2()).has_value());
+}
+
+struct Refusal {
+  const char* name;
+  std::string from, to, message;
+  friend std::ostream& operator<<(std::ostream& out, const Refusal& refusal) { return out << refusal.name; }
+};
+
+class LockfileRefuses : public testing::TestWithParam<Refusal> {};
+
+TEST_P(LockfileRefuses, WithAClearMessage) {
+  const std::string message = message_of(replaced(example().text(), GetParam().from, GetParam().to));
+  EXPECT_NE(message.find(GetParam().message), std::string::npos) << message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, LockfileRefuses,
+    testing::Values(
+        Refusal{"not_json", "{", "", "lockfile: not JSON"},
+        Refusal{"format", "sepconv-lock", "other", "format 'other' is not known"},
+        Refusal{"version", "\"version\": 1", "\"version\": 99", "version 99 is not known; this sepconv reads 1"},
+        Refusal{"version_kind", "\"version\": 1", "\"version\": \"1\"", "version \"1\" is not known"},
+        Refusal{"schedule_version", "\"schedule_version\": 1", "\"schedule_version\": 2", "schedule_version 2"},
+        Refusal{"missing", "\"schedule_version\": 1,", "", "field 'schedule_version' is missing"},
+        Refusal{"unknown_field", "\"rows\"", "\"extra\": 1, \"rows\"", "unknown field 'extra'"},
+        Refusal{"row_field", "\"record\"", "\"recrod\"", "rows[0]: unknown field 'recrod'"},
+        Refusal{"target", "x86-64-avx512", "x86-64-avx1024", "rows[1]: target: unknown name 'x86-64-avx1024'"},
+        Refusal{"duplicate", "x86-64-sse41", "x86-64-avx2", "rows[2]: "}, Refusal{"problem", "k3x3", "k3", "rows[0]: "},
+        Refusal{"schedule", "block_fuse1", "block_fuse7", "rows[0]: schedule"},
+        Refusal{"source", "\"rule\"", "\"guess\"", "unknown name 'guess'; expected rule or tuned"},
+        Refusal{"seconds", "0.000125", "-1", "field 'seconds' is -1"}),
+    [](const auto& refusal) { return std::string(refusal.param.name); });
+
+TEST(Lockfile, RefusesASecondRowOfOneProblemAndTarget) {
+  const std::string text = example().text();
+  const std::size_t begin = text.find("    {"), end = text.find("    },") + 7;
+  const std::string message = message_of(text.substr(0, end) + text.substr(begin, end - begin) + text.substr(end));
+  EXPECT_NE(message.find("rows[1]: a second row for problem"), std::string::npos) << message;
+}
+
+TEST(Lockfile, WritesAndReadsAFile) {
+  const TempDir dir;
+  const auto path = dir.path() / "a.lock.json";
+  example().write(path);
+  EXPECT_EQ(Lockfile::read(path).text(), example().text());
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.path()), {}), 1);  // no temporary file is left
+  write_file(path, "[]");
+  try {
+    Lockfile::read(path);
+    FAIL() << "accepted";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_EQ(std::string(error.what()).rfind(path.string() + ": lockfile: ", 0), 0u) << error.what();
+  }
+  EXPECT_THROW(Lockfile::read(dir.path() / "none"), std::invalid_argument);
+  EXPECT_THROW(example().write(dir.path() / "no" / "folder"), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace sepconv

@@ -1,0 +1,72 @@
+#include "compile/process.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+namespace sepconv {
+namespace {
+
+TEST(Process, CapturesBothStreamsAndTheStatus) {
+  const ProcessResult result = run_process({"sh", "-c", "echo out; echo err >&2; exit 3"});
+  EXPECT_EQ(result.end, ProcessResult::End::exited);
+  EXPECT_EQ(result.code, 3);
+  EXPECT_FALSE(result.ok());
+  EXPECT_EQ(result.output, "out\nerr\n");
+  EXPECT_EQ(end_text(result, {}), "exit status 3");
+}
+
+TEST(Process, KeepsTheEndOfLongOutput) {
+  const ProcessResult result = run_process({"sh", "-c", "yes line | head -n 100000; echo last"});
+  EXPECT_TRUE(result.ok());
+  EXPECT_LE(result.output.size(), std::size_t{64} << 10);
+  EXPECT_EQ(result.output.substr(result.output.size() - 5), "last\n");
+}
+
+TEST(Process, NamesTheSignal) {
+  const ProcessResult result = run_process({"sh", "-c", "kill -SEGV $$"});
+  EXPECT_EQ(result.end, ProcessResult::End::signalled);
+  EXPECT_EQ(end_text(result, {}), "killed by signal 11 (Segmentation fault)");
+}
+
+TEST(Process, TimeLimitEndsGrandchildrenToo) {
+  const ProcessLimits limits{0.2, nullptr};
+  // The grandchild would print its own end; it must not outlive the limit.
+  const ProcessResult result = run_process({"sh", "-c", "(sleep 30; echo survived) & wait"}, limits);
+  EXPECT_EQ(result.end, ProcessResult::End::timed_out);
+  EXPECT_LT(result.seconds, 5);
+  EXPECT_EQ(end_text(result, limits), "timed out after 0.2 s");
+  EXPECT_EQ(result.output, "");
+}
+
+TEST(Process, DoesNotWaitForAGrandchildThatKeepsThePipe) {
+  const ProcessResult result = run_process({"sh", "-c", "sleep 30 & echo done"}, {20, nullptr});
+  EXPECT_TRUE(result.ok());
+  EXPECT_LT(result.seconds, 5);
+  EXPECT_EQ(result.output, "done\n");
+}
+
+TEST(Process, StopsWhenCancelled) {
+  std::atomic<bool> cancelled{false};
+  std::jthread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    cancelled = true;
+  });
+  const ProcessResult result = run_process({"sleep", "30"}, {60, &cancelled});
+  EXPECT_EQ(result.end, ProcessResult::End::cancelled);
+  EXPECT_LT(result.seconds, 5);
+}
+
+TEST(Process, NamesAProgramThatIsNotThere) {
+  try {
+    run_process({"./no-such-program"});
+    FAIL() << "expected an exception";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("cannot start './no-such-program'"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace sepconv

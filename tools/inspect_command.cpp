@@ -4,16 +4,27 @@
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 
 #include "commands.h"
+#include "input_shape.h"
 #include "sepconv/plan.h"
 
 namespace sepconv::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char* kExamples = R"(Examples:
+  sepconv inspect mobilenet.keras
+  sepconv inspect detector.h5 --input-shape 320x320x3 --layers 'block_*'
+  sepconv inspect mobilenet.keras --json
+
+Operations count a multiply-add as two; bytes are of one image, inputs and outputs read and written once.
+Exit status: 0 done, 2 wrong use or input.)";
 
 /// What one image costs; nothing where the extents are dynamic.
 struct Cost {
@@ -161,32 +172,40 @@ void print_json(const Plan& plan) {
             << '\n';
 }
 
-struct InspectOptions {
-  std::string model;
-  PlanOptions plan;
-  bool json = false;
-  bool no_fuse = false;
+struct InspectArguments {
+  std::string model, layers = "*", input_shape;
+  bool json = false, no_fold = false, no_join = false;
 };
+
+int inspect(const InspectArguments& arguments) {
+  PlanOptions options;
+  options.fold = !arguments.no_fold;
+  options.join = !arguments.no_join;
+  options.layers = arguments.layers;
+  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
+  const Plan plan = plan_file(arguments.model, options);
+  if (plan.layers.empty() && plan.skipped.empty() && arguments.layers != "*")
+    throw std::invalid_argument(
+        fmt::format("--layers: '{}' matches no convolution layer of '{}'", arguments.layers, arguments.model));
+  arguments.json ? print_json(plan) : print_text(plan);
+  return kDone;
+}
 
 }  // namespace
 
 void add_inspect_command(CLI::App& app, int& status) {
-  auto options = std::make_shared<InspectOptions>();
-  CLI::App& command = *app.add_subcommand("inspect", "Show the layers of a model, their problems and what fuses");
-  command.add_option("model", options->model, ".keras, .h5 or .json model, or a LAYERS.json list")->required();
-  command.add_option("--layers", options->plan.layers, "Only layers whose name fits the glob")->type_name("GLOB");
-  command.add_option("--input-shape", options->plan.input_shape, "Replaces unknown extents: H,W,C or L,C")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber);
-  command.add_flag("--no-fuse", options->no_fuse, "Plan each layer by itself");
-  command.add_flag("--json", options->json, "Print JSON instead of a table");
-  command.footer("Example: sepconv inspect mobilenet.keras --layers 'conv_dw_*'");
-  command.callback([options, &status] {
-    if (options->no_fuse) options->plan.fold = options->plan.join = false;
-    const Plan plan = plan_file(options->model, options->plan);
-    options->json ? print_json(plan) : print_text(plan);
-    status = kDone;
-  });
+  auto arguments = std::make_shared<InspectArguments>();
+  InspectArguments& a = *arguments;
+  CLI::App* command = app.add_subcommand("inspect", "Show a model's layers, their problems, costs, and what fuses");
+  command->footer(kExamples);
+  command->add_option("model", a.model, "A .keras, .h5 or .json model, or a JSON list of layers with input shapes")
+      ->required();
+  command->add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
+  command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
+  command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
+  command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
+  command->add_flag("--json", a.json, "Print JSON rather than a table");
+  command->callback([arguments, &status] { status = inspect(*arguments); });
 }
 
 }  // namespace sepconv::tools

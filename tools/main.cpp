@@ -21,6 +21,9 @@ int main(int argc, char** argv) {
       "Exit status: 0 done, 1 a check failed, 2 wrong use or input, 3 a tool or the machine failed.");
   int status = kDone;
   add_compile_command(app, status);
+  add_inspect_command(app, status);
+  add_verify_command(app, status);
+  add_run_command(app, status);
   try {
     app.parse(argc, argv);
     return status;

@@ -1,0 +1,227 @@
+// sepconv verify: compiles layers, runs them in a child process and compares, a line a case.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <stdexcept>
+
+#include "commands.h"
+#include "compile/compile_library.h"
+#include "console_progress.h"
+#include "golden_cases.h"
+#include "input_shape.h"
+#include "interrupt.h"
+#include "layer_run.h"
+#include "program_paths.h"
+#include "runner_client.h"
+#include "scratch_folder.h"
+#include "seeded.h"
+#include "sepconv/plan.h"
+
+namespace sepconv::tools {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  sepconv verify mobilenet.keras
+  sepconv verify tests/data/goldens --target x86-64-avx2 --only '^s2_'
+  sepconv verify speech.keras --dynamic -j 4
+
+PATH is a model: every layer is compiled and compared with a double-precision reference on seeded inputs of the layer's
+true shape. Or a folder with cases.json: every case is compared with the output that Keras computed.
+A target that this CPU cannot run is reported; it is a failure only where --target names it.
+Exit status: 0 all within their limits, 1 a case missed its limit, 2 wrong use or input, 3 a tool or the machine failed.)";
+
+struct VerifyArguments {
+  std::string path, only, runner, input_shape, cache, generator, include_dir;
+  std::vector<std::string> targets;
+  bool dynamic = false, strict = false, no_cache = false;
+  int jobs = 0;
+  double timeout = 600;
+};
+
+/// What is compiled and compared.
+struct VerifyJob {
+  Plan plan;
+  std::string mode;                    // of the runner
+  std::vector<std::string> arguments;  // of the runner
+};
+
+std::function<bool(const std::string&)> name_filter(const std::string& only) {
+  if (only.empty()) return [](const std::string&) { return true; };
+  try {
+    return [pattern = std::regex(only)](const std::string& name) { return std::regex_search(name, pattern); };
+  } catch (const std::regex_error& error) {
+    throw std::invalid_argument(fmt::format("--only: '{}' is no regular expression: {}", only, error.what()));
+  }
+}
+
+/// Plans a folder of cases, and writes what the runner compares with.
+VerifyJob golden_job(const VerifyArguments& arguments, const std::filesystem::path& scratch) {
+  VerifyJob job{{}, "compare", {"--io", (scratch / "io").string()}};
+  std::filesystem::create_directories(scratch / "io");
+  nlohmann::json limits = nlohmann::json::object();
+  for (GoldenCase& c : read_golden_cases(arguments.path, name_filter(arguments.only))) {
+    if (!c.skip_reason.empty()) {
+      job.plan.skipped.push_back({c.name, "case", c.skip_reason});
+      continue;
+    }
+    write_npy(scratch / "io" / (c.name + ".input.npy"), c.input);
+    write_npy(scratch / "io" / (c.name + ".expected.npy"), c.expected);
+    limits[c.name] = c.limit;
+    job.plan.layers.push_back(std::move(c.layer));
+  }
+  std::ofstream file(scratch / "io" / "limits.json");
+  file << limits.dump();
+  file.close();
+  if (!file) throw std::runtime_error((scratch / "io" / "limits.json").string() + ": cannot write the file");
+  return job;
+}
+
+VerifyJob model_job(const VerifyArguments& arguments) {
+  PlanOptions options;
+  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
+  VerifyJob job{plan_file(arguments.path, options), "check", {"--batch", "2"}};
+  const auto wanted = name_filter(arguments.only);
+  std::erase_if(job.plan.layers, [&](const PlannedLayer& layer) { return !wanted(layer.name); });
+  std::erase_if(job.plan.skipped, [&](const SkippedLayer& layer) { return !wanted(layer.name); });
+  bool seeded = false;
+  for (PlannedLayer& layer : job.plan.layers) {
+    if (layer.has_weights) continue;
+    const ConvProblem problem =
+        layer.problem.is_dynamic() ? concrete_problems(layer.problem, 0).front().problem : layer.problem;
+    layer.weights = real_values(problem, 1, 1).weights;
+    layer.has_weights = seeded = true;
+  }
+  if (seeded) fmt::print(stderr, "'{}' holds no weights: seeded ones are used\n", arguments.path);
+  return job;
+}
+
+/// Compiles the job's layers into scratch/libverify.so.
+void compile_job(const VerifyJob& job, const VerifyArguments& arguments, const std::vector<std::string>& targets,
+                 const std::filesystem::path& scratch, const std::atomic<bool>& cancelled) {
+  CompileOptions options;
+  options.name = "verify";
+  options.output_dir = scratch;
+  options.targets = targets;
+  options.dynamic = arguments.dynamic;
+  options.shared = true;
+  options.jobs = arguments.jobs;
+  if (!arguments.no_cache) options.cache_dir = default_cache_dir();
+  if (!arguments.cache.empty()) options.cache_dir = arguments.cache;
+  options.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
+  options.include_dir =
+      arguments.include_dir.empty() ? runtime_include_dir() : std::filesystem::path(arguments.include_dir);
+  options.cancelled = &cancelled;
+  ConsoleProgress progress;
+  options.observer = &progress;
+  compile_library(job.plan, options);
+}
+
+struct Counts {
+  std::size_t ok = 0, failed = 0, not_run = 0;
+};
+
+void print_case(const RunnerCase& c, std::size_t name_width) {
+  if (c.status == "error")
+    fmt::print("FAIL   {:<{}}  {:<14}  {}\n", c.name, name_width, c.target, c.message);
+  else
+    fmt::print("{}  {:<{}}  {:<14}  max error {:8.2e}  limit {:8.2e}  {}\n", c.status == "ok" ? "ok   " : "MISS ",
+               c.name, name_width, c.target, c.max_error, c.limit, c.schedule);
+}
+
+/// A target that the CPU cannot run is one line, not one for each case.
+void print_target(const std::vector<RunnerCase>& cases, const std::string& target, std::size_t name_width,
+                  Counts& counts) {
+  const bool none_ran = !cases.empty() && std::all_of(cases.begin(), cases.end(), [&](const RunnerCase& c) {
+    return c.status == "not_run" && c.message == cases.front().message;
+  });
+  if (none_ran) fmt::print("{}: not run: {}\n", target, cases.front().message);
+  for (const RunnerCase& c : cases) {
+    if (c.status == "not_run") {
+      ++counts.not_run;
+      if (!none_ran) fmt::print("not run  {:<{}}  {:<14}  {}\n", c.name, name_width, c.target, c.message);
+      continue;
+    }
+    print_case(c, name_width);
+    ++(c.failed() ? counts.failed : counts.ok);
+  }
+}
+
+int verify(const VerifyArguments& arguments) {
+  const std::vector<std::string> targets = arguments.targets.empty() ? default_target_names() : arguments.targets;
+  for (const std::string& target : targets) target_from_name(target);
+  RunnerRequest request;
+  request.runner = arguments.runner.empty() ? std::vector<std::string>{runner_program().string()}
+                                            : words(arguments.runner, "--runner");
+  const ScratchFolder scratch;
+  const InterruptFlag interrupt;
+  const VerifyJob job =
+      std::filesystem::is_directory(arguments.path) ? golden_job(arguments, scratch.path()) : model_job(arguments);
+  for (const SkippedLayer& layer : job.plan.skipped) fmt::print("skipped  {}: {}\n", layer.name, layer.reason);
+  if (job.plan.layers.empty() && job.plan.skipped.empty())
+    throw std::invalid_argument(fmt::format("'{}' has nothing to verify{}", arguments.path,
+                                            arguments.only.empty() ? "" : " that --only picks"));
+  Counts counts;
+  if (!job.plan.layers.empty()) {
+    compile_job(job, arguments, targets, scratch.path(), interrupt.flag());
+    std::size_t name_width = 0;
+    for (const PlannedLayer& layer : job.plan.layers) {
+      request.layers.push_back(layer.name);
+      name_width = std::max(name_width, layer.name.size());
+    }
+    request.mode = job.mode;
+    request.library = scratch.path() / "libverify.so";
+    request.weights = scratch.path() / "verify.weights";
+    request.report = scratch.path() / "report.jsonl";
+    request.seconds = arguments.timeout;
+    request.cancelled = &interrupt.flag();
+    for (const std::string& target : targets) {
+      request.arguments = job.arguments;
+      request.arguments.insert(request.arguments.end(), {"--target", target});
+      if (arguments.dynamic) request.arguments.emplace_back("--all-rows");
+      print_target(run_cases(request), target, name_width, counts);
+    }
+  }
+  fmt::print("{} ok, {} failed, {} not run on this CPU, {} skipped\n", counts.ok, counts.failed, counts.not_run,
+             job.plan.skipped.size());
+  const bool asked_in_vain = !arguments.targets.empty() && counts.not_run != 0;
+  const bool skipped = arguments.strict && !job.plan.skipped.empty();
+  return counts.failed != 0 || asked_in_vain || skipped ? kCheckFailed : kDone;
+}
+
+}  // namespace
+
+void add_verify_command(CLI::App& app, int& status) {
+  auto arguments = std::make_shared<VerifyArguments>();
+  VerifyArguments& a = *arguments;
+  CLI::App* command = app.add_subcommand("verify", "Compile layers, run them, and compare; a line a case");
+  command->footer(kExamples);
+  command->add_option("path", a.path, "A model, a JSON list of layers, or a folder with cases.json")
+      ->required()
+      ->check(CLI::ExistingPath);
+  command->add_option("--target", a.targets, "Targets, separated by commas; all of x86-64 if left out")->delimiter(',');
+  command->add_option("--only", a.only, "Only cases or layers whose names this regular expression finds")
+      ->type_name("REGEX");
+  command->add_option("--runner", a.runner, "The sepconv-runner command, as in 'qemu-aarch64 arm/sepconv-runner'")
+      ->type_name("CMD");
+  command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
+  command->add_flag("--dynamic", a.dynamic, "Also compile and run each layer with extents known at run time only");
+  command->add_flag("--strict", a.strict, "Layers and cases that cannot be compiled are failures");
+  command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
+      ->check(CLI::Range(1, 4096));
+  command->add_option("--timeout", a.timeout, "Seconds that the runner may take for a target")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  CLI::Option* cache =
+      command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out");
+  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and keep none")->excludes(cache);
+  command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
+  command->add_option("--include-dir", a.include_dir, "Folder of sepconv's headers");
+  command->callback([arguments, &status] { status = verify(*arguments); });
+}
+
+}  // namespace sepconv::tools

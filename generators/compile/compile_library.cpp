@@ -42,12 +42,18 @@ void check(const Plan& plan, const CompileOptions& options) {
                     options.include_dir.string()));
 }
 
-SymbolNames symbol_names(const std::vector<PlannedKernel>& kernels) {
-  SymbolNames names(std::begin(kRuntimeCalls), std::end(kRuntimeCalls));
-  for (const PlannedKernel& kernel : kernels)
-    for (const char* suffix : {"", "_argv", "_metadata"})
-      names.emplace_back(kernel.canonical_symbol() + suffix, kernel.symbol + suffix);
-  return names;
+/// The generator makes the bodies of parallel loops global too; under their canonical names they would clash with those
+/// of another library that has the same kernel.
+SymbolChanges symbol_changes(const std::vector<PlannedKernel>& kernels) {
+  SymbolChanges changes;
+  changes.renamed.assign(std::begin(kRuntimeCalls), std::end(kRuntimeCalls));
+  for (const PlannedKernel& kernel : kernels) {
+    for (const char* suffix : {"", "_argv", "_metadata"}) {
+      changes.renamed.emplace_back(kernel.canonical_symbol() + suffix, kernel.symbol + suffix);
+      changes.exported.push_back(kernel.canonical_symbol() + suffix);
+    }
+  }
+  return changes;
 }
 
 std::vector<std::filesystem::path> write_objects(const std::vector<PlannedKernel>& kernels,
@@ -80,7 +86,7 @@ std::vector<std::string> stage_files(const Plan& plan, const CompileOptions& opt
   const ProcessLimits limits{options.kernel_seconds, options.cancelled};
   std::filesystem::create_directory(folder / "objects");
   const std::string archive = "lib" + name + ".a", shared = "lib" + name + ".so";
-  make_archive(tools, write_objects(library.kernels, objects, folder / "objects"), symbol_names(library.kernels),
+  make_archive(tools, write_objects(library.kernels, objects, folder / "objects"), symbol_changes(library.kernels),
                folder / archive, limits);
   if (options.shared) {
     const std::filesystem::path source = folder / (name + "_table.cpp");

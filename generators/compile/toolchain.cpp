@@ -76,19 +76,21 @@ Toolchain find_toolchain(bool with_compiler) {
   return tools;
 }
 
-void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects, const SymbolNames& names,
-                  const std::filesystem::path& archive, const ProcessLimits& limits) {
+void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects,
+                  const SymbolChanges& symbols, const std::filesystem::path& archive, const ProcessLimits& limits) {
   // q: the objects are new and in order. D: no time stamps, owners or modes.
   std::vector<std::string> argv = {tools.archiver.string(), "qcD", archive.string()};
   for (const auto& object : objects) argv.push_back(object.string());
   run_tool(argv, "making the archive", limits);
 
-  std::string list;
-  for (const auto& [from, to] : names) list += from + " " + to + "\n";
-  const std::filesystem::path names_file = archive.string() + ".symbols";
-  write_file(names_file, list);
-  run_tool({tools.objcopy.string(), "--enable-deterministic-archives", "--redefine-syms=" + names_file.string(),
-            archive.string()},
+  std::string renamed, exported;
+  for (const auto& [from, to] : symbols.renamed) renamed += from + " " + to + "\n";
+  for (const std::string& name : symbols.exported) exported += name + "\n";
+  const std::string renamed_file = archive.string() + ".renamed", exported_file = archive.string() + ".exported";
+  write_file(renamed_file, renamed);
+  write_file(exported_file, exported);
+  run_tool({tools.objcopy.string(), "--enable-deterministic-archives", "--keep-global-symbols=" + exported_file,
+            "--redefine-syms=" + renamed_file, archive.string()},
            "renaming symbols", limits);
 }
 

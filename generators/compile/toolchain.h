@@ -20,14 +20,17 @@ struct Toolchain {
 /// @throws std::runtime_error naming the program that is missing and the Debian package that has it.
 Toolchain find_toolchain(bool with_compiler);
 
-/// Old name -> new name of a symbol.
-using SymbolNames = std::vector<std::pair<std::string, std::string>>;
+/// What becomes of the symbols of an archive.
+struct SymbolChanges {
+  std::vector<std::pair<std::string, std::string>> renamed;  // old name -> new name
+  std::vector<std::string> exported;                         // old names of the only definitions that other files see
+};
 
-/// Makes `archive` of the objects, without time stamps or owners, and renames symbols in all of them. The names file
-/// is left in the archive's folder.
+/// Makes `archive` of the objects, without time stamps or owners, and changes the symbols of all of them. The lists of
+/// names are left beside it.
 /// @throws std::runtime_error with the tool's message; also when cancelled.
-void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects, const SymbolNames& names,
-                  const std::filesystem::path& archive, const ProcessLimits& limits);
+void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects,
+                  const SymbolChanges& symbols, const std::filesystem::path& archive, const ProcessLimits& limits);
 
 /// Links the whole archive and the table's source into a loadable library that exports `exported` and nothing else.
 /// @throws std::runtime_error with the compiler's message; also when cancelled.

@@ -71,12 +71,13 @@ int main(int argc, char** argv) {
          "extern \"C\" int halide_do_par_for(void*, int (*)(void*, int, u8*), int, int, u8*);\n"
          "extern \"C\" void* halide_malloc(void*, size);\n"
          "extern \"C\" void halide_free(void*, void*);\n"
-         "static int task(void* c, int i, u8* p) { p[i] = 1; halide_free(c, halide_malloc(c, 1 << 20)); return 0; }\n"
-         "extern \"C\" const char* "
-      << symbol << "_metadata() { return \"" << arguments["--problem"] << arguments["--schedule"]
-      << arguments["--target"] << "\"; }\nextern \"C\" int " << symbol
-      << "(void* c) { u8 done[4] = {}; return halide_do_par_for(c, task, 0, 4, done); }\nextern \"C\" int " << symbol
-      << "_argv(void** a) { return " << symbol << "(*(void**)a[0]); }\n";
+         "extern \"C\" int "
+      << symbol << "_par_for_task(void* c, int i, u8* p) {\n"  // global, as Halide's are
+      << "  p[i] = 1; halide_free(c, halide_malloc(c, 1 << 20)); return 0; }\nextern \"C\" const char* " << symbol
+      << "_metadata() { return \"" << arguments["--problem"] << arguments["--schedule"] << arguments["--target"]
+      << "\"; }\nextern \"C\" int " << symbol << "(void* c) { u8 done[4] = {}; return halide_do_par_for(c, " << symbol
+      << "_par_for_task, 0, 4, done); }\nextern \"C\" int " << symbol << "_argv(void** a) { return " << symbol
+      << "(*(void**)a[0]); }\n";
   if (mode != "no_object" && compile(base + ".cc", base + ".o") != 0) return 1;
   std::ofstream(base + ".json") << (mode == "bad_facts" ? "{\"flat_output\":7}"
                                                         : "{\"call_scratch_bytes\":64,\"task_scratch_bytes\":128,"

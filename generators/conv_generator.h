@@ -33,7 +33,7 @@ class ConvGenerator : public Halide::Generator<Derived> {
   Halide::GeneratorParam<std::string> target_name{"target_name", ""};
 
   void configure() {
-    problem_ = problem_from_text(problem_text.value());
+    problem_ = as_scheduled(problem_from_text(problem_text.value()));
     schedule_ = schedule_from_text(schedule_text.value());
     target_ = target_from_name(target_name.value());
     if (const auto reason = reject_reason(schedule_, problem_, target_))
@@ -74,10 +74,11 @@ class ConvGenerator : public Halide::Generator<Derived> {
     return p.is_dynamic() || p.pad_top + p.pad_bottom + p.pad_left + p.pad_right > 0;
   }
 
-  /// True where every block has its full extent, so that no schedule computes pixels outside of the output.
-  bool exact_blocks() const {
+  /// True where partial blocks or tiles of the depthwise result reach past the output, and so past the input's edge.
+  bool computes_past_output() const {
     const BlockCpuSchedule& block = schedule_.block;
-    return !problem_.is_dynamic() && problem_.OH() % block.oh_block == 0 && problem_.OW() % block.ow_block == 0;
+    if (problem_.is_dynamic() || problem_.OH() % block.oh_block != 0) return true;
+    return !block.flat && (problem_.OW() % block.ow_block != 0 || problem_.OW() % schedule_.depthwise->ow_tile != 0);
   }
 
   /// Declares what the runtime guarantees: dense H, W and C, extents as the problem says, min 0; only the batch is

@@ -32,14 +32,15 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
   void schedule() {
     promise_layout();
     Func out = *output_;
-    std::vector<Var> outer = split_blocks(out, problem_, schedule_.block, *pixels_);
-    outer.push_back(n_);
-    // The output's channel is c * depth_multiplier + m; the stage's loops run over c, with all m of a tile in
-    // registers.
+    const int tile = schedule_.depthwise->ow_tile;
+    const BlockLoops blocks = split_output(out, problem_, schedule_.block, *pixels_, tile);
+    // The output's channel is c * depth_multiplier + m; the stage's loops run over c.
     out.split(q_, c_, m_, problem_.depth_multiplier, TailStrategy::RoundUp);
-    schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, target_, *pixels_,
-                           schedule_.block.ow_block, c_, pixels_->x, pixels_->y, m_, outer);
-    parallel_loops(out, outer);
+    DepthwiseLoops loops{c_, pixels_->x, blocks.tile, pixels_->y, m_, blocks.blocks, {}};
+    loops.outer.push_back(n_);
+    loops.extents = block_extents(problem_, schedule_.block, tile);
+    schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, target_, *pixels_, loops);
+    parallel_loops(out, loops.outer);
   }
 
  private:

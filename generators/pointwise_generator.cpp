@@ -16,7 +16,7 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
  public:
   void generate() {
     kernel_facts().pointwise_panel = schedule_.pointwise->nr;
-    gathers_ = problem_.stride_h != 1 || problem_.stride_w != 1 || has_padding() || !exact_blocks();
+    gathers_ = problem_.stride_h != 1 || problem_.stride_w != 1 || has_padding();
     const Func source =
         gathers_ ? padded_input(problem_, *input_, *input_, pads(), problem_.IC) : unpadded_input(problem_, *input_);
     const Expr x = pixels_->column * problem_.stride_w, y = pixels_->row * problem_.stride_h;
@@ -31,14 +31,21 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
   void schedule() {
     promise_layout();
     Func out = *output_;
-    std::vector<Var> outer = split_blocks(out, problem_, schedule_.block, *pixels_);
+    const BlockLoops blocks = split_output(out, problem_, schedule_.block, *pixels_, schedule_.pointwise->mr);
+    std::vector<Var> outer = blocks.blocks;
     outer.push_back(n_);
-    schedule_pointwise_cpu(out, stage_, problem_, schedule_, target_, *pixels_, f_, outer);
+    schedule_pointwise_cpu(out, stage_, problem_, *schedule_.pointwise, target_, *pixels_, f_, blocks.tile, outer);
     parallel_loops(out, outer);
+    if (!gathers_) return;
     // The pixels that the strides pick are copied together once a block, so that the GEMM reads them densely.
-    if (gathers_) middle_.compute_at(out, outer.front());
-    if (gathers_ && problem_.layout == Layout::nhwc)
-      middle_.vectorize(c_, target_.lanes, Halide::TailStrategy::GuardWithIf);
+    const BlockExtents extents = block_extents(problem_, schedule_.block, schedule_.pointwise->mr);
+    middle_.compute_at(out, outer.front());
+    if (pixels_->flat) {
+      middle_.bound_storage(pixels_->q, extents.columns * extents.rows);
+    } else {
+      middle_.bound_storage(pixels_->x, extents.columns).bound_storage(pixels_->y, extents.rows);
+    }
+    if (problem_.layout == Layout::nhwc) middle_.vectorize(c_, target_.lanes, Halide::TailStrategy::GuardWithIf);
   }
 
  private:

@@ -21,7 +21,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
     kernel_facts().depthwise_panel = panel;
     kernel_facts().pointwise_panel = schedule_.pointwise->nr;
-    padded_ = schedule_.depthwise->pad_tile || has_padding() || !exact_blocks()
+    padded_ = schedule_.depthwise->pad_tile || has_padding() || computes_past_output()
                   ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile))
                   : unpadded_input(problem_, *input_);
     depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, *pixels_, c_, m_, n_);
@@ -40,36 +40,48 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     promise_layout();
     Func out = *output_;
     const BlockCpuSchedule& block = schedule_.block;
-    const std::vector<Var> blocks = split_blocks(out, problem_, block, *pixels_);
-    std::vector<Var> outer = blocks;
+    const BlockLoops blocks = split_output(out, problem_, block, *pixels_, schedule_.pointwise->mr);
+    std::vector<Var> outer = blocks.blocks;
     outer.push_back(n_);
-    schedule_pointwise_cpu(out, pointwise_, problem_, schedule_, target_, *pixels_, f_, outer);
+    schedule_pointwise_cpu(out, pointwise_, problem_, *schedule_.pointwise, target_, *pixels_, f_, blocks.tile, outer);
     if (block.fuse) {
       parallel_loops(out, outer);
       middle_.compute_at(out, outer.front());
-      if (pixels_->flat) split_flat_rows();
-      schedule_middle(block.ow_block, {n_});
+      schedule_middle({n_});
     } else {
       // The whole image's depthwise result first, in parallel blocks of rows of its own; images one after the other.
-      parallel_loops(out, blocks);
+      parallel_loops(out, blocks.blocks);
       middle_.compute_at(out, n_);
-      if (pixels_->flat) split_flat_rows();
-      Var rows("rows_block");
-      middle_.split(pixels_->y, rows, pixels_->y, block.oh_block, TailStrategy::GuardWithIf);
-      schedule_middle(problem_.OW(), {rows, n_});
-      parallel_loops(middle_, {rows});
+      schedule_middle({rows_, n_});
+      parallel_loops(middle_, {rows_});
     }
   }
 
  private:
-  void split_flat_rows() { middle_.split(pixels_->q, pixels_->y, pixels_->x, problem_.OW(), TailStrategy::RoundUp); }
-
   /// The depthwise result of a block, or of the image: rows and columns of the same pixels that the output flattens.
-  void schedule_middle(int columns, const std::vector<Var>& outer) {
-    schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_, *pixels_, columns, c_,
-                           pixels_->x, pixels_->y, m_, outer);
+  void schedule_middle(const std::vector<Var>& outer) {
+    const int tile = schedule_.depthwise->ow_tile;
+    const BlockExtents extents = block_extents(problem_, schedule_.block, tile);
+    Var x_tile("x_tile");
+    TailStrategy tail = TailStrategy::RoundUp;
+    if (pixels_->flat) {
+      middle_.bound_storage(pixels_->q, extents.columns * extents.rows)
+          .split(pixels_->q, pixels_->y, pixels_->x, problem_.OW(), TailStrategy::RoundUp);
+      tail = tile_tail(problem_.OW(), tile);
+    } else {
+      middle_.bound_storage(pixels_->x, extents.columns).bound_storage(pixels_->y, extents.rows);
+    }
+    middle_.split(pixels_->x, x_tile, pixels_->x, tile, tail);
+    BlockExtents task_extents = extents;
+    if (!schedule_.block.fuse) {
+      middle_.split(pixels_->y, rows_, pixels_->y, schedule_.block.oh_block, TailStrategy::GuardWithIf);
+      task_extents.rows = schedule_.block.oh_block;
+    }
+    schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_, *pixels_,
+                           {c_, pixels_->x, x_tile, pixels_->y, m_, outer, task_extents});
   }
 
+  Var rows_{"rows_block"};
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
   Func padded_, middle_{"middle"};
   DepthwiseStage depthwise_;

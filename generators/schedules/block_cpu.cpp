@@ -1,23 +1,27 @@
 #include "block_cpu.h"
 
 namespace sepconv {
-namespace {
 
 using Halide::Func;
 using Halide::TailStrategy;
 using Halide::Var;
 
-}  // namespace
-
-std::vector<Var> split_blocks(Func func, const ConvProblem& p, const BlockCpuSchedule& s, const Pixels& pixels) {
+BlockLoops split_output(Func out, const ConvProblem& p, const BlockCpuSchedule& s, const Pixels& pixels, int tile) {
+  BlockLoops loops;
   Var xb("x_block"), yb("y_block"), qb("q_block");
   if (pixels.flat) {
-    func.split(pixels.q, qb, pixels.q, s.oh_block * p.OW(), TailStrategy::GuardWithIf);
-    return {qb};
+    // Whole rows first, so that the depthwise stage can compute rows; tiles then run across the row ends.
+    out.split(pixels.q, qb, pixels.q, s.oh_block * p.OW(), TailStrategy::GuardWithIf)
+        .split(pixels.q, loops.tile, pixels.q, tile, tile_tail(s.oh_block * p.OW(), tile));
+    loops.blocks = {qb};
+    return loops;
   }
-  func.split(pixels.x, xb, pixels.x, s.ow_block, TailStrategy::GuardWithIf);
-  func.split(pixels.y, yb, pixels.y, s.oh_block, TailStrategy::GuardWithIf);
-  return {xb, yb};
+  // Tiles first, so that a partial block has fewer tiles rather than guarded pixels.
+  out.split(pixels.x, loops.tile, pixels.x, tile, p.dynamic_w() ? TailStrategy::GuardWithIf : tile_tail(p.OW(), tile))
+      .split(loops.tile, xb, loops.tile, s.ow_block / tile, TailStrategy::GuardWithIf)
+      .split(pixels.y, yb, pixels.y, s.oh_block, TailStrategy::GuardWithIf);
+  loops.blocks = {xb, yb};
+  return loops;
 }
 
 void parallel_loops(Func func, const std::vector<Var>& loops) {
@@ -27,6 +31,12 @@ void parallel_loops(Func func, const std::vector<Var>& loops) {
 TailStrategy tile_tail(int extent, int tile) {
   if (extent % tile == 0) return TailStrategy::RoundUp;
   return extent > tile ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
+}
+
+BlockExtents block_extents(const ConvProblem& p, const BlockCpuSchedule& s, int tile) {
+  if (s.flat) return {p.OW(), s.fuse ? s.oh_block : p.OH()};
+  const int columns = s.fuse ? s.ow_block : p.OW();
+  return {(columns + tile - 1) / tile * tile, s.fuse ? s.oh_block : p.OH()};
 }
 
 }  // namespace sepconv

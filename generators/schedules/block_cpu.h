@@ -1,23 +1,35 @@
 #pragma once
-// HOW the output is cut into blocks and dealt to parallel tasks.
+// HOW the output is cut into blocks for parallel tasks, and a block into register tiles of pixels.
 
 #include "spec/schedule.h"
 #include "stages/pixels.h"
 
 namespace sepconv {
 
-/// Splits the pixel variables of `func` into blocks of oh_block x ow_block output pixels; the variables themselves then
-/// run within one block.
-/// @return the loops over blocks, innermost first.
-std::vector<Halide::Var> split_blocks(Halide::Func func, const ConvProblem& problem, const BlockCpuSchedule& schedule,
-                                      const Pixels& pixels);
+/// The loops that a pixel variable was split into; the variable itself (x or q) then runs within one tile.
+struct BlockLoops {
+  std::vector<Halide::Var> blocks;  // innermost first, without the batch
+  Halide::Var tile{"tile"};         // tiles of pixels within a block (and row, unless flat)
+};
 
-/// Makes the loops over blocks and images parallel, each of its own: fused into one loop they would lose the bounds
-/// that keep a block's scratch small. The runtime runs a parallel loop inside of a task, or of one iteration, in place.
+/// Splits the pixel variables of the kernel's output into blocks of oh_block x ow_block pixels and tiles of `tile`.
+BlockLoops split_output(Halide::Func out, const ConvProblem& problem, const BlockCpuSchedule& schedule,
+                        const Pixels& pixels, int tile);
+
+/// Makes each of the loops parallel. Fused into one loop they would lose the bounds that keep a block's scratch small;
+/// the runtime runs a parallel loop of one iteration, or inside of a task, in place.
 void parallel_loops(Halide::Func func, const std::vector<Halide::Var>& loops);
 
 /// Tail for tiles of `tile` in loops of `extent`: exact tiles need none; else the last tile moves inwards, which needs
 /// extent >= tile; else each element is guarded.
 Halide::TailStrategy tile_tail(int extent, int tile);
+
+/// The largest region of output pixels that one block's intermediate results span.
+struct BlockExtents {
+  int columns, rows;
+};
+
+/// @param tile  the register tile that columns are rounded up to where a block is not made of whole rows.
+BlockExtents block_extents(const ConvProblem& problem, const BlockCpuSchedule& schedule, int tile);
 
 }  // namespace sepconv

@@ -1,7 +1,5 @@
 #include "depthwise_cpu.h"
 
-#include "block_cpu.h"
-
 namespace sepconv {
 namespace {
 
@@ -10,6 +8,25 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
+/// Copies the input of one panel of channels, with its zeros, into a dense tile that stays in L1.
+void schedule_input_tile(Func padded, const Func& out, const Var& panel, const ConvProblem& p,
+                         const DepthwiseCpuSchedule& s, const Target& target, const BlockExtents& extents) {
+  const bool nhwc = p.layout == Layout::nhwc;
+  const auto args = padded.args();
+  const Var x = args[nhwc ? 1 : 0], y = args[nhwc ? 2 : 1];
+  const int width = (extents.columns - 1) * p.stride_w + p.KW_eff();
+  padded.compute_at(out, panel);
+  padded.bound_storage(y, (extents.rows - 1) * p.stride_h + p.KH_eff());
+  if (nhwc) {
+    padded.bound_storage(x, width);
+    if (p.IC >= s.c_tile)
+      padded.vectorize(args[0], vector_elems(s.c_tile, target), TailStrategy::RoundUp).unroll(args[0]);
+  } else {
+    padded.bound_storage(x, (width + target.lanes - 1) / target.lanes * target.lanes);
+    padded.vectorize(x, target.lanes, TailStrategy::RoundUp);
+  }
+}
+
 }  // namespace
 
 int depthwise_panel(const ConvProblem& p, const DepthwiseCpuSchedule& s) {
@@ -17,38 +34,32 @@ int depthwise_panel(const ConvProblem& p, const DepthwiseCpuSchedule& s) {
 }
 
 void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, Func padded, const ConvProblem& p,
-                            const DepthwiseCpuSchedule& s, const Target& target, const Pixels& pixels, int columns,
-                            const Var& c, const Var& x, const Var& y, const Var& m, const std::vector<Var>& outer) {
+                            const DepthwiseCpuSchedule& s, const Target& target, const Pixels& pixels,
+                            const DepthwiseLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
-  const bool tiled_input = s.pad_tile != 0;
   const int vector = vector_elems(nhwc ? s.c_tile : s.ow_tile, target);
-  Var co("c_panel"), xo("x_tile");
-  const TailStrategy c_tail = tile_tail(p.IC, s.c_tile);
-  out.split(c, co, c, s.c_tile, c_tail).split(x, xo, x, s.ow_tile, tile_tail(columns, s.ow_tile));
-  std::vector<VarOrRVar> order = nhwc ? std::vector<VarOrRVar>{c, x} : std::vector<VarOrRVar>{x, c};
-  for (const Var& loop : {xo, y, m, co}) order.push_back(loop);
-  order.insert(order.end(), outer.begin(), outer.end());
-  out.reorder(order).vectorize(nhwc ? c : x, vector).unroll(c).unroll(x);
+  const auto order = [&](const Var& c, const Var& x) {
+    return nhwc ? std::vector<VarOrRVar>{c, x} : std::vector<VarOrRVar>{x, c};
+  };
+  const Var& c = loops.c;
+  Var panel("c_panel");
+  out.split(c, panel, c, s.c_tile, tile_tail(p.IC, s.c_tile));
+  std::vector<VarOrRVar> nest = order(c, loops.x);
+  for (const Var& loop : {loops.tile, loops.y, loops.m, panel}) nest.push_back(loop);
+  nest.insert(nest.end(), loops.outer.begin(), loops.outer.end());
+  out.reorder(nest).vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
 
   // The sums of a tile stay in registers over all taps.
-  const Var sum_x = pixels.flat ? pixels.q : pixels.x;
-  stage.sum.compute_at(out, xo).store_in(Halide::MemoryType::Register).bound_extent(sum_x, s.ow_tile);
-  stage.sum.bound_extent(c, s.c_tile);
-  stage.sum.vectorize(nhwc ? c : sum_x, vector).unroll(c).unroll(sum_x);
-  stage.sum.update()
-      .reorder(nhwc ? std::vector<VarOrRVar>{c, sum_x, stage.tap.x, stage.tap.y}
-                    : std::vector<VarOrRVar>{sum_x, c, stage.tap.x, stage.tap.y})
-      .vectorize(nhwc ? c : sum_x, vector)
-      .unroll(c)
-      .unroll(sum_x);
-  if (!tiled_input) return;
+  const Var pixel = pixels.flat ? pixels.q : pixels.x;
+  stage.sum.compute_at(out, loops.tile).store_in(Halide::MemoryType::Register).bound_extent(c, s.c_tile);
+  if (p.is_dynamic()) stage.sum.bound_extent(pixel, s.ow_tile);
+  stage.sum.vectorize(nhwc ? c : pixel, vector).unroll(c).unroll(pixel);
+  std::vector<VarOrRVar> sum_nest = order(c, pixel);
+  sum_nest.push_back(stage.tap.x);
+  sum_nest.push_back(stage.tap.y);
+  stage.sum.update().reorder(sum_nest).vectorize(nhwc ? c : pixel, vector).unroll(c).unroll(pixel);
 
-  padded.compute_at(out, co);
-  const Var innermost = padded.args()[0];
-  if (nhwc && p.IC >= s.c_tile)
-    padded.vectorize(innermost, vector, TailStrategy::RoundUp).unroll(innermost);
-  else if (!nhwc)
-    padded.vectorize(innermost, target.lanes, TailStrategy::RoundUp);
+  if (s.pad_tile) schedule_input_tile(padded, out, panel, p, s, target, loops.extents);
 }
 
 }  // namespace sepconv

@@ -10,24 +10,23 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
-void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const ConvProblem& p, const CpuSchedule& schedule,
-                            const Target& target, const Pixels& pixels, const Var& f, const std::vector<Var>& outer) {
-  const PointwiseCpuSchedule& s = *schedule.pointwise;
+void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const ConvProblem& p, const PointwiseCpuSchedule& s,
+                            const Target& target, const Pixels& pixels, const Var& f, const Var& tile,
+                            const std::vector<Var>& outer) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int vector = vector_elems(nhwc ? s.nr : s.mr, target);
-  const int block_pixels = pixels.flat ? schedule.block.oh_block * p.OW() : schedule.block.ow_block;
   const Var pixel = pixels.flat ? pixels.q : pixels.x;
-  Var fo("f_panel"), po("pixel_tile");
+  Var panel("f_panel");
   // Packed weights are zero filled to the panel, so only the stores of the last panel need a guard.
-  const TailStrategy f_tail = p.OC % s.nr == 0 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf;
-  out.split(f, fo, f, s.nr, f_tail).split(pixel, po, pixel, s.mr, tile_tail(block_pixels, s.mr));
-  std::vector<VarOrRVar> order = nhwc ? std::vector<VarOrRVar>{f, pixel, po} : std::vector<VarOrRVar>{pixel, f, po};
-  if (!pixels.flat) order.push_back(pixels.y);
-  order.push_back(fo);
-  order.insert(order.end(), outer.begin(), outer.end());
-  out.reorder(order).vectorize(nhwc ? f : pixel, vector).unroll(f).unroll(pixel);
+  out.split(f, panel, f, s.nr, p.OC % s.nr == 0 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf);
+  std::vector<VarOrRVar> nest = nhwc ? std::vector<VarOrRVar>{f, pixel, tile} : std::vector<VarOrRVar>{pixel, f, tile};
+  if (!pixels.flat) nest.push_back(pixels.y);
+  nest.push_back(panel);
+  nest.insert(nest.end(), outer.begin(), outer.end());
+  out.reorder(nest).vectorize(nhwc ? f : pixel, vector).unroll(f).unroll(pixel);
 
-  stage.sum.compute_at(out, po)
+  if (p.is_dynamic()) stage.sum.bound_extent(pixel, s.mr);
+  stage.sum.compute_at(out, tile)
       .store_in(Halide::MemoryType::Register)
       .bound_extent(f, s.nr)
       .vectorize(nhwc ? f : pixel, vector)

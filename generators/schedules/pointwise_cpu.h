@@ -8,10 +8,10 @@ namespace sepconv {
 
 /// Micro-tiles of mr pixels x nr channels with their sums in registers; a panel of weights is read once for all the
 /// pixel tiles of a block.
-/// @param out    the Func whose pure loops run over one block; its channel and pixel loops are tiled here.
+/// @param out    the kernel's output, its pixels already split into blocks and tiles of mr.
 /// @param outer  the loops outside of the block, innermost first.
 void schedule_pointwise_cpu(Halide::Func out, PointwiseStage& stage, const ConvProblem& problem,
-                            const CpuSchedule& schedule, const Target& target, const Pixels& pixels,
-                            const Halide::Var& f, const std::vector<Halide::Var>& outer);
+                            const PointwiseCpuSchedule& schedule, const Target& target, const Pixels& pixels,
+                            const Halide::Var& f, const Halide::Var& tile, const std::vector<Halide::Var>& outer);
 
 }  // namespace sepconv

@@ -7,8 +7,8 @@
 namespace sepconv {
 namespace {
 
-int round_down(int value, int multiple) { return value / multiple * multiple; }
 int ceil_div(int value, int divisor) { return (value + divisor - 1) / divisor; }
+int round_up(int value, int multiple) { return ceil_div(value, multiple) * multiple; }
 
 /// Largest power of two <= value.
 int power_of_two_below(int value) {
@@ -19,27 +19,30 @@ int power_of_two_below(int value) {
 
 }  // namespace
 
-CpuSchedule default_cpu_schedule(const ConvProblem& p, const Target& target) {
+CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& target) {
+  const ConvProblem p = as_scheduled(problem);
   CpuSchedule s;
   const bool nhwc = p.layout == Layout::nhwc;
   const int lanes = target.lanes;
+  // A dynamic problem's schedule is made for an image of a middling size.
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 64 : p.OW();
   s.block.flat = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1;
-  s.block.ow_block = s.block.flat ? OW : std::min(OW, 128);
+  const int columns = s.block.flat ? OW : std::min(OW, 128);
   // The depthwise result of a block should stay in half of L2.
-  const std::int64_t row_bytes = std::int64_t{4} * s.block.ow_block * p.middle_channels();
+  const std::int64_t row_bytes = std::int64_t{4} * columns * p.middle_channels();
   const int rows = static_cast<int>(std::clamp<std::int64_t>(target.l2_bytes / 2 / row_bytes, 1, OH));
   s.block.oh_block = ceil_div(OH, ceil_div(OH, rows));
-  const int pixels = s.block.flat ? s.block.oh_block * OW : s.block.ow_block;
+  s.block.ow_block = columns;
+  const int pixels = s.block.flat ? s.block.oh_block * OW : columns;
 
   if (p.has_depthwise()) {
     DepthwiseCpuSchedule dw;
     if (nhwc) {
       dw.c_tile = p.IC >= 2 * lanes ? 2 * lanes : p.IC >= lanes ? lanes : power_of_two_below(2 * p.IC - 1);
-      dw.ow_tile = std::min(s.block.ow_block, 4);
+      dw.ow_tile = std::min(columns, 4);
     } else {
       dw.c_tile = 1;
-      dw.ow_tile = s.block.ow_block >= 2 * lanes ? 2 * lanes : std::min(lanes, power_of_two_below(s.block.ow_block));
+      dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : std::min(lanes, power_of_two_below(columns));
     }
     s.depthwise = dw;
   }
@@ -56,7 +59,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& p, const Target& target) {
     pw.k_unroll = std::min(2, p.IC);
     s.pointwise = pw;
   }
-  (void)round_down;
+  if (!s.block.flat) s.block.ow_block = round_up(columns, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
   return s;
 }
 

@@ -76,7 +76,17 @@ int vector_elems(int tile, const Target& target) {
   return elems;
 }
 
-std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem& p, const Target& target) {
+ConvProblem as_scheduled(ConvProblem p) {
+  const bool dense = p.stride_h == 1 && p.stride_w == 1 && p.pad_top + p.pad_bottom + p.pad_left + p.pad_right == 0;
+  if (p.op == ConvOp::pointwise && dense && !p.is_dynamic()) {
+    p.IW *= p.IH;
+    p.IH = 1;
+  }
+  return p;
+}
+
+std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem& problem, const Target& target) {
+  const ConvProblem p = as_scheduled(problem);
   if (p.has_depthwise() != s.depthwise.has_value())
     return std::string(p.has_depthwise() ? "part 'dw' is missing" : "part 'dw' given") + " for op " + to_text(p.op);
   if (p.has_pointwise() != s.pointwise.has_value())
@@ -92,8 +102,12 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     return refuse("block.ow", block.ow_block, "flattened pixels need whole rows, " + std::to_string(p.OW()));
   if (!block.fuse && p.is_dynamic()) return refuse("block.fuse", 0, "an unfused schedule needs static extents");
   if (!p.dynamic_h() && block.oh_block > p.OH()) return refuse("block.oh", block.oh_block, "more rows than the output");
-  if (!p.dynamic_w() && block.ow_block > p.OW())
-    return refuse("block.ow", block.ow_block, "more columns than the output");
+  const int tile = s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile;
+  if (!block.flat && tile >= 1 && block.ow_block % tile != 0)
+    return refuse("block.ow", block.ow_block,
+                  "not a multiple of the register tile's " + std::to_string(tile) + " columns");
+  if (block.flat && p.op == ConvOp::depthwise)
+    return refuse("block.flat", 1, "a depthwise problem has no GEMM to flatten");
 
   const bool nhwc = p.layout == Layout::nhwc;
   if (s.depthwise) {

@@ -21,7 +21,7 @@ struct BlockCpuSchedule {
   int fuse = 1;      // separable: 1 = depthwise result of one block in scratch; 0 = of the whole image
   int flat = 0;      // 1: pixels are tiled as y * OW + x, across row ends; a block is then oh_block whole rows
   int oh_block = 1;  // output rows of a block
-  int ow_block = 1;  // output columns of a block; all of them when flat
+  int ow_block = 1;  // output columns of a block: all of them when flat, else a multiple of the register tile's
 };
 
 /// The depthwise stage.
@@ -64,6 +64,10 @@ std::string to_text(const CpuSchedule& schedule);
 /// Reads what to_text wrote: every field of a part once, in order.
 /// @throws std::invalid_argument naming the bad part or field.
 CpuSchedule schedule_from_text(std::string_view text);
+
+/// The problem as kernels see it: an unpadded pointwise problem of stride 1 is the 1-D problem over all its pixels.
+/// Schedules are made for, and checked against, this form.
+ConvProblem as_scheduled(ConvProblem problem);
 
 /// Why this schedule cannot or should not serve the problem on the target (a missing part, a tile that is no multiple
 /// of the lanes, accumulators that do not fit the registers), or nothing. The tuner prunes with it, the generator

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -100,9 +102,9 @@ VerifyJob model_job(const VerifyArguments& arguments) {
   return job;
 }
 
-/// Compiles the job's layers into scratch/libverify.so.
-void compile_job(const VerifyJob& job, const VerifyArguments& arguments, const std::vector<std::string>& targets,
-                 const std::filesystem::path& scratch, const std::atomic<bool>& cancelled) {
+/// Compiles a plan into scratch/libverify.so.
+void compile_plan(const Plan& plan, const VerifyArguments& arguments, const std::vector<std::string>& targets,
+                  const std::filesystem::path& scratch, const std::atomic<bool>& cancelled, CompileObserver* observer) {
   CompileOptions options;
   options.name = "verify";
   options.output_dir = scratch;
@@ -116,9 +118,47 @@ void compile_job(const VerifyJob& job, const VerifyArguments& arguments, const s
   options.include_dir =
       arguments.include_dir.empty() ? runtime_include_dir() : std::filesystem::path(arguments.include_dir);
   options.cancelled = &cancelled;
+  options.observer = observer;
+  compile_library(plan, options);
+}
+
+struct FailedLayer {
+  std::string name, message;
+};
+
+/// Compiles the job's layers. Those that do not compile leave the plan and are returned: they fail by themselves and
+/// not the rest.
+/// @throws what compile_library throws, when no layer compiles.
+std::vector<FailedLayer> compile_job(VerifyJob& job, const VerifyArguments& arguments,
+                                     const std::vector<std::string>& targets, const std::filesystem::path& scratch,
+                                     const std::atomic<bool>& cancelled) {
   ConsoleProgress progress;
-  options.observer = &progress;
-  compile_library(job.plan, options);
+  std::vector<FailedLayer> failed;
+  std::exception_ptr first;
+  try {
+    compile_plan(job.plan, arguments, targets, scratch, cancelled, &progress);
+    return failed;
+  } catch (const CompileCancelled&) {
+    throw;
+  } catch (const std::exception&) {
+    first = std::current_exception();
+  }
+  Plan good;
+  for (PlannedLayer& layer : job.plan.layers) {
+    try {
+      compile_plan({{layer}, {}}, arguments, targets, scratch, cancelled, nullptr);
+      good.layers.push_back(std::move(layer));
+    } catch (const CompileCancelled&) {
+      throw;
+    } catch (const std::exception& error) {
+      failed.push_back({layer.name, error.what()});
+    }
+  }
+  // Nothing compiles: that is the machine, or the arguments, rather than a kernel.
+  if (good.layers.empty()) std::rethrow_exception(first);
+  job.plan.layers = std::move(good.layers);
+  compile_plan(job.plan, arguments, targets, scratch, cancelled, &progress);
+  return failed;
 }
 
 struct Counts {
@@ -159,7 +199,7 @@ int verify(const VerifyArguments& arguments) {
                                             : words(arguments.runner, "--runner");
   const ScratchFolder scratch;
   const InterruptFlag interrupt;
-  const VerifyJob job =
+  VerifyJob job =
       std::filesystem::is_directory(arguments.path) ? golden_job(arguments, scratch.path()) : model_job(arguments);
   for (const SkippedLayer& layer : job.plan.skipped) fmt::print("skipped  {}: {}\n", layer.name, layer.reason);
   if (job.plan.layers.empty() && job.plan.skipped.empty())
@@ -167,7 +207,10 @@ int verify(const VerifyArguments& arguments) {
                                             arguments.only.empty() ? "" : " that --only picks"));
   Counts counts;
   if (!job.plan.layers.empty()) {
-    compile_job(job, arguments, targets, scratch.path(), interrupt.flag());
+    for (const FailedLayer& layer : compile_job(job, arguments, targets, scratch.path(), interrupt.flag())) {
+      fmt::print("FAIL   {}: does not compile: {}\n", layer.name, layer.message);
+      ++counts.failed;
+    }
     std::size_t name_width = 0;
     for (const PlannedLayer& layer : job.plan.layers) {
       request.layers.push_back(layer.name);

@@ -3,7 +3,6 @@
 // everything that is known about their layout, and the facts about a kernel that only its compilation tells.
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "Halide.h"
@@ -49,7 +48,7 @@ class ConvGenerator : public Halide::Generator<Derived> {
       pad_top_ = this->template add_input<std::int32_t>("pad_top");
       pad_left_ = this->template add_input<std::int32_t>("pad_left");
     }
-    pixels_.emplace(problem_, schedule_.block.flat != 0);
+    if (schedule_.block.flat) pixels_ = Pixels(problem_.OW());
     output_ = this->template add_output<Halide::Buffer<void>>("output", type, schedule_.block.flat ? 3 : 4);
     kernel_facts().flat_output = schedule_.block.flat != 0;
   }
@@ -99,7 +98,7 @@ class ConvGenerator : public Halide::Generator<Derived> {
   ConvProblem problem_;
   CpuSchedule schedule_;
   Target target_;
-  std::optional<Pixels> pixels_;
+  Pixels pixels_;  // of the output
   InputBuffer* input_ = nullptr;
   InputBuffer* filter_ = nullptr;
   InputBuffer* middle_bias_ = nullptr;

@@ -21,11 +21,11 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
     padded_ = schedule_.depthwise->pad_tile || has_padding()
                   ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile))
                   : unpadded_input(problem_, *input_);
-    stage_ = depthwise_stage(problem_, padded_, *filter_, panel, *pixels_, c_, m_, n_);
+    stage_ = depthwise_stage(problem_, padded_, *filter_, panel, pixels_, c_, m_, n_);
     const Expr ic = q_ / problem_.depth_multiplier, m = q_ % problem_.depth_multiplier;
-    Expr value = stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_->vars), m, n_));
+    Expr value = stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_));
     if (bias_) value = value + Expr((*bias_)(q_));
-    (*output_)(image_arguments<Var>(problem_.layout, q_, pixels_->vars, n_)) =
+    (*output_)(image_arguments<Var>(problem_.layout, q_, pixels_.vars, n_)) =
         activate(problem_.output.activation, value);
   }
 
@@ -33,13 +33,13 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
     promise_layout();
     Func out = *output_;
     const int tile = schedule_.depthwise->ow_tile;
-    const BlockLoops blocks = split_output(out, problem_, schedule_.block, *pixels_, tile);
+    const BlockLoops blocks = split_output(out, problem_, schedule_.block, pixels_, tile);
     // The output's channel is c * depth_multiplier + m; the stage's loops run over c.
     out.split(q_, c_, m_, problem_.depth_multiplier, TailStrategy::RoundUp);
-    DepthwiseLoops loops{c_, pixels_->x, blocks.tile, pixels_->y, m_, blocks.blocks, {}};
+    DepthwiseLoops loops{c_, pixels_.x, blocks.tile, pixels_.y, m_, blocks.blocks, {}};
     loops.outer.push_back(n_);
     loops.extents = block_extents(problem_, schedule_.block, tile);
-    schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, target_, *pixels_, loops);
+    schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, target_, loops);
     parallel_loops(out, loops.outer);
   }
 

@@ -22,7 +22,8 @@ namespace {
 /// Halide's exceptions cannot be caught across its library's boundary everywhere, so its errors end the process here.
 class ErrorReporter : public Halide::CompileTimeErrorReporter {
  public:
-  void warning(const char* message) override { std::fprintf(stderr, "sepconv-generator: warning: %s", message); }
+  // A warning means a kernel that fails or crawls (an emulated type, an allocation too small): never ship it.
+  void warning(const char* message) override { error(message); }
   void error(const char* message) override {
     std::fprintf(stderr, "sepconv-generator: Halide: %s", message);
     std::fflush(stderr);

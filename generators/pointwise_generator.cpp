@@ -19,37 +19,34 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
     gathers_ = problem_.stride_h != 1 || problem_.stride_w != 1 || has_padding();
     const Func source =
         gathers_ ? padded_input(problem_, *input_, *input_, pads(), problem_.IC) : unpadded_input(problem_, *input_);
-    const Expr x = pixels_->column * problem_.stride_w, y = pixels_->row * problem_.stride_h;
-    middle_(middle_arguments<Var>(problem_.layout, c_, pixels_->vars, m_, n_)) =
+    const Expr x = rows_.x * problem_.stride_w, y = rows_.y * problem_.stride_h;
+    middle_(middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_)) =
         source(image_arguments<Expr>(problem_.layout, c_, {x, y}, n_));
     stage_ = pointwise_stage(problem_, middle_, *weights_, bias_ ? Func(*bias_) : Func(), schedule_.pointwise->nr,
-                             *pixels_, f_, n_);
-    const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_->vars, n_);
+                             pixels_, f_, n_);
+    const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
     (*output_)(out_at) = activate(problem_.output.activation, stage_.sum(out_at));
   }
 
   void schedule() {
     promise_layout();
     Func out = *output_;
-    const BlockLoops blocks = split_output(out, problem_, schedule_.block, *pixels_, schedule_.pointwise->mr);
+    const BlockLoops blocks = split_output(out, problem_, schedule_.block, pixels_, schedule_.pointwise->mr);
     std::vector<Var> outer = blocks.blocks;
     outer.push_back(n_);
-    schedule_pointwise_cpu(out, stage_, problem_, *schedule_.pointwise, target_, *pixels_, f_, blocks.tile, outer);
+    schedule_pointwise_cpu(out, stage_, problem_, *schedule_.pointwise, target_, pixels_, f_, blocks.tile, outer);
     parallel_loops(out, outer);
     if (!gathers_) return;
     // The pixels that the strides pick are copied together once a block, so that the GEMM reads them densely.
-    const BlockExtents extents = block_extents(problem_, schedule_.block, schedule_.pointwise->mr);
+    const BlockExtents extents = block_extents(problem_, schedule_.block, 1);
     middle_.compute_at(out, outer.front());
-    if (pixels_->flat) {
-      middle_.bound_storage(pixels_->q, extents.columns * extents.rows);
-    } else {
-      middle_.bound_storage(pixels_->x, extents.columns).bound_storage(pixels_->y, extents.rows);
-    }
+    middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);
     if (problem_.layout == Layout::nhwc) middle_.vectorize(c_, target_.lanes, Halide::TailStrategy::GuardWithIf);
   }
 
  private:
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
+  Pixels rows_;  // of the gathered input
   Func middle_{"gathered"};
   PointwiseStage stage_;
   bool gathers_ = false;

@@ -24,15 +24,15 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     padded_ = schedule_.depthwise->pad_tile || has_padding() || computes_past_output()
                   ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile))
                   : unpadded_input(problem_, *input_);
-    depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, *pixels_, c_, m_, n_);
-    const auto at = middle_arguments<Var>(problem_.layout, c_, pixels_->vars, m_, n_);
+    depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, rows_, c_, m_, n_);
+    const auto at = middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_);
     Expr value = depthwise_.sum(at);
     const int padded_channels = (problem_.IC + panel - 1) / panel * panel;
     if (middle_bias_) value = value + Expr((*middle_bias_)(m_ * padded_channels + c_));
     middle_(at) = activate(problem_.middle.activation, value);
     pointwise_ = pointwise_stage(problem_, middle_, *weights_, bias_ ? Func(*bias_) : Func(), schedule_.pointwise->nr,
-                                 *pixels_, f_, n_);
-    const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_->vars, n_);
+                                 pixels_, f_, n_);
+    const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
     (*output_)(out_at) = activate(problem_.output.activation, pointwise_.sum(out_at));
   }
 
@@ -40,10 +40,10 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     promise_layout();
     Func out = *output_;
     const BlockCpuSchedule& block = schedule_.block;
-    const BlockLoops blocks = split_output(out, problem_, block, *pixels_, schedule_.pointwise->mr);
+    const BlockLoops blocks = split_output(out, problem_, block, pixels_, schedule_.pointwise->mr);
     std::vector<Var> outer = blocks.blocks;
     outer.push_back(n_);
-    schedule_pointwise_cpu(out, pointwise_, problem_, *schedule_.pointwise, target_, *pixels_, f_, blocks.tile, outer);
+    schedule_pointwise_cpu(out, pointwise_, problem_, *schedule_.pointwise, target_, pixels_, f_, blocks.tile, outer);
     if (block.fuse) {
       parallel_loops(out, outer);
       middle_.compute_at(out, outer.front());
@@ -52,37 +52,32 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
       // The whole image's depthwise result first, in parallel blocks of rows of its own; images one after the other.
       parallel_loops(out, blocks.blocks);
       middle_.compute_at(out, n_);
-      schedule_middle({rows_, n_});
-      parallel_loops(middle_, {rows_});
+      schedule_middle({row_block_, n_});
+      parallel_loops(middle_, {row_block_});
     }
   }
 
  private:
-  /// The depthwise result of a block, or of the image: rows and columns of the same pixels that the output flattens.
+  /// The depthwise result of a block, or of the image, as rows and columns, also where the output's pixels are flat.
   void schedule_middle(const std::vector<Var>& outer) {
     const int tile = schedule_.depthwise->ow_tile;
-    const BlockExtents extents = block_extents(problem_, schedule_.block, tile);
+    const bool whole_rows = pixels_.flat || (!schedule_.block.fuse && problem_.OW() >= tile);
+    BlockExtents extents = block_extents(problem_, schedule_.block, whole_rows ? 1 : tile);
+    middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);
     Var x_tile("x_tile");
-    TailStrategy tail = TailStrategy::RoundUp;
-    if (pixels_->flat) {
-      middle_.bound_storage(pixels_->q, extents.columns * extents.rows)
-          .split(pixels_->q, pixels_->y, pixels_->x, problem_.OW(), TailStrategy::RoundUp);
-      tail = tile_tail(problem_.OW(), tile);
-    } else {
-      middle_.bound_storage(pixels_->x, extents.columns).bound_storage(pixels_->y, extents.rows);
-    }
-    middle_.split(pixels_->x, x_tile, pixels_->x, tile, tail);
-    BlockExtents task_extents = extents;
+    middle_.split(rows_.x, x_tile, rows_.x, tile,
+                  whole_rows ? tile_tail(extents.columns, tile) : TailStrategy::RoundUp);
     if (!schedule_.block.fuse) {
-      middle_.split(pixels_->y, rows_, pixels_->y, schedule_.block.oh_block, TailStrategy::GuardWithIf);
-      task_extents.rows = schedule_.block.oh_block;
+      middle_.split(rows_.y, row_block_, rows_.y, schedule_.block.oh_block, TailStrategy::GuardWithIf);
+      extents.rows = schedule_.block.oh_block;
     }
-    schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_, *pixels_,
-                           {c_, pixels_->x, x_tile, pixels_->y, m_, outer, task_extents});
+    schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_,
+                           {c_, rows_.x, x_tile, rows_.y, m_, outer, extents});
   }
 
-  Var rows_{"rows_block"};
+  Var row_block_{"row_block"};
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
+  Pixels rows_;  // of the depthwise result
   Func padded_, middle_{"middle"};
   DepthwiseStage depthwise_;
   PointwiseStage pointwise_;

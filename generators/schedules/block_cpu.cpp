@@ -34,9 +34,8 @@ TailStrategy tile_tail(int extent, int tile) {
 }
 
 BlockExtents block_extents(const ConvProblem& p, const BlockCpuSchedule& s, int tile) {
-  if (s.flat) return {p.OW(), s.fuse ? s.oh_block : p.OH()};
-  const int columns = s.fuse ? s.ow_block : p.OW();
-  return {(columns + tile - 1) / tile * tile, s.fuse ? s.oh_block : p.OH()};
+  const auto round_up = [](int value, int multiple) { return (value + multiple - 1) / multiple * multiple; };
+  return {round_up(s.fuse ? s.ow_block : p.OW(), tile), s.fuse ? s.oh_block : round_up(p.OH(), s.oh_block)};
 }
 
 }  // namespace sepconv

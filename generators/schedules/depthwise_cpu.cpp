@@ -34,8 +34,7 @@ int depthwise_panel(const ConvProblem& p, const DepthwiseCpuSchedule& s) {
 }
 
 void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, Func padded, const ConvProblem& p,
-                            const DepthwiseCpuSchedule& s, const Target& target, const Pixels& pixels,
-                            const DepthwiseLoops& loops) {
+                            const DepthwiseCpuSchedule& s, const Target& target, const DepthwiseLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int vector = vector_elems(nhwc ? s.c_tile : s.ow_tile, target);
   const auto order = [&](const Var& c, const Var& x) {
@@ -50,14 +49,13 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, Func padded, const 
   out.reorder(nest).vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
 
   // The sums of a tile stay in registers over all taps.
-  const Var pixel = pixels.flat ? pixels.q : pixels.x;
   stage.sum.compute_at(out, loops.tile).store_in(Halide::MemoryType::Register).bound_extent(c, s.c_tile);
-  if (p.is_dynamic()) stage.sum.bound_extent(pixel, s.ow_tile);
-  stage.sum.vectorize(nhwc ? c : pixel, vector).unroll(c).unroll(pixel);
-  std::vector<VarOrRVar> sum_nest = order(c, pixel);
+  if (p.is_dynamic()) stage.sum.bound_extent(loops.x, s.ow_tile);
+  stage.sum.vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
+  std::vector<VarOrRVar> sum_nest = order(c, loops.x);
   sum_nest.push_back(stage.tap.x);
   sum_nest.push_back(stage.tap.y);
-  stage.sum.update().reorder(sum_nest).vectorize(nhwc ? c : pixel, vector).unroll(c).unroll(pixel);
+  stage.sum.update().reorder(sum_nest).vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
 
   if (s.pad_tile) schedule_input_tile(padded, out, panel, p, s, target, loops.extents);
 }

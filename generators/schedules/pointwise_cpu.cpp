@@ -25,7 +25,7 @@ void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const ConvProblem& 
   nest.insert(nest.end(), outer.begin(), outer.end());
   out.reorder(nest).vectorize(nhwc ? f : pixel, vector).unroll(f).unroll(pixel);
 
-  if (p.is_dynamic()) stage.sum.bound_extent(pixel, s.mr);
+  if (p.is_dynamic() || pixels.flat) stage.sum.bound_extent(pixel, s.mr);
   stage.sum.compute_at(out, tile)
       .store_in(Halide::MemoryType::Register)
       .bound_extent(f, s.nr)

@@ -15,17 +15,10 @@ struct Pixels {
   Halide::Expr column, row;       // output coordinates as functions of the variables
   std::vector<Halide::Var> vars;  // {q} or {x, y}, innermost first
 
-  Pixels(const ConvProblem& problem, bool flatten) : flat(flatten) {
-    if (flat) {
-      vars = {q};
-      column = q % problem.OW();
-      row = q / problem.OW();
-    } else {
-      vars = {x, y};
-      column = x;
-      row = y;
-    }
-  }
+  /// (x, y)
+  Pixels() : column(x), row(y), vars{x, y} {}
+  /// q, over rows of `OW` pixels
+  explicit Pixels(int OW) : flat(true), column(q % OW), row(q / OW), vars{q} {}
 };
 
 /// Arguments of an image-like Func in memory order, innermost first: (c, pixel..., n) in nhwc, (pixel..., c, n) in

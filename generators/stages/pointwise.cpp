@@ -17,7 +17,7 @@ PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const F
   // Starting from the bias saves an addition per output.
   stage.sum(at) = bias.defined() ? bias(f) : Expr(0.0f);
   stage.sum(at) += weights(f % panel + panel * (c + p.IC * (m + p.depth_multiplier * (f / panel)))) *
-                   middle(middle_arguments<Expr>(p.layout, c, as_exprs(pixels.vars), m, n));
+                   middle(middle_arguments<Expr>(p.layout, c, {pixels.column, pixels.row}, m, n));
   return stage;
 }
 

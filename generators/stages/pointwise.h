@@ -11,7 +11,7 @@ struct PointwiseStage {
 };
 
 /// sum(f, pixel, n) = bias(f) + sum_{m,c} weights[f / panel][m][c][f % panel] * middle(c, pixel, m, n)
-/// @param middle   middle_arguments(layout, c, pixels, m, n).
+/// @param middle   middle_arguments(layout, c, (x, y), m, n).
 /// @param weights  packed pointwise weights, one dimension (kernel_abi.h).
 /// @param bias     [OC], zero filled to the panel; undefined: no bias.
 PointwiseStage pointwise_stage(const ConvProblem& problem, const Halide::Func& middle, const Halide::Func& weights,

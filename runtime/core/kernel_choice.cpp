@@ -15,15 +15,28 @@ bool better(const RegisteredRow& a, const RegisteredRow& b) {
   return std::string_view(a.row->symbol) < b.row->symbol;  // any fixed order: not that of registration
 }
 
-std::string refusal_of(const RegisteredRow& candidate, const ConvProblem& problem, std::string_view forced,
-                       const std::string& restriction) {
-  std::string other = mismatch_reason(candidate.problem, problem);
-  if (!other.empty()) return "made for another problem: " + other;
-  if (!forced.empty() && forced != candidate.row->symbol && forced != candidate.row->target)
-    return "the choice is restricted by " + restriction;
-  const std::uint64_t missing = candidate.row->required_features & ~detected_cpu_features();
-  if (missing != 0) return "this CPU or its operating system lacks " + cpu_feature_names(missing);
-  return {};
+RowVerdict judge(const RegisteredRow& candidate, const ConvProblem& problem, std::string_view forced,
+                 const std::string& restriction) {
+  const KernelRow* row = candidate.row;
+  const std::string other = mismatch_reason(candidate.problem, problem);
+  if (!other.empty()) return {row, Refusal::problem, "made for another problem: " + other};
+  if (!forced.empty() && forced != row->symbol && forced != row->target)
+    return {row, Refusal::restriction, "the choice is restricted by " + restriction};
+  const std::uint64_t missing = row->required_features & ~detected_cpu_features();
+  if (missing != 0)
+    return {row, Refusal::features, "this CPU or its operating system lacks " + cpu_feature_names(missing)};
+  return {row, Refusal::none, {}};
+}
+
+/// Why a row that can run was not taken.
+std::string not_best_text(const RegisteredRow& row, const RegisteredRow& best) {
+  const std::string taken = quoted(best.row->symbol);
+  if (row.row->rank < best.row->rank)
+    return "lower rank (" + std::to_string(row.row->rank) + ") than " + taken + " (" + std::to_string(best.row->rank) +
+           ")";
+  if (row.problem.is_dynamic() != best.problem.is_dynamic())
+    return "dynamic extents, where " + taken + " has the static ones";
+  return "equal rank, and " + taken + " comes first by name";
 }
 
 /// The best target that this CPU runs, as a command line names it.
@@ -48,21 +61,15 @@ KernelChoice choose_kernel(const ConvProblem& problem, std::string_view forced) 
   const std::vector<RegisteredRow> rows = all_rows();
   const RegisteredRow* best = nullptr;
   for (const RegisteredRow& row : rows) {
-    choice.verdicts.push_back({row.row, refusal_of(row, problem, forced, choice.restriction)});
-    if (choice.verdicts.back().refusal.empty() && (best == nullptr || better(row, *best))) best = &row;
+    choice.verdicts.push_back(judge(row, problem, forced, choice.restriction));
+    if (choice.verdicts.back().reason == Refusal::none && (best == nullptr || better(row, *best))) best = &row;
   }
   if (best == nullptr) return choice;
   choice.row = best->row;
   choice.row_problem = best->problem;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (&rows[i] == best || !choice.verdicts[i].refusal.empty()) continue;
-    const std::string taken = detail::quoted(best->row->symbol);
-    choice.verdicts[i].refusal =
-        rows[i].row->rank < best->row->rank
-            ? "lower rank (" + std::to_string(rows[i].row->rank) + ") than " + taken + " (" +
-                  std::to_string(best->row->rank) + ")"
-            : (rows[i].problem.is_dynamic() ? "dynamic extents, where " : "equal rank, and ") + taken +
-                  (rows[i].problem.is_dynamic() ? " has the static ones" : " comes first by name");
+    if (&rows[i] == best || choice.verdicts[i].reason != Refusal::none) continue;
+    choice.verdicts[i] = {rows[i].row, Refusal::not_best, not_best_text(rows[i], *best)};
   }
   return choice;
 }
@@ -71,9 +78,9 @@ std::string verdicts_text(const KernelChoice& choice) {
   if (choice.verdicts.empty()) return "no kernels are registered: call sepconv::use_kernels or load_kernel_library\n";
   std::string text;
   for (const RowVerdict& verdict : choice.verdicts) {
-    text += verdict.refusal.empty() ? "taken: " : "refused: ";
+    text += verdict.reason == Refusal::none ? "taken: " : "refused: ";
     text += std::string(verdict.row->symbol) + " (" + verdict.row->target + ")";
-    if (!verdict.refusal.empty()) text += ": " + verdict.refusal;
+    if (verdict.reason != Refusal::none) text += ": " + verdict.refusal;
     text += "\n";
   }
   return text;
@@ -86,13 +93,14 @@ std::string no_kernel_text(std::string_view layer, const ConvProblem& problem, c
           " -o DIR (--dynamic for any input size), and call use_kernels";
   if (choice.verdicts.empty()) return text + "; no kernels are registered";
   // First the rows that almost served: the message of a Status is cut at its end.
-  std::size_t others = 0;
+  std::size_t restricted = 0, others = 0;
   for (const RowVerdict& verdict : choice.verdicts) {
-    if (verdict.refusal.rfind("made for another", 0) == 0)
-      ++others;
-    else
+    if (verdict.reason == Refusal::features)
       text += "; " + std::string(verdict.row->target) + " row refused: " + verdict.refusal;
+    restricted += verdict.reason == Refusal::restriction;
+    others += verdict.reason == Refusal::problem;
   }
+  if (restricted != 0) text += "; " + std::to_string(restricted) + " rows are of other targets or symbols";
   if (others != 0) text += "; " + std::to_string(others) + " registered rows are made for other problems";
   return text;
 }

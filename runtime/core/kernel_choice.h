@@ -9,9 +9,12 @@
 
 namespace sepconv::detail {
 
+enum class Refusal { none, problem, restriction, features, not_best };
+
 struct RowVerdict {
   const KernelRow* row;
-  std::string refusal;  // empty for the row that was taken
+  Refusal reason;       // none for the row that was taken
+  std::string refusal;  // the reason in words
 };
 
 struct KernelChoice {

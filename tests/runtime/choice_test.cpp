@@ -1,0 +1,206 @@
+// Which row a layer takes, and what it says about the others.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "fake_kernels.h"
+#include "sepconv/cpu_features.h"
+#include "sepconv/executor.h"
+#include "sepconv/kernel_registry.h"
+#include "sepconv/layer.h"
+
+namespace sepconv::test {
+namespace {
+
+constexpr std::uint64_t kNobodyHas = std::uint64_t{1} << 41;
+
+/// Tests use different channels, so that their rows do not meet.
+ConvProblem problem(int channels) {
+  ConvProblem p;
+  p.op = ConvOp::depthwise;
+  p.IH = 4, p.IW = 4, p.IC = p.OC = channels, p.KH = p.KW = 3;
+  return p;
+}
+
+ConvLayer layer_of(const ConvProblem& p) { return ConvLayer("block/conv", p, integer_weights(p)); }
+
+bool runs(const ConvLayer& layer) {
+  const ConvProblem& p = layer.problem();
+  const std::vector<float> input = integer_values(input_elements(p), 1);
+  std::vector<float> output(output_elements(p));
+  const Status status = layer.run({&single_thread()}, dense_view(input.data(), {1, p.IH, p.IW, p.IC}),
+                                  dense_view(output.data(), {1, p.OH(), p.OW(), p.OC}));
+  return status.ok() && output == naive_conv(p, layer.weights(), input, 1);
+}
+
+void expect_contains(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "no '" << part << "' in: " << text;
+}
+
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~Environment() { unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+TEST(Choice, HighestRankThatRuns) {
+  const ConvProblem p = problem(2);
+  register_fake_row(p, {.symbol = "rank_low", .target = "t-low", .rank = 1});
+  const KernelRow& middle = register_fake_row(p, {.symbol = "rank_middle", .target = "t-middle", .rank = 2});
+  register_fake_row(p, {.symbol = "rank_best", .target = "t-best", .required_features = kNobodyHas, .rank = 3});
+  const ConvLayer layer = layer_of(p);
+  EXPECT_EQ(layer.kernel(), &middle);
+  EXPECT_TRUE(runs(layer));
+  const std::string text = layer.why_not();
+  expect_contains(text, "taken: rank_middle (t-middle)\n");
+  expect_contains(text, "refused: rank_low (t-low): lower rank (1) than 'rank_middle' (2)\n");
+  expect_contains(text, "refused: rank_best (t-best): this CPU or its operating system lacks unknown feature 41\n");
+}
+
+TEST(Choice, FeaturesThatTheCpuHas) {
+  const ConvProblem p = problem(3);
+  const KernelRow& row =
+      register_fake_row(p, {.symbol = "has_all", .required_features = detected_cpu_features(), .rank = 9});
+  register_fake_row(p, {.symbol = "has_none", .rank = 8});
+  EXPECT_EQ(layer_of(p).kernel(), &row);
+}
+
+TEST(Choice, StaticBeforeDynamicOfEqualRank) {
+  const ConvProblem p = problem(4);
+  const KernelRow& dynamic = register_fake_row(with_dynamic_extents(p), {.symbol = "any_size"});
+  EXPECT_EQ(layer_of(p).kernel(), &dynamic);
+  const KernelRow& fixed = register_fake_row(p, {.symbol = "this_size"});
+  const ConvLayer layer = layer_of(p);
+  EXPECT_EQ(layer.kernel(), &fixed);
+  expect_contains(layer.why_not(), "refused: any_size (fake): dynamic extents, where 'this_size' has the static ones");
+}
+
+TEST(Choice, NoKernelNamesProblemAndCommand) {
+  const ConvProblem p = problem(5);
+  ConvProblem other = p;
+  other.stride_w = 2;
+  register_fake_row(other, {.symbol = "other_stride"});
+  const ConvLayer layer = layer_of(p);
+  EXPECT_EQ(layer.kernel(), nullptr);
+  std::vector<float> input(input_elements(p)), output(output_elements(p), 5.0f);
+  const Status status = layer.run({}, dense_view(input.data(), {1, 4, 4, 5}), dense_view(output.data(), {1, 2, 2, 5}));
+  EXPECT_EQ(status.code(), StatusCode::no_kernel);
+  expect_contains(status.message(), to_text(p));
+  expect_contains(status.message(), "sepconv compile MODEL --layers 'block/conv'");
+  expect_contains(status.message(), "made for other problems");
+  expect_contains(layer.why_not(), "refused: other_stride (fake): made for another problem: strides 1x2, wanted 1x1");
+  EXPECT_EQ(output, std::vector<float>(output.size(), 5.0f));
+  EXPECT_THROW(static_cast<void>(layer.workspace_bytes()), std::invalid_argument);
+}
+
+TEST(Choice, KernelRegisteredLaterIsFoundAndThenKept) {
+  const ConvProblem p = problem(6);
+  const ConvLayer layer = layer_of(p);
+  EXPECT_EQ(layer.kernel(), nullptr);
+  const KernelRow& first = register_fake_row(p, {.symbol = "late", .rank = 1});
+  EXPECT_EQ(layer.kernel(), &first);
+  register_fake_row(p, {.symbol = "too_late", .rank = 2});
+  EXPECT_EQ(layer.kernel(), &first);
+  EXPECT_TRUE(runs(layer));
+}
+
+TEST(Forced, BySymbolAndByTarget) {
+  const ConvProblem p = problem(7);
+  const KernelRow& slow = register_fake_row(p, {.symbol = "forced_slow", .target = "t-slow", .rank = 1});
+  const KernelRow& fast = register_fake_row(p, {.symbol = "forced_fast", .target = "t-fast", .rank = 2});
+  ConvLayer layer = layer_of(p);
+  const ConvLayer copy = layer;
+  layer.force_row("forced_slow");
+  EXPECT_EQ(layer.kernel(), &slow);
+  EXPECT_EQ(copy.kernel(), &fast);
+  EXPECT_TRUE(runs(layer));
+  expect_contains(layer.why_not(),
+                  "refused: forced_fast (t-fast): the choice is restricted by force_row('forced_slow')");
+  layer.force_row("t-fast");
+  EXPECT_EQ(layer.kernel(), &fast);
+  layer.force_row("t-slow");
+  EXPECT_EQ(layer.kernel(), &slow);
+  layer.force_row("");
+  EXPECT_EQ(layer.kernel(), &fast);
+}
+
+TEST(Forced, RowThatTheCpuCannotRunIsRefusedAndNotExecuted) {
+  const ConvProblem p = problem(8);
+  register_fake_row(p, {.symbol = "impossible", .target = "t-impossible", .required_features = kCpuFma | kNobodyHas});
+  const KernelRow& possible = register_fake_row(p, {.symbol = "possible", .target = "t-possible"});
+  ConvLayer layer = layer_of(p);
+  for (const char* name : {"impossible", "t-impossible"}) {
+    try {
+      layer.force_row(name);
+      FAIL();
+    } catch (const std::invalid_argument& error) {
+      expect_contains(error.what(), "lacks");
+      expect_contains(error.what(), "unknown feature 41");
+      expect_contains(error.what(), name);
+    }
+  }
+  EXPECT_EQ(layer.kernel(), &possible);
+  EXPECT_THROW(layer.force_row("no_such_row"), std::invalid_argument);
+  EXPECT_TRUE(runs(layer));
+}
+
+TEST(Forced, ByTheEnvironment) {
+  const ConvProblem p = problem(9);
+  const KernelRow& slow = register_fake_row(p, {.symbol = "env_slow", .target = "env-slow", .rank = 1});
+  register_fake_row(p, {.symbol = "env_fast", .target = "env-fast", .rank = 2});
+  register_fake_row(p, {.symbol = "env_never", .target = "env-never", .required_features = kNobodyHas, .rank = 3});
+  {
+    const Environment target("SEPCONV_TARGET", "env-slow");
+    const ConvLayer layer = layer_of(p);
+    EXPECT_EQ(layer.kernel(), &slow);
+    expect_contains(layer.why_not(), "restricted by SEPCONV_TARGET=env-slow");
+  }
+  const Environment target("SEPCONV_TARGET", "env-never");
+  const ConvLayer layer = layer_of(p);
+  EXPECT_EQ(layer.kernel(), nullptr);
+  std::vector<float> input(input_elements(p)), output(output_elements(p));
+  const int before = fake_calls();
+  const Status status = layer.run({}, dense_view(input.data(), {1, 4, 4, 9}), dense_view(output.data(), {1, 2, 2, 9}));
+  EXPECT_EQ(status.code(), StatusCode::no_kernel);
+  expect_contains(status.message(), "SEPCONV_TARGET=env-never");
+  expect_contains(status.message(), "lacks unknown feature 41");
+  EXPECT_EQ(fake_calls(), before);
+}
+
+TEST(Choice, ConcurrentFirstNeedsAgree) {
+  const ConvProblem p = problem(10);
+  const KernelRow& row = register_fake_row(p, {.symbol = "first_need"});
+  for (int round = 0; round < 20; ++round) {
+    const ConvLayer layer = layer_of(p);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { EXPECT_EQ(layer.kernel(), &row); });
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
+TEST(CpuFeatures, NamesAndImplications) {
+  EXPECT_EQ(cpu_feature_names(0), "");
+  EXPECT_EQ(cpu_feature_names(kCpuSse41 | kCpuAvx2), "sse4.1, avx2");
+  EXPECT_EQ(cpu_feature_names(kCpuAvx512Skylake | kNobodyHas), "avx512 (f, cd, vl, dq, bw), unknown feature 41");
+  const std::uint64_t features = detected_cpu_features();
+  if (features & (kCpuAvx2 | kCpuFma | kCpuF16c)) {
+    EXPECT_TRUE(features & kCpuAvx);
+  }
+#if defined(__x86_64__)
+  EXPECT_EQ((features & kCpuAvx2) != 0, __builtin_cpu_supports("avx2") != 0);  // the compiler's own detection
+  EXPECT_EQ((features & kCpuFma) != 0, __builtin_cpu_supports("fma") != 0);
+  EXPECT_EQ((features & kCpuSse41) != 0, __builtin_cpu_supports("sse4.1") != 0);
+  EXPECT_EQ((features & kCpuAvx512Skylake) != 0,
+            __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                __builtin_cpu_supports("avx512bw"));
+#endif
+}
+
+}  // namespace
+}  // namespace sepconv::test

@@ -1,0 +1,275 @@
+#include "fake_kernels.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include "halide_buffer.h"
+#include "sepconv/kernel_registry.h"
+
+extern "C" {
+int sepconv_abi1_parallel_for(void* context, sepconv::KernelTask task, int min, int size, std::uint8_t* closure);
+void* sepconv_abi1_allocate(void* context, std::size_t bytes);
+void sepconv_abi1_release(void* context, void* pointer);
+}
+
+namespace sepconv::test {
+namespace {
+
+using detail::HalideBuffer;
+
+struct Fake {
+  ConvProblem problem;
+  FakeOptions options;
+  std::string problem_text;
+  KernelRow row{};
+};
+
+constexpr std::size_t kMostFakes = 96;
+std::deque<Fake>& fakes() {
+  static auto* const list = new std::deque<Fake>;
+  return *list;
+}
+std::atomic<int> calls{0};
+
+float activate(const Activation& activation, float x) {
+  if (activation.kind == ActivationKind::linear) return x;
+  if (activation.kind != ActivationKind::relu) throw std::logic_error("fake kernels know linear and relu");
+  if (x >= activation.max_value) return activation.max_value;
+  return x > activation.threshold || (activation.threshold == 0 && x == 0)
+             ? x
+             : activation.negative_slope * (x - activation.threshold);
+}
+
+/// What a task needs, as a compiled kernel's closure holds it.
+struct Closure {
+  const Fake* fake;
+  const HalideBuffer *input, *depthwise, *middle_bias, *pointwise, *bias, *output;
+  int pad_top, pad_left;
+  int OH, OW;
+};
+
+const float* floats(const HalideBuffer* buffer) { return reinterpret_cast<const float*>(buffer->host); }
+
+struct Axes {
+  int c, x, y, n;
+};
+
+Axes axes_of(Layout layout, bool flat) {
+  if (flat) return layout == Layout::nhwc ? Axes{0, 1, 1, 2} : Axes{1, 0, 0, 2};
+  return layout == Layout::nhwc ? Axes{0, 1, 2, 3} : Axes{2, 0, 1, 3};
+}
+
+/// One row of one image.
+int run_row(void* context, int index, std::uint8_t* bytes) {
+  const auto& closure = *reinterpret_cast<const Closure*>(bytes);
+  const ConvProblem& p = closure.fake->problem;
+  const FakeOptions& o = closure.fake->options;
+  const int n = index / closure.OH, y = index % closure.OH;
+  const int m = p.depth_multiplier, middle = p.middle_channels();
+  const HalideBuffer& in = *closure.input;
+  const HalideBuffer& out = *closure.output;
+  const Axes in_axes = axes_of(p.layout, false), out_axes = axes_of(p.layout, o.flat_output);
+  const int padded_ic = (p.IC + o.depthwise_panel - 1) / o.depthwise_panel * o.depthwise_panel;
+
+  auto* scratch = static_cast<float*>(sepconv_abi1_allocate(context, middle * sizeof(float)));
+  auto* more = static_cast<char*>(sepconv_abi1_allocate(context, 20));
+  volatile char guards = scratch[-1] + reinterpret_cast<char*>(scratch)[middle * sizeof(float) + 63] + more[-64];
+  (void)guards;
+  int result = reinterpret_cast<std::uintptr_t>(scratch) % 64 != 0 || reinterpret_cast<std::uintptr_t>(more) % 64 != 0;
+  for (int x = 0; x < closure.OW; ++x) {
+    for (int k = 0; k < middle; ++k) {
+      const int ic = k / m, mi = k % m;
+      float sum = 0;
+      for (int kh = 0; kh < p.KH; ++kh)
+        for (int kw = 0; kw < p.KW; ++kw) {
+          const int iy = y * p.stride_h + kh * p.dilation_h - closure.pad_top;
+          const int ix = x * p.stride_w + kw * p.dilation_w - closure.pad_left;
+          if (iy < 0 || ix < 0 || iy >= in.dim[in_axes.y].extent || ix >= in.dim[in_axes.x].extent) continue;
+          const std::ptrdiff_t at =
+              std::ptrdiff_t{ic} * in.dim[in_axes.c].stride + std::ptrdiff_t{ix} * in.dim[in_axes.x].stride +
+              std::ptrdiff_t{iy} * in.dim[in_axes.y].stride + std::ptrdiff_t{n} * in.dim[in_axes.n].stride;
+          const int panel = o.depthwise_panel;
+          const float tap =
+              closure.depthwise == nullptr
+                  ? 1.0f
+                  : floats(closure.depthwise)[(((ic / panel * p.KH + kh) * p.KW + kw) * m + mi) * panel + ic % panel];
+          sum += tap * floats(&in)[at];
+        }
+      if (closure.middle_bias != nullptr) sum += floats(closure.middle_bias)[mi * padded_ic + ic];
+      scratch[k] = p.op == ConvOp::separable ? activate(p.middle.activation, sum) : sum;
+    }
+    for (int oc = 0; oc < p.OC; ++oc) {
+      float sum = 0;
+      if (closure.pointwise == nullptr) {
+        sum = scratch[oc];
+      } else {
+        const int panel = o.pointwise_panel;
+        for (int mi = 0; mi < m; ++mi)
+          for (int ic = 0; ic < p.IC; ++ic)
+            sum += floats(closure.pointwise)[((oc / panel * m + mi) * p.IC + ic) * panel + oc % panel] *
+                   scratch[ic * m + mi];
+      }
+      if (closure.bias != nullptr) sum += floats(closure.bias)[oc];
+      const std::ptrdiff_t pixel = o.flat_output ? std::ptrdiff_t{y * closure.OW + x} * out.dim[out_axes.x].stride
+                                                 : std::ptrdiff_t{x} * out.dim[out_axes.x].stride +
+                                                       std::ptrdiff_t{y} * out.dim[out_axes.y].stride;
+      reinterpret_cast<float*>(out.host)[std::ptrdiff_t{oc} * out.dim[out_axes.c].stride + pixel +
+                                         std::ptrdiff_t{n} * out.dim[out_axes.n].stride] =
+          activate(p.output.activation, sum);
+    }
+  }
+  sepconv_abi1_release(context, scratch);  // not in reverse order, as Halide's early frees are not
+  sepconv_abi1_release(context, more);
+  return result;
+}
+
+int call_fake(std::size_t id, void** argv) {
+  ++calls;
+  const Fake& fake = fakes()[id];
+  const ConvProblem& p = fake.problem;
+  if (fake.options.error != 0) return fake.options.error;
+  void* context = *static_cast<void**>(*argv++);
+  const auto next = [&argv] { return static_cast<const HalideBuffer*>(*argv++); };
+  Closure closure{};
+  closure.fake = &fake;
+  closure.input = next();
+  if (p.has_depthwise()) closure.depthwise = next();
+  if (p.op == ConvOp::separable && p.middle.bias) closure.middle_bias = next();
+  if (p.has_pointwise()) closure.pointwise = next();
+  if (p.output.bias) closure.bias = next();
+  closure.pad_top = p.pad_top, closure.pad_left = p.pad_left;
+  if (p.is_dynamic()) {
+    closure.pad_top = *static_cast<std::int32_t*>(*argv++);
+    closure.pad_left = *static_cast<std::int32_t*>(*argv++);
+  }
+  closure.output = next();
+  const Axes axes = axes_of(p.layout, fake.options.flat_output);
+  closure.OW = p.dynamic_w() ? closure.output->dim[axes.x].extent : p.OW();
+  closure.OH =
+      fake.options.flat_output ? closure.output->dim[axes.x].extent / closure.OW : closure.output->dim[axes.y].extent;
+  float* scratch = nullptr;
+  if (fake.options.call_scratch_bytes != 0) {
+    scratch = static_cast<float*>(sepconv_abi1_allocate(context, fake.options.call_scratch_bytes));
+    std::fill_n(scratch, fake.options.call_scratch_bytes / sizeof(float), std::numeric_limits<float>::quiet_NaN());
+  }
+  const int tasks = closure.OH * closure.output->dim[axes.n].extent;
+  const int result = sepconv_abi1_parallel_for(context, run_row, 0, tasks, reinterpret_cast<std::uint8_t*>(&closure));
+  if (scratch != nullptr) sepconv_abi1_release(context, scratch);
+  return result;
+}
+
+template <std::size_t id>
+int fake_function(void** argv) {
+  return call_fake(id, argv);
+}
+
+template <std::size_t... ids>
+constexpr std::array<KernelFunction, sizeof...(ids)> make_functions(std::index_sequence<ids...>) {
+  return {fake_function<ids>...};
+}
+
+std::size_t index_of(const ConvProblem& p, bool output, std::int64_t n, int y, int x, int c) {
+  const std::size_t H = output ? p.OH() : p.IH, W = output ? p.OW() : p.IW, C = output ? p.OC : p.IC;
+  return p.layout == Layout::nhwc ? ((n * H + y) * W + x) * C + c : ((n * C + c) * H + y) * W + x;
+}
+
+}  // namespace
+
+const KernelRow& add_fake_row(const ConvProblem& problem, const FakeOptions& options) {
+  static constexpr auto kFunctions = make_functions(std::make_index_sequence<kMostFakes>());
+  const std::size_t id = fakes().size();
+  Fake& fake = fakes().emplace_back(Fake{problem, options, to_text(problem)});
+  fake.row.abi = kKernelAbi;
+  fake.row.symbol = fake.options.symbol.c_str();
+  fake.row.function = kFunctions.at(id);
+  fake.row.problem = fake.problem_text.c_str();
+  fake.row.target = fake.options.target.c_str();
+  fake.row.schedule = "fake";
+  fake.row.required_features = options.required_features;
+  fake.row.rank = options.rank;
+  fake.row.depthwise_panel = options.depthwise_panel;
+  fake.row.pointwise_panel = options.pointwise_panel;
+  fake.row.flat_output = options.flat_output;
+  fake.row.call_scratch_bytes = options.call_scratch_bytes;
+  fake.row.task_scratch_bytes = problem.middle_channels() * sizeof(float) + 20;
+  return fake.row;
+}
+
+const KernelTable& fake_table(const std::string& library, const KernelRow& row) {
+  static auto* const names = new std::deque<std::string>;
+  static auto* const tables = new std::deque<KernelTable>;
+  return tables->emplace_back(KernelTable{names->emplace_back(library).c_str(), &row, 1, nullptr, 0});
+}
+
+const KernelRow& register_fake_row(const ConvProblem& problem, const FakeOptions& options) {
+  const KernelRow& row = add_fake_row(problem, options);
+  use_kernels(fake_table("fakes", row));
+  return row;
+}
+
+int fake_calls() { return calls; }
+
+std::vector<float> integer_values(std::size_t count, int seed) {
+  std::vector<float> values(count);
+  std::uint32_t state = 2654435761u * static_cast<std::uint32_t>(seed + 1);
+  for (float& value : values) {
+    state = state * 1664525u + 1013904223u;
+    value = static_cast<float>(static_cast<int>(state >> 24) % 9 - 4);
+  }
+  return values;
+}
+
+ConvWeights integer_weights(const ConvProblem& p) {
+  const std::size_t middle = p.middle_channels();
+  ConvWeights weights;
+  if (p.has_depthwise()) weights.depthwise = integer_values(p.KH * p.KW * middle, 11);
+  if (p.op == ConvOp::separable && p.middle.bias) weights.middle_bias = integer_values(middle, 12);
+  if (p.has_pointwise()) weights.pointwise = integer_values(middle * p.OC, 13);
+  if (p.output.bias) weights.bias = integer_values(p.OC, 14);
+  return weights;
+}
+
+std::size_t input_elements(const ConvProblem& p) { return std::size_t(p.IH) * p.IW * p.IC; }
+std::size_t output_elements(const ConvProblem& p) { return std::size_t(p.OH()) * p.OW() * p.OC; }
+
+std::vector<float> naive_conv(const ConvProblem& p, const ConvWeights& weights, const std::vector<float>& input,
+                              std::int64_t batch) {
+  const int m = p.depth_multiplier;
+  std::vector<float> output(output_elements(p) * batch);
+  std::vector<double> middle(p.middle_channels());
+  for (std::int64_t n = 0; n < batch; ++n)
+    for (int y = 0; y < p.OH(); ++y)
+      for (int x = 0; x < p.OW(); ++x) {
+        for (int q = 0; q < p.middle_channels(); ++q) {
+          double sum = 0;
+          for (int i = 0; i < p.KH; ++i)
+            for (int j = 0; j < p.KW; ++j) {
+              const int iy = y * p.stride_h + i * p.dilation_h - p.pad_top;
+              const int ix = x * p.stride_w + j * p.dilation_w - p.pad_left;
+              if (iy < 0 || iy >= p.IH || ix < 0 || ix >= p.IW) continue;
+              const double tap = p.has_depthwise() ? weights.depthwise[(i * p.KW + j) * p.middle_channels() + q] : 1.0;
+              sum += tap * input[index_of(p, false, n, iy, ix, q / m)];
+            }
+          if (!weights.middle_bias.empty()) sum += weights.middle_bias[q];
+          middle[q] = p.op == ConvOp::separable ? activate(p.middle.activation, static_cast<float>(sum)) : sum;
+        }
+        for (int f = 0; f < p.OC; ++f) {
+          double sum = 0;
+          if (p.has_pointwise())
+            for (int q = 0; q < p.middle_channels(); ++q) sum += middle[q] * weights.pointwise[q * p.OC + f];
+          else
+            sum = middle[f];
+          if (!weights.bias.empty()) sum += weights.bias[f];
+          output[index_of(p, true, n, y, x, f)] = activate(p.output.activation, static_cast<float>(sum));
+        }
+      }
+  return output;
+}
+
+}  // namespace sepconv::test

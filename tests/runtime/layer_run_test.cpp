@@ -1,0 +1,258 @@
+// What a layer computes through a kernel: layouts, views, batches, dynamic extents.
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "fake_kernels.h"
+#include "sepconv/executor.h"
+#include "sepconv/layer.h"
+
+namespace sepconv::test {
+namespace {
+
+constexpr float kCanary = -12345.5f;
+
+ConvProblem base_problem(Layout layout) {
+  ConvProblem p;
+  p.layout = layout;
+  p.IH = 6, p.IW = 5, p.IC = 3, p.OC = 10, p.KH = 3, p.KW = 2;
+  p.pad_top = 1, p.pad_left = 1, p.pad_right = 2;
+  p.depth_multiplier = 2;
+  p.middle = {true, activation_from_text("relu6")};
+  p.output = {true, activation_from_text("relu")};
+  return p;
+}
+
+Shape shape_of(const ConvProblem& p, bool output, std::int64_t batch) {
+  const std::int64_t H = output ? p.OH() : p.IH, W = output ? p.OW() : p.IW, C = output ? p.OC : p.IC;
+  return p.layout == Layout::nhwc ? Shape{batch, H, W, C} : Shape{batch, C, H, W};
+}
+
+/// Runs a layer on integers and compares with the definition; canaries lie around the output.
+void expect_exact(const ConvLayer& layer, const ConvProblem& p, std::int64_t batch, const RunContext& context = {}) {
+  constexpr std::size_t kMargin = 100;
+  const std::vector<float> input = integer_values(input_elements(p) * batch, 3);
+  const std::vector<float> wanted = naive_conv(p, layer.weights(), input, batch);
+  std::vector<float> output(wanted.size() + 2 * kMargin, kCanary);
+  const Status status = layer.run(context, dense_view(input.data(), shape_of(p, false, batch)),
+                                  dense_view(output.data() + kMargin, shape_of(p, true, batch)));
+  ASSERT_TRUE(status.ok()) << status.message();
+  for (std::size_t i = 0; i < kMargin; ++i) {
+    ASSERT_EQ(output[i], kCanary);
+    ASSERT_EQ(output[output.size() - 1 - i], kCanary);
+  }
+  EXPECT_EQ(std::vector<float>(output.begin() + kMargin, output.end() - kMargin), wanted);
+}
+
+TEST(NaiveConv, KnowsAResultByHand) {
+  ConvProblem p;
+  p.IW = 3, p.KW = 2, p.OC = 1;
+  ConvWeights weights{{10, 1}, {}, {2}, {}};
+  EXPECT_EQ(naive_conv(p, weights, {1, 2, 3}, 1), (std::vector<float>{24, 46}));
+}
+
+struct RunCase {
+  const char* name;
+  ConvOp op;
+  Layout layout;
+  bool flat;
+};
+
+class LayerRun : public testing::TestWithParam<RunCase> {};
+
+TEST_P(LayerRun, EqualsTheDefinition) {
+  const RunCase& c = GetParam();
+  ConvProblem p = base_problem(c.layout);
+  p.op = c.op;
+  if (p.op == ConvOp::depthwise) p.OC = p.middle_channels();
+  if (p.op == ConvOp::pointwise) p.KH = p.KW = p.depth_multiplier = 1, p.stride_h = 2, p.pad_top = p.pad_left = 0;
+  if (p.op != ConvOp::separable) p.middle = {};
+  register_fake_row(p, {.symbol = std::string("run_") + c.name, .flat_output = c.flat, .call_scratch_bytes = 300});
+  const ConvLayer layer(c.name, p, integer_weights(p));
+  for (const std::int64_t batch : {1, 3}) {
+    expect_exact(layer, p, batch);
+    expect_exact(layer, p, batch, {&single_thread()});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LayerRun,
+                         testing::Values(RunCase{"separable_nhwc", ConvOp::separable, Layout::nhwc, false},
+                                         RunCase{"separable_nhwc_flat", ConvOp::separable, Layout::nhwc, true},
+                                         RunCase{"separable_nchw", ConvOp::separable, Layout::nchw, false},
+                                         RunCase{"separable_nchw_flat", ConvOp::separable, Layout::nchw, true},
+                                         RunCase{"depthwise_nhwc", ConvOp::depthwise, Layout::nhwc, false},
+                                         RunCase{"depthwise_nchw_flat", ConvOp::depthwise, Layout::nchw, true},
+                                         RunCase{"pointwise_nhwc", ConvOp::pointwise, Layout::nhwc, false},
+                                         RunCase{"pointwise_nchw", ConvOp::pointwise, Layout::nchw, false}),
+                         [](const auto& test) { return test.param.name; });
+
+TEST(LayerRunViews, TakesAnyBatchPitch) {
+  ConvProblem p = base_problem(Layout::nhwc);
+  p.IC = 4;
+  register_fake_row(p, {.symbol = "batch_pitch"});
+  const ConvLayer layer("pitched", p, integer_weights(p));
+  const std::size_t in_image = input_elements(p), out_image = output_elements(p);
+  const std::vector<float> dense = integer_values(2 * in_image, 5);
+  const std::vector<float> wanted = naive_conv(p, layer.weights(), dense, 2);
+  // Input and output images take turns in one buffer.
+  const std::size_t pitch = in_image + out_image + 7;
+  std::vector<float> memory(2 * pitch, kCanary);
+  for (int n = 0; n < 2; ++n) std::copy_n(dense.begin() + n * in_image, in_image, memory.begin() + n * pitch);
+  ConstTensorView in = dense_view(static_cast<const float*>(memory.data()), shape_of(p, false, 2));
+  TensorView out = dense_view(memory.data() + in_image + 7, shape_of(p, true, 2));
+  in.pitches[0] = out.pitches[0] = static_cast<std::int64_t>(pitch);
+  const Status status = layer.run({}, in, out);
+  ASSERT_TRUE(status.ok()) << status.message();
+  for (std::size_t n = 0; n < 2; ++n) {
+    for (std::size_t i = 0; i < out_image; ++i)
+      ASSERT_EQ(memory[n * pitch + in_image + 7 + i], wanted[n * out_image + i]);
+    for (std::size_t i = 0; i < 7; ++i) ASSERT_EQ(memory[n * pitch + in_image + i], kCanary);
+  }
+  // The same image for the whole batch.
+  in = dense_view(dense.data(), shape_of(p, false, 2));
+  in.pitches[0] = 0;
+  std::vector<float> twice(2 * out_image);
+  ASSERT_TRUE(layer.run({}, in, dense_view(twice.data(), shape_of(p, true, 2))).ok());
+  EXPECT_TRUE(std::equal(twice.begin(), twice.begin() + out_image, wanted.begin()));
+  EXPECT_TRUE(std::equal(twice.begin() + out_image, twice.end(), wanted.begin()));
+}
+
+TEST(LayerRunViews, BatchBeyond32BitOffsetsIsSplit) {
+  ConvProblem p;
+  p.IC = 1, p.OC = 2, p.IW = 2, p.output.bias = true;
+  register_fake_row(p, {.symbol = "far_batch"});
+  const ConvLayer layer("far", p, integer_weights(p));
+  constexpr std::int64_t kBatch = 5, kPitch = std::int64_t{1} << 30;
+  const std::size_t bytes = kBatch * kPitch * sizeof(float);  // address space; only the pages written take memory
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) GTEST_SKIP() << "no " << bytes << " bytes of address space";
+  const std::vector<float> input = integer_values(2 * kBatch, 9);
+  TensorView out = dense_view(static_cast<float*>(memory), {kBatch, 1, 2, 2});
+  out.pitches[0] = kPitch;
+  const int before = fake_calls();
+  const Status status = layer.run({}, dense_view(input.data(), {kBatch, 1, 2, 1}), out);
+  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(fake_calls() - before, 3);  // 2 + 2 + 1 images
+  const std::vector<float> wanted = naive_conv(p, layer.weights(), input, kBatch);
+  for (std::int64_t n = 0; n < kBatch; ++n)
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(static_cast<float*>(memory)[n * kPitch + i], wanted[n * 4 + i]);
+  munmap(memory, bytes);
+}
+
+TEST(LayerRunViews, EmptyBatchNeedsAKernelButNoCall) {
+  ConvProblem p = base_problem(Layout::nhwc);
+  p.IC = 5;
+  register_fake_row(p, {.symbol = "empty_batch"});
+  const ConvLayer layer("empty", p, integer_weights(p));
+  const int before = fake_calls();
+  const Status status = layer.run({}, dense_view(static_cast<const float*>(nullptr), shape_of(p, false, 0)),
+                                  dense_view(static_cast<float*>(nullptr), shape_of(p, true, 0)));
+  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(fake_calls(), before);
+}
+
+TEST(LayerRunViews, OneDimensionalProblemTakesRank3) {
+  ConvProblem p;
+  p.IW = 9, p.IC = 3, p.OC = 4, p.KW = 3, p.stride_w = 2, p.pad_left = 2;
+  register_fake_row(p, {.symbol = "one_dimensional"});
+  const ConvLayer layer("steps", p, integer_weights(p));
+  const std::vector<float> input = integer_values(2 * 9 * 3, 6);
+  std::vector<float> output(2 * p.OW() * 4);
+  ASSERT_TRUE(layer.run({}, dense_view(input.data(), {2, 9, 3}), dense_view(output.data(), {2, p.OW(), 4})).ok());
+  EXPECT_EQ(output, naive_conv(p, layer.weights(), input, 2));
+  expect_exact(layer, p, 2);
+}
+
+TEST(DynamicProblem, RowServesStaticProblemsWithTheirPads) {
+  ConvProblem dynamic = base_problem(Layout::nhwc);
+  dynamic.IC = 7;
+  dynamic = with_dynamic_extents(dynamic);
+  register_fake_row(dynamic, {.symbol = "dynamic_row"});
+  for (const int extent : {4, 7, 12}) {
+    ConvProblem p = base_problem(Layout::nhwc);
+    p.IC = 7, p.IH = extent, p.IW = extent + 1, p.pad_top = extent % 3, p.pad_left = 2;
+    const ConvLayer layer("served", p, integer_weights(p));
+    ASSERT_NE(layer.kernel(), nullptr) << layer.why_not();
+    expect_exact(layer, p, 2);
+  }
+}
+
+TEST(DynamicProblem, LayerFindsValidAndSamePadsFromTheOutput) {
+  ConvProblem dynamic;
+  dynamic.IH = dynamic.IW = dynamic.pad_top = dynamic.pad_bottom = dynamic.pad_left = dynamic.pad_right = kDynamic;
+  dynamic.IC = 2, dynamic.OC = 3, dynamic.KH = 3, dynamic.KW = 4, dynamic.stride_h = 2, dynamic.dilation_w = 2;
+  register_fake_row(dynamic, {.symbol = "dynamic_layer"});
+  const ConvLayer layer("free", dynamic, integer_weights(dynamic));
+  const auto same_total = [](int n, int e, int s) { return std::max(((n + s - 1) / s - 1) * s + e - n, 0); };
+  int ran = 0;
+  for (int H = 1; H < 9; ++H)
+    for (int W = 1; W < 12; ++W)
+      for (const bool same : {false, true}) {
+        ConvProblem p = dynamic;
+        p.IH = H, p.IW = W;
+        p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 0;
+        if (same) {
+          const int h = same_total(H, 3, 2), w = same_total(W, 7, 1);
+          p.pad_top = h / 2, p.pad_bottom = h - h / 2, p.pad_left = w / 2, p.pad_right = w - w / 2;
+        }
+        if (p.OH() < 1 || p.OW() < 1) continue;
+        expect_exact(layer, p, 1);
+        ++ran;
+      }
+  EXPECT_GT(ran, 100);
+  std::vector<float> input(10 * 10 * 2), output(10 * 10 * 3);
+  const Status status =
+      layer.run({}, dense_view(input.data(), {1, 10, 10, 2}), dense_view(output.data(), {1, 3, 4, 3}));
+  EXPECT_EQ(status.code(), StatusCode::invalid_shape);
+}
+
+TEST(Copies, ShareWeightsAndKernel) {
+  ConvProblem p = base_problem(Layout::nhwc);
+  p.IC = 9;
+  register_fake_row(p, {.symbol = "copies"});
+  const ConvLayer layer("original", p, integer_weights(p));
+  const ConvLayer copy = layer;
+  EXPECT_EQ(&copy.weights(), &layer.weights());
+  expect_exact(copy, p, 1);
+  ConvProblem other = p;
+  other.IH = 11;
+  EXPECT_EQ(&layer.with_problem(other).weights(), &layer.weights());
+  other.OC = 11;
+  EXPECT_THROW(layer.with_problem(other), std::invalid_argument);
+}
+
+TEST(Construction, RefusesWrongWeightsAndProblems) {
+  ConvProblem p = base_problem(Layout::nhwc);
+  ConvWeights weights = integer_weights(p);
+  weights.pointwise.pop_back();
+  try {
+    ConvLayer layer("bad", p, weights);
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("pointwise"), std::string::npos) << text;
+    EXPECT_NE(text.find("59"), std::string::npos) << text;
+    EXPECT_NE(text.find("60"), std::string::npos) << text;
+  }
+  weights = integer_weights(p);
+  p.stride_h = 0;
+  EXPECT_THROW(ConvLayer("bad", p, weights), std::invalid_argument);
+}
+
+TEST(KernelErrors, BecomeAStatus) {
+  ConvProblem p = base_problem(Layout::nhwc);
+  p.IC = 10;
+  register_fake_row(p, {.symbol = "failing_row", .error = -17});
+  const ConvLayer layer("fails", p, integer_weights(p));
+  std::vector<float> input(input_elements(p)), output(output_elements(p));
+  const Status status =
+      layer.run({}, dense_view(input.data(), shape_of(p, false, 1)), dense_view(output.data(), shape_of(p, true, 1)));
+  EXPECT_EQ(status.code(), StatusCode::kernel_failed);
+  EXPECT_NE(std::string(status.message()).find("failing_row"), std::string::npos);
+  EXPECT_NE(std::string(status.message()).find("-17"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sepconv::test

@@ -1,0 +1,381 @@
+// The Keras layers: arguments and their errors, shapes, weights, runs on several sizes.
+
+#include "sepconv/layers.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <thread>
+
+#include "fake_kernels.h"
+#include "sepconv/executor.h"
+
+namespace sepconv::test {
+namespace {
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+struct Refusal {
+  const char* name;
+  std::function<void()> construct;
+  const char* message;  // its beginning
+};
+
+class Arguments : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Arguments, AreRefusedInKerasWords) {
+  const std::string message = message_of(GetParam().construct);
+  EXPECT_EQ(message.substr(0, std::string(GetParam().message).size()), GetParam().message);
+}
+
+void separable1(const SeparableConvArgs& args) { SeparableConv1D layer(args); }
+void separable2(const SeparableConvArgs& args) { SeparableConv2D layer(args); }
+void depthwise1(const DepthwiseConvArgs& args) { DepthwiseConv1D layer(args); }
+void depthwise2(const DepthwiseConvArgs& args) { DepthwiseConv2D layer(args); }
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Arguments,
+    testing::Values(
+        Refusal{"dm_zero", [] { separable1({.filters = 3, .kernel_size = 3, .depth_multiplier = 0}); },
+                "Invalid value for argument `depth_multiplier`. Expected a strictly positive value. Received "
+                "depth_multiplier=0."},
+        Refusal{"dm_negative", [] { depthwise1({.kernel_size = 3, .depth_multiplier = -1}); },
+                "Invalid value for argument `depth_multiplier`. Expected a strictly positive value. Received "
+                "depth_multiplier=-1."},
+        Refusal{"filters_zero", [] { separable1({.filters = 0, .kernel_size = 3}); },
+                "Invalid value for argument `filters`. Expected a strictly positive value. Received filters=0."},
+        Refusal{"filters_missing", [] { separable2({.kernel_size = 3}); },
+                "SeparableConv2D missing 1 required argument: 'filters'"},
+        Refusal{"kernel_missing", [] { depthwise2({}); }, "DepthwiseConv2D missing 1 required argument: 'kernel_size'"},
+        Refusal{
+            "kernel_zero", [] { separable1({.filters = 3, .kernel_size = 0}); },
+            "The `kernel_size` argument must be a tuple of 1 integers. Received kernel_size=0, including values {0} "
+            "that do not satisfy `value > 0`"},
+        Refusal{"kernel_zero_2d",
+                [] {
+                  depthwise2({.kernel_size = {1, 0}});
+                },
+                "The `kernel_size` argument must be a tuple of 2 integers. Received kernel_size=(1, 0), including "
+                "values {0} that do not satisfy `value > 0`"},
+        Refusal{"kernel_pair_1d",
+                [] {
+                  separable1({.filters = 3, .kernel_size = {3, 3}});
+                },
+                "The `kernel_size` argument must be a tuple of 1 integers. Received kernel_size=(3, 3)"},
+        Refusal{"kernel_triple_2d",
+                [] {
+                  separable2({.filters = 3, .kernel_size = {3, 3, 3}});
+                },
+                "The `kernel_size` argument must be a tuple of 2 integers. Received kernel_size=(3, 3, 3)"},
+        Refusal{"kernel_single_2d", [] { depthwise2({.kernel_size = {3}}); },
+                "The `kernel_size` argument must be a tuple of 2 integers. Received kernel_size=(3,)"},
+        Refusal{"kernel_huge", [] { depthwise2({.kernel_size = 1 << 20, .dilation_rate = 1 << 20}); },
+                "The `kernel_size` argument, dilated, spans"},
+        Refusal{"strides_zero",
+                [] {
+                  separable2({.filters = 3, .kernel_size = 3, .strides = {1, 0}});
+                },
+                "The `strides` argument must be a tuple of 2 integers. Received strides=(1, 0), including values {0} "
+                "that do not satisfy `value > 0`"},
+        Refusal{"strides_negative", [] { depthwise2({.kernel_size = 3, .strides = -1}); },
+                "The `strides` argument must be a tuple of 2 integers. Received strides=-1, including values {-1} that "
+                "do not satisfy `value > 0`"},
+        Refusal{"strides_pair_1d",
+                [] {
+                  depthwise1({.kernel_size = 3, .strides = {2, 2}});
+                },
+                "The `strides` argument must be a tuple of 1 integers. Received strides=(2, 2)"},
+        Refusal{
+            "dilation_zero", [] { separable1({.filters = 3, .kernel_size = 3, .dilation_rate = 0}); },
+            "The `dilation_rate` argument must be a tuple of 1 integers. Received dilation_rate=0, including values "
+            "{0} that do not satisfy `value > 0`"},
+        Refusal{"dilation_triple",
+                [] {
+                  depthwise2({.kernel_size = 3, .dilation_rate = {1, 2, 3}});
+                },
+                "The `dilation_rate` argument must be a tuple of 2 integers. Received dilation_rate=(1, 2, 3)"},
+        Refusal{"padding_full", [] { separable2({.filters = 3, .kernel_size = 3, .padding = "full"}); },
+                "The `padding` argument must be one of {'same', 'valid'}. Received: full"},
+        Refusal{"padding_full_1d", [] { separable1({.filters = 3, .kernel_size = 3, .padding = "Full"}); },
+                "The `padding` argument must be one of {'causal', 'same', 'valid'}. Received: full"},
+        Refusal{"padding_causal_2d", [] { depthwise2({.kernel_size = 3, .padding = "causal"}); },
+                "The `padding` argument must be one of {'same', 'valid'}. Received: causal (causal padding is only "
+                "supported in 1-D layers)"},
+        Refusal{"data_format", [] { separable2({.filters = 3, .kernel_size = 3, .data_format = "NHWC"}); },
+                "The `data_format` argument must be one of {'channels_first', 'channels_last'}. Received: "
+                "data_format=nhwc"},
+        Refusal{"activation_unknown", [] { separable1({.filters = 3, .kernel_size = 3, .activation = "foo"}); },
+                "Could not interpret activation function identifier: foo. Supported: linear, relu"},
+        Refusal{"activation_case", [] { separable1({.filters = 3, .kernel_size = 3, .activation = "ReLU"}); },
+                "Could not interpret activation function identifier: ReLU"},
+        Refusal{"activation_of_keras", [] { depthwise1({.kernel_size = 3, .activation = "softmax"}); },
+                "Activation function not supported by compiled kernels: softmax. Supported: linear, relu"},
+        Refusal{"initializer", [] { depthwise1({.kernel_size = 3, .depthwise_initializer = "foo"}); },
+                "Could not interpret initializer identifier: foo (argument `depthwise_initializer`)"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(Arguments, OddOnesThatAreFine) {
+  EXPECT_EQ(SeparableConv1D({.filters = 3, .kernel_size = {3}, .padding = "VaLiD"}).output_shape({10, 12}),
+            (Shape{8, 3}));
+  EXPECT_EQ(DepthwiseConv2D({.kernel_size = 3, .data_format = "Channels_Last"}).output_shape({10, 10, 3}),
+            (Shape{8, 8, 3}));
+  EXPECT_EQ(
+      SeparableConv2D({.filters = 3, .kernel_size = 3, .strides = 2, .dilation_rate = 2}).output_shape({10, 10, 3}),
+      (Shape{3, 3, 3}));
+  EXPECT_EQ(DepthwiseConv2D({.kernel_size = 3, .strides = {1, 2}, .dilation_rate = {2, 1}}).output_shape({10, 10, 3}),
+            (Shape{6, 4, 3}));
+  EXPECT_EQ(DepthwiseConv2D({.kernel_size = 15, .padding = "same"}).output_shape({10, 10, 3}), (Shape{10, 10, 3}));
+  EXPECT_EQ(SeparableConv1D({.filters = 3, .kernel_size = 3}).output_shape({kDynamic, 4}), (Shape{kDynamic, 3}));
+  EXPECT_EQ(SeparableConv1D({.filters = 4, .kernel_size = 3, .strides = 2}).output_shape({10, 12}), (Shape{4, 4}));
+  EXPECT_EQ(SeparableConv1D({.filters = 3, .kernel_size = 3, .strides = 2, .padding = "Causal"}).output_shape({10, 12}),
+            (Shape{5, 3}));
+  EXPECT_EQ(SeparableConv2D({.filters = 3, .kernel_size = 3, .padding = "same"}).output_shape({0, 10, 3}),
+            (Shape{0, 10, 3}));
+  EXPECT_EQ(
+      DepthwiseConv1D({.kernel_size = 3, .depth_multiplier = 2, .data_format = "channels_first"}).output_shape({5, 9}),
+      (Shape{10, 7}));
+  for (const char* name : {"leaky_relu", "hard_swish", "hard_silu", "relu6", "relu(0.1;4;0.5)"})
+    EXPECT_NO_THROW(DepthwiseConv1D({.kernel_size = 3, .activation = name})) << name;
+}
+
+TEST(Build, ErrorsInKerasWords) {
+  EXPECT_EQ(
+      message_of([] {
+        SeparableConv1D({.filters = 64, .kernel_size = 11, .strides = 5}).build({10, 12});
+      }),
+      "Computed output size would be zero or negative. Received `inputs shape=(None, 10, 12)`, `kernel shape=(11, "
+      "12, 64)`, `dilation_rate=(1,)`, `strides=(5,)`, `padding=valid`.");
+  EXPECT_NE(message_of([] {
+              DepthwiseConv1D({.kernel_size = 4, .dilation_rate = 4}).build({10, 12});
+            }).find("zero or negative"),
+            std::string::npos);
+  EXPECT_EQ(message_of([] {
+              DepthwiseConv2D({.kernel_size = 3}).build({10, 10, kDynamic});
+            }),
+            "The channel dimension of the inputs should be defined. The input_shape received is (None, 10, 10, None), "
+            "where axis -1 (0-based) is the channel dimension, which found to be `None`.");
+  EXPECT_EQ(
+      message_of([] { SeparableConv1D({.filters = 3, .kernel_size = 3, .name = "layer"}).build({10}); }),
+      "Input 0 of layer 'layer' is incompatible with the layer: expected ndim=3, found ndim=2. Full shape received: "
+      "(None, 10)");
+  EXPECT_NE(message_of([] {
+              DepthwiseConv2D({.kernel_size = 3}).build({2, 10, 10, 3});
+            }).find("expected ndim=4, found ndim=5"),
+            std::string::npos);
+  EXPECT_NE(message_of([] { DepthwiseConv2D({.kernel_size = 3}).build({10, -3, 3}); }).find("-3"), std::string::npos);
+  EXPECT_NE(message_of([] {
+              DepthwiseConv2D({.kernel_size = 3, .depth_multiplier = 1 << 20}).build({5, 5, 1 << 20});
+            }).find("2^31"),
+            std::string::npos);
+  SeparableConv1D layer({.filters = 3, .kernel_size = 3, .name = "layer"});
+  layer.build({10, 12});
+  EXPECT_NO_THROW(layer.build({20, 12}));
+  EXPECT_EQ(
+      message_of([&] {
+        layer.build({10, 5});
+      }),
+      "Input 0 of layer 'layer' is incompatible with the layer: expected axis -1 of input shape to have value 12, "
+      "but received input with shape (None, 10, 5)");
+}
+
+TEST(Weights, ShapesAndInitializers) {
+  SeparableConv2D conv({.filters = 40, .kernel_size = {3, 5}, .depth_multiplier = 2, .seed = 7});
+  EXPECT_THROW(conv.get_weights(), std::invalid_argument);
+  conv.build({20, 20, 16});
+  EXPECT_EQ(conv.weight_shapes(), (std::vector<Shape>{{3, 5, 16, 2}, {1, 1, 32, 40}, {40}}));
+  const auto weights = conv.get_weights();
+  ASSERT_EQ(weights.size(), 3u);
+  EXPECT_EQ(weights[2], std::vector<float>(40, 0.0f));
+  const double limits[] = {std::sqrt(6.0 / (15 * 16 + 15 * 2)), std::sqrt(6.0 / (32 + 40))};
+  for (int i = 0; i < 2; ++i) {
+    double sum = 0, squares = 0, largest = 0;
+    for (const float w : weights[i])
+      sum += w, squares += double(w) * w, largest = std::max(largest, std::abs(double(w)));
+    const double n = weights[i].size();
+    EXPECT_LE(largest, limits[i]);
+    EXPECT_GT(largest, 0.97 * limits[i]);
+    EXPECT_NEAR(sum / n, 0, 0.15 * limits[i]);
+    EXPECT_NEAR(squares / n, limits[i] * limits[i] / 3, 0.2 * limits[i] * limits[i] / 3);
+  }
+  SeparableConv2D same({.filters = 40, .kernel_size = {3, 5}, .depth_multiplier = 2, .seed = 7});
+  SeparableConv2D other({.filters = 40, .kernel_size = {3, 5}, .depth_multiplier = 2, .seed = 8});
+  same.build({kDynamic, kDynamic, 16});
+  other.build({20, 20, 16});
+  EXPECT_EQ(same.get_weights(), weights);
+  EXPECT_NE(other.get_weights(), weights);
+  DepthwiseConv1D zeros({.kernel_size = 3, .use_bias = false, .depthwise_initializer = "zeros"});
+  zeros.build({9, 4});
+  EXPECT_EQ(zeros.get_weights(), (std::vector<std::vector<float>>{std::vector<float>(12, 0.0f)}));
+  EXPECT_EQ(zeros.weight_shapes(), (std::vector<Shape>{{3, 4, 1}}));
+}
+
+TEST(Weights, SetChecksCountAndSizes) {
+  SeparableConv1D conv({.filters = 2, .kernel_size = 3, .name = "sc"});
+  EXPECT_THROW(conv.set_weights({}), std::invalid_argument);
+  conv.build({9, 4});
+  EXPECT_EQ(
+      message_of([&] {
+        conv.set_weights({{}, {}});
+      }),
+      "You called `set_weights(weights)` on layer 'sc' with a weight list of length 2, but the layer was expecting 3 "
+      "weights.");
+  EXPECT_NE(message_of([&] {
+              conv.set_weights({std::vector<float>(12), std::vector<float>(7), {0, 0}});
+            }).find("(1, 4, 2)"),
+            std::string::npos);
+  const std::vector<std::vector<float>> weights = {integer_values(12, 1), integer_values(8, 2), {1, 2}};
+  conv.set_weights(weights);
+  EXPECT_EQ(conv.get_weights(), weights);
+}
+
+/// Registers a dynamic row for a layer's problems, then compares runs of several sizes with the definition.
+void expect_runs(KerasConvLayer& layer, const std::vector<Shape>& shapes, bool channels_last,
+                 const std::string& symbol) {
+  layer.build(shapes[0]);
+  const auto sizes = layer.weight_shapes();
+  std::vector<std::vector<float>> weights;
+  for (const Shape& shape : sizes) {
+    std::size_t count = 1;
+    for (const std::int64_t extent : shape) count *= extent;
+    weights.push_back(integer_values(count, static_cast<int>(weights.size())));
+  }
+  layer.set_weights(weights);
+  ConvProblem dynamic = layer.layer_for(shapes[0]).problem();
+  if (shapes[0].size() == 3) dynamic.IH = dynamic.pad_top = dynamic.pad_bottom = kDynamic;
+  dynamic.IW = dynamic.pad_left = dynamic.pad_right = kDynamic;
+  register_fake_row(dynamic, {.symbol = symbol});
+  for (const Shape& shape : shapes) {
+    const ConvProblem p = layer.layer_for(shape).problem();
+    EXPECT_EQ(p.layout == Layout::nhwc, channels_last);
+    Shape full = shape;
+    full.insert(full.begin(), 2);
+    Tensor x(full);
+    const std::vector<float> values = integer_values(x.elements(), 5);
+    std::copy(values.begin(), values.end(), x.data());
+    const Tensor y = layer(x);
+    Shape wanted = layer.output_shape(shape);
+    wanted.insert(wanted.begin(), 2);
+    EXPECT_EQ(y.shape(), wanted);
+    const ConvWeights canonical = layer.layer_for(shape).weights();
+    EXPECT_EQ(std::vector<float>(y.data(), y.data() + y.elements()), naive_conv(p, canonical, values, 2))
+        << to_text(shape);
+  }
+}
+
+TEST(Run, SeparableConv1D) {
+  SeparableConv1D layer({.filters = 4, .kernel_size = 3, .strides = 2, .padding = "same", .activation = "relu"});
+  expect_runs(layer, {{10, 12}, {11, 12}, {1, 12}}, true, "keras_separable_1d");
+  EXPECT_EQ(layer.layer_for({10, 12}).problem().pad_left, 0);
+  EXPECT_EQ(layer.layer_for({11, 12}).problem().pad_left, 1);
+}
+
+TEST(Run, CausalSeparableConv1D) {
+  SeparableConv1D layer({.filters = 4, .kernel_size = 3, .padding = "causal", .dilation_rate = 2});
+  expect_runs(layer, {{10, 7}, {3, 7}}, true, "keras_causal_1d");
+  EXPECT_EQ(layer.layer_for({10, 7}).problem().pad_left, 4);
+  EXPECT_EQ(layer.layer_for({10, 7}).problem().pad_right, 0);
+}
+
+TEST(Run, DepthwiseConv1DChannelsFirst) {
+  DepthwiseConv1D layer({.kernel_size = 3, .depth_multiplier = 2, .data_format = "channels_first"});
+  expect_runs(layer, {{5, 9}, {5, 3}}, false, "keras_depthwise_1d");
+}
+
+TEST(Run, SeparableConv2DChannelsFirst) {
+  SeparableConv2D layer({.filters = 6,
+                         .kernel_size = {3, 2},
+                         .strides = {2, 1},
+                         .padding = "same",
+                         .data_format = "channels_first",
+                         .depth_multiplier = 2,
+                         .use_bias = false});
+  expect_runs(layer, {{3, 8, 8}, {3, 7, 9}}, false, "keras_separable_2d");
+}
+
+TEST(Run, DepthwiseConv2D) {
+  DepthwiseConv2D layer(
+      {.kernel_size = 3, .strides = 2, .padding = "same", .depth_multiplier = 3, .activation = "relu6"});
+  expect_runs(layer, {{8, 8, 2}, {7, 9, 2}, {1, 1, 2}}, true, "keras_depthwise_2d");
+}
+
+TEST(Run, StatusesOfWrongCalls) {
+  SeparableConv1D layer({.filters = 3, .kernel_size = 3, .name = "layer"});
+  std::vector<float> input(200), output(200);
+  const auto code_of = [&](const Shape& in, const Shape& out) {
+    return layer.run({}, dense_view(static_cast<const float*>(input.data()), in), dense_view(output.data(), out))
+        .code();
+  };
+  EXPECT_EQ(code_of({1, 10, 12}, {1, 8, 3}), StatusCode::not_built);
+  layer.build({10, 12});
+  EXPECT_EQ(code_of({1, 10, 12}, {1, 8, 3}), StatusCode::no_kernel);
+  EXPECT_EQ(code_of({10, 12}, {8, 3}), StatusCode::invalid_shape);
+  EXPECT_EQ(code_of({1, 10, 11}, {1, 8, 3}), StatusCode::invalid_shape);
+  EXPECT_EQ(code_of({1, 1, 12}, {1, 1, 3}), StatusCode::invalid_shape);  // shorter than the window by two
+  // As in Keras, a later call whose "valid" output has no elements is fine.
+  EXPECT_EQ(code_of({2, 2, 12}, {2, 0, 3}), StatusCode::ok);
+  EXPECT_EQ(code_of({2, 2, 12}, {1, 0, 3}), StatusCode::invalid_shape);
+  const Tensor empty = layer(Tensor({2, 2, 12}));
+  EXPECT_EQ(empty.shape(), (Shape{2, 0, 3}));
+  EXPECT_THROW(layer(Tensor({1, 10, 12})), std::runtime_error);  // no kernel
+  EXPECT_THROW(layer(Tensor({1, 10, 5})), std::invalid_argument);
+  EXPECT_THROW(static_cast<void>(layer.workspace_bytes({10, 12})), std::invalid_argument);
+}
+
+TEST(Run, EmptySameOutput) {
+  SeparableConv2D layer({.filters = 3, .kernel_size = 3, .padding = "same"});
+  EXPECT_EQ(layer(Tensor({2, 0, 10, 3})).shape(), (Shape{2, 0, 10, 3}));
+}
+
+TEST(Run, ForcedRows) {
+  DepthwiseConv1D layer({.kernel_size = 4, .name = "forced"});
+  layer.build({9, 3});
+  const ConvProblem p = layer.layer_for({9, 3}).problem();
+  const KernelRow& slow = register_fake_row(p, {.symbol = "keras_slow", .target = "keras-slow", .rank = 1});
+  const KernelRow& fast = register_fake_row(p, {.symbol = "keras_fast", .target = "keras-fast", .rank = 2});
+  EXPECT_EQ(layer.layer_for({9, 3}).kernel(), &fast);
+  layer.force_row("keras-slow");
+  EXPECT_EQ(layer.layer_for({9, 3}).kernel(), &slow);
+  layer.force_row("keras-nothing");
+  std::vector<float> input(27), output(18);
+  const Status status = layer.run({}, dense_view(static_cast<const float*>(input.data()), {1, 9, 3}),
+                                  dense_view(output.data(), {1, 6, 3}));
+  EXPECT_EQ(status.code(), StatusCode::no_kernel);
+  EXPECT_NE(std::string(status.message()).find("keras-nothing"), std::string::npos) << status.message();
+}
+
+TEST(Run, ConcurrentCallsWithNewSizes) {
+  SeparableConv1D layer({.filters = 2, .kernel_size = 3, .padding = "same", .activation = "relu"});
+  layer.build({kDynamic, 6});
+  ConvProblem dynamic = with_dynamic_extents(layer.layer_for({9, 6}).problem());
+  register_fake_row(dynamic, {.symbol = "keras_concurrent"});
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int length = 1; length < 150; ++length) {
+        std::vector<float> input(length * 6, 1.0f), output(length * 2);
+        const Status status =
+            layer.run({&single_thread()}, dense_view(static_cast<const float*>(input.data()), {1, length, 6}),
+                      dense_view(output.data(), {1, length, 2}));
+        const ConvLayer& served = layer.layer_for({length, 6});
+        const std::vector<float> wanted = naive_conv(served.problem(), served.weights(), input, 1);
+        if (!status.ok()) ++wrong;
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+          if (!(std::abs(output[i] - wanted[i]) < 1e-5)) ++wrong;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace sepconv::test

@@ -1,0 +1,88 @@
+// Packed weights against the definition of their order.
+
+#include "sepconv/prepack.h"
+
+#include <gtest/gtest.h>
+
+#include "fake_kernels.h"
+
+namespace sepconv::test {
+namespace {
+
+void expect_slack(const PackedArray& array) {
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(array.data()) % 64, 0u);
+  for (std::size_t i = 0; i < 64; ++i) ASSERT_EQ(array.data()[array.size() + i], 0.0f);
+}
+
+class Prepack : public testing::TestWithParam<std::tuple<int, int, int, int>> {};
+
+TEST_P(Prepack, EqualsTheDefinition) {
+  const auto [IC, m, OC, panel] = GetParam();
+  ConvProblem p;
+  p.IC = IC, p.depth_multiplier = m, p.OC = OC, p.KH = 2, p.KW = 3, p.IH = p.IW = 5;
+  p.middle.bias = p.output.bias = true;
+  ConvWeights weights = integer_weights(p);
+  float value = 1;  // all different, none zero
+  for (std::vector<float>* array : {&weights.depthwise, &weights.middle_bias, &weights.pointwise, &weights.bias})
+    for (float& weight : *array) weight = value++;
+  const int pw_panel = panel + 3;
+  const PackedWeights packed = pack_weights(weights, p, panel, pw_panel);
+
+  const std::size_t dw_panels = (IC + panel - 1) / panel, pw_panels = (OC + pw_panel - 1) / pw_panel;
+  ASSERT_EQ(packed.depthwise.size(), dw_panels * 2 * 3 * m * panel);
+  const float* at = packed.depthwise.data();
+  for (std::size_t co = 0; co < dw_panels; ++co)
+    for (int kh = 0; kh < 2; ++kh)
+      for (int kw = 0; kw < 3; ++kw)
+        for (int mi = 0; mi < m; ++mi)
+          for (int ci = 0; ci < panel; ++ci) {
+            const int ic = static_cast<int>(co) * panel + ci;
+            ASSERT_EQ(*at++, ic < IC ? weights.depthwise[((kh * 3 + kw) * IC + ic) * m + mi] : 0.0f);
+          }
+  ASSERT_EQ(packed.middle_bias.size(), m * dw_panels * panel);
+  at = packed.middle_bias.data();
+  for (int mi = 0; mi < m; ++mi)
+    for (int ic = 0; ic < static_cast<int>(dw_panels) * panel; ++ic)
+      ASSERT_EQ(*at++, ic < IC ? weights.middle_bias[ic * m + mi] : 0.0f);
+  ASSERT_EQ(packed.pointwise.size(), pw_panels * m * IC * pw_panel);
+  at = packed.pointwise.data();
+  for (std::size_t oo = 0; oo < pw_panels; ++oo)
+    for (int mi = 0; mi < m; ++mi)
+      for (int ic = 0; ic < IC; ++ic)
+        for (int oi = 0; oi < pw_panel; ++oi) {
+          const int oc = static_cast<int>(oo) * pw_panel + oi;
+          ASSERT_EQ(*at++, oc < OC ? weights.pointwise[(ic * m + mi) * OC + oc] : 0.0f);
+        }
+  ASSERT_EQ(packed.bias.size(), weights.bias.size());
+  EXPECT_TRUE(std::equal(weights.bias.begin(), weights.bias.end(), packed.bias.data()));
+  for (const PackedArray* array : {&packed.depthwise, &packed.middle_bias, &packed.pointwise, &packed.bias})
+    expect_slack(*array);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Prepack,
+                         testing::Values(std::tuple{1, 1, 1, 1}, std::tuple{8, 1, 16, 8}, std::tuple{7, 1, 5, 8},
+                                         std::tuple{9, 2, 17, 4}, std::tuple{5, 3, 1, 16}));
+
+TEST(PrepackErrors, AbsentWeightsAreNull) {
+  ConvProblem p;
+  p.op = ConvOp::pointwise;
+  p.IC = 2, p.OC = 3;
+  const PackedWeights packed = pack_weights(integer_weights(p), p, 0, 4);
+  EXPECT_EQ(packed.depthwise.data(), nullptr);
+  EXPECT_EQ(packed.middle_bias.data(), nullptr);
+  EXPECT_EQ(packed.bias.data(), nullptr);
+  EXPECT_NE(packed.pointwise.data(), nullptr);
+}
+
+TEST(PrepackErrors, WrongPanelsAndWeights) {
+  ConvProblem p;
+  p.IC = 2, p.OC = 3;
+  ConvWeights weights = integer_weights(p);
+  EXPECT_THROW(pack_weights(weights, p, 0, 4), std::invalid_argument);
+  EXPECT_THROW(pack_weights(weights, p, 4, -1), std::invalid_argument);
+  weights.bias = {1};
+  EXPECT_THROW(pack_weights(weights, p, 4, 4), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sepconv::test

@@ -1,0 +1,164 @@
+// Tables of generated libraries: what is accepted, what is refused, libraries that are loaded.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <thread>
+
+#include "fake_kernels.h"
+#include "sepconv/kernel_registry.h"
+#include "sepconv/layer.h"
+
+namespace sepconv::test {
+namespace {
+
+ConvProblem problem(int channels) {
+  ConvProblem p;
+  p.IH = 3, p.IW = 3, p.IC = channels, p.OC = 2, p.KH = 3, p.KW = 3;
+  return p;
+}
+
+std::size_t rows_named(const std::string& symbol) {
+  std::size_t count = 0;
+  for (const RegisteredRow& row : all_rows()) count += symbol == row.row->symbol;
+  return count;
+}
+
+TEST(Registry, SameTableTwiceIsFine) {
+  const KernelTable& table = fake_table("twice", add_fake_row(problem(21), {.symbol = "registered_twice"}));
+  use_kernels(table);
+  use_kernels(table);
+  EXPECT_EQ(rows_named("registered_twice"), 1u);
+}
+
+TEST(Registry, TwoLibrariesInOneProgram) {
+  const KernelTable& a = fake_table("library_a", add_fake_row(problem(22), {.symbol = "a_row", .rank = 1}));
+  const KernelTable& b = fake_table("library_b", add_fake_row(problem(22), {.symbol = "b_row", .rank = 2}));
+  const KernelTable& c = fake_table("library_c", add_fake_row(problem(23), {.symbol = "c_row"}));
+  for (const KernelTable* table : {&a, &b, &c}) use_kernels(*table);
+  EXPECT_EQ(ConvLayer("x", problem(22), integer_weights(problem(22))).kernel(), b.rows);
+  EXPECT_EQ(ConvLayer("x", problem(23), integer_weights(problem(23))).kernel(), c.rows);
+}
+
+struct BadRow {
+  const char* name;
+  const char* word;  // in the message
+  std::function<void(KernelRow&)> spoil;
+};
+
+class RefusedRow : public testing::TestWithParam<BadRow> {};
+
+TEST_P(RefusedRow, NamesLibraryAndRow) {
+  const std::string symbol = std::string("refused_") + GetParam().name;
+  KernelRow rows[2] = {add_fake_row(problem(24), {.symbol = symbol + "_good"}),
+                       add_fake_row(problem(24), {.symbol = symbol})};
+  GetParam().spoil(rows[1]);
+  const KernelTable table{"speech", rows, 2, nullptr, 0};
+  try {
+    use_kernels(table);
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("'speech', row 1"), std::string::npos) << text;
+    EXPECT_NE(text.find(GetParam().word), std::string::npos) << text;
+  }
+  EXPECT_EQ(rows_named(symbol + "_good"), 0u) << "a table is taken whole or not at all";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RefusedRow,
+    testing::Values(BadRow{"abi", "ABI version 2", [](KernelRow& row) { row.abi = 2; }},
+                    BadRow{"function", "no function", [](KernelRow& row) { row.function = nullptr; }},
+                    BadRow{"symbol", "no symbol", [](KernelRow& row) { row.symbol = nullptr; }},
+                    BadRow{"target", "no target", [](KernelRow& row) { row.target = nullptr; }},
+                    BadRow{"schedule", "no schedule", [](KernelRow& row) { row.schedule = nullptr; }},
+                    BadRow{"no_problem", "no problem", [](KernelRow& row) { row.problem = nullptr; }},
+                    BadRow{"problem", "ConvProblem", [](KernelRow& row) { row.problem = "depthwise_f32"; }},
+                    BadRow{"depthwise_panel", "depthwise_panel", [](KernelRow& row) { row.depthwise_panel = 0; }},
+                    BadRow{"pointwise_panel", "pointwise_panel", [](KernelRow& row) { row.pointwise_panel = -8; }},
+                    BadRow{"flat", "flat_output", [](KernelRow& row) { row.flat_output = 2; }},
+                    BadRow{"scratch", "scratch", [](KernelRow& row) { row.task_scratch_bytes = ~std::uint64_t{0}; }}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(Registry, AnotherRowOfTheSameSymbolIsRefused) {
+  const KernelRow& row = add_fake_row(problem(25), {.symbol = "contested"});
+  use_kernels(fake_table("first", row));
+  static KernelRow other = row;
+  other.schedule = "another";
+  try {
+    use_kernels(fake_table("second", other));
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("'second'"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("contested"), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(rows_named("contested"), 1u);
+}
+
+TEST(Registry, ConcurrentRegistrationLosesNothing) {
+  std::vector<const KernelTable*> tables;
+  for (int i = 0; i < 8; ++i)
+    tables.push_back(
+        &fake_table("concurrent", add_fake_row(problem(30 + i), {.symbol = "concurrent_" + std::to_string(i)})));
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (const KernelTable* table : tables) use_kernels(*table);
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(rows_named("concurrent_" + std::to_string(i)), 1u);
+}
+
+TEST(LoadKernelLibrary, RegistersAndCalls) {
+  const KernelTable& table = load_kernel_library(SEPCONV_TEST_KERNEL_LIBRARY);
+  EXPECT_STREQ(table.library, "loaded");
+  ASSERT_EQ(table.row_count, 1u);
+  load_kernel_library(SEPCONV_TEST_KERNEL_LIBRARY);
+  EXPECT_EQ(rows_named("loaded_double"), 1u);
+  const ConvProblem p = problem_from_text(table.rows[0].problem);
+  const ConvLayer layer("loaded", p, {{}, {}, {2.0f}, {}});
+  const float input[3] = {1, 2, 3};
+  float output[3] = {};
+  const Status status = layer.run({}, dense_view(input, {1, 3, 1}), dense_view(output, {1, 3, 1}));
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(output[2], 6.0f);
+}
+
+TEST(LoadKernelLibrary, RefusesOtherFiles) {
+  const auto message_of = [](const char* path) -> std::string {
+    try {
+      load_kernel_library(path);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message_of("no/such/library.so").find("no/such/library.so"), std::string::npos);
+  EXPECT_NE(message_of(SEPCONV_TEST_PLAIN_LIBRARY).find("sepconv_kernel_table"), std::string::npos);
+}
+
+TEST(MismatchReason, NamesTheField) {
+  const ConvProblem p = problem(26);
+  EXPECT_EQ(mismatch_reason(p, p), "");
+  const auto reason = [&](const std::function<void(ConvProblem&)>& change) {
+    ConvProblem row = p;
+    change(row);
+    return mismatch_reason(row, p);
+  };
+  EXPECT_EQ(reason([](ConvProblem& r) { r.layout = Layout::nchw; }), "layout nchw, wanted nhwc");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.KW = 5; }), "window 3x5, wanted 3x3");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.dilation_h = 2; }), "dilation 2x1, wanted 1x1");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.IH = 4; }), "input 4x3, wanted 3x3");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.pad_bottom = 1; }), "pads (top x bottom) 0x1, wanted 0x0");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.pad_left = 1; }), "pads (left x right) 1x0, wanted 0x0");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.OC = 7; }), "channels (in x out) 26x7, wanted 26x2");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.output.bias = true; }), "output epilogue bias-linear, wanted nobias-linear");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.middle.activation = activation_from_text("relu6"); }),
+            "middle epilogue nobias-relu6, wanted nobias-linear");
+  EXPECT_EQ(reason([](ConvProblem& r) { r = with_dynamic_extents(r); }), "");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.IW = r.pad_left = r.pad_right = kDynamic; }), "");
+  EXPECT_NE(mismatch_reason(p, with_dynamic_extents(p)), "");
+}
+
+}  // namespace
+}  // namespace sepconv::test

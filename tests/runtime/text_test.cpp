@@ -1,0 +1,116 @@
+// Text forms of problems and activations: what is written is read, and nothing else is.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <random>
+
+#include "sepconv/conv_problem.h"
+
+namespace sepconv::test {
+namespace {
+
+const char* const kActivations[] = {
+    "linear",    "relu",         "relu6",       "relu(0.1;4;0.5)", "relu(0.2;inf;0)",
+    "hard_silu", "hard_sigmoid", "sparse_plus", "squareplus",      "hard_sigmoid_keras2"};
+
+TEST(ActivationText, RoundTrip) {
+  for (const char* text : kActivations) EXPECT_EQ(to_text(activation_from_text(text)), text);
+  EXPECT_EQ(to_text(activation_from_text("relu(0;inf;0)")), "relu");
+  EXPECT_EQ(to_text(activation_from_text("relu(0;6;0)")), "relu6");
+}
+
+TEST(ActivationText, Rejections) {
+  for (const char* text : {"", "Relu", "relu7", "relu()", "relu(1;2)", "relu(1;2;3;4)", "relu(a;2;3)", "relu(0;-1;0)",
+                           "relu(nan;1;0)", "relu(0;nan;0)", "relu(0;1;inf)", "relu(0;1;0", "linear ", "softmax"})
+    EXPECT_THROW(activation_from_text(text), std::invalid_argument) << text;
+}
+
+TEST(ProblemText, Example) {
+  const char* text = "separable_f32_nhwc_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
+  const ConvProblem p = problem_from_text(text);
+  EXPECT_EQ(to_text(p), text);
+  EXPECT_EQ(p.OH(), 56);
+  EXPECT_TRUE(p.output.bias);
+  EXPECT_EQ(p.flops(), 56.0 * 56 * (2 * 9 * 128 + 2 * 128 * 128));
+}
+
+TEST(ProblemText, RandomRoundTrips) {
+  const unsigned seed = 20240611;
+  std::mt19937 random(seed);
+  const auto pick = [&](int low, int high) { return std::uniform_int_distribution(low, high)(random); };
+  for (int round = 0; round < 500; ++round) {
+    ConvProblem p;
+    p.op = static_cast<ConvOp>(pick(0, 2));
+    p.layout = static_cast<Layout>(pick(0, 1));
+    p.IC = pick(1, 300);
+    p.IH = pick(20, 60), p.IW = pick(20, 60);
+    if (p.has_depthwise()) p.KH = pick(1, 7), p.KW = pick(1, 7), p.depth_multiplier = pick(1, 4);
+    p.dilation_h = pick(1, 3), p.dilation_w = pick(1, 3);
+    p.stride_h = pick(1, 4), p.stride_w = pick(1, 4);
+    p.pad_top = pick(0, 5), p.pad_bottom = pick(0, 5), p.pad_left = pick(0, 5), p.pad_right = pick(0, 5);
+    p.OC = p.op == ConvOp::depthwise ? p.middle_channels() : pick(1, 1000);
+    p.output = {pick(0, 1) == 1, activation_from_text(kActivations[pick(0, 9)])};
+    if (p.op == ConvOp::separable) p.middle = {pick(0, 1) == 1, activation_from_text(kActivations[pick(0, 9)])};
+    if (pick(0, 4) == 0) p = with_dynamic_extents(p);
+    const ConvProblem again = problem_from_text(to_text(p));
+    ASSERT_EQ(to_text(again), to_text(p)) << "seed " << seed << ", round " << round;
+    ASSERT_TRUE(again == p);
+    ASSERT_EQ(again.OW(), p.OW());
+  }
+}
+
+TEST(ProblemText, Rejections) {
+  const std::string good = "separable_f32_nhwc_i9x8x4_o6_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
+  ASSERT_NO_THROW(problem_from_text(good));
+  const auto rejected = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+    try {
+      problem_from_text(text);
+    } catch (const std::invalid_argument&) {
+      return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(rejected("separable", "sep"));
+  EXPECT_TRUE(rejected("separable", "depthwise"));  // has _mid-
+  EXPECT_TRUE(rejected("_mid-nobias-linear", ""));
+  EXPECT_TRUE(rejected("f32", "f99"));
+  EXPECT_TRUE(rejected("nhwc", "hwcn"));
+  EXPECT_TRUE(rejected("i9x8x4", "i9x8"));
+  EXPECT_TRUE(rejected("i9x8x4", "i9x8x0"));
+  EXPECT_TRUE(rejected("i9x8x4", "i9x8x?"));
+  EXPECT_TRUE(rejected("i9x8x4", "i-1x8x4"));
+  EXPECT_TRUE(rejected("i9x8x4", "i?x8x4"));  // static pads of a dynamic extent
+  EXPECT_TRUE(rejected("i9x8x4", "i99999999999x8x4"));
+  EXPECT_TRUE(rejected("i9x8x4", "i99999x99999x4"));
+  EXPECT_TRUE(rejected("o6", "o0"));
+  EXPECT_TRUE(rejected("o6", "6"));
+  EXPECT_TRUE(rejected("k3x3", "k3x99"));  // an empty output
+  EXPECT_TRUE(rejected("s1x1", "s0x1"));
+  EXPECT_TRUE(rejected("d1x1", "d1x1x1"));
+  EXPECT_TRUE(rejected("p1x1x1x1", "p1x1x1x?"));
+  EXPECT_TRUE(rejected("p1x1x1x1", "p1x1x1x-1"));
+  EXPECT_TRUE(rejected("m1", "m1 "));
+  EXPECT_TRUE(rejected("out-bias-relu", "out-bias-ReLU"));
+  EXPECT_TRUE(rejected("out-bias-relu", "out-relu"));
+  EXPECT_TRUE(rejected("_out-bias-relu", ""));
+  EXPECT_THROW(problem_from_text(""), std::invalid_argument);
+  EXPECT_THROW(problem_from_text(good + good), std::invalid_argument);
+}
+
+TEST(ProblemText, OneDimensionalStaysStaticInH) {
+  ConvProblem p;
+  p.IW = 12, p.KW = 3;
+  const ConvProblem dynamic = with_dynamic_extents(p);
+  EXPECT_EQ(dynamic.IH, 1);
+  EXPECT_TRUE(dynamic.dynamic_w());
+  EXPECT_EQ(problem_from_text(to_text(dynamic)).pad_left, kDynamic);
+}
+
+}  // namespace
+}  // namespace sepconv::test

@@ -7,7 +7,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <stdexcept>
 
 #include "commands.h"
 #include "input_shape.h"
@@ -184,9 +183,6 @@ int inspect(const InspectArguments& arguments) {
   options.layers = arguments.layers;
   if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
   const Plan plan = plan_file(arguments.model, options);
-  if (plan.layers.empty() && plan.skipped.empty() && arguments.layers != "*")
-    throw std::invalid_argument(
-        fmt::format("--layers: '{}' matches no convolution layer of '{}'", arguments.layers, arguments.model));
   arguments.json ? print_json(plan) : print_text(plan);
   return kDone;
 }

@@ -80,10 +80,12 @@ std::vector<RunnerCase> run_cases(const RunnerRequest& request) {
       done.insert(c.layer);
       cases.push_back(std::move(c));
     }
-    if (result.end == ProcessResult::End::exited && result.code <= 1 && !report.open) return cases;
+    const bool complete = std::all_of(remaining.begin(), remaining.end(),
+                                      [&](const std::string& layer) { return done.count(layer) != 0; });
+    if (result.end == ProcessResult::End::exited && result.code <= 1 && !report.open && complete) return cases;
     if (!report.open)
-      throw std::runtime_error(fmt::format("{}: {}: {}", request.runner.back(), end_text(result, limits),
-                                           last_line(result.output, "sepconv-runner")));
+      throw std::runtime_error(fmt::format("{}: {} before all layers were done: {}", request.runner.back(),
+                                           end_text(result, limits), last_line(result.output, "sepconv-runner")));
     RunnerCase crashed = std::move(*report.open);
     done.insert(crashed.layer);
     crashed.status = "error";

@@ -1,0 +1,306 @@
+// `sepconv verify`, `inspect` and `run` as a user calls them, with the real generator and runner.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "compare.h"
+#include "compile/process.h"
+#include "golden_cases.h"
+#include "layer_run.h"
+#include "npy.h"
+#include "runner_client.h"
+#include "sepconv/cpu_features.h"
+
+namespace sepconv {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+const fs::path kData = SEPCONV_TEST_DATA;
+constexpr const char* kTarget = "x86-64-sse41";  // runs on every x86-64 CPU that builds this
+
+constexpr const char* kLayers = R"([
+  {"class_name": "SeparableConv2D", "input_shape": [null, 6, 5, 4],
+   "config": {"name": "one", "filters": 8, "kernel_size": [3, 3], "padding": "same", "activation": "relu"}},
+  {"class_name": "DepthwiseConv1D", "input_shape": [null, null, 8],
+   "config": {"name": "open", "kernel_size": 3, "padding": "same"}},
+  {"class_name": "SeparableConv2D", "input_shape": [null, 6, 5, 4],
+   "config": {"name": "soft", "filters": 8, "kernel_size": [3, 3], "activation": "softmax"}}
+])";
+
+class Commands : public testing::Test {
+ protected:
+  Commands()
+      : folder_(fs::path(testing::TempDir()) / ("sepconv_commands_" + std::to_string(::getpid()) + "_" +
+                                                testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  ~Commands() override { fs::remove_all(folder_); }
+
+  static ProcessResult sepconv(std::vector<std::string> words) {
+    words.insert(words.begin(), SEPCONV_PROGRAM);
+    return run_process(words);
+  }
+  /// verify with a cache that the tests share.
+  static ProcessResult verify(const fs::path& path, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"verify", path.string(), "--cache", SEPCONV_TEST_CACHE});
+    return sepconv(more);
+  }
+  static void expect(const ProcessResult& result, int status, const std::string& text) {
+    EXPECT_EQ(result.end, ProcessResult::End::exited);
+    EXPECT_EQ(result.code, status) << result.output;
+    EXPECT_NE(result.output.find(text), std::string::npos) << "no '" << text << "' in:\n" << result.output;
+  }
+  /// A folder with one golden case, after `change`.
+  fs::path golden(
+      const std::string& name, const std::function<void(json&)>& change = [](json&) {}) const {
+    std::ifstream file(kData / "goldens" / "cases.json");
+    json document = json::parse(file);
+    json row;
+    for (const json& r : document["cases"])
+      if (r["name"] == name) row = r;
+    change(row);
+    document["cases"] = json::array({row});
+    fs::create_directories(folder_ / "golden");
+    fs::copy_file(kData / "goldens" / (name + ".npz"), folder_ / "golden" / (name + ".npz"),
+                  fs::copy_options::overwrite_existing);
+    std::ofstream(folder_ / "golden" / "cases.json") << document;
+    return folder_ / "golden";
+  }
+  fs::path layers() const {
+    std::ofstream(folder_ / "layers.json") << kLayers;
+    return folder_ / "layers.json";
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Commands, VerifyAcceptsWhatKerasComputed) {
+  const ProcessResult result = verify(golden("s2_k3_same"), {"--target", kTarget, "--dynamic"});
+  expect(result, 0, "2 ok, 0 failed");
+  expect(result, 0, "max error");
+}
+
+TEST_F(Commands, VerifyFailsOnAMiss) {
+  const ProcessResult result = verify(golden("s2_k3_same",
+                                             [](json& row) {
+                                               row["max_abs_err_vs_float64"] = 0;
+                                               row["max_abs_output"] = 1e-3;
+                                             }),
+                                      {"--target", kTarget});
+  expect(result, 1, "MISS   s2_k3_same");
+  expect(result, 1, "0 ok, 1 failed");
+}
+
+TEST_F(Commands, VerifyReportsSkippedCasesAndFailsOnThemOnlyWhenStrict) {
+  const fs::path folder = golden("s2_softmax");
+  expect(verify(folder), 0, "skipped  s2_softmax: ");
+  expect(verify(folder, {"--strict"}), 1, "1 skipped");
+}
+
+TEST_F(Commands, VerifyChecksEveryLayerOfAModel) {
+  const ProcessResult result = verify(layers(), {"--target", kTarget});
+  expect(result, 0, "4 ok, 0 failed");  // `open` once for each padding
+  expect(result, 0, "open[1x16 causal]");
+  expect(result, 0, "skipped  soft: ");
+  expect(result, 0, "holds no weights");
+  expect(verify(layers(), {"--target", kTarget, "--only", "^one$"}), 0, "1 ok, 0 failed");
+}
+
+TEST_F(Commands, VerifyMissingFeaturesFailOnlyWhenTheTargetWasAskedFor) {
+  if (detected_cpu_features() & kCpuAvx512Skylake) GTEST_SKIP() << "this CPU runs every target";
+  expect(verify(golden("s1_k3_same")), 0, "x86-64-avx512: not run: CPU lacks");
+  expect(verify(golden("s1_k3_same"), {"--target", "x86-64-avx512"}), 1, "1 not run on this CPU");
+}
+
+TEST_F(Commands, VerifyRefusesWrongUse) {
+  const fs::path folder = golden("s1_k3_same");
+  expect(verify(folder / "no"), 2, "does not exist");
+  expect(verify(folder, {"--target", "pdp-11"}), 2, "pdp-11");
+  expect(verify(folder, {"--only", "("}), 2, "--only: '('");
+  expect(verify(folder, {"--only", "nothing"}), 2, "that --only picks");
+  expect(verify(folder, {"--runner", " "}), 2, "--runner: expected a command");
+  expect(verify(folder, {"--no-such-option"}), 2, "--no-such-option");
+  fs::remove(folder / "s1_k3_same.npz");
+  expect(verify(folder), 2, "cannot read the zip file");
+}
+
+TEST_F(Commands, VerifyReportsARunnerThatIsNone) {
+  expect(verify(golden("s1_k3_same"), {"--target", kTarget, "--runner", (folder_ / "no").string()}), 3, "no");
+  expect(verify(golden("s1_k3_same"), {"--target", kTarget, "--runner", "false"}), 3, "exit status 1");
+}
+
+TEST_F(Commands, InspectShowsLayersAndWhyOthersAreNotCompiled) {
+  const ProcessResult text = sepconv({"inspect", layers().string()});
+  expect(text, 0, "6x5x4");
+  expect(text, 0, "soft (SeparableConv2D): ");
+  expect(text, 0, "1 of them have dynamic extents");
+  expect(sepconv({"inspect", (kData / "models" / "mobilenet_v1_025_96.keras").string(), "--layers", "conv_dw_4"}), 0,
+         "conv_pad_4 conv_dw_4_bn conv_dw_4_relu conv_pw_4 conv_pw_4_bn conv_pw_4_relu");
+  const ProcessResult as_json = sepconv({"inspect", layers().string(), "--json"});
+  const json document = json::parse(as_json.output, nullptr, false);
+  ASSERT_FALSE(document.is_discarded()) << as_json.output;
+  // 30 pixels, (9 taps * 4 channels + 4 * 8 pointwise) multiply-adds each.
+  EXPECT_EQ(document["layers"][0]["flops"], 2.0 * 30 * (9 * 4 + 4 * 8));
+  EXPECT_FALSE(document["layers"][1].contains("flops"));
+  EXPECT_EQ(document["skipped"].size(), 1u);
+}
+
+TEST_F(Commands, InspectRefusesWhatIsNoModel) {
+  std::ofstream(folder_ / "bad.keras") << "no zip";
+  expect(sepconv({"inspect", (folder_ / "bad.keras").string()}), 2, "bad.keras");
+  expect(sepconv({"inspect", (folder_ / "absent.keras").string()}), 2, "absent.keras");
+  expect(sepconv({"inspect", layers().string(), "--layers", "x*"}), 2, "no convolution layer's name matches 'x*'");
+  expect(sepconv({"inspect"}), 2, "model");
+}
+
+TEST_F(Commands, EveryHelpHasAnExample) {
+  for (const char* command : {"inspect", "verify", "run"})
+    expect(sepconv({command, "--help"}), 0, std::string("  sepconv ") + command);
+}
+
+class RunCommand : public Commands {
+ protected:
+  void compile(const std::vector<std::string>& more) const {
+    std::vector<std::string> words = {"compile",  (kData / "models" / "tcn_causal.keras").string(),
+                                      "-o",       out_.string(),
+                                      "--name",   "net",
+                                      "--target", kTarget,
+                                      "--layers", "c[01]",
+                                      "--cache",  SEPCONV_TEST_CACHE};
+    words.insert(words.end(), more.begin(), more.end());
+    const ProcessResult result = sepconv(words);
+    ASSERT_TRUE(result.ok()) << result.output;
+  }
+  ProcessResult run(const std::vector<std::string>& more) const {
+    std::vector<std::string> words = {"run", out_.string(), "--input", x_.string(), "--output", y_.string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return sepconv(words);
+  }
+  void write_input(std::vector<std::int64_t> shape) const {
+    std::int64_t elems = 1;
+    for (const std::int64_t extent : shape) elems *= extent;
+    std::vector<float> values(static_cast<std::size_t>(elems));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 17) / 8 - 1;
+    write_npy(x_, npy_from_floats(values, std::move(shape)));
+  }
+
+  fs::path out_ = folder_ / "out", x_ = folder_ / "x.npy", y_ = folder_ / "y.npy";
+};
+
+TEST_F(RunCommand, WritesWhatTheLayerComputes) {
+  compile({"--shared"});
+  write_input({3, 64, 20});
+  expect(run({"--layer", "c0"}), 0, "\"name\":\"c0\"");
+  const NpyArray y = read_npy(y_);
+  EXPECT_EQ(y.shape, (std::vector<std::int64_t>{3, 64, 32}));
+  // The same bits from a pool of threads and from one target by name.
+  expect(run({"--layer", "c0", "--threads", "3", "--target", kTarget}), 0, kTarget);
+  EXPECT_EQ(read_npy(y_).data, y.data);
+}
+
+TEST_F(RunCommand, RefusesWhatDoesNotFit) {
+  compile({"--shared"});
+  write_input({3, 64, 20});
+  expect(run({}), 2, "--layer");
+  expect(run({"--layer", "c9"}), 2, "has no layer 'c9'; it has c0, c1");
+  expect(run({"--layer", "c0", "--padding", "same"}), 2, "static extents");
+  expect(run({"--layer", "c0", "--target", "x86-64-avx2"}), 3, "no row of the library");
+  write_input({3, 63, 20});
+  expect(run({"--layer", "c0"}), 2, "63");
+  write_input({64, 20});
+  expect(run({"--layer", "c0"}), 2, "axes");
+  std::ofstream(x_) << "no npy";
+  expect(run({"--layer", "c0"}), 2, "not a .npy file");
+  EXPECT_FALSE(fs::exists(y_));
+}
+
+TEST_F(RunCommand, SaysWhenTheLibraryCannotBeLoaded) {
+  write_input({3, 64, 20});
+  expect(run({"--layer", "c0"}), 2, "is no folder");
+  fs::create_directories(out_);
+  expect(run({"--layer", "c0"}), 2, "0 .weights files");
+  compile({});
+  expect(run({"--layer", "c0"}), 2, "compile it again with --shared");
+}
+
+/// The client against a runner made of a shell script.
+class RunnerClient : public Commands {
+ protected:
+  tools::RunnerRequest request(const std::string& script) const {
+    std::ofstream(folder_ / "runner.sh") << "report=\"$5\"\n" << script;
+    return {{"sh", (folder_ / "runner.sh").string()},
+            "check",
+            "lib.so",
+            "a.weights",
+            {"a", "b", "c"},
+            {},
+            folder_ / "report",
+            20,
+            nullptr};
+  }
+};
+
+TEST_F(RunnerClient, ACrashFailsItsCaseAndTheRestStillRuns) {
+  const auto cases = tools::run_cases(request(R"(
+    line() { echo "{\"name\":\"$1\",\"layer\":\"$1\",\"status\":\"$2\",\"max_error\":0.5,\"limit\":1}" >> "$report"; }
+    case "$*" in
+      *"--layer a"*) line a started; line a ok; line b started; kill -SEGV $$ ;;
+      *) line c started; line c miss; exit 1 ;;
+    esac)"));
+  ASSERT_EQ(cases.size(), 3u);
+  EXPECT_EQ(cases[0].status, "ok");
+  EXPECT_EQ(cases[0].max_error, 0.5);
+  EXPECT_FALSE(cases[0].failed());
+  EXPECT_EQ(cases[1].layer, "b");
+  EXPECT_EQ(cases[1].status, "error");
+  EXPECT_NE(cases[1].message.find("signal 11"), std::string::npos) << cases[1].message;
+  EXPECT_TRUE(cases[1].failed());
+  EXPECT_EQ(cases[2].status, "miss");
+  EXPECT_TRUE(cases[2].failed());
+}
+
+TEST_F(RunnerClient, ARunnerThatCannotWorkIsAnErrorWithItsMessage) {
+  try {
+    tools::run_cases(request("echo 'sepconv-runner: out of paper' >&2; exit 3"));
+    FAIL() << "expected an exception";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("out of paper"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(RunnerClient, ARunnerThatLeavesLayersOutIsAnError) {
+  EXPECT_THROW(tools::run_cases(request("echo '{\"name\":\"a\",\"layer\":\"a\",\"status\":\"ok\"}' > \"$report\"")),
+               std::runtime_error);
+}
+
+TEST_F(RunnerClient, ATimeLimitFailsTheCaseThatRan) {
+  tools::RunnerRequest slow = request(
+      "case \"$*\" in *'--layer a'*) echo '{\"name\":\"a\",\"layer\":\"a\",\"status\":\"started\"}' > \"$report\"; "
+      "sleep 30 ;; "
+      "esac");
+  slow.seconds = 0.5;
+  slow.layers = {"a"};
+  const auto cases = tools::run_cases(slow);
+  ASSERT_EQ(cases.size(), 1u);
+  EXPECT_NE(cases[0].message.find("timed out"), std::string::npos) << cases[0].message;
+}
+
+TEST(RunnerClientText, WordsAndLastLine) {
+  EXPECT_EQ(tools::words(" qemu  -L x ", "--runner"), (std::vector<std::string>{"qemu", "-L", "x"}));
+  EXPECT_THROW(tools::words(" ", "--runner"), std::invalid_argument);
+  EXPECT_EQ(tools::last_line("one\nsepconv-runner: two\n\n", "sepconv-runner"), "two");
+  EXPECT_EQ(tools::last_line("one", "sepconv-runner"), "one");
+  EXPECT_EQ(tools::last_line("\n", "sepconv-runner"), "");
+}
+
+}  // namespace
+}  // namespace sepconv

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <stdexcept>
 
 namespace sepconv::keras {
@@ -31,18 +32,19 @@ class Handle {
   herr_t (*close_)(hid_t);
 };
 
-/// Turns the library's printing off, for as long as this lives; files are opened by one thread at a time.
-class QuietErrors {
+/// One use of the library: its global state, which has no locks of its own, is ours, and it prints nothing meanwhile.
+class LibraryUse {
  public:
-  QuietErrors() {
+  LibraryUse() : lock_(library_mutex()) {
     H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   }
-  ~QuietErrors() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
-  QuietErrors(const QuietErrors&) = delete;
-  QuietErrors& operator=(const QuietErrors&) = delete;
+  ~LibraryUse() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
+  LibraryUse(const LibraryUse&) = delete;
+  LibraryUse& operator=(const LibraryUse&) = delete;
 
  private:
+  std::lock_guard<std::mutex> lock_;
   H5E_auto2_t function_ = nullptr;
   void* data_ = nullptr;
 };
@@ -87,9 +89,8 @@ constexpr hsize_t kMaxAttributeStrings = 1u << 20;
 
 }  // namespace
 
-Hdf5File::Hdf5File(const std::string& bytes, std::string what)
-    : what_(std::move(what)), bytes_(bytes.size()), lock_(library_mutex()) {
-  const QuietErrors quiet;
+Hdf5File::Hdf5File(const std::string& bytes, std::string what) : what_(std::move(what)), bytes_(bytes.size()) {
+  const LibraryUse use;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   constexpr std::size_t kGrowth = 1 << 16;
   const bool ready = access.ok() && !bytes.empty() && H5Pset_fapl_core(access, kGrowth, 0) >= 0 &&
@@ -100,17 +101,17 @@ Hdf5File::Hdf5File(const std::string& bytes, std::string what)
 }
 
 Hdf5File::~Hdf5File() {
-  const QuietErrors quiet;
+  const LibraryUse use;
   H5Fclose(file_);
 }
 
 bool Hdf5File::has(const std::string& path) const {
-  const QuietErrors quiet;
+  const LibraryUse use;
   return path_is_inside(file_, path);
 }
 
 std::size_t Hdf5File::count(const std::string& path) const {
-  const QuietErrors quiet;
+  const LibraryUse use;
   H5G_info_t info;
   if (!path_is_inside(file_, path) || H5Gget_info_by_name(file_, path.c_str(), &info, H5P_DEFAULT) < 0)
     throw std::invalid_argument(what_ + ": cannot read group '" + path + "'");
@@ -118,12 +119,12 @@ std::size_t Hdf5File::count(const std::string& path) const {
 }
 
 bool Hdf5File::has_attribute(const std::string& path, const std::string& name) const {
-  const QuietErrors quiet;
+  const LibraryUse use;
   return path_is_inside(file_, path) && H5Aexists_by_name(file_, path.c_str(), name.c_str(), H5P_DEFAULT) > 0;
 }
 
 std::vector<std::string> Hdf5File::strings(const std::string& path, const std::string& name) const {
-  const QuietErrors quiet;
+  const LibraryUse use;
   const std::string where = what_ + ": attribute '" + name + "' of '" + path + "'";
   if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": no such object");
   const Handle attribute(H5Aopen_by_name(file_, path.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
@@ -173,7 +174,7 @@ std::vector<std::string> Hdf5File::chunked_strings(const std::string& path, cons
 }
 
 KerasArray Hdf5File::array(const std::string& path) const {
-  const QuietErrors quiet;
+  const LibraryUse use;
   const std::string where = what_ + ": dataset '" + path + "'";
   if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": missing");
   const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);

@@ -3,7 +3,6 @@
 // std::invalid_argument that names the file and the object; the library's own error printing is off while it works.
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -42,8 +41,6 @@ class Hdf5File {
   std::string what_;
   std::size_t bytes_;
   std::int64_t file_ = -1;
-  // The serial library keeps global state without locks of its own.
-  std::unique_lock<std::mutex> lock_;
 };
 
 }  // namespace sepconv::keras

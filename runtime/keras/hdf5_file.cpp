@@ -84,12 +84,45 @@ bool filters_are_known(hid_t creation) {
   return count >= 0;
 }
 
+std::uint64_t little_endian(const std::string& bytes, std::size_t at, std::size_t count) {
+  std::uint64_t value = 0;
+  for (std::size_t i = count; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  return value;
+}
+
+/// Checks the collections of variable-length strings, because the library (as of 1.10) copies as many bytes as an
+/// object claims to have, however few its collection holds. A collection: "GCOL", version 1, 3 zeros, its size (8
+/// bytes); then objects: index, references (2 bytes each), 4 zeros, size (8 bytes), data padded to 8 bytes. Index 0 is
+/// the free rest, whose size counts its own header.
+bool string_heaps_are_sound(const std::string& bytes) {
+  const std::string signature("GCOL\1\0\0\0", 8);
+  constexpr std::uint64_t kHeader = 16;
+  for (std::size_t heap = 0; (heap = bytes.find(signature, heap)) != std::string::npos; heap += signature.size()) {
+    if (bytes.size() - heap < kHeader) return false;
+    const std::uint64_t size = little_endian(bytes, heap + 8, 8);
+    if (size < kHeader || size > bytes.size() - heap) return false;
+    for (std::uint64_t at = kHeader; at + kHeader <= size;) {
+      const std::uint64_t index = little_endian(bytes, heap + at, 2);
+      const std::uint64_t claimed = little_endian(bytes, heap + at + 8, 8);
+      const std::uint64_t room = size - at;
+      if (index == 0) {
+        if (claimed > room) return false;
+        break;
+      }
+      if (claimed > room - kHeader) return false;
+      at += kHeader + (claimed + 7) / 8 * 8;
+    }
+  }
+  return true;
+}
+
 constexpr hsize_t kMaxExpansion = 1032;  // what deflate can reach
 constexpr hsize_t kMaxAttributeStrings = 1u << 20;
 
 }  // namespace
 
 Hdf5File::Hdf5File(const std::string& bytes, std::string what) : what_(std::move(what)), bytes_(bytes.size()) {
+  if (!string_heaps_are_sound(bytes)) throw std::invalid_argument(what_ + ": damaged: a string does not fit its heap");
   const LibraryUse use;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   constexpr std::size_t kGrowth = 1 << 16;

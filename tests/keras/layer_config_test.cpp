@@ -1,0 +1,286 @@
+// One serialised layer: what Keras accepts, what it refuses, and the problem that it means.
+
+#include <gtest/gtest.h>
+
+#include "activation_config.h"
+#include "sepconv/keras_layer.h"
+#include "test_files.h"
+
+namespace sepconv::keras::test {
+namespace {
+
+using nlohmann::json;
+
+json config_of(json config) { return {{"class_name", "SeparableConv2D"}, {"config", std::move(config)}}; }
+
+json separable(json more = json::object()) {
+  json config{{"name", "sep"}, {"filters", 5}, {"kernel_size", {3, 3}}};
+  config.update(more);
+  return config_of(config);
+}
+
+json of_class(const char* name, json config) { return {{"class_name", name}, {"config", std::move(config)}}; }
+
+std::string problem(const json& layer, std::vector<std::int64_t> shape, KerasApi api = KerasApi::keras3) {
+  return to_text(plan_layer_config(layer, std::move(shape), api).problem);
+}
+
+std::string refusal(const json& layer, KerasApi api = KerasApi::keras3) {
+  try {
+    conv_layer_config(layer, api);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(LayerConfig, DefaultsAreKeras) {
+  EXPECT_EQ(problem(separable(), {kDynamic, 10, 12, 4}),
+            "separable_f32_nhwc_i10x12x4_o5_k3x3_s1x1_d1x1_p0x0x0x0_m1_mid-nobias-linear_out-bias-linear");
+}
+
+TEST(LayerConfig, SamePaddingPutsTheOddZeroBehind) {
+  const auto pads = [](std::int64_t n, int k, int s, int d) {
+    const auto layer =
+        of_class("DepthwiseConv1D", {{"kernel_size", k}, {"strides", s}, {"dilation_rate", d}, {"padding", "Same"}});
+    const ConvProblem p = plan_layer_config(layer, {1, n, 3}).problem;
+    return std::array<int, 3>{p.pad_left, p.pad_right, p.OW()};
+  };
+  EXPECT_EQ(pads(10, 3, 2, 1), (std::array<int, 3>{0, 1, 5}));
+  EXPECT_EQ(pads(11, 3, 2, 1), (std::array<int, 3>{1, 1, 6}));
+  EXPECT_EQ(pads(10, 4, 1, 1), (std::array<int, 3>{1, 2, 10}));
+  EXPECT_EQ(pads(10, 2, 4, 1), (std::array<int, 3>{0, 0, 3}));
+  EXPECT_EQ(pads(10, 3, 2, 3), (std::array<int, 3>{2, 3, 5}));  // stride and dilation together
+  EXPECT_EQ(pads(4, 9, 1, 1), (std::array<int, 3>{4, 4, 4}));
+}
+
+TEST(LayerConfig, OneDimensionLiesAlongTheWidth) {
+  EXPECT_EQ(problem(of_class("SeparableConv1D",
+                             {{"filters", 4}, {"kernel_size", 3}, {"strides", {2}}, {"activation", "relu"}}),
+                    {4, 10, 12}),
+            "separable_f32_nhwc_i1x10x12_o4_k1x3_s1x2_d1x1_p0x0x0x0_m1_mid-nobias-linear_out-bias-relu");
+  EXPECT_EQ(problem(of_class("DepthwiseConv1D",
+                             {{"kernel_size", 3}, {"depth_multiplier", 2}, {"data_format", "Channels_First"}}),
+                    {4, 12, 10}),
+            "depthwise_f32_nchw_i1x10x12_o24_k1x3_s1x1_d1x1_p0x0x0x0_m2_out-bias-linear");
+}
+
+TEST(LayerConfig, UnequalStridesAndDilations) {
+  EXPECT_EQ(
+      problem(of_class("DepthwiseConv2D",
+                       {{"kernel_size", {3, 5}}, {"strides", {2, 1}}, {"dilation_rate", {1, 3}}, {"use_bias", 0}}),
+              {1, 20, 30, 2}),
+      "depthwise_f32_nhwc_i20x30x2_o2_k3x5_s2x1_d1x3_p0x0x0x0_m1_out-nobias-linear");
+}
+
+TEST(LayerConfig, StridedPointwiseNeedsNoPads) {
+  EXPECT_EQ(
+      problem(of_class("Conv2D",
+                       {{"filters", 6}, {"kernel_size", 1}, {"strides", 2}, {"padding", "same"}, {"dilation_rate", 1}}),
+              {1, 29, 29, 24}),
+      "pointwise_f32_nhwc_i29x29x24_o6_k1x1_s2x2_d1x1_p0x0x0x0_m1_out-bias-linear");
+  EXPECT_THROW(problem(of_class("Conv1D", {{"filters", 6}, {"kernel_size", 2}}), {1, 29, 24}), NotCompiledError);
+}
+
+TEST(LayerConfig, CausalIsTfKerasSeparableConv1D) {
+  const json layer =
+      of_class("SeparableConv1D", {{"filters", 4}, {"kernel_size", 3}, {"dilation_rate", 4}, {"padding", "Causal"}});
+  EXPECT_EQ(problem(layer, {1, 7, 2}, KerasApi::keras2),
+            "separable_f32_nhwc_i1x7x2_o4_k1x3_s1x1_d1x4_p0x0x8x0_m1_mid-nobias-linear_out-bias-linear");
+  EXPECT_NE(refusal(layer).find("The `padding` argument must be one of {'same', 'valid'}"), std::string::npos);
+  EXPECT_NE(refusal(of_class("DepthwiseConv1D", {{"kernel_size", 3}, {"padding", "causal"}}), KerasApi::keras2)
+                .find("Causal padding is only supported"),
+            std::string::npos);
+  EXPECT_EQ(refusal(of_class("Conv1D", {{"filters", 1}, {"kernel_size", 1}, {"padding", "causal"}})), "accepted");
+}
+
+TEST(LayerConfig, RefusesWhatKerasRefuses) {
+  const auto expect = [](json more, const char* part, KerasApi api = KerasApi::keras3) {
+    const std::string message = refusal(separable(more), api);
+    EXPECT_NE(message.find(part), std::string::npos) << more.dump() << " gave: " << message;
+    EXPECT_NE(message.find("SeparableConv2D 'sep'"), std::string::npos) << message;
+  };
+  expect({{"filters", 0}}, "Received filters=0.");
+  expect({{"filters", -3}}, "Received filters=-3.");
+  expect({{"filters", 3.0}}, "Received filters=3.0.");
+  expect({{"filters", "3"}}, "`filters`");
+  expect({{"filters", nullptr}}, "`filters`");
+  expect({{"filters", 1e12}}, "`filters`");
+  expect({{"filters", 18446744073709551615u}}, "at most 2147483647");
+  expect({{"depth_multiplier", 0}}, "Received depth_multiplier=0.");
+  expect({{"kernel_size", 0}}, "that do not satisfy `value > 0`");
+  expect({{"kernel_size", {3, 3, 3}}}, "must be a tuple of 2 integers");
+  expect({{"kernel_size", 3.0}}, "Received kernel_size=3.0");
+  expect({{"kernel_size", nullptr}}, "must be a tuple of 2 integers");
+  expect({{"kernel_size", json::array()}}, "must be a tuple of 2 integers");
+  expect({{"kernel_size", {99999999999, 1}}}, "above 2147483647");
+  expect({{"strides", {1, 0}}}, "`strides`");
+  expect({{"strides", nullptr}}, "`strides`");
+  expect({{"dilation_rate", -1}}, "`dilation_rate`");
+  expect({{"padding", "full"}}, "Received: \"full\"");
+  expect({{"padding", 2}}, "Received: 2");
+  expect({{"padding", nullptr}}, "Received: null");
+  expect({{"data_format", "NHWC"}}, "`data_format`");
+  expect({{"data_format", 1}}, "`data_format`");
+  expect({{"activation", "foo"}}, "Could not interpret activation function identifier: foo");
+  expect({{"activation", "ReLU"}}, "identifier: ReLU");
+  expect({{"activation", "threshold"}}, "fails when called");
+  expect({{"activation", 7}}, "identifier: 7");
+  expect({{"activation", "celu"}}, "identifier: celu", KerasApi::keras2);
+  expect({{"dtype", "int32"}}, "Received: int32");
+  expect({{"dtype", 3}}, "`dtype`");
+  EXPECT_NE(refusal(of_class("Dense", json::object())).find("class_name"), std::string::npos);
+  EXPECT_NE(refusal(json{{"class_name", "Conv2D"}}).find("no `config` object"), std::string::npos);
+  EXPECT_NE(refusal(json::array()).find("class_name"), std::string::npos);
+}
+
+TEST(LayerConfig, AcceptsWhatKerasAccepts) {
+  EXPECT_EQ(refusal(separable({{"kernel_size", true}})), "accepted");
+  EXPECT_EQ(refusal(separable({{"padding", "VaLiD"}, {"data_format", "Channels_Last"}})), "accepted");
+  EXPECT_EQ(refusal(separable({{"some_newer_key", {1, 2}}})), "accepted");
+  EXPECT_EQ(refusal(separable({{"filters", 3.7}}), KerasApi::keras2), "accepted");
+  EXPECT_EQ(conv_layer_config(separable({{"filters", 3.7}}), KerasApi::keras2).filters, 3);
+  EXPECT_FALSE(conv_layer_config(separable({{"use_bias", nullptr}})).use_bias);
+}
+
+TEST(LayerConfig, RefusesShapes) {
+  const auto refused = [](std::vector<std::int64_t> shape, json more = json::object()) {
+    EXPECT_THROW(problem(separable(more), shape), std::invalid_argument);
+  };
+  refused({10, 12, 4});
+  refused({1, 1, 10, 12, 4});
+  refused({1, 10, 12, kDynamic});
+  refused({1, 10, 12, 0});
+  refused({1, 2, 12, 4});  // shorter than the window
+  refused({1, 10, 12, 4}, {{"dilation_rate", 6}});
+  refused({1, -5, 12, 4});
+  EXPECT_THROW(plan_layer_config(separable()), NotCompiledError);  // no shape at all
+}
+
+TEST(LayerConfig, AbsurdSizesAreNotCompiled) {
+  EXPECT_THROW(problem(separable({{"padding", "same"}}), {1, 1 << 20, 1 << 20, 4}), NotCompiledError);
+  EXPECT_THROW(problem(separable({{"filters", 2147483647}}), {1, 8, 8, 1 << 20}), NotCompiledError);
+  EXPECT_THROW(problem(separable({{"depth_multiplier", 2147483647}}), {1, 8, 8, 1 << 20}), NotCompiledError);
+  EXPECT_THROW(problem(separable({{"padding", "same"}, {"kernel_size", 2147483647}, {"dilation_rate", 2147483647}}),
+                       {1, 8, 8, 4}),
+               NotCompiledError);
+}
+
+TEST(LayerConfig, NamesTypesThatAreNotCompiled) {
+  const auto why = [](json dtype) { return conv_layer_config(separable({{"dtype", std::move(dtype)}})).why_not; };
+  EXPECT_EQ(why({{"class_name", "DTypePolicy"}, {"config", {{"name", "mixed_float16"}}}}),
+            "dtype mixed_float16 is not compiled yet; float32 only");
+  EXPECT_EQ(why({{"class_name", "Policy"}, {"config", {{"name", "mixed_bfloat16"}}}}),
+            "dtype mixed_bfloat16 is not compiled yet; float32 only");
+  EXPECT_EQ(why("float64"), "dtype float64 is not compiled yet; float32 only");
+  EXPECT_EQ(why({{"class_name", "DTypePolicy"}, {"config", {{"name", "float32"}}}}), "");
+}
+
+std::string activation(const json& value, KerasApi api = KerasApi::keras3) {
+  try {
+    return to_text(activation_from_json(value, api, "layer"));
+  } catch (const NotCompiledError& error) {
+    return error.what();
+  }
+}
+
+TEST(ActivationConfig, Names) {
+  for (const auto& [name, text] :
+       std::vector<std::pair<const char*, const char*>>{{"linear", "linear"},
+                                                        {"relu", "relu"},
+                                                        {"relu6", "relu6"},
+                                                        {"leaky_relu", "relu(0.2;inf;0)"},
+                                                        {"hard_sigmoid", "hard_sigmoid"},
+                                                        {"hard_silu", "hard_silu"},
+                                                        {"hard_swish", "hard_silu"},
+                                                        {"hard_tanh", "hard_tanh"},
+                                                        {"softsign", "softsign"},
+                                                        {"soft_shrink", "soft_shrink"},
+                                                        {"hard_shrink", "hard_shrink"},
+                                                        {"sparse_plus", "sparse_plus"},
+                                                        {"sparse_sigmoid", "sparse_sigmoid"},
+                                                        {"squareplus", "squareplus"},
+                                                        {"gelu", "activation 'gelu' is not compiled yet"},
+                                                        {"softmax", "activation 'softmax' is not compiled yet"},
+                                                        {"glu", "activation 'glu' is not compiled yet"}})
+    EXPECT_EQ(activation(name), text);
+  EXPECT_EQ(activation(nullptr), "linear");
+}
+
+TEST(ActivationConfig, TfKerasDiffers) {
+  EXPECT_EQ(activation("hard_sigmoid", KerasApi::keras2), "hard_sigmoid_keras2");
+  EXPECT_EQ(activation("swish", KerasApi::keras2), "activation 'swish' is not compiled yet");
+  EXPECT_EQ(activation("ReLU", KerasApi::keras2), "relu");
+  EXPECT_EQ(activation("LeakyReLU", KerasApi::keras2), "relu(0.3;inf;0)");
+  EXPECT_THROW(activation("hard_tanh", KerasApi::keras2), std::invalid_argument);
+}
+
+TEST(ActivationConfig, Objects) {
+  EXPECT_EQ(activation({{"class_name", "ReLU"},
+                        {"config", {{"max_value", 4.0}, {"negative_slope", 0.1}, {"threshold", 0.5}}},
+                        {"registered_name", nullptr}}),
+            "relu(0.1;4;0.5)");
+  EXPECT_EQ(activation({{"class_name", "ReLU"}, {"config", {{"max_value", nullptr}}}}), "relu");
+  EXPECT_EQ(activation({{"class_name", "LeakyReLU"}, {"config", {{"negative_slope", 0.25}}}}), "relu(0.25;inf;0)");
+  EXPECT_EQ(activation({{"class_name", "LeakyReLU"}, {"config", {{"alpha", 0.25}}}}, KerasApi::keras2),
+            "relu(0.25;inf;0)");
+  EXPECT_EQ(activation({{"class_name", "LeakyReLU"},
+                        {"config", {{"alpha", {{"class_name", "__numpy__"}, {"config", {{"value", 0.5}}}}}}}},
+                       KerasApi::keras2),
+            "relu(0.5;inf;0)");
+  EXPECT_EQ(activation({{"class_name", "function"}, {"config", "relu6"}}), "relu6");
+  EXPECT_EQ(activation({{"class_name", "function"}, {"config", "mine"}}), "custom activation 'mine' is not compiled");
+  EXPECT_EQ(activation({{"class_name", "ELU"}, {"config", {{"alpha", 0.5}}}}), "activation 'ELU' is not compiled yet");
+  EXPECT_EQ(activation({{"class_name", "ReLU"}, {"config", json::object()}, {"registered_name", "pkg>ReLU"}}),
+            "activation object of class 'ReLU' is not compiled");
+  EXPECT_THROW(activation({{"class_name", "ReLU"}, {"config", {{"max_value", -1.0}}}}), std::invalid_argument);
+  EXPECT_THROW(activation({{"class_name", "ReLU"}, {"config", {{"max_value", "six"}}}}), std::invalid_argument);
+  EXPECT_THROW(activation({{"nothing", 1}}), std::invalid_argument);
+}
+
+TEST(ConvWeights, AreTakenInKerasOrderAndShapes) {
+  const ConvLayerConfig config = conv_layer_config(separable({{"depth_multiplier", 2}}));
+  const std::vector<KerasArray> arrays{array({3, 3, 4, 2}, 1), array({1, 1, 8, 5}, 2), array({5}, 3)};
+  const ConvWeights weights = conv_weights(config, 4, arrays);
+  EXPECT_EQ(weights.depthwise, arrays[0].values);
+  EXPECT_EQ(weights.pointwise, arrays[1].values);
+  EXPECT_EQ(weights.bias, arrays[2].values);
+  EXPECT_NO_THROW(validate(weights, conv_problem(config, {1, 9, 9, 4})));
+  EXPECT_THROW(conv_weights(config, 4, {arrays[0], arrays[1]}), std::invalid_argument);
+  EXPECT_THROW(conv_weights(config, 4, {arrays[1], arrays[0], arrays[2]}), std::invalid_argument);
+  EXPECT_THROW(conv_weights(config, 3, arrays), std::invalid_argument);
+  std::vector<KerasArray> short_of_values = arrays;
+  short_of_values[2].values.pop_back();
+  EXPECT_THROW(conv_weights(config, 4, short_of_values), std::invalid_argument);
+}
+
+TEST(ConvWeights, ShapesOfEachKind) {
+  const auto shapes = [](const json& layer) {
+    std::string text;
+    for (const KerasWeight& weight : conv_weight_shapes(conv_layer_config(layer), 6)) {
+      text += weight.name;
+      for (const std::int64_t extent : weight.shape) text += " " + std::to_string(extent);
+      text += "; ";
+    }
+    return text;
+  };
+  EXPECT_EQ(shapes(of_class("SeparableConv1D", {{"filters", 5}, {"kernel_size", 3}})),
+            "depthwise_kernel 3 6 1; pointwise_kernel 1 6 5; bias 5; ");
+  EXPECT_EQ(shapes(of_class("DepthwiseConv1D", {{"kernel_size", 3}, {"depth_multiplier", 2}})),
+            "depthwise_kernel 3 6 2; bias 12; ");
+  EXPECT_EQ(shapes(of_class("DepthwiseConv2D", {{"kernel_size", {3, 2}}, {"use_bias", false}})),
+            "depthwise_kernel 3 2 6 1; ");
+  EXPECT_EQ(shapes(of_class("Conv2D", {{"filters", 5}, {"kernel_size", 1}, {"groups", 2}})),
+            "kernel 1 1 3 5; bias 5; ");
+}
+
+TEST(KerasApiText, Versions) {
+  EXPECT_EQ(keras_api_from_text("tf_keras2"), KerasApi::keras2);
+  EXPECT_EQ(keras_api_from_text("2.15.0"), KerasApi::keras2);
+  EXPECT_EQ(keras_api_from_text("3.15.1"), KerasApi::keras3);
+  EXPECT_THROW(keras_api_from_text("1.2"), std::invalid_argument);
+  EXPECT_THROW(keras_api_from_text(""), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sepconv::keras::test

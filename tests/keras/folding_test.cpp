@@ -86,10 +86,10 @@ INSTANTIATE_TEST_SUITE_P(Models, FoldingTest,
                                          "nested.h5"));
 
 /// Runs the whole model unfolded: weights, graph and shapes must all be right for Keras' own numbers to come out.
-class WholeModelTest : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+class WholeModelTest : public testing::TestWithParam<std::pair<std::string, std::string>> {};
 
 TEST_P(WholeModelTest, UnfoldedLayersEqualKeras) {
-  const auto [file, io] = GetParam();
+  const auto& [file, io] = GetParam();
   const Model model(file);
   const auto arrays = read_npz(data_path(io));
   const NpyArray& input = arrays.at("input");

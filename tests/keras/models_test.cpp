@@ -65,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(AllForms, ModelFiles,
                            return name;
                          });
 
-class SameModel : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+class SameModel : public testing::TestWithParam<std::pair<std::string, std::string>> {};
 
 TEST_P(SameModel, HasTheSamePlanInEachForm) {
   const Plan a = plan_of(GetParam().first), b = plan_of(GetParam().second);

@@ -5,7 +5,7 @@ CMAKE := .venv/bin/cmake
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all dev asan tsan format format-check tidy clean
+.PHONY: help setup demo test test-all bench dev asan tsan format format-check tidy clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,9 @@ test: setup ## Build everything and run the quick tests
 
 test-all: setup ## Build everything and run all tests, the slow ones too
 	@$(CMAKE) --workflow --preset test-all
+
+bench: setup ## Compile a suite of layers from well-known networks and time them (some minutes)
+	@$(CMAKE) --workflow --preset bench
 
 dev: setup ## Quick tests of a build with assertions and with warnings as errors
 	@$(CMAKE) --workflow --preset dev

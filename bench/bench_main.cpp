@@ -1,0 +1,142 @@
+// Speed of the kernels linked into this program: one benchmark a layer, target and state of the caches.
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <map>
+#include <stdexcept>
+
+#include "layer_bench.h"
+#include "peak.h"
+#include "sepconv/cpu_features.h"
+#include "sepconv/kernel_registry.h"
+#include "suite.h"
+
+namespace {
+
+using Benches = std::vector<std::unique_ptr<bench::LayerBench>>;
+
+/// Threads move between cores, and a core just left is slow: a single one stays where it is.
+bool pin_to_core() {
+  const int core = sched_getcpu();
+  if (core < 0) return false;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(core), &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
+double last_cache_bytes() {
+  int largest = 0;
+  for (const auto& cache : benchmark::CPUInfo::Get().caches)
+    if (cache.type != "Instruction") largest = std::max(largest, cache.size);
+  if (largest == 0) throw std::runtime_error("--cold: the system does not tell the size of its caches");
+  return largest;
+}
+
+bench::Machine this_machine(int threads, bool cold) {
+  bench::Machine machine;
+  machine.threads = threads;
+  if (cold) machine.last_cache_bytes = last_cache_bytes();
+  if (threads == 1) {
+    machine.executor = &sepconv::single_thread();
+  } else {
+    ::setenv("SEPCONV_THREADS", std::to_string(threads).c_str(), 1);  // read once, when the pool is made
+    machine.executor = &sepconv::process_pool();
+  }
+  return machine;
+}
+
+/// A bench for each registered row that this CPU runs and each mode; the targets left out go into `not_run`.
+Benches suite_benches(const bench::Machine& machine, bool cold, std::map<std::string, std::string>& not_run) {
+  const sepconv::KernelTable& table = bench::suite_kernels();
+  Benches benches;
+  for (std::size_t i = 0; i < table.layer_count; ++i) {
+    auto layer =
+        std::make_shared<bench::SuiteLayer>(table.layers[i].name, sepconv::problem_from_text(table.layers[i].problem));
+    for (std::size_t r = 0; r < table.row_count; ++r) {
+      const sepconv::KernelRow& row = table.rows[r];
+      if (sepconv::problem_from_text(row.problem) != layer->problem()) continue;
+      const std::uint64_t missing = row.required_features & ~sepconv::detected_cpu_features();
+      if (missing != 0) {
+        not_run[row.target] = "this CPU lacks " + sepconv::cpu_feature_names(missing);
+        continue;
+      }
+      benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::warm, machine));
+      if (cold) benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::cold, machine));
+    }
+  }
+  return benches;
+}
+
+void describe(const bench::Machine& machine, const sepconv::FmaPeak& peak, bool pinned,
+              const std::map<std::string, std::string>& not_run) {
+  benchmark::AddCustomContext("compiler", __VERSION__);
+  benchmark::AddCustomContext("threads", fmt::format("{}{}", machine.threads, pinned ? ", pinned" : ""));
+  benchmark::AddCustomContext("batch", "1");
+  benchmark::AddCustomContext("peak", fmt::format("{:.1f} GFLOP/s a core ({}); the middle burst {:.1f}",
+                                                  peak.gflops_best, peak.isa, peak.gflops_median));
+  benchmark::AddCustomContext("warm", "the same buffers again and again; cold: copies past twice the last cache");
+  for (const auto& [target, reason] : not_run) benchmark::AddCustomContext("not run: " + target, reason);
+}
+
+int run(int threads, bool cold) {
+  sepconv::use_kernels(bench::suite_kernels());
+  bench::Machine machine = this_machine(threads, cold);
+  std::map<std::string, std::string> not_run;
+  const Benches benches = suite_benches(machine, cold, not_run);
+  const bool pinned = threads == 1 && pin_to_core();
+  const sepconv::FmaPeak peak = sepconv::measure_fma_peak();
+  machine.peak_flops = peak.gflops_best * 1e9 * threads;
+  describe(machine, peak, pinned, not_run);
+
+  bench::LayerBench* previous = nullptr;
+  for (const auto& one : benches)
+    benchmark::RegisterBenchmark(one->name().c_str(),
+                                 [&previous, current = one.get()](benchmark::State& state) {
+                                   // Copies for cold caches take tens of megabytes: only one bench keeps its own.
+                                   if (previous != nullptr && previous != current) previous->release();
+                                   previous = current;
+                                   current->run(state);
+                                 })
+        ->Unit(benchmark::kMicrosecond)
+        ->UseRealTime();
+  if (benchmark::RunSpecifiedBenchmarks() == 0)
+    throw std::invalid_argument("no benchmark is named like '" + benchmark::GetBenchmarkFilter() +
+                                "'; --benchmark_list_tests lists all");
+  const auto failed = std::count_if(benches.begin(), benches.end(), [](const auto& one) { return one->failed(); });
+  if (failed > 0) fmt::print(stderr, "sepconv_bench: {} benchmarks computed wrong results\n", failed);
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);  // takes its own options out of argv
+  CLI::App app(
+      "Times the kernels of the suite, after checking each against a reference in double precision.\n"
+      "Options of Google Benchmark, such as --benchmark_filter=mbv1 or --benchmark_out=FILE, work as well.\n"
+      "Exit status: 0 done, 1 a wrong result, 2 wrong use.");
+  int threads = 1;
+  bool cold = false;
+  app.add_option("--threads", threads, "Threads a call; 1 is the calling thread, pinned to its core")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_flag("--cold", cold, "Time with cold caches too");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    return run(threads, cold);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "sepconv_bench: {}\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,109 @@
+#include "layer_bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "compare.h"
+
+namespace bench {
+namespace {
+
+constexpr std::int64_t kBatch = 1;
+constexpr std::uint64_t kSeed = 1;
+
+}  // namespace
+
+SuiteLayer::SuiteLayer(std::string name, sepconv::ConvProblem problem) : name_(std::move(name)), problem_(problem) {}
+
+const sepconv::SeededCase& SuiteLayer::data() {
+  if (!data_) data_ = sepconv::real_values(problem_, kBatch, kSeed);
+  return *data_;
+}
+
+const sepconv::ReferenceOutput& SuiteLayer::expected() {
+  if (!expected_)
+    expected_ = sepconv::reference_with_limits(problem_, data().weights, kBatch, data().input,
+                                               static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  return *expected_;
+}
+
+double SuiteLayer::bytes() {
+  const sepconv::ConvWeights& weights = data().weights;
+  const std::size_t elems = data().input.size() + static_cast<std::size_t>(sepconv::output_elems(problem_)) * kBatch +
+                            weights.depthwise.size() + weights.middle_bias.size() + weights.pointwise.size() +
+                            weights.bias.size();
+  return static_cast<double>(elems * sizeof(float));
+}
+
+LayerBench::LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, CacheMode mode,
+                       const Machine& machine)
+    : layer_(std::move(layer)), row_(&row), mode_(mode), machine_(&machine) {}
+
+std::string LayerBench::name() const {
+  return fmt::format("{}/{}/{}", layer_->name(), row_->target, mode_ == CacheMode::warm ? "warm" : "cold");
+}
+
+void LayerBench::check() {
+  checked_ = true;
+  const sepconv::ConvProblem& problem = layer_->problem();
+  try {
+    sepconv::ConvLayer layer(layer_->name(), problem, layer_->data().weights);
+    layer.force_row(row_->symbol);
+    const sepconv::GuardedRun run =
+        sepconv::run_guarded(layer, *machine_->executor, layer_->data().input, sepconv::input_shape(problem, kBatch),
+                             sepconv::output_shape(problem, kBatch));
+    if (!run.fault.empty()) throw std::runtime_error(run.fault);
+    const sepconv::ReferenceOutput& expected = layer_->expected();
+    const sepconv::Comparison result = sepconv::compare(run.output, expected.values, expected.limits);
+    if (!result.ok)
+      throw std::runtime_error(
+          fmt::format("wrong result: off by {} at element {}, limit {}", result.max_error, result.index, result.limit));
+  } catch (const std::exception& error) {
+    error_ = error.what();
+  }
+}
+
+void LayerBench::prepare() {
+  if (!runs_.empty()) return;
+  const double copies = mode_ == CacheMode::warm ? 1 : std::ceil(2 * machine_->last_cache_bytes / layer_->bytes()) + 1;
+  const sepconv::ConvProblem& problem = layer_->problem();
+  for (std::size_t i = 0; i < static_cast<std::size_t>(copies); ++i) {
+    layers_.push_back(std::make_unique<sepconv::ConvLayer>(layer_->name(), problem, layer_->data().weights));
+    layers_.back()->force_row(row_->symbol);
+    runs_.emplace_back(*layers_.back(), *machine_->executor, layer_->data().input,
+                       sepconv::input_shape(problem, kBatch), sepconv::output_shape(problem, kBatch));
+    runs_.back()();
+  }
+}
+
+void LayerBench::run(benchmark::State& state) {
+  if (!checked_) check();
+  if (failed()) {
+    state.SkipWithError(error_.c_str());
+    return;
+  }
+  prepare();
+  const auto start = std::chrono::steady_clock::now();
+  for ([[maybe_unused]] auto _ : state) {
+    runs_[next_]();
+    if (++next_ >= runs_.size()) next_ = 0;
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  using benchmark::Counter;
+  const double flops = layer_->problem().flops() * kBatch;
+  state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate);
+  state.counters["bytes/s"] = Counter(layer_->bytes(), Counter::kIsIterationInvariantRate);
+  // Not a rate counter, which would be printed as percent a second.
+  const double calls = static_cast<double>(state.iterations());
+  state.counters["%peak"] = 100 * flops * calls / elapsed.count() / machine_->peak_flops;
+  state.SetLabel(row_->schedule);
+}
+
+}  // namespace bench

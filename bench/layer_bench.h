@@ -1,0 +1,77 @@
+#pragma once
+// One layer under one row, timed with warm or with cold caches.
+
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "layer_run.h"
+#include "reference.h"
+#include "seeded.h"
+#include "sepconv/executor.h"
+#include "sepconv/kernel_row.h"
+
+namespace bench {
+
+/// A layer of the suite: seeded weights and input, and what must come out. Rows and modes share it.
+class SuiteLayer {
+ public:
+  SuiteLayer(std::string name, sepconv::ConvProblem problem);
+  const std::string& name() const { return name_; }
+  const sepconv::ConvProblem& problem() const { return problem_; }
+  /// Made at the first need: only the layers that are run cost time.
+  const sepconv::SeededCase& data();
+  const sepconv::ReferenceOutput& expected();
+  /// Bytes that one image must at least move: input, weights and output once each.
+  double bytes();
+
+ private:
+  std::string name_;
+  sepconv::ConvProblem problem_;
+  std::optional<sepconv::SeededCase> data_;
+  std::optional<sepconv::ReferenceOutput> expected_;
+};
+
+/// Warm: the same layer and buffers again and again. Cold: copies of the layer, its weights, input and output follow
+/// each other that together fill twice the last cache, so that none is still cached when its turn comes again.
+enum class CacheMode { warm, cold };
+
+/// The machine as this process uses it.
+struct Machine {
+  sepconv::Executor* executor = nullptr;
+  int threads = 1;
+  double last_cache_bytes = 0;
+  double peak_flops = 0;  // of `threads` cores, multiply-adds of the widest vectors
+};
+
+/// What Google Benchmark calls for one name, more than once for each figure.
+class LayerBench {
+ public:
+  LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, CacheMode mode, const Machine& machine);
+  std::string name() const;  // "mbv1_56x56x128_128/x86-64-avx2/warm"
+  /// Times calls; FLOP/s, bytes/s and percent of peak as counters. Before the first, checks the row's result: a wrong
+  /// one is reported as the benchmark's error, and failed() is true then.
+  void run(benchmark::State& state);
+  bool failed() const { return !error_.empty(); }
+  /// Frees the copies of the cold mode.
+  void release() { runs_.clear(), layers_.clear(); }
+
+ private:
+  void check();
+  void prepare();
+
+  std::shared_ptr<SuiteLayer> layer_;
+  const sepconv::KernelRow* row_;
+  CacheMode mode_;
+  const Machine* machine_;
+  bool checked_ = false;
+  std::string error_;
+  std::vector<std::unique_ptr<sepconv::ConvLayer>> layers_;  // runs_ refers to them
+  std::vector<sepconv::RepeatedRun> runs_;
+  std::size_t next_ = 0;  // the copy whose turn it is
+};
+
+}  // namespace bench

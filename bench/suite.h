@@ -1,0 +1,10 @@
+#pragma once
+// The kernels that were linked into this program. Each suite_*.cpp is one answer.
+
+#include "sepconv/kernel_row.h"
+
+namespace bench {
+
+const sepconv::KernelTable& suite_kernels();
+
+}  // namespace bench

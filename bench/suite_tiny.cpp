@@ -1,0 +1,9 @@
+#include <bench_tiny.h>  // generated from suites/layers.json
+
+#include "suite.h"
+
+namespace bench {
+
+const sepconv::KernelTable& suite_kernels() { return bench_tiny::kernels(); }
+
+}  // namespace bench

@@ -2,7 +2,9 @@
 
 #include "conv_generator.h"
 #include "schedules/block_cpu.h"
+#include "schedules/dense_cpu.h"
 #include "schedules/pointwise_cpu.h"
+#include "stages/dense.h"
 #include "stages/epilogue.h"
 #include "stages/pointwise.h"
 
@@ -22,8 +24,11 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
     const Expr x = rows_.x * problem_.stride_w, y = rows_.y * problem_.stride_h;
     middle_(middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_)) =
         source(image_arguments<Expr>(problem_.layout, c_, {x, y}, n_));
-    stage_ = pointwise_stage(problem_, middle_, *weights_, bias_ ? Func(*bias_) : Func(), schedule_.pointwise->nr,
-                             pixels_, f_, n_);
+    const bool dense = pixels_.flat && problem_.layout == Layout::nchw;
+    if (dense) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
+    const std::vector<Expr> at = dense ? std::vector<Expr>{pixels_.q} : std::vector<Expr>{pixels_.column, pixels_.row};
+    stage_ = pointwise_stage(problem_, dense ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
+                             schedule_.pointwise->nr, pixels_, at, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
     (*output_)(out_at) = activate(problem_.output.activation, stage_.sum(out_at));
   }
@@ -38,6 +43,11 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
     parallel_loops(out, outer);
     if (!gathers_) return;
     // The pixels that the strides pick are copied together once a block, so that the GEMM reads them densely.
+    if (dense_.defined()) {
+      dense_.compute_at(out, outer.front());
+      schedule_dense_cpu(dense_, problem_, schedule_.block, target_, pixels_, rows_);
+      return;
+    }
     const BlockExtents extents = block_extents(problem_, schedule_.block, 1);
     middle_.compute_at(out, outer.front());
     middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);
@@ -47,7 +57,7 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
  private:
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
   Pixels rows_;  // of the gathered input
-  Func middle_{"gathered"};
+  Func middle_{"gathered"}, dense_;
   PointwiseStage stage_;
   bool gathers_ = false;
 };

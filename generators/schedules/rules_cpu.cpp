@@ -17,6 +17,27 @@ int power_of_two_below(int value) {
   return power;
 }
 
+/// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
+/// the depthwise result within half of L2, and more than one block to deal to threads where the work is worth it.
+int flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
+  constexpr double kWorthThreads = 4e6;  // operations: some 50 microseconds on one core
+  constexpr double kSingleBlockCost = 1.1;
+  const std::int64_t row_bytes = std::int64_t{4} * p.OW() * p.middle_channels();
+  int best_rows = 1;
+  double best_cost = 0;
+  for (int rows = 1; rows <= p.OH(); ++rows) {
+    if (rows > 1 && rows * row_bytes > target.l2_bytes / 2) break;
+    const int blocks = ceil_div(p.OH(), rows);
+    double cost = double(blocks) * round_up(rows * p.OW(), mr) / (double(p.OH()) * p.OW());
+    if (blocks == 1 && p.flops() > kWorthThreads) cost *= kSingleBlockCost;
+    if (rows == 1 || cost <= best_cost) {
+      best_rows = rows;
+      best_cost = cost;
+    }
+  }
+  return best_rows;
+}
+
 }  // namespace
 
 CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& target) {
@@ -27,12 +48,16 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& targe
   // A dynamic problem's schedule is made for an image of a middling size.
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 64 : p.OW();
   s.block.flat = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1;
+  const int vectors = 2, scalars = target.registers >= 32 ? 14 : 6;
   const int columns = s.block.flat ? OW : std::min(OW, 128);
-  // The depthwise result of a block should stay in half of L2.
-  const std::int64_t row_bytes = std::int64_t{4} * columns * p.middle_channels();
-  const int rows = static_cast<int>(std::clamp<std::int64_t>(target.l2_bytes / 2 / row_bytes, 1, OH));
-  s.block.oh_block = ceil_div(OH, ceil_div(OH, rows));
   s.block.ow_block = columns;
+  if (s.block.flat) {
+    s.block.oh_block = flat_block_rows(p, target, std::min(nhwc ? scalars : vectors * lanes, OH * OW));
+  } else {
+    const std::int64_t row_bytes = std::int64_t{4} * columns * p.middle_channels();
+    const int rows = static_cast<int>(std::clamp<std::int64_t>(target.l2_bytes / 2 / row_bytes, 1, OH));
+    s.block.oh_block = ceil_div(OH, ceil_div(OH, rows));
+  }
   const int pixels = s.block.flat ? s.block.oh_block * OW : columns;
 
   if (p.has_depthwise()) {
@@ -48,7 +73,6 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& targe
   }
   if (p.has_pointwise()) {
     PointwiseCpuSchedule pw;
-    const int vectors = 2, scalars = target.registers >= 32 ? 14 : 6;
     if (nhwc) {
       pw.nr = p.OC > lanes ? vectors * lanes : lanes;
       pw.mr = std::min(scalars, pixels);

@@ -8,16 +8,17 @@ using Halide::RDom;
 using Halide::Var;
 
 PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const Func& weights, const Func& bias,
-                               int panel, const Pixels& pixels, const Var& f, const Var& n) {
+                               int panel, const Pixels& pixels, const std::vector<Expr>& at, const Var& f,
+                               const Var& n) {
   PointwiseStage stage;
   stage.sum = Func("pointwise_sum");
   stage.k = RDom(0, p.IC, 0, p.depth_multiplier, "k");
   const Expr c = stage.k.x, m = stage.k.y;
-  const auto at = image_arguments<Var>(p.layout, f, pixels.vars, n);
+  const auto out = image_arguments<Var>(p.layout, f, pixels.vars, n);
   // Starting from the bias saves an addition per output.
-  stage.sum(at) = bias.defined() ? bias(f) : Expr(0.0f);
-  stage.sum(at) += weights(f % panel + panel * (c + p.IC * (m + p.depth_multiplier * (f / panel)))) *
-                   middle(middle_arguments<Expr>(p.layout, c, {pixels.column, pixels.row}, m, n));
+  stage.sum(out) = bias.defined() ? bias(f) : Expr(0.0f);
+  stage.sum(out) += weights(f % panel + panel * (c + p.IC * (m + p.depth_multiplier * (f / panel)))) *
+                    middle(middle_arguments<Expr>(p.layout, c, at, m, n));
   return stage;
 }
 

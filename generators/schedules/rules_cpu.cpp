@@ -18,10 +18,10 @@ int power_of_two_below(int value) {
 }
 
 /// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
-/// the depthwise result within half of L2, and more than one block to deal to threads where the work is worth it.
+/// the depthwise result within half of L2, and more than one block only where the work is worth threads.
 int flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
   constexpr double kWorthThreads = 4e6;  // operations: some 50 microseconds on one core
-  constexpr double kSingleBlockCost = 1.1;
+  constexpr double kThreadingCost = 1.1;  // of one block for much work, or of several for little
   const std::int64_t row_bytes = std::int64_t{4} * p.OW() * p.middle_channels();
   int best_rows = 1;
   double best_cost = 0;
@@ -29,7 +29,7 @@ int flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
     if (rows > 1 && rows * row_bytes > target.l2_bytes / 2) break;
     const int blocks = ceil_div(p.OH(), rows);
     double cost = double(blocks) * round_up(rows * p.OW(), mr) / (double(p.OH()) * p.OW());
-    if (blocks == 1 && p.flops() > kWorthThreads) cost *= kSingleBlockCost;
+    if ((blocks == 1) == (p.flops() > kWorthThreads)) cost *= kThreadingCost;
     if (rows == 1 || cost <= best_cost) {
       best_rows = rows;
       best_cost = cost;

@@ -1,7 +1,6 @@
 #include "kernel_context.h"
 
 #include <cstdlib>
-#include <type_traits>
 
 namespace sepconv::detail {
 namespace {
@@ -19,27 +18,22 @@ void* allocate_guarded(std::size_t bytes) noexcept {
 
 void release_guarded(void* pointer) noexcept { std::free(static_cast<std::byte*>(pointer) - kGuardBytes); }
 
-/// Context of one task: the arena of the worker that runs it.
-struct TaskContext {
-  KernelContext services;  // first: the callbacks find the object by its address
-  Arena arena;
-};
-
-static_assert(std::is_standard_layout_v<TaskContext>);
+TaskContext& task_context(KernelContext* context) { return *reinterpret_cast<TaskContext*>(context); }
 
 int run_nested_loop(KernelContext* context, KernelTask task, int min, int count, std::uint8_t* closure) {
+  const TaskContext& outer = task_context(context);
+  if (outer.call != nullptr && count > 1 && outer.arena.empty())
+    return outer.call->run_on_executor(task, min, count, closure);
   for (int i = 0; i < count; ++i)
     if (const int result = task(context, min + i, closure)) return result;
   return 0;
 }
 
 void* allocate_in_task(KernelContext* context, std::size_t bytes) {
-  return reinterpret_cast<TaskContext*>(context)->arena.allocate(bytes);
+  return task_context(context).arena.allocate(bytes);
 }
 
-void release_in_task(KernelContext* context, void* pointer) {
-  reinterpret_cast<TaskContext*>(context)->arena.release(pointer);
-}
+void release_in_task(KernelContext* context, void* pointer) { task_context(context).arena.release(pointer); }
 
 }  // namespace
 
@@ -69,6 +63,12 @@ void Arena::release(void* pointer) noexcept {
   release_guarded(pointer);
 }
 
+TaskContext CallContext::context_of(int worker, CallContext* call) const noexcept {
+  std::byte* scratch =
+      memory_.worker_bytes == 0 ? nullptr : memory_.memory + memory_.call_bytes + worker * memory_.worker_bytes;
+  return {{run_nested_loop, allocate_in_task, release_in_task}, Arena(scratch, memory_.worker_bytes), call};
+}
+
 struct CallContext::Loop {
   CallContext& call;
   KernelTask task;
@@ -79,10 +79,7 @@ struct CallContext::Loop {
   static int run_task(void* data, int index, int worker) {
     const Loop& loop = *static_cast<const Loop*>(data);
     if (worker < 0 || worker >= loop.workers) return kBadWorker;
-    const CallMemory& memory = loop.call.memory_;
-    std::byte* scratch =
-        memory.worker_bytes == 0 ? nullptr : memory.memory + memory.call_bytes + worker * memory.worker_bytes;
-    TaskContext context{{run_nested_loop, allocate_in_task, release_in_task}, Arena(scratch, memory.worker_bytes)};
+    TaskContext context = loop.call.context_of(worker, nullptr);
     return loop.task(&context.services, loop.min + index, loop.closure);
   }
 };
@@ -97,9 +94,15 @@ CallContext::CallContext(Executor& executor, const CallMemory& memory) noexcept
 
 int CallContext::parallel_for(KernelContext* context, KernelTask task, int min, int count, std::uint8_t* closure) {
   auto& call = *reinterpret_cast<CallContext*>(context);
+  if (count != 1) return call.run_on_executor(task, min, count, closure);
+  TaskContext only = call.context_of(0, &call);
+  return task(&only.services, min, closure);
+}
+
+int CallContext::run_on_executor(KernelTask task, int min, int count, std::uint8_t* closure) {
   if (count <= 0) return 0;
-  Loop loop{call, task, min, closure, call.executor_->concurrency()};
-  return call.executor_->parallel_for(count, Loop::run_task, &loop);
+  Loop loop{*this, task, min, closure, executor_->concurrency()};
+  return executor_->parallel_for(count, Loop::run_task, &loop);
 }
 
 void* CallContext::allocate(KernelContext* context, std::size_t bytes) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "sepconv/executor.h"
 #include "sepconv/kernel_abi.h"
@@ -31,6 +32,8 @@ class Arena {
   Arena(std::byte* memory, std::size_t bytes) noexcept : memory_(memory), bytes_(bytes) {}
   void* allocate(std::size_t bytes) noexcept;
   void release(void* pointer) noexcept;
+  /// True when nothing is allocated.
+  bool empty() const noexcept { return block_count_ == 0; }
 
  private:
   struct Block {
@@ -52,20 +55,34 @@ struct CallMemory {
   std::size_t worker_bytes;  // arena_bytes of the row's task scratch
 };
 
-/// The KernelContext of a call. Tasks get contexts of their own, made on their stacks, in which nested loops run
-/// inline.
+class CallContext;
+
+/// The KernelContext of one task: the arena of the worker that runs it. Nested loops run in place, except in the only
+/// task of a loop (one image, say), whose nested loop may still be dealt to the executor.
+struct TaskContext {
+  KernelContext services;  // first: the callbacks find the object by its address
+  Arena arena;
+  CallContext* call;  // of the only task of a loop; else null
+};
+
+static_assert(std::is_standard_layout_v<TaskContext>);
+
+/// The KernelContext of a call. Tasks get contexts of their own, made on their stacks.
 class CallContext {
  public:
   CallContext(Executor& executor, const CallMemory& memory) noexcept;
   CallContext(const CallContext&) = delete;
   CallContext& operator=(const CallContext&) = delete;
   KernelContext* services() noexcept { return &services_; }
+  int run_on_executor(KernelTask task, int min, int count, std::uint8_t* closure);
 
   /// What parallel_for returns when an executor hands out a worker outside its concurrency.
   static constexpr int kBadWorker = -1000;
 
  private:
   struct Loop;
+  /// @param call  this, for the only task of a loop; null for the others.
+  TaskContext context_of(int worker, CallContext* call) const noexcept;
   static int parallel_for(KernelContext*, KernelTask, int min, int count, std::uint8_t* closure);
   static void* allocate(KernelContext*, std::size_t bytes);
   static void release(KernelContext*, void* pointer);

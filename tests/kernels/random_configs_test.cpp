@@ -1,0 +1,97 @@
+// Problems that nobody chose, under the rules' schedules. SEPCONV_RANDOM_SEED and SEPCONV_RANDOM_COUNT choose others.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "kernel_batch.h"
+#include "random_kernels.h"
+#include "row_check.h"
+#include "sepconv/cpu_features.h"
+
+namespace sepconv {
+namespace {
+
+constexpr std::size_t kBatch = 60;  // kernels compiled together
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr || *text == '\0' ? otherwise : std::stoull(text);
+}
+
+struct RandomConfig {
+  ConvProblem problem;  // static: what is run
+  KernelSpec spec;      // maybe dynamic: what is compiled
+};
+
+std::vector<std::string> targets_here() {
+  std::vector<std::string> names;
+  for (const Target& target : all_targets())
+    if ((target.required_features & ~detected_cpu_features()) == 0) names.push_back(target.name);
+  return names;
+}
+
+RandomConfig random_config(Draw& draw, const std::vector<std::string>& targets) {
+  RandomConfig config{random_problem(draw), {}};
+  config.spec.problem = draw.chance(0.25) ? with_dynamic_extents(config.problem) : config.problem;
+  config.spec.target = draw.one_of(targets);
+  config.spec.schedule = default_cpu_schedule(config.spec.problem, target_from_name(config.spec.target));
+  return config;
+}
+
+void expect_right(const KernelRow& row, const ConvProblem& problem, Draw& draw) {
+  for (const Values values : {Values::integers, Values::reals, Values::nan}) {
+    RowCall call;
+    call.batch = draw.between(1, 3);
+    call.in_gap = draw.between(0, 5);
+    call.out_gap = draw.between(0, 20);
+    call.fence = draw.chance(0.5) ? Fence::after : Fence::before;
+    call.values = values;
+    call.seed = draw.next() % 1000000;
+    const auto fault = fault_of(row, problem, call);
+    EXPECT_FALSE(fault) << *fault;
+  }
+}
+
+TEST(RandomConfigsTest, EqualTheReference) {
+  const std::uint64_t seed = number_from("SEPCONV_RANDOM_SEED", 20240607);
+  const std::uint64_t count = number_from("SEPCONV_RANDOM_COUNT", 60);
+  std::printf("SEPCONV_RANDOM_SEED=%llu SEPCONV_RANDOM_COUNT=%llu\n", static_cast<unsigned long long>(seed),
+              static_cast<unsigned long long>(count));
+  const std::vector<std::string> targets = targets_here();
+  ASSERT_FALSE(targets.empty());
+  Draw draw(seed);
+  for (std::uint64_t done = 0; done < count; done += kBatch) {
+    std::vector<RandomConfig> configs;
+    std::vector<KernelSpec> specs;
+    while (configs.size() < std::min<std::uint64_t>(kBatch, count - done)) {
+      configs.push_back(random_config(draw, targets));
+      specs.push_back(configs.back().spec);
+    }
+    const auto kernels = compile_and_load("random_" + std::to_string(done), specs);
+    for (std::size_t i = 0; i < kernels.size(); ++i) {
+      if (kernels[i].row == nullptr)
+        ADD_FAILURE() << to_text(specs[i]) << ": " << kernels[i].fault;
+      else
+        expect_right(*kernels[i].row, configs[i].problem, draw);
+    }
+  }
+}
+
+TEST(RandomConfigsTest, DrawsEveryKindOfProblem) {
+  Draw draw(1);
+  int depthwise = 0, nchw = 0, one_dimension = 0, uneven = 0, stepped = 0, multiplied = 0;
+  for (int i = 0; i < 300; ++i) {
+    const ConvProblem p = random_problem(draw);
+    depthwise += p.op == ConvOp::depthwise;
+    nchw += p.layout == Layout::nchw;
+    one_dimension += p.IH == 1 && p.KH == 1;
+    uneven += p.pad_left != p.pad_right;
+    stepped += p.stride_w > 1 && p.dilation_w > 1;
+    multiplied += p.depth_multiplier > 1;
+  }
+  for (const int drawn : {depthwise, nchw, one_dimension, uneven, stepped, multiplied}) EXPECT_GT(drawn, 10);
+}
+
+}  // namespace
+}  // namespace sepconv

@@ -1,0 +1,108 @@
+#include "random_kernels.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace sepconv {
+namespace {
+
+Epilogue random_epilogue(Draw& draw) {
+  static const std::vector<std::string> activations = {
+      "linear",       "relu",           "relu6",      "relu(0.1;inf;0)",    "relu(0;4;1)",
+      "hard_sigmoid", "hard_silu",      "hard_tanh",  "softsign",           "soft_shrink",
+      "sparse_plus",  "sparse_sigmoid", "squareplus", "hard_sigmoid_keras2"};
+  static const std::vector<std::string> common = {"linear", "relu", "relu6"};
+  return {draw.chance(0.6), activation_from_text(draw.one_of(draw.chance(0.7) ? common : activations))};
+}
+
+ConvProblem draw_problem(Draw& draw) {
+  ConvProblem p;
+  p.op = draw.one_of<ConvOp>({ConvOp::depthwise, ConvOp::pointwise, ConvOp::separable, ConvOp::separable});
+  p.layout = draw.chance(0.3) ? Layout::nchw : Layout::nhwc;
+  const bool one_dimension = draw.chance(0.35);
+  const auto extent = [&] { return draw.chance(0.2) ? draw.between(1, 4) : draw.between(1, 24); };
+  const auto channels = [&] {
+    return draw.chance(0.5) ? draw.one_of<int>({1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48}) : draw.between(1, 40);
+  };
+  p.IH = one_dimension ? 1 : extent();
+  p.IW = one_dimension ? draw.between(1, 150) : extent();
+  p.IC = channels();
+  const bool window = p.has_depthwise();
+  const auto taps = [&] { return !window ? 1 : draw.chance(0.1) ? draw.between(8, 13) : draw.between(1, 5); };
+  p.KH = one_dimension ? 1 : taps();
+  p.KW = taps();
+  p.stride_h = one_dimension || draw.chance(0.6) ? 1 : draw.between(2, 4);
+  p.stride_w = draw.chance(0.6) ? 1 : draw.between(2, 4);
+  p.dilation_h = p.KH == 1 || draw.chance(0.7) ? 1 : draw.between(2, 4);
+  p.dilation_w = p.KW == 1 || draw.chance(0.7) ? 1 : draw.between(2, 4);
+  const auto pad = [&](int effective) { return !window || draw.chance(0.4) ? 0 : draw.between(0, effective); };
+  if (!one_dimension) p.pad_top = pad(p.KH_eff()), p.pad_bottom = pad(p.KH_eff());
+  p.pad_left = pad(p.KW_eff()), p.pad_right = pad(p.KW_eff());
+  p.depth_multiplier = window && draw.chance(0.4) ? draw.between(2, 4) : 1;
+  p.OC = p.has_pointwise() ? channels() : p.middle_channels();
+  if (p.op == ConvOp::separable) p.middle = random_epilogue(draw);
+  p.output = random_epilogue(draw);
+  return p;
+}
+
+}  // namespace
+
+std::uint64_t Draw::next() {
+  std::uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+int Draw::between(int low, int high) {
+  return low + static_cast<int>(next() % static_cast<std::uint64_t>(high - low + 1));
+}
+
+bool Draw::chance(double probability) { return static_cast<double>(next() >> 11) * 0x1p-53 < probability; }
+
+ConvProblem random_problem(Draw& draw) {
+  for (;;) {
+    ConvProblem problem = draw_problem(draw);
+    try {
+      validate(problem);
+      return problem;
+    } catch (const std::invalid_argument&) {  // a window beyond the padded input: draw again
+    }
+  }
+}
+
+CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Draw& draw) {
+  const ConvProblem p = as_scheduled(problem);
+  const bool nhwc = p.layout == Layout::nhwc;
+  CpuSchedule s;
+  int tile = 1;
+  const auto vector_tile = [&] {
+    return draw.chance(0.6) ? target.lanes * draw.between(1, 2)
+                            : draw.one_of<int>({1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32});
+  };
+  const auto scalar_tile = [&] { return draw.between(1, 8); };
+  if (p.has_depthwise()) {
+    DepthwiseCpuSchedule dw;
+    dw.c_tile = nhwc ? vector_tile() : 1;
+    dw.ow_tile = nhwc ? scalar_tile() : vector_tile();
+    dw.pad_tile = draw.between(0, 1);
+    tile = dw.ow_tile;
+    s.depthwise = dw;
+  }
+  if (p.has_pointwise()) {
+    PointwiseCpuSchedule pw;
+    pw.mr = nhwc ? scalar_tile() : vector_tile();
+    pw.nr = nhwc ? vector_tile() : scalar_tile();
+    pw.k_unroll = draw.between(1, 4);
+    tile = pw.mr;
+    s.pointwise = pw;
+  }
+  const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 32 : p.OW();
+  s.block.fuse = p.op == ConvOp::separable ? draw.between(0, 1) : 1;
+  s.block.flat = p.has_pointwise() && !p.is_dynamic() ? draw.between(0, 1) : 0;
+  s.block.oh_block = draw.between(1, OH);
+  s.block.ow_block = s.block.flat ? OW : tile * draw.between(1, std::max(1, (OW + tile - 1) / tile));
+  return s;
+}
+
+}  // namespace sepconv

@@ -1,0 +1,35 @@
+#pragma once
+// Problems and schedules drawn from a seed: the same on every machine.
+
+#include <cstdint>
+#include <vector>
+
+#include "sepconv/conv_problem.h"
+#include "spec/schedule.h"
+
+namespace sepconv {
+
+/// splitmix64. The standard library's distributions differ between implementations.
+class Draw {
+ public:
+  explicit Draw(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next();
+  /// From low to high, both included.
+  int between(int low, int high);
+  bool chance(double probability);
+  template <class T>
+  T one_of(const std::vector<T>& values) {
+    return values[next() % values.size()];
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// A valid problem with static extents, whatever the op, layout, window, steps, pads and epilogues.
+ConvProblem random_problem(Draw& draw);
+
+/// A schedule with the parts that the problem needs and values near those that matter; reject_reason may refuse it.
+CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Draw& draw);
+
+}  // namespace sepconv

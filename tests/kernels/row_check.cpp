@@ -1,0 +1,151 @@
+#include "row_check.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <stdexcept>
+
+#include "compare.h"
+#include "layer_run.h"
+#include "reference.h"
+#include "seeded.h"
+#include "sepconv/cpu_features.h"
+#include "sepconv/layer.h"
+#include "spec/schedule.h"
+
+namespace sepconv {
+namespace {
+
+SeededCase make_case(const ConvProblem& problem, const RowCall& call) {
+  SeededCase result = call.values == Values::reals ? real_values(problem, call.batch, call.seed)
+                                                   : small_integers(problem, call.batch, call.seed);
+  const std::size_t place = call.seed * 7919 % result.input.size();
+  if (call.values == Values::nan) result.input[place] = std::numeric_limits<float>::quiet_NaN();
+  if (call.values == Values::infinity) result.input[place] = std::numeric_limits<float>::infinity();
+  return result;
+}
+
+/// Images `pitch` elements apart; what lies between them keeps what the buffer starts with.
+class FencedImages {
+ public:
+  FencedImages(std::int64_t batch, std::int64_t image_elems, std::int64_t gap, Fence fence)
+      : batch_(batch),
+        image_(image_elems),
+        pitch_(image_elems + gap),
+        buffer_(static_cast<std::size_t>((batch - 1) * pitch_ + image_elems), fence) {}
+
+  TensorView view(const Shape& shape) {
+    TensorView result = dense_view(buffer_.data(), shape);
+    result.pitches[0] = pitch_;
+    return result;
+  }
+  void fill(const std::vector<float>& values) {
+    for (std::int64_t n = 0; n < batch_; ++n)
+      std::copy_n(values.begin() + n * image_, image_, buffer_.data() + n * pitch_);
+  }
+  std::vector<float> values() {
+    std::vector<float> result;
+    for (std::int64_t n = 0; n < batch_; ++n)
+      result.insert(result.end(), buffer_.data() + n * pitch_, buffer_.data() + n * pitch_ + image_);
+    return result;
+  }
+  /// False when something outside of the images was written.
+  bool intact() {
+    const std::span<const float> all = buffer_.values();
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (static_cast<std::int64_t>(i) % pitch_ >= image_ && !FencedBuffer::untouched(all[i])) return false;
+    return buffer_.intact();
+  }
+
+ private:
+  std::int64_t batch_, image_, pitch_;
+  FencedBuffer buffer_;
+};
+
+std::string describe(const KernelRow& row, const ConvProblem& problem, const RowCall& call) {
+  constexpr const char* names[] = {"integers", "reals", "nan", "infinity"};
+  return std::string(row.target) + " " + row.schedule + " compiled for " + row.problem + ", run on " +
+         to_text(problem) + ", batch " + std::to_string(call.batch) + ", gaps " + std::to_string(call.in_gap) +
+         " and " + std::to_string(call.out_gap) + ", fence " + (call.fence == Fence::after ? "after" : "before") +
+         ", " + names[static_cast<int>(call.values)] + " of seed " + std::to_string(call.seed) + ": ";
+}
+
+/// The input extent whose output has `output` elements, without padding.
+std::int32_t valid_extent(std::int32_t output, std::int32_t stride, std::int32_t effective) {
+  return (output - 1) * stride + effective;
+}
+
+}  // namespace
+
+std::optional<std::string> cannot_run_here(const KernelRow& row) {
+  const std::uint64_t missing = row.required_features & ~detected_cpu_features();
+  if (missing == 0) return std::nullopt;
+  return "this CPU or its operating system lacks " + cpu_feature_names(missing);
+}
+
+std::optional<std::string> fault_of(const KernelRow& row, const ConvProblem& problem, const RowCall& call,
+                                    Executor& executor) {
+  const SeededCase data = make_case(problem, call);
+  const ReferenceOutput expected = reference_with_limits(problem, data.weights, call.batch, data.input);
+  ConvLayer layer(row.symbol, problem, data.weights);
+  layer.force_row(row.symbol);
+
+  FencedImages input(call.batch, input_elems(problem), call.in_gap, call.fence);
+  FencedImages output(call.batch, output_elems(problem), call.out_gap, call.fence);
+  input.fill(data.input);
+  RunContext context{.executor = &executor};
+  const std::size_t workspace_bytes = layer.workspace_bytes(context);
+  FencedBuffer workspace((workspace_bytes + sizeof(float) - 1) / sizeof(float), call.fence);
+  context.workspace = {workspace.data(), workspace_bytes};
+  const Status status =
+      layer.run(context, input.view(input_shape(problem, call.batch)), output.view(output_shape(problem, call.batch)));
+  if (!status.ok()) return describe(row, problem, call) + to_text(status.code()) + ": " + status.message();
+  if (!output.intact()) return describe(row, problem, call) + "wrote outside the output's images";
+  if (!workspace.intact()) return describe(row, problem, call) + "wrote outside the workspace";
+  if (!input.intact()) return describe(row, problem, call) + "wrote into the input's gaps";
+
+  const bool exact = call.values != Values::reals && exact_on_integers(problem);
+  const std::vector<float> actual = output.values();
+  const Comparison result =
+      exact ? compare(actual, expected.values, 0.0) : compare(actual, expected.values, expected.limits);
+  if (result.ok) return std::nullopt;
+  const auto index = static_cast<std::size_t>(result.index);
+  return describe(row, problem, call) + "element " + std::to_string(result.index) + " is " +
+         std::to_string(actual[index]) + ", expected " + std::to_string(expected.values[index]) + " within " +
+         std::to_string(result.limit);
+}
+
+std::vector<ConvProblem> shapes_around(const KernelRow& row) {
+  const ConvProblem p = problem_from_text(row.problem);
+  if (!p.is_dynamic()) return {p};
+  const CpuSchedule schedule = schedule_from_text(row.schedule);
+  std::set<std::int32_t> widths = {1, 37};
+  std::set<std::int32_t> tiles;
+  if (schedule.depthwise) tiles.insert(schedule.depthwise->ow_tile);
+  if (schedule.pointwise) tiles.insert(schedule.pointwise->mr);
+  tiles.insert(std::min(schedule.block.ow_block, 96));
+  for (const std::int32_t tile : tiles)
+    for (const std::int32_t width : {tile - 1, tile, tile + 1})
+      if (width >= 1) widths.insert(width);
+  const std::int32_t heights[] = {1, schedule.block.oh_block + 1, std::max(schedule.block.oh_block - 1, 1), 2, 7};
+
+  std::vector<ConvProblem> problems;
+  std::size_t next = 0;
+  for (const std::int32_t OW : widths) {
+    const std::int32_t OH = p.dynamic_h() ? heights[next++ % std::size(heights)] : 1;
+    const std::int32_t H_same = p.dynamic_h() ? (OH - 1) * p.stride_h + 1 : p.IH;
+    const std::int32_t H_valid = p.dynamic_h() ? valid_extent(OH, p.stride_h, p.KH_eff()) : p.IH;
+    problems.push_back(with_extents(p, H_same, (OW - 1) * p.stride_w + 1, "same"));
+    problems.push_back(with_extents(p, H_valid, valid_extent(OW, p.stride_w, p.KW_eff()), "valid"));
+  }
+  ConvProblem uneven = with_extents(p, p.dynamic_h() ? 3 : p.IH, 5, "same");
+  if (p.dynamic_h()) uneven.pad_top = p.KH_eff() + 1, uneven.pad_bottom = 2;
+  if (p.dynamic_w()) uneven.pad_left = 1, uneven.pad_right = p.KW_eff() + 3;
+  validate(uneven);
+  problems.push_back(uneven);
+  return problems;
+}
+
+std::string row_test_name(const KernelRow& row) { return row.symbol; }
+
+}  // namespace sepconv

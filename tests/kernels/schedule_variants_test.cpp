@@ -1,0 +1,136 @@
+// Schedules that the rules do not choose: chosen ones at the edges, and a sample of what reject_reason lets through.
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "kernel_batch.h"
+#include "random_kernels.h"
+#include "row_check.h"
+
+namespace sepconv {
+namespace {
+
+constexpr const char* kMobileNet =
+    "separable_f32_nhwc_i9x11x17_o19_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu6_out-bias-relu6";
+constexpr const char* kUneven =
+    "separable_f32_nhwc_i8x9x12_o21_k3x4_s2x1_d1x2_p0x3x5x1_m2_mid-bias-relu_out-nobias-linear";
+constexpr const char* kPlanar = "separable_f32_nchw_i7x19x5_o9_k3x3_s1x1_d1x1_p2x0x1x1_m1_mid-bias-relu6_out-bias-relu";
+constexpr const char* kDepthwise = "depthwise_f32_nhwc_i9x13x19_o38_k3x3_s1x2_d2x1_p2x2x0x1_m2_out-bias-relu6";
+constexpr const char* kPointwise = "pointwise_f32_nhwc_i6x7x13_o23_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-relu";
+constexpr const char* kDynamic =
+    "separable_f32_nhwc_i?x?x10_o18_k3x3_s1x1_d1x1_p?x?x?x?_m1_mid-bias-relu6_out-bias-relu6";
+
+struct Variant {
+  const char *problem, *schedule;
+};
+
+// On 4 lanes and 16 registers.
+constexpr Variant kVariants[] = {
+    {kMobileNet, "block_fuse0_flat1_oh9_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2"},    // unfused, flat
+    {kMobileNet, "block_fuse0_flat0_oh4_ow6.dw_c8_ow4_pad1.pw_mr3_nr8_ku2"},     // unfused, not flat
+    {kMobileNet, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr6_nr8_ku1"},     // blocks that do not divide
+    {kMobileNet, "block_fuse1_flat1_oh2_ow11.dw_c8_ow4_pad0.pw_mr6_nr8_ku3"},    // bounds checked at each tap
+    {kMobileNet, "block_fuse1_flat1_oh4_ow11.dw_c4_ow1_pad1.pw_mr1_nr4_ku1"},    // the smallest tiles
+    {kMobileNet, "block_fuse1_flat1_oh9_ow11.dw_c16_ow2_pad1.pw_mr2_nr16_ku3"},  // a window above the filters left over
+    {kMobileNet, "block_fuse1_flat0_oh1_ow2.dw_c1_ow1_pad0.pw_mr2_nr1_ku1"},     // no vectors at all
+    {kUneven, "block_fuse1_flat1_oh1_ow10.dw_c4_ow4_pad1.pw_mr4_nr8_ku3"},
+    {kUneven, "block_fuse1_flat0_oh3_ow4.dw_c8_ow2_pad0.pw_mr2_nr12_ku1"},
+    {kUneven, "block_fuse0_flat0_oh2_ow5.dw_c4_ow4_pad0.pw_mr5_nr4_ku3"},
+    {kPlanar, "block_fuse1_flat1_oh3_ow19.dw_c1_ow8_pad1.pw_mr8_nr5_ku3"},
+    {kPlanar, "block_fuse0_flat0_oh2_ow12.dw_c1_ow4_pad0.pw_mr4_nr3_ku1"},
+    {kPlanar, "block_fuse1_flat0_oh7_ow8.dw_c1_ow4_pad1.pw_mr8_nr2_ku2"},
+    {kDepthwise, "block_fuse1_flat0_oh4_ow3.dw_c4_ow3_pad0"},
+    {kDepthwise, "block_fuse1_flat0_oh2_ow5.dw_c8_ow5_pad1"},
+    {kPointwise, "block_fuse1_flat1_oh1_ow42.pw_mr5_nr8_ku3"},
+    {kPointwise, "block_fuse1_flat0_oh1_ow9.pw_mr3_nr4_ku1"},
+    {kDynamic, "block_fuse1_flat0_oh3_ow10.dw_c8_ow4_pad0.pw_mr5_nr8_ku3"},
+    {kDynamic, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr2_nr4_ku1"},
+};
+
+void expect_right(const KernelRow& row) {
+  if (cannot_run_here(row)) return;  // that it compiles has been seen
+  for (const ConvProblem& problem : shapes_around(row))
+    for (const RowCall& call :
+         {RowCall{.batch = 2, .in_gap = 1, .out_gap = 7}, RowCall{.fence = Fence::before},
+          RowCall{.values = Values::reals}, RowCall{.values = Values::nan}, RowCall{.values = Values::infinity}}) {
+      const auto fault = fault_of(row, problem, call);
+      EXPECT_FALSE(fault) << *fault;
+    }
+}
+
+void expect_all_right(const std::string& name, const std::vector<KernelSpec>& specs) {
+  const std::vector<CompiledKernel> kernels = compile_and_load(name, specs);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (kernels[i].row == nullptr)
+      ADD_FAILURE() << to_text(specs[i]) << ": " << kernels[i].fault;
+    else
+      expect_right(*kernels[i].row);
+  }
+}
+
+std::vector<ConvProblem> problems() {
+  std::vector<ConvProblem> result;
+  for (const char* text : {kMobileNet, kUneven, kPlanar, kDepthwise, kPointwise, kDynamic})
+    result.push_back(problem_from_text(text));
+  return result;
+}
+
+TEST(ScheduleVariantsTest, ChosenSchedulesEqualTheReference) {
+  std::vector<KernelSpec> specs;
+  const Target& target = target_from_name("x86-64-sse41");
+  for (const Variant& variant : kVariants) {
+    specs.push_back({problem_from_text(variant.problem), schedule_from_text(variant.schedule), target.name});
+    const auto reason = reject_reason(specs.back().schedule, specs.back().problem, target);
+    ASSERT_FALSE(reason) << variant.schedule << ": " << *reason;
+  }
+  expect_all_right("chosen", specs);
+}
+
+TEST(ScheduleVariantsTest, RejectReasonIsPlainAboutWhatItRefuses) {
+  Draw draw(11);
+  for (const Target& target : all_targets()) {
+    for (const ConvProblem& problem : problems()) {
+      int accepted = 0;
+      for (int i = 0; i < 300; ++i) {
+        const CpuSchedule schedule = random_schedule(problem, target, draw);
+        EXPECT_EQ(to_text(schedule_from_text(to_text(schedule))), to_text(schedule));
+        const auto reason = reject_reason(schedule, problem, target);
+        accepted += !reason;
+        EXPECT_GE(reason.value_or("accepted, so no reason").size(), 10u) << to_text(schedule);
+      }
+      EXPECT_GT(accepted, 10) << to_text(problem) << " on " << target.name;
+      // A field out of its range is named.
+      CpuSchedule wrong = default_cpu_schedule(problem, target);
+      wrong.block.oh_block = 0;
+      EXPECT_NE(reject_reason(wrong, problem, target).value_or("").find("block.oh"), std::string::npos);
+      EXPECT_FALSE(reject_reason(default_cpu_schedule(problem, target), problem, target));
+    }
+  }
+}
+
+TEST(ScheduleVariantsTest, WhatRejectReasonAcceptsCompilesAndIsRight) {
+  Draw draw(12);
+  const std::vector<ConvProblem> all = problems();
+  std::vector<KernelSpec> specs;
+  std::set<std::string> seen;
+  while (specs.size() < 24) {
+    const Target& target = all_targets()[draw.next() % all_targets().size()];
+    KernelSpec spec{all[specs.size() % all.size()], {}, target.name};
+    spec.schedule = random_schedule(spec.problem, target, draw);
+    if (reject_reason(spec.schedule, spec.problem, target) || !seen.insert(to_text(spec)).second) continue;
+    specs.push_back(spec);
+  }
+  expect_all_right("sampled", specs);
+}
+
+TEST(ScheduleVariantsTest, ARefusedScheduleIsNamed) {
+  KernelSpec spec{problem_from_text(kPointwise), schedule_from_text("block_fuse1_flat0_oh1_ow7.pw_mr3_nr4_ku1"),
+                  "x86-64-sse41"};
+  const auto kernels = compile_and_load("refused", {spec});
+  EXPECT_EQ(kernels[0].row, nullptr);
+  EXPECT_NE(kernels[0].fault.find("block.ow"), std::string::npos) << kernels[0].fault;
+}
+
+}  // namespace
+}  // namespace sepconv

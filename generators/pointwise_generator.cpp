@@ -24,11 +24,9 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
     const Expr x = rows_.x * problem_.stride_w, y = rows_.y * problem_.stride_h;
     middle_(middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_)) =
         source(image_arguments<Expr>(problem_.layout, c_, {x, y}, n_));
-    const bool dense = pixels_.flat && problem_.layout == Layout::nchw;
-    if (dense) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
-    const std::vector<Expr> at = dense ? std::vector<Expr>{pixels_.q} : std::vector<Expr>{pixels_.column, pixels_.row};
-    stage_ = pointwise_stage(problem_, dense ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
-                             schedule_.pointwise->nr, pixels_, at, f_, n_);
+    if (pixels_.flat) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
+    stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
+                             schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
     (*output_)(out_at) = activate(problem_.output.activation, stage_.sum(out_at));
   }
@@ -43,15 +41,20 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
     parallel_loops(out, outer);
     if (!gathers_) return;
     // The pixels that the strides pick are copied together once a block, so that the GEMM reads them densely.
-    if (dense_.defined()) {
-      dense_.compute_at(out, outer.front());
-      schedule_dense_cpu(dense_, problem_, schedule_.block, target_, pixels_, rows_);
-      return;
-    }
+    const bool nhwc = problem_.layout == Layout::nhwc;
     const BlockExtents extents = block_extents(problem_, schedule_.block, 1);
-    middle_.compute_at(out, outer.front());
-    middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);
-    if (problem_.layout == Layout::nhwc) middle_.vectorize(c_, target_.lanes, Halide::TailStrategy::GuardWithIf);
+    if (pixels_.flat) {
+      dense_.compute_at(out, outer.front())
+          .bound_storage(pixels_.q, extents.columns * extents.rows)
+          .split(pixels_.q, rows_.y, rows_.x, problem_.OW(), Halide::TailStrategy::RoundUp);
+      schedule_dense_cpu(dense_, problem_, nhwc ? std::min(target_.lanes, problem_.IC) : 1, target_, rows_,
+                         {c_, m_, {n_}});
+    } else {
+      middle_.compute_at(out, outer.front())
+          .bound_storage(rows_.x, extents.columns)
+          .bound_storage(rows_.y, extents.rows);
+      if (nhwc) middle_.vectorize(c_, target_.lanes, Halide::TailStrategy::GuardWithIf);
+    }
   }
 
  private:

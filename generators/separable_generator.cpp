@@ -32,10 +32,9 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     const int padded_channels = (problem_.IC + panel - 1) / panel * panel;
     if (middle_bias_) value = value + Expr((*middle_bias_)(m_ * padded_channels + c_));
     middle_(at) = activate(problem_.middle.activation, value);
-    if (needs_dense_pixels()) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
-    pointwise_ =
-        pointwise_stage(problem_, dense_.defined() ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
-                        schedule_.pointwise->nr, pixels_, middle_coordinates(), f_, n_);
+    if (pixels_.flat) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
+    pointwise_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
+                                 schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
     (*output_)(out_at) = activate(problem_.output.activation, pointwise_.sum(out_at));
   }
@@ -50,50 +49,46 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     schedule_pointwise_cpu(out, pointwise_, problem_, *schedule_.pointwise, target_, pixels_, f_, blocks.tile, outer);
     // Fused: the depthwise result of one block. Unfused: of the whole image first, in parallel blocks of rows of its
     // own, and images one after the other.
-    const Var level = block.fuse ? outer.front() : n_;
     parallel_loops(out, block.fuse ? outer : blocks.blocks);
-    Func rows_consumer = dense_.defined() ? dense_ : middle_;
-    rows_consumer.compute_at(out, level);
-    if (dense_.defined()) {
-      schedule_dense_cpu(dense_, problem_, block, target_, pixels_, rows_);
-      middle_.compute_at(dense_, c_);
+    (pixels_.flat ? dense_ : middle_).compute_at(out, block.fuse ? outer.front() : n_);
+    if (pixels_.flat) {
+      const BlockExtents extents = block_extents(problem_, block, 1);
+      dense_.bound_storage(pixels_.q, extents.columns * extents.rows)
+          .split(pixels_.q, rows_.y, rows_.x, problem_.OW(), TailStrategy::RoundUp);
+      const std::vector<Var> dense_outer = split_rows_if_unfused(dense_);
+      const Var panel =
+          schedule_dense_cpu(dense_, problem_, schedule_.depthwise->c_tile, target_, rows_, {c_, m_, dense_outer});
+      middle_.compute_at(dense_, panel);
+      schedule_middle({extents.columns, block.oh_block}, {n_});
+    } else {
+      const BlockExtents extents = block_extents(problem_, block, schedule_.depthwise->ow_tile);
+      const std::vector<Var> middle_outer = split_rows_if_unfused(middle_);
+      schedule_middle(extents, middle_outer);
     }
-    if (!block.fuse) {
-      rows_consumer.split(rows_.y, row_block_, rows_.y, block.oh_block, TailStrategy::GuardWithIf);
-      if (dense_.defined()) dense_.reorder(rows_.x, rows_.y, c_, m_, row_block_, n_);
-      rows_consumer.parallel(row_block_);
-    }
-    schedule_middle();
   }
 
  private:
-  /// The depthwise result of a block of rows and columns, also where the output's pixels are flat.
-  void schedule_middle() {
-    const bool fuse = schedule_.block.fuse;
+  /// @return the loops outside of a block's, or of the row blocks that a whole image is computed in.
+  std::vector<Var> split_rows_if_unfused(Func result) {
+    if (schedule_.block.fuse) return {n_};
+    Var row_block("row_block");
+    result.split(rows_.y, row_block, rows_.y, schedule_.block.oh_block, TailStrategy::GuardWithIf).parallel(row_block);
+    return {row_block, n_};
+  }
+
+  /// @param extents  of the region that is computed at once: a panel's rows where the pixels are flat, else a block's
+  /// or
+  ///                 an image's.
+  void schedule_middle(const BlockExtents& extents, const std::vector<Var>& outer) {
     const int tile = schedule_.depthwise->ow_tile;
-    const bool whole_rows = pixels_.flat || (!fuse && problem_.OW() >= tile);
-    BlockExtents extents = block_extents(problem_, schedule_.block, whole_rows ? 1 : tile);
-    const bool own_rows = !fuse && !dense_.defined();  // the stage that holds the image's rows is this one
-    if (dense_.defined()) extents.rows = schedule_.block.oh_block;
-    middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);
-    extents.rows = schedule_.block.oh_block;
     Var x_tile("x_tile");
-    middle_.split(rows_.x, x_tile, rows_.x, tile,
-                  whole_rows ? tile_tail(extents.columns, tile) : TailStrategy::RoundUp);
+    middle_.bound_storage(rows_.x, extents.columns)
+        .bound_storage(rows_.y, extents.rows)
+        .split(rows_.x, x_tile, rows_.x, tile, pixels_.flat ? tile_tail(extents.columns, tile) : TailStrategy::RoundUp);
     schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_,
-                           {c_, rows_.x, x_tile, rows_.y, m_,
-                            own_rows ? std::vector<Var>{row_block_, n_} : std::vector<Var>{n_}, extents});
+                           {c_, rows_.x, x_tile, rows_.y, m_, outer, {extents.columns, schedule_.block.oh_block}});
   }
 
-  /// Vectors along flat pixels cross row ends.
-  bool needs_dense_pixels() const { return pixels_.flat && problem_.layout == Layout::nchw; }
-
-  std::vector<Expr> middle_coordinates() const {
-    if (dense_.defined()) return {pixels_.q};
-    return {pixels_.column, pixels_.row};
-  }
-
-  Var row_block_{"row_block"};
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
   Pixels rows_;  // of the depthwise result
   Func padded_, middle_{"middle"}, dense_;

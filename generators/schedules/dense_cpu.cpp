@@ -1,15 +1,26 @@
 #include "dense_cpu.h"
 
-#include "block_cpu.h"
-
 namespace sepconv {
 
-void schedule_dense_cpu(Halide::Func dense, const ConvProblem& p, const BlockCpuSchedule& s, const Target& target,
-                        const Pixels& flat, const Pixels& rows) {
-  const BlockExtents extents = block_extents(p, s, 1);
-  dense.bound_storage(flat.q, extents.columns * extents.rows)
-      .split(flat.q, rows.y, rows.x, p.OW(), Halide::TailStrategy::RoundUp)
-      .vectorize(rows.x, vector_elems(p.OW(), target), Halide::TailStrategy::RoundUp);
+using Halide::TailStrategy;
+using Halide::Var;
+using Halide::VarOrRVar;
+
+Var schedule_dense_cpu(Halide::Func dense, const ConvProblem& p, int c_tile, const Target& target, const Pixels& rows,
+                       const DenseLoops& loops) {
+  const bool nhwc = p.layout == Layout::nhwc;
+  Var panel("dense_panel");
+  dense.split(loops.c, panel, loops.c, c_tile, tile_tail(p.IC, c_tile));
+  std::vector<VarOrRVar> nest =
+      nhwc ? std::vector<VarOrRVar>{loops.c, rows.x} : std::vector<VarOrRVar>{rows.x, loops.c};
+  for (const Var& loop : {rows.y, loops.m, panel}) nest.push_back(loop);
+  nest.insert(nest.end(), loops.outer.begin(), loops.outer.end());
+  dense.reorder(nest);
+  if (nhwc)
+    dense.vectorize(loops.c, vector_elems(c_tile, target)).unroll(loops.c);
+  else
+    dense.vectorize(rows.x, vector_elems(p.OW(), target), TailStrategy::RoundUp);
+  return panel;
 }
 
 }  // namespace sepconv

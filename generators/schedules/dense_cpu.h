@@ -1,13 +1,22 @@
 #pragma once
 // HOW rows of pixels are copied to flat ones.
 
+#include "block_cpu.h"
 #include "spec/schedule.h"
 #include "stages/pixels.h"
 
 namespace sepconv {
 
-/// @param dense  its flat pixels are split into rows.y and rows.x, the loops that remain inside of its channel loop.
-void schedule_dense_cpu(Halide::Func dense, const ConvProblem& problem, const BlockCpuSchedule& schedule,
-                        const Target& target, const Pixels& flat, const Pixels& rows);
+/// The loops that the copy is given; panels of channels outermost, so that a panel's rows are copied while in L1.
+struct DenseLoops {
+  Halide::Var c, m;                // channel within a panel, multiplier
+  std::vector<Halide::Var> outer;  // outside of the block or image, innermost first
+};
+
+/// @param dense   its flat pixels already split into rows.y and rows.x.
+/// @param c_tile  channels of a panel.
+/// @return the loop over panels, at which the rows are to be computed.
+Halide::Var schedule_dense_cpu(Halide::Func dense, const ConvProblem& problem, int c_tile, const Target& target,
+                               const Pixels& rows, const DenseLoops& loops);
 
 }  // namespace sepconv

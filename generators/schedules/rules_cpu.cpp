@@ -20,7 +20,7 @@ int power_of_two_below(int value) {
 /// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
 /// the depthwise result within half of L2, and more than one block only where the work is worth threads.
 int flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
-  constexpr double kWorthThreads = 4e6;  // operations: some 50 microseconds on one core
+  constexpr double kWorthThreads = 4e6;   // operations: some 50 microseconds on one core
   constexpr double kThreadingCost = 1.1;  // of one block for much work, or of several for little
   const std::int64_t row_bytes = std::int64_t{4} * p.OW() * p.middle_channels();
   int best_rows = 1;

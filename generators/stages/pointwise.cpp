@@ -8,8 +8,7 @@ using Halide::RDom;
 using Halide::Var;
 
 PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const Func& weights, const Func& bias,
-                               int panel, const Pixels& pixels, const std::vector<Expr>& at, const Var& f,
-                               const Var& n) {
+                               int panel, const Pixels& pixels, const Var& f, const Var& n) {
   PointwiseStage stage;
   stage.sum = Func("pointwise_sum");
   stage.k = RDom(0, p.IC, 0, p.depth_multiplier, "k");
@@ -18,7 +17,7 @@ PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const F
   // Starting from the bias saves an addition per output.
   stage.sum(out) = bias.defined() ? bias(f) : Expr(0.0f);
   stage.sum(out) += weights(f % panel + panel * (c + p.IC * (m + p.depth_multiplier * (f / panel)))) *
-                    middle(middle_arguments<Expr>(p.layout, c, at, m, n));
+                    middle(middle_arguments<Expr>(p.layout, c, as_exprs(pixels.vars), m, n));
   return stage;
 }
 

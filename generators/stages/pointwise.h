@@ -11,12 +11,11 @@ struct PointwiseStage {
 };
 
 /// sum(f, pixel, n) = bias(f) + sum_{m,c} weights[f / panel][m][c][f % panel] * middle(c, pixel, m, n)
-/// @param middle   middle_arguments(layout, c, at, m, n).
-/// @param at       where the middle holds a pixel: {column, row}, or {q}.
+/// @param middle   middle_arguments(layout, c, pixels, m, n).
 /// @param weights  packed pointwise weights, one dimension (kernel_abi.h).
 /// @param bias     [OC], zero filled to the panel; undefined: no bias.
 PointwiseStage pointwise_stage(const ConvProblem& problem, const Halide::Func& middle, const Halide::Func& weights,
-                               const Halide::Func& bias, int panel, const Pixels& pixels,
-                               const std::vector<Halide::Expr>& at, const Halide::Var& f, const Halide::Var& n);
+                               const Halide::Func& bias, int panel, const Pixels& pixels, const Halide::Var& f,
+                               const Halide::Var& n);
 
 }  // namespace sepconv

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <cstdio>
 
 #include "kernel_batch.h"
 #include "random_kernels.h"
@@ -13,11 +14,6 @@ namespace sepconv {
 namespace {
 
 constexpr std::size_t kBatch = 60;  // kernels compiled together
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr || *text == '\0' ? otherwise : std::stoull(text);
-}
 
 struct RandomConfig {
   ConvProblem problem;  // static: what is run
@@ -54,8 +50,8 @@ void expect_right(const KernelRow& row, const ConvProblem& problem, Draw& draw) 
 }
 
 TEST(RandomConfigsTest, EqualTheReference) {
-  const std::uint64_t seed = number_from("SEPCONV_RANDOM_SEED", 20240607);
-  const std::uint64_t count = number_from("SEPCONV_RANDOM_COUNT", 60);
+  const std::uint64_t seed = random_seed(20240607);
+  const std::uint64_t count = random_count(60);
   std::printf("SEPCONV_RANDOM_SEED=%llu SEPCONV_RANDOM_COUNT=%llu\n", static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(count));
   const std::vector<std::string> targets = targets_here();

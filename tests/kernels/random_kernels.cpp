@@ -1,6 +1,9 @@
 #include "random_kernels.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 
 namespace sepconv {
@@ -45,7 +48,21 @@ ConvProblem draw_problem(Draw& draw) {
   return p;
 }
 
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr || *text == '\0') return otherwise;
+  std::uint64_t number = 0;
+  const char* end = text + std::strlen(text);
+  const auto [stop, error] = std::from_chars(text, end, number);
+  if (error != std::errc() || stop != end)
+    throw std::invalid_argument(std::string(variable) + ": received '" + text + "'; expected a whole number");
+  return number;
+}
+
 }  // namespace
+
+std::uint64_t random_seed(std::uint64_t otherwise) { return number_from("SEPCONV_RANDOM_SEED", otherwise); }
+std::uint64_t random_count(std::uint64_t otherwise) { return number_from("SEPCONV_RANDOM_COUNT", otherwise); }
 
 std::uint64_t Draw::next() {
   std::uint64_t z = (state_ += 0x9e3779b97f4a7c15u);

@@ -26,6 +26,12 @@ class Draw {
   std::uint64_t state_;
 };
 
+/// The environment variable SEPCONV_RANDOM_SEED, or SEPCONV_RANDOM_COUNT: a whole number; `otherwise` where it is
+/// unset.
+/// @throws std::invalid_argument naming the variable and its value, where that is no such number.
+std::uint64_t random_seed(std::uint64_t otherwise);
+std::uint64_t random_count(std::uint64_t otherwise);
+
 /// A valid problem with static extents, whatever the op, layout, window, steps, pads and epilogues.
 ConvProblem random_problem(Draw& draw);
 

@@ -108,6 +108,10 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
                   "not a multiple of the register tile's " + std::to_string(tile) + " columns");
   if (block.flat && p.op == ConvOp::depthwise)
     return refuse("block.flat", 1, "a depthwise problem has no GEMM to flatten");
+  if (block.flat && s.depthwise && s.depthwise->ow_tile > p.OW())
+    return refuse("dw.ow", s.depthwise->ow_tile, "more columns than the output's " + std::to_string(p.OW()));
+  if (block.flat && s.pointwise->mr > block.oh_block * p.OW())
+    return refuse("pw.mr", s.pointwise->mr, "more pixels than a block's " + std::to_string(block.oh_block * p.OW()));
 
   const bool nhwc = p.layout == Layout::nhwc;
   if (s.depthwise) {

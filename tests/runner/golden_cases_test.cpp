@@ -155,7 +155,8 @@ TEST_F(DamagedGoldens, JsonThatIsNoneIsRefused) {
 }
 
 TEST(Npz, ReadsEveryGoldenWithoutLoss) {
-  for (const json& row : document()["cases"]) {
+  const json cases = document()["cases"];
+  for (const json& row : cases) {
     const auto arrays = read_npz(kGoldens / row["file"].get<std::string>());
     EXPECT_EQ(arrays.size(), row["arrays"].size()) << row["name"];
     for (const auto& [name, array] : row["arrays"].items()) {

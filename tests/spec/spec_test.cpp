@@ -1,0 +1,108 @@
+// The plain words of schedules and targets: text forms, refusals, and the rule that picks a schedule.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "sepconv/kernel_row.h"
+#include "spec/schedule.h"
+#include "spec/target.h"
+
+namespace sepconv {
+namespace {
+
+std::string error_of(const std::string& text) {
+  try {
+    schedule_from_text(text);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(ScheduleText, HoldsTheGivenParts) {
+  const std::string text = "block_fuse0_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2";
+  const CpuSchedule schedule = schedule_from_text(text);
+  EXPECT_EQ(schedule.block.fuse, 0);
+  EXPECT_EQ(schedule.block.ow_block, 56);
+  EXPECT_EQ(schedule.depthwise->c_tile, 8);
+  EXPECT_EQ(schedule.pointwise->nr, 16);
+  EXPECT_EQ(to_text(schedule), text);
+  EXPECT_FALSE(schedule_from_text("block_fuse1_flat0_oh1_ow6.pw_mr6_nr16_ku2").depthwise.has_value());
+}
+
+TEST(ScheduleText, RefusesWhatItDoesNotKnowAndNamesIt) {
+  EXPECT_NE(error_of("").find("''"), std::string::npos);
+  EXPECT_NE(error_of("dw_c8_ow4_pad1").find("'block' is missing"), std::string::npos);
+  EXPECT_NE(error_of("block_fuse1_flat1_oh7").find("'ow'"), std::string::npos);
+  EXPECT_NE(error_of("block_fuse1_flat1_oh7_ow56_zz1").find("'zz1'"), std::string::npos);
+  EXPECT_NE(error_of("block_fuse1_flat1_ohx_ow56").find("'x'"), std::string::npos);
+  EXPECT_NE(error_of("block_fuse1_flat1_oh7_ow99999999999").find("'99999999999'"), std::string::npos);
+  EXPECT_NE(error_of("block_fuse1_flat1_oh7_ow56.gpu_x1").find("'gpu_x1'"), std::string::npos);
+  EXPECT_NE(error_of("block_fuse1_flat1_oh7_ow56.block_fuse1_flat1_oh7_ow56").find("at most once"), std::string::npos);
+}
+
+TEST(RejectReason, NamesTheFieldAndTheSum) {
+  const Target& avx2 = target_from_name("x86-64-avx2");
+  const ConvProblem problem = problem_from_text(
+      "separable_f32_nhwc_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu");
+  const auto reason = [&](const char* text) { return reject_reason(schedule_from_text(text), problem, avx2); };
+  EXPECT_EQ(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr6_nr16_ku2"), std::nullopt);
+  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr7_nr16_ku2")->find("17 registers"),
+            std::string::npos);
+  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow8_pad1.pw_mr6_nr16_ku2")->find("dw.ow=8"), std::string::npos);
+  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow28.dw_c16_ow4_pad1.pw_mr6_nr16_ku2")->find("whole rows"),
+            std::string::npos);
+  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.pw_mr6_nr16_ku2")->find("'dw' is missing"), std::string::npos);
+}
+
+TEST(DefaultSchedule, IsNeverOneThatTheGeneratorRefuses) {
+  int checked = 0;
+  for (const Target& target : all_targets())
+    for (const char* op : {"depthwise", "pointwise", "separable"})
+      for (Layout layout : {Layout::nhwc, Layout::nchw})
+        for (int extent : {1, 2, 3, 7, 13, 19, 56, 400})
+          for (int channels : {1, 2, 3, 4, 7, 8, 16, 17, 33, 728})
+            for (int height : {1, extent})
+              for (bool dynamic : {false, true}) {
+                ConvProblem p;
+                p.op = std::string(op) == "depthwise"   ? ConvOp::depthwise
+                       : std::string(op) == "pointwise" ? ConvOp::pointwise
+                                                        : ConvOp::separable;
+                p.layout = layout;
+                p.IH = height, p.IW = extent, p.IC = channels, p.OC = channels;
+                if (p.has_depthwise()) p.KW = 3, p.pad_left = p.pad_right = 1;
+                if (dynamic) p = with_dynamic_extents(p);
+                validate(p);
+                const CpuSchedule schedule = default_cpu_schedule(p, target);
+                EXPECT_EQ(reject_reason(schedule, p, target), std::nullopt)
+                    << to_text(p) << " " << to_text(schedule) << " " << target.name;
+                ++checked;
+              }
+  EXPECT_EQ(checked, 3 * 3 * 2 * 8 * 10 * 2 * 2);
+}
+
+TEST(Targets, AreSortedAndRankedByWhatTheyRequire) {
+  const std::vector<Target>& targets = all_targets();
+  EXPECT_TRUE(
+      std::is_sorted(targets.begin(), targets.end(), [](const Target& a, const Target& b) { return a.name < b.name; }));
+  for (const Target& a : targets)
+    for (const Target& b : targets)
+      if (a.rank < b.rank) {
+        EXPECT_EQ(a.required_features & b.required_features, a.required_features);
+      }
+  EXPECT_TRUE(target_from_name("x86-64-avx512").required_features & kCpuAvx512Skylake);
+  EXPECT_THROW(
+      {
+        try {
+          target_from_name("x86-64-avx3");
+        } catch (const std::invalid_argument& error) {
+          EXPECT_NE(std::string(error.what()).find("x86-64-avx2, x86-64-avx512, x86-64-sse41"), std::string::npos);
+          throw;
+        }
+      },
+      std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sepconv

@@ -84,15 +84,16 @@ class ConvGenerator : public Halide::Generator<Derived> {
   /// free.
   void promise_layout() {
     const ConvProblem& p = problem_;
-    promise_image(input_->dim(0), p.IC, p.IW, p.IH, *input_);
+    promise_image(p.IC, p.IW, p.IH, *input_);
     if (schedule_.block.flat)
-      promise_image(output_->dim(0), p.OC, p.OH() * p.OW(), 0, *output_);
+      promise_image(p.OC, p.OH() * p.OW(), 0, *output_);
     else
-      promise_image(output_->dim(0), p.OC, p.OW(), p.OH(), *output_);
-    for (InputBuffer* packed : {filter_, middle_bias_, weights_, bias_})
-      if (packed) packed->dim(0).set_min(0).set_stride(1);
-    for (InputBuffer* packed : {filter_, middle_bias_, weights_, bias_})
-      if (packed) packed->set_host_alignment(64);
+      promise_image(p.OC, p.OW(), p.OH(), *output_);
+    for (InputBuffer* packed : {filter_, middle_bias_, weights_, bias_}) {
+      if (packed == nullptr) continue;
+      packed->dim(0).set_min(0).set_stride(1);
+      packed->set_host_alignment(64);
+    }
   }
 
   ConvProblem problem_;
@@ -110,8 +111,8 @@ class ConvGenerator : public Halide::Generator<Derived> {
 
  private:
   /// height 0: the buffer has one (flattened) pixel dimension.
-  template <class Dimension, class Buffer>
-  void promise_image(Dimension, int channels, int width, int height, Buffer& buffer) {
+  template <class Buffer>
+  void promise_image(int channels, int width, int height, Buffer& buffer) {
     std::vector<int> extents = {width};
     if (height != 0) extents.push_back(height);
     extents.insert(problem_.layout == Layout::nhwc ? extents.begin() : extents.end(), channels);

@@ -5,7 +5,6 @@
 namespace sepconv {
 namespace {
 
-using Halide::cast;
 using Halide::Expr;
 using Halide::select;
 

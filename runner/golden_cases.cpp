@@ -54,10 +54,10 @@ GoldenCase read_case(const json& row, const std::filesystem::path& folder) {
   GoldenCase result;
   result.name = row.at("name").get<std::string>();
   check_name(result.name);
-  const KerasApi api = keras_api_from_text(row.at("api").get<std::string>());
+  const KerasRules rules = keras_rules_from_text(row.at("api").get<std::string>());
   const auto in_shape = row.at("input_shape").get<std::vector<std::int64_t>>();
   try {
-    result.layer = plan_layer_config(row.at("layer"), in_shape, api);
+    result.layer = plan_layer_config(row.at("layer"), in_shape, rules);
   } catch (const NotCompiledError& error) {
     result.skip_reason = error.what();
     return result;
@@ -72,7 +72,7 @@ GoldenCase read_case(const json& row, const std::filesystem::path& folder) {
   result.expected = taken(arrays, "output");
   check_shape(result.input, "input", row.at("input_shape"));
   check_shape(result.expected, "output", row.at("output_shape"));
-  result.layer.weights = weights_of(conv_layer_config(row.at("layer"), api), result.layer.problem.IC, arrays);
+  result.layer.weights = weights_of(conv_layer_config(row.at("layer"), rules), result.layer.problem.IC, arrays);
   result.layer.has_weights = true;
   result.limit = 4 * row.at("max_abs_err_vs_float64").get<double>() + 1e-6 * row.at("max_abs_output").get<double>();
   if (!(result.limit >= 0) || std::isinf(result.limit))

@@ -111,21 +111,7 @@ const char* to_text(ConvOp op) {
   return "?";
 }
 
-const char* to_text(DataType dtype) {
-  switch (dtype) {
-    case DataType::float32: return "f32";
-  }
-  return "?";
-}
-
 const char* to_text(Layout layout) { return layout == Layout::nhwc ? "nhwc" : "nchw"; }
-
-std::size_t size_bytes(DataType dtype) {
-  switch (dtype) {
-    case DataType::float32: return 4;
-  }
-  return 0;
-}
 
 std::int32_t ConvProblem::OH() const { return output_extent(IH, pad_top + pad_bottom, KH_eff(), stride_h); }
 std::int32_t ConvProblem::OW() const { return output_extent(IW, pad_left + pad_right, KW_eff(), stride_w); }
@@ -138,11 +124,19 @@ double ConvProblem::flops() const {
   return pixels * per_pixel;
 }
 
+ConvProblem kernel_problem(ConvProblem problem) {
+  if (!is_elementwise(problem.output.activation.kind)) problem.output.activation = {};
+  return problem;
+}
+
+DataType accumulator_type(DataType dtype) { return dtype == DataType::float64 ? DataType::float64 : DataType::float32; }
+
 bool operator==(const ConvProblem& a, const ConvProblem& b) { return to_text(a) == to_text(b); }
 
 std::string to_text(const ConvProblem& p) {
   const auto pair = [](std::int32_t h, std::int32_t w) { return extent_text(h) + "x" + extent_text(w); };
-  std::string text = std::string(to_text(p.op)) + "_" + to_text(p.dtype) + "_" + to_text(p.layout);
+  std::string text =
+      std::string(to_text(p.op)) + "_" + to_text(p.dtype) + (p.strict_float ? "strict" : "") + "_" + to_text(p.layout);
   text += "_i" + pair(p.IH, p.IW) + "x" + std::to_string(p.IC) + "_o" + std::to_string(p.OC);
   text += "_k" + pair(p.KH, p.KW) + "_s" + pair(p.stride_h, p.stride_w) + "_d" + pair(p.dilation_h, p.dilation_w);
   text += "_p" + pair(p.pad_top, p.pad_bottom) + "x" + pair(p.pad_left, p.pad_right);
@@ -170,7 +164,12 @@ ConvProblem problem_from_text(std::string_view text) {
     throw std::invalid_argument("ConvProblem: expected 10 fields joined by '_' before the epilogues, received " +
                                 std::to_string(parts.size()) + " in " + quoted(whole));
   p.op = parse_enum(parts[0], std::array{ConvOp::depthwise, ConvOp::pointwise, ConvOp::separable}, "ConvProblem.op");
-  p.dtype = parse_enum(parts[1], std::array{DataType::float32}, "ConvProblem.dtype");
+  constexpr std::string_view kStrict = "strict";
+  std::string_view dtype = parts[1];
+  p.strict_float = dtype.size() > kStrict.size() && dtype.substr(dtype.size() - kStrict.size()) == kStrict;
+  if (p.strict_float) dtype.remove_suffix(kStrict.size());
+  p.dtype = parse_enum(dtype, std::array{DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16},
+                       "ConvProblem.dtype");
   p.layout = parse_enum(parts[2], std::array{Layout::nhwc, Layout::nchw}, "ConvProblem.layout");
   std::tie(p.IH, p.IW, p.IC) = std::tuple_cat(parse_group<3>(parts[3], "i", "ConvProblem input HxWxC"));
   p.OC = parse_group<1>(parts[4], "o", "ConvProblem.OC")[0];
@@ -199,6 +198,12 @@ void validate(const ConvProblem& p) {
   require_positive("dilation_h", p.dilation_h);
   require_positive("dilation_w", p.dilation_w);
   require_positive("depth_multiplier", p.depth_multiplier);
+  if (!is_floating_point(p.dtype))
+    throw std::invalid_argument(std::string("ConvProblem.dtype: received ") + keras_name(p.dtype) +
+                                "; expected float32, float64, float16 or bfloat16");
+  if (!is_elementwise(p.middle.activation.kind))
+    throw std::invalid_argument("ConvProblem.middle: received " + to_text(p.middle.activation) +
+                                "; expected an elementwise activation");
   if (p.op == ConvOp::pointwise) {
     if (p.KH != 1 || p.KW != 1) reject("KH", std::int64_t{p.KH} * p.KW, "a 1x1 window for a pointwise problem");
     if (p.depth_multiplier != 1) reject("depth_multiplier", p.depth_multiplier, "1 for a pointwise problem");

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sepconv/data_type.h"
+
 namespace sepconv::detail {
 
 struct HalideDimension {
@@ -16,7 +18,12 @@ struct HalideType {
   std::uint16_t lanes = 1;
 };
 
-inline constexpr HalideType kHalideFloat32{2, 32, 1};
+/// The code 2 is Halide's for floating point, 1 its for unsigned integers: kernels read the 16-bit types as their bits.
+inline constexpr HalideType halide_type(DataType dtype) noexcept {
+  return dtype == DataType::float64   ? HalideType{2, 64, 1}
+         : dtype == DataType::float32 ? HalideType{2, 32, 1}
+                                      : HalideType{1, 16, 1};
+}
 
 struct HalideBuffer {
   std::uint64_t device = 0;

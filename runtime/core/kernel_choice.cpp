@@ -50,7 +50,8 @@ std::string target_option() {
 
 }  // namespace
 
-KernelChoice choose_kernel(const ConvProblem& problem, std::string_view forced) {
+KernelChoice choose_kernel(const ConvProblem& layer_problem, std::string_view forced) {
+  const ConvProblem problem = kernel_problem(layer_problem);
   KernelChoice choice;
   if (!forced.empty()) {
     choice.restriction = std::string("force_row('").append(forced).append("')");

@@ -1,6 +1,7 @@
 #include "sepconv/layer.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <limits>
 #include <map>
@@ -28,16 +29,17 @@ struct SharedWeights {
 
   std::shared_ptr<const PackedWeights> pack(const ConvProblem& problem, const KernelRow& row) {
     const std::lock_guard lock(mutex);
-    std::shared_ptr<const PackedWeights>& packed = by_panels[{row.depthwise_panel, row.pointwise_panel}];
+    std::shared_ptr<const PackedWeights>& packed =
+        by_form[{row.depthwise_panel, row.pointwise_panel, row.pointwise_pairs}];
     if (!packed)
       packed = std::make_shared<const PackedWeights>(
-          pack_weights(unpacked, problem, row.depthwise_panel, row.pointwise_panel));
+          pack_weights(unpacked, problem, {row.depthwise_panel, row.pointwise_panel, row.pointwise_pairs}));
     return packed;
   }
 
   const ConvWeights unpacked;
   std::mutex mutex;
-  std::map<std::pair<int, int>, std::shared_ptr<const PackedWeights>> by_panels;  // guarded by mutex
+  std::map<std::array<int, 3>, std::shared_ptr<const PackedWeights>> by_form;  // guarded by mutex
 };
 
 /// Everything about a call that does not depend on the call.
@@ -49,12 +51,12 @@ struct PreparedKernel {
         call_bytes(detail::arena_bytes(row.call_scratch_bytes)),
         worker_bytes(detail::arena_bytes(row.task_scratch_bytes)) {
     for (const PackedArray* array : {&packed->depthwise, &packed->middle_bias, &packed->pointwise, &packed->bias}) {
-      if (array->data() == nullptr) continue;
+      if (array->size() == 0) continue;
       HalideDimension& dim = dims[weight_count];
       dim = {0, static_cast<std::int32_t>(array->size()), 1, 0};
       HalideBuffer& buffer = buffers[weight_count++];
-      buffer.host = reinterpret_cast<std::uint8_t*>(const_cast<float*>(array->data()));  // kernels only read it
-      buffer.type = detail::kHalideFloat32;
+      buffer.host = const_cast<std::uint8_t*>(array->data<std::uint8_t>());  // kernels only read it
+      buffer.type = detail::halide_type(array->dtype());
       buffer.dimensions = 1;
       buffer.dim = &dim;
     }
@@ -85,12 +87,12 @@ struct CallBuffer {
   HalideDimension dims[4];
   HalideBuffer buffer;
 
-  void fill(const Images& images, Layout layout, bool flat) noexcept {
+  void fill(const Images& images, const ConvProblem& problem, bool flat) noexcept {
     const auto H = static_cast<std::int32_t>(images.H), W = static_cast<std::int32_t>(images.W),
                C = static_cast<std::int32_t>(images.C);
     int count = 0;
     const auto add = [&](std::int32_t extent, std::int32_t pitch) { dims[count++] = {0, extent, pitch, 0}; };
-    if (layout == Layout::nhwc) {
+    if (problem.layout == Layout::nhwc) {
       add(C, 1);
       flat ? add(W * H, C) : (add(W, C), add(H, C * W));
     } else {
@@ -100,7 +102,7 @@ struct CallBuffer {
     add(static_cast<std::int32_t>(images.batch),
         static_cast<std::int32_t>(images.batch == 1 ? images.image_elements() : images.batch_pitch));
     buffer.host = static_cast<std::uint8_t*>(const_cast<void*>(images.data));
-    buffer.type = detail::kHalideFloat32;
+    buffer.type = detail::halide_type(problem.dtype);
     buffer.dimensions = count;
     buffer.dim = dims;
   }
@@ -115,7 +117,8 @@ std::int64_t reachable_batch(const Images& images) noexcept {
 
 Images slice_batch(const Images& images, std::int64_t begin, std::int64_t count) noexcept {
   Images part = images;
-  part.data = static_cast<const float*>(images.data) + begin * (images.batch == 1 ? 0 : images.batch_pitch);
+  part.data = static_cast<const std::byte*>(images.data) +
+              begin * (images.batch == 1 ? 0 : images.batch_pitch) * images.element_bytes;
   part.batch = count;
   return part;
 }
@@ -245,8 +248,8 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
   for (std::int64_t begin = 0; begin < in.batch && result == 0; begin += chunk) {
     const std::int64_t count = std::min(chunk, in.batch - begin);
     CallBuffer input, output;
-    input.fill(slice_batch(in, begin, count), problem.layout, false);
-    output.fill(slice_batch(out, begin, count), problem.layout, kernel.row.flat_output != 0);
+    input.fill(slice_batch(in, begin, count), problem, false);
+    output.fill(slice_batch(out, begin, count), problem, kernel.row.flat_output != 0);
     detail::CallContext context(executor, {start, kernel.call_bytes, kernel.worker_bytes});
     KernelContext* services = context.services();
     void* argv[9];

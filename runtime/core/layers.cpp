@@ -81,8 +81,8 @@ struct KerasConvLayer::State {
 namespace {
 
 /// What ConvWeights calls Keras' weights, in their order.
-std::vector<std::vector<float>*> keras_order(const KerasConvConfig& config, ConvWeights& weights) {
-  std::vector<std::vector<float>*> order = {&weights.depthwise};
+std::vector<WeightArray*> keras_order(const KerasConvConfig& config, ConvWeights& weights) {
+  std::vector<WeightArray*> order = {&weights.depthwise};
   if (config.separable) order.push_back(&weights.pointwise);
   if (config.use_bias) order.push_back(&weights.bias);
   return order;
@@ -169,7 +169,7 @@ std::vector<std::vector<float>> KerasConvLayer::get_weights() const {
   if (state_ == nullptr) throw_not_built(name());
   ConvWeights weights = state_->base.weights();
   std::vector<std::vector<float>> list;
-  for (std::vector<float>* array : keras_order(*config_, weights)) list.push_back(std::move(*array));
+  for (const WeightArray* array : keras_order(*config_, weights)) list.push_back(array->to_floats());
   return list;
 }
 

@@ -16,55 +16,96 @@ std::size_t panels_of(std::int32_t channels, std::int32_t panel) {
   return (static_cast<std::size_t>(channels) + panel - 1) / panel;
 }
 
-PackedArray pack_depthwise(const ConvWeights& weights, const ConvProblem& p, std::int32_t panel) {
-  const std::size_t taps = static_cast<std::size_t>(p.KH) * p.KW, m = p.depth_multiplier, IC = p.IC;
-  PackedArray packed(panels_of(p.IC, panel) * taps * m * panel);
-  for (std::size_t tap = 0; tap < taps; ++tap)
+/// Stores weights as the problem's kernels see them: rounded to its type.
+class Packer {
+ public:
+  Packer(const ConvWeights& weights, const ConvProblem& problem)
+      : w_(weights), p_(problem), element_(accumulator_type(problem.dtype)) {}
+
+  PackedArray depthwise(std::int32_t panel) const {
+    const std::size_t taps = static_cast<std::size_t>(p_.KH) * p_.KW, m = p_.depth_multiplier, IC = p_.IC;
+    PackedArray packed(panels_of(p_.IC, panel) * taps * m * panel, element_);
+    for (std::size_t tap = 0; tap < taps; ++tap)
+      for (std::size_t ic = 0; ic < IC; ++ic)
+        for (std::size_t mi = 0; mi < m; ++mi)
+          packed.set(((ic / panel * taps + tap) * m + mi) * panel + ic % panel,
+                     rounded(w_.depthwise[(tap * IC + ic) * m + mi]));
+    return packed;
+  }
+
+  PackedArray middle_bias(std::int32_t panel) const {
+    const std::size_t m = p_.depth_multiplier, padded = panels_of(p_.IC, panel) * panel;
+    PackedArray packed(m * padded, element_);
+    for (std::size_t k = 0; k < w_.middle_bias.size(); ++k)
+      packed.set(k % m * padded + k / m, rounded(w_.middle_bias[k]));
+    return packed;
+  }
+
+  PackedArray pointwise(std::int32_t panel) const {
+    const std::size_t m = p_.depth_multiplier, IC = p_.IC;
+    PackedArray packed(panels_of(p_.OC, panel) * m * IC * panel, element_);
+    for_each_pointwise([&](std::size_t ic, std::size_t mi, std::size_t oc, double value) {
+      packed.set(((oc / panel * m + mi) * IC + ic) * panel + oc % panel, rounded(value));
+    });
+    return packed;
+  }
+
+  PackedArray pointwise_pairs(std::int32_t panel) const {
+    const std::size_t m = p_.depth_multiplier, pairs = (static_cast<std::size_t>(p_.IC) + 1) / 2;
+    PackedArray packed(panels_of(p_.OC, panel) * m * pairs * panel * 2, DataType::bfloat16);
+    for_each_pointwise([&](std::size_t ic, std::size_t mi, std::size_t oc, double value) {
+      packed.set((((oc / panel * m + mi) * pairs + ic / 2) * panel + oc % panel) * 2 + ic % 2, value);
+    });
+    return packed;
+  }
+
+  PackedArray bias() const {
+    PackedArray packed(w_.bias.size(), element_);
+    for (std::size_t i = 0; i < w_.bias.size(); ++i) packed.set(i, rounded(w_.bias[i]));
+    return packed;
+  }
+
+ private:
+  double rounded(double value) const { return round_to(p_.dtype, value); }
+
+  template <class F>
+  void for_each_pointwise(F&& f) const {
+    const std::size_t m = p_.depth_multiplier, IC = p_.IC, OC = p_.OC;
     for (std::size_t ic = 0; ic < IC; ++ic)
       for (std::size_t mi = 0; mi < m; ++mi)
-        packed.data()[((ic / panel * taps + tap) * m + mi) * panel + ic % panel] =
-            weights.depthwise[(tap * IC + ic) * m + mi];
-  return packed;
-}
+        for (std::size_t oc = 0; oc < OC; ++oc) f(ic, mi, oc, w_.pointwise[(ic * m + mi) * OC + oc]);
+  }
 
-PackedArray pack_middle_bias(const ConvWeights& weights, const ConvProblem& p, std::int32_t panel) {
-  const std::size_t m = p.depth_multiplier, padded = panels_of(p.IC, panel) * panel;
-  PackedArray packed(m * padded);
-  for (std::size_t k = 0; k < weights.middle_bias.size(); ++k)
-    packed.data()[k % m * padded + k / m] = weights.middle_bias[k];
-  return packed;
-}
-
-PackedArray pack_pointwise(const ConvWeights& weights, const ConvProblem& p, std::int32_t panel) {
-  const std::size_t m = p.depth_multiplier, IC = p.IC, OC = p.OC;
-  PackedArray packed(panels_of(p.OC, panel) * m * IC * panel);
-  for (std::size_t ic = 0; ic < IC; ++ic)
-    for (std::size_t mi = 0; mi < m; ++mi)
-      for (std::size_t oc = 0; oc < OC; ++oc)
-        packed.data()[((oc / panel * m + mi) * IC + ic) * panel + oc % panel] =
-            weights.pointwise[(ic * m + mi) * OC + oc];
-  return packed;
-}
+  const ConvWeights& w_;
+  const ConvProblem& p_;
+  const DataType element_;
+};
 
 }  // namespace
 
-PackedWeights pack_weights(const ConvWeights& weights, const ConvProblem& problem, std::int32_t depthwise_panel,
-                           std::int32_t pointwise_panel) {
+void PackedArray::set(std::size_t index, double value) noexcept {
+  switch (dtype_) {
+    case DataType::float64: static_cast<double*>(buffer_.data())[index] = value; break;
+    case DataType::bfloat16: static_cast<bfloat16*>(buffer_.data())[index] = to_bfloat16(value); break;
+    default: static_cast<float*>(buffer_.data())[index] = static_cast<float>(value);
+  }
+}
+
+PackedWeights pack_weights(const ConvWeights& weights, const ConvProblem& problem, const PackedForm& form) {
   validate(weights, problem);
+  const Packer packer(weights, problem);
   PackedWeights packed;
   if (problem.has_depthwise()) {
-    require_panel("depthwise_panel", depthwise_panel);
-    packed.depthwise = pack_depthwise(weights, problem, depthwise_panel);
+    require_panel("depthwise_panel", form.depthwise_panel);
+    packed.depthwise = packer.depthwise(form.depthwise_panel);
   }
-  if (!weights.middle_bias.empty()) packed.middle_bias = pack_middle_bias(weights, problem, depthwise_panel);
+  if (!weights.middle_bias.empty()) packed.middle_bias = packer.middle_bias(form.depthwise_panel);
   if (problem.has_pointwise()) {
-    require_panel("pointwise_panel", pointwise_panel);
-    packed.pointwise = pack_pointwise(weights, problem, pointwise_panel);
+    require_panel("pointwise_panel", form.pointwise_panel);
+    packed.pointwise = form.pointwise_pairs != 0 ? packer.pointwise_pairs(form.pointwise_panel)
+                                                 : packer.pointwise(form.pointwise_panel);
   }
-  if (!weights.bias.empty()) {
-    packed.bias = PackedArray(weights.bias.size());
-    std::copy(weights.bias.begin(), weights.bias.end(), packed.bias.data());
-  }
+  if (!weights.bias.empty()) packed.bias = packer.bias();
   return packed;
 }
 

@@ -47,12 +47,6 @@ std::int64_t ConstTensorView::elements() const noexcept {
   return count;
 }
 
-ConstTensorView dense_view(const float* data, const Shape& shape) {
-  return make_dense<ConstTensorView>(data, DataType::float32, shape);
-}
-TensorView dense_view(float* data, const Shape& shape) {
-  return make_dense<TensorView>(data, DataType::float32, shape);
-}
 ConstTensorView dense_view(const void* data, DataType dtype, const Shape& shape) {
   return make_dense<ConstTensorView>(data, dtype, shape);
 }
@@ -81,7 +75,84 @@ std::int64_t Tensor::elements() const noexcept {
   return count;
 }
 
+void Tensor::require(DataType wanted) const {
+  if (dtype_ != wanted)
+    throw std::invalid_argument(std::string("Tensor: its elements are ") + keras_name(dtype_) + ", not " +
+                                keras_name(wanted));
+}
+
 TensorView Tensor::view() { return dense_view(buffer_.data(), dtype_, shape_); }
 ConstTensorView Tensor::view() const { return dense_view(buffer_.data(), dtype_, shape_); }
+
+namespace {
+
+double element(const ConstTensorView& view, std::int64_t offset) noexcept {
+  switch (view.dtype) {
+    case DataType::float32: return static_cast<const float*>(view.data)[offset];
+    case DataType::float64: return static_cast<const double*>(view.data)[offset];
+    case DataType::float16: return to_float(static_cast<const float16*>(view.data)[offset]);
+    case DataType::bfloat16: return to_float(static_cast<const bfloat16*>(view.data)[offset]);
+    case DataType::int8: return static_cast<const std::int8_t*>(view.data)[offset];
+    case DataType::uint8:
+    case DataType::boolean: return static_cast<const std::uint8_t*>(view.data)[offset];
+    case DataType::int32: return static_cast<const std::int32_t*>(view.data)[offset];
+    case DataType::int64: return static_cast<double>(static_cast<const std::int64_t*>(view.data)[offset]);
+  }
+  return 0;
+}
+
+void set_element(void* data, DataType dtype, std::int64_t index, double value) noexcept {
+  switch (dtype) {
+    case DataType::float32: static_cast<float*>(data)[index] = static_cast<float>(value); break;
+    case DataType::float64: static_cast<double*>(data)[index] = value; break;
+    case DataType::float16: static_cast<float16*>(data)[index] = to_float16(value); break;
+    case DataType::bfloat16: static_cast<bfloat16*>(data)[index] = to_bfloat16(value); break;
+    default: break;
+  }
+}
+
+/// Calls f(flat index in row-major order, offset in elements).
+template <class F>
+void for_each_element(const ConstTensorView& view, F&& f) {
+  const std::int64_t count = view.elements();
+  std::array<std::int64_t, kMaxRank> at{};
+  std::int64_t offset = 0;
+  for (std::int64_t index = 0; index < count; ++index) {
+    f(index, offset);
+    for (int axis = view.rank - 1; axis >= 0; --axis) {
+      offset += view.pitches[axis];
+      if (++at[axis] < view.extents[axis]) break;
+      offset -= at[axis] * view.pitches[axis];
+      at[axis] = 0;
+    }
+  }
+}
+
+}  // namespace
+
+Tensor cast(const ConstTensorView& from, DataType dtype) {
+  if (!is_floating_point(dtype))
+    throw std::invalid_argument(std::string("cast: received ") + keras_name(dtype) +
+                                "; expected a floating point type");
+  Tensor to(from.shape(), dtype);
+  void* data = to.bytes();
+  for_each_element(
+      from, [&](std::int64_t index, std::int64_t offset) { set_element(data, dtype, index, element(from, offset)); });
+  return to;
+}
+
+Tensor make_tensor(const std::vector<double>& values, const Shape& shape, DataType dtype) {
+  const ConstTensorView from = dense_view(values.data(), shape);
+  if (static_cast<std::size_t>(from.elements()) != values.size())
+    throw std::invalid_argument("make_tensor: " + std::to_string(values.size()) + " values for shape " +
+                                to_text(shape));
+  return cast(from, dtype);
+}
+
+std::vector<double> to_doubles(const ConstTensorView& view) {
+  std::vector<double> values(static_cast<std::size_t>(view.elements()));
+  for_each_element(view, [&](std::int64_t index, std::int64_t offset) { values[index] = element(view, offset); });
+  return values;
+}
 
 }  // namespace sepconv

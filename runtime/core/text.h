@@ -38,17 +38,17 @@ inline std::int32_t parse_int(std::string_view text, std::string_view what) {
   return value;
 }
 
-/// The whole of `text` as a float ("inf" allowed).
-inline float parse_float(std::string_view text, std::string_view what) {
-  float value = 0;
+/// The whole of `text` as a double ("inf" allowed).
+inline double parse_double(std::string_view text, std::string_view what) {
+  double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size())
     throw std::invalid_argument(std::string(what) + ": expected a number, received " + quoted(text));
   return value;
 }
 
-/// Shortest decimal form that reads back to the same float.
-inline std::string print_float(float value) {
+/// Shortest decimal form that reads back to the same double.
+inline std::string print_double(double value) {
   char buffer[32];
   const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
   return std::string(buffer, result.ptr);

@@ -22,8 +22,8 @@ ShapeText::ShapeText(const ConstTensorView& view) noexcept {
 bool read_images(const char* layer, const char* which, const ConstTensorView& view, const ConvProblem& problem,
                  bool rank3, Images& images, Status& status) noexcept {
   if (view.dtype != problem.dtype) {
-    status = Status::error(StatusCode::invalid_dtype, "layer '%s': the %s has data type %d; expected %s", layer, which,
-                           static_cast<int>(view.dtype), to_text(problem.dtype));
+    status = Status::error(StatusCode::invalid_dtype, "layer '%s': the %s has data type %s; expected %s", layer, which,
+                           keras_name(view.dtype), keras_name(problem.dtype));
     return false;
   }
   if (view.rank != 4 && !(rank3 && view.rank == 3)) {
@@ -37,6 +37,7 @@ bool read_images(const char* layer, const char* which, const ConstTensorView& vi
   const int axis_w = axis_h + (has_h ? 1 : 0);
   const int axis_c = channels_last ? view.rank - 1 : 1;
   images.data = view.data;
+  images.element_bytes = static_cast<std::int64_t>(size_bytes(view.dtype));
   images.batch = view.extents[0];
   images.H = has_h ? view.extents[axis_h] : 1;
   images.W = view.extents[axis_w];
@@ -58,7 +59,7 @@ bool read_images(const char* layer, const char* which, const ConstTensorView& vi
 
 bool check_memory(const char* layer, const char* which, const ConstTensorView& view, const Images& images,
                   bool is_output, Status& status) noexcept {
-  if (images.data == nullptr || reinterpret_cast<std::uintptr_t>(images.data) % sizeof(float) != 0) {
+  if (images.data == nullptr || reinterpret_cast<std::uintptr_t>(images.data) % images.element_bytes != 0) {
     status = Status::error(StatusCode::invalid_layout, "layer '%s': the %s's data pointer is %s", layer, which,
                            images.data == nullptr ? "null" : "not aligned to its elements");
     return false;
@@ -97,8 +98,8 @@ bool images_overlap(const Images& a, const Images& b) noexcept {
   };
   const auto span_of = [](const Images& images) {
     return Span{reinterpret_cast<std::uintptr_t>(images.data),
-                static_cast<std::uintptr_t>(images.batch == 1 ? 0 : images.batch_pitch) * sizeof(float),
-                static_cast<std::uintptr_t>(images.image_elements()) * sizeof(float), images.batch};
+                static_cast<std::uintptr_t>(images.batch == 1 ? 0 : images.batch_pitch * images.element_bytes),
+                static_cast<std::uintptr_t>(images.image_elements() * images.element_bytes), images.batch};
   };
   const Span x = span_of(a), y = span_of(b);
   if (x.end() <= y.begin || y.end() <= x.begin) return false;

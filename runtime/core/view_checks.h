@@ -14,6 +14,7 @@ struct Images {
   const void* data = nullptr;
   std::int64_t batch = 0, H = 0, W = 0, C = 0;
   std::int64_t batch_pitch = 0;  // elements
+  std::int64_t element_bytes = 0;
   std::int64_t image_elements() const noexcept { return H * W * C; }
 };
 
@@ -33,7 +34,7 @@ bool read_images(const char* layer, const char* which, const ConstTensorView& vi
 bool check_memory(const char* layer, const char* which, const ConstTensorView& view, const Images& images,
                   bool is_output, Status& status) noexcept;
 
-/// True where any byte of one is a byte of the other. Both have passed check_memory and hold elements of 4 bytes.
+/// True where any byte of one is a byte of the other. Both have passed check_memory.
 bool images_overlap(const Images& a, const Images& b) noexcept;
 
 }  // namespace sepconv::detail

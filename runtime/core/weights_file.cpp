@@ -2,8 +2,8 @@
 //   header, 64 bytes: magic[8] "sepconvW", version u32, header bytes u32, index bytes u64, file bytes u64,
 //                     checksum u64 (of the whole file with this field zero), zeros
 //   index: text, a line a layer: name, problem text and, for depthwise, middle bias, pointwise and bias,
-//          offset:count of its floats; separated by tabs
-//   blobs: float32, each at a multiple of 64 bytes, zeros between them
+//          offset:count of its elements; separated by tabs
+//   blobs: float64 for problems of that type, else float32, each at a multiple of 64 bytes, zeros between them
 #include "sepconv/weights_file.h"
 
 #include <unistd.h>
@@ -82,15 +82,22 @@ void check_names(const std::vector<NamedWeights>& layers) {
   }
 }
 
+std::size_t element_bytes(const ConvProblem& problem) { return size_bytes(accumulator_type(problem.dtype)); }
+
+template <class T>
+void write_blob(const std::vector<T>& values, std::string& file, std::size_t offset) {
+  if (!values.empty()) std::memcpy(file.data() + offset, values.data(), values.size() * sizeof(T));
+}
+
 /// The index with blobs laid out from `blobs_begin` on; the end of the last one goes to `end`.
 std::string index_text(const std::vector<NamedWeights>& layers, std::size_t blobs_begin, std::size_t& end) {
   std::string text;
   end = blobs_begin;
   for (const NamedWeights& layer : layers) {
     text += layer.name + '\t' + to_text(layer.problem);
-    for (const std::vector<float>* array : arrays_of(layer.weights)) {
+    for (const WeightArray* array : arrays_of(layer.weights)) {
       text += '\t' + std::to_string(end) + ':' + std::to_string(array->size());
-      end = align_blob(end + array->size() * sizeof(float));
+      end = align_blob(end + array->size() * element_bytes(layer.problem));
     }
     text += '\n';
   }
@@ -118,9 +125,12 @@ std::string file_bytes(const std::vector<NamedWeights>& layers) {
   std::memcpy(file.data() + sizeof header, index.data(), index.size());
   std::size_t at = blobs_begin;
   for (const NamedWeights& layer : layers)
-    for (const std::vector<float>* array : arrays_of(layer.weights)) {
-      if (!array->empty()) std::memcpy(file.data() + at, array->data(), array->size() * sizeof(float));
-      at = align_blob(at + array->size() * sizeof(float));
+    for (const WeightArray* array : arrays_of(layer.weights)) {
+      if (layer.problem.dtype == DataType::float64)
+        write_blob(array->to_doubles(), file, at);
+      else
+        write_blob(array->to_floats(), file, at);
+      at = align_blob(at + array->size() * element_bytes(layer.problem));
     }
   const std::uint64_t checksum = checksum_of(file);
   std::memcpy(file.data() + offsetof(Header, checksum), &checksum, sizeof checksum);
@@ -128,7 +138,8 @@ std::string file_bytes(const std::vector<NamedWeights>& layers) {
 }
 
 /// One blob of the index, "offset:count", copied out of the file.
-std::vector<float> read_blob(std::string_view place, const std::string& file, std::size_t wanted) {
+template <class T>
+WeightArray read_blob(std::string_view place, const std::string& file, std::size_t wanted) {
   const auto parts = detail::split(place, ':');
   std::uint64_t numbers[2] = {};
   for (std::size_t i = 0; i < 2 && parts.size() == 2; ++i) {
@@ -137,11 +148,11 @@ std::vector<float> read_blob(std::string_view place, const std::string& file, st
   }
   const auto [offset, count] = numbers;
   if (parts.size() != 2 || count != wanted || offset % kBlobAlignment != 0 || offset > file.size() ||
-      count > (file.size() - offset) / sizeof(float))
+      count > (file.size() - offset) / sizeof(T))
     throw std::invalid_argument("weights at " + detail::quoted(place) + "; expected " + std::to_string(wanted) +
-                                " floats within the file");
-  std::vector<float> values(count);
-  if (count != 0) std::memcpy(values.data(), file.data() + offset, count * sizeof(float));
+                                " elements within the file");
+  std::vector<T> values(count);
+  if (count != 0) std::memcpy(values.data(), file.data() + offset, count * sizeof(T));
   return values;
 }
 
@@ -151,7 +162,10 @@ NamedWeights read_layer(std::string_view line, const std::string& file) {
   NamedWeights layer{std::string(fields[0]), problem_from_text(fields[1]), {}};
   const auto sizes = sizes_of(layer.problem);
   const auto arrays = arrays_of(layer.weights);
-  for (std::size_t i = 0; i < arrays.size(); ++i) *arrays[i] = read_blob(fields[2 + i], file, sizes[i]);
+  const bool is_double = layer.problem.dtype == DataType::float64;
+  for (std::size_t i = 0; i < arrays.size(); ++i)
+    *arrays[i] =
+        is_double ? read_blob<double>(fields[2 + i], file, sizes[i]) : read_blob<float>(fields[2 + i], file, sizes[i]);
   return layer;
 }
 

@@ -58,17 +58,17 @@ constexpr std::array kKnown = {
   throw NotCompiledError("activation '" + std::string(name) + "' is not compiled yet");
 }
 
-Activation activation_from_name(const std::string& name, KerasApi api, const std::string& what) {
+Activation activation_from_name(const std::string& name, KerasRules rules, const std::string& what) {
   if (name == "hard_sigmoid")
-    return {api == KerasApi::keras2 ? ActivationKind::hard_sigmoid_keras2 : ActivationKind::hard_sigmoid};
+    return {rules == KerasRules::tf_keras_2 ? ActivationKind::hard_sigmoid_keras2 : ActivationKind::hard_sigmoid};
   for (const Named& known : kCompiled)
-    if (known.name == name && (api == KerasApi::keras3 || known.in_keras2)) return known.function;
+    if (known.name == name && (rules == KerasRules::keras_3 || known.in_keras2)) return known.function;
   for (const KnownName& known : kKnown)
-    if (known.name == name && (api == KerasApi::keras3 || known.in_keras2)) not_compiled(name);
+    if (known.name == name && (rules == KerasRules::keras_3 || known.in_keras2)) not_compiled(name);
   // Keras 2 builds the layer of that name with its defaults.
-  if (api == KerasApi::keras2 && is_activation_class(name) && name != "Activation")
-    return activation_of_layer(name, json::object(), api, what);
-  if (api == KerasApi::keras3 && name == "threshold")
+  if (rules == KerasRules::tf_keras_2 && is_activation_class(name) && name != "Activation")
+    return activation_of_layer(name, json::object(), rules, what);
+  if (rules == KerasRules::keras_3 && name == "threshold")
     throw std::invalid_argument(what +
                                 ": activation 'threshold' has no defaults for its arguments and fails when called");
   throw std::invalid_argument(what + ": Could not interpret activation function identifier: " + name);
@@ -101,9 +101,9 @@ bool is_activation_class(const std::string& class_name) {
   return std::find(kClasses.begin(), kClasses.end(), class_name) != kClasses.end();
 }
 
-Activation activation_of_layer(const std::string& class_name, const json& config, KerasApi api,
+Activation activation_of_layer(const std::string& class_name, const json& config, KerasRules rules,
                                const std::string& what) {
-  if (class_name == "Activation") return activation_from_json(member(config, "activation"), api, what);
+  if (class_name == "Activation") return activation_from_json(member(config, "activation"), rules, what);
   if (class_name == "ReLU") return relu(config, "negative_slope", 0.0, what);
   if (class_name == "LeakyReLU") {
     // The layer's only parameter; a max_value there would be another class's.
@@ -115,14 +115,14 @@ Activation activation_of_layer(const std::string& class_name, const json& config
   not_compiled(class_name);
 }
 
-Activation activation_from_json(const json& value, KerasApi api, const std::string& what) {
+Activation activation_from_json(const json& value, KerasRules rules, const std::string& what) {
   if (value.is_null()) return {};
-  if (value.is_string()) return activation_from_name(value.get<std::string>(), api, what);
+  if (value.is_string()) return activation_from_name(value.get<std::string>(), rules, what);
   const json& class_name = member(value, "class_name");
   const json& config = member(value, "config");
   if (class_name == "function" && config.is_string()) {
     try {
-      return activation_from_name(config.get<std::string>(), api, what);
+      return activation_from_name(config.get<std::string>(), rules, what);
     } catch (const std::invalid_argument&) {
       throw NotCompiledError("custom activation '" + config.get<std::string>() + "' is not compiled");
     }
@@ -131,9 +131,9 @@ Activation activation_from_json(const json& value, KerasApi api, const std::stri
     const std::string name = class_name.get<std::string>();
     const json& registered = member(value, "registered_name");
     if (is_activation_class(name) && (config.is_object() || config.is_null()) && !registered.is_string())
-      return activation_of_layer(name, config, api, what);
+      return activation_of_layer(name, config, rules, what);
     // tf.keras 2 writes registered_name also for its own classes.
-    if (is_activation_class(name) && registered == name) return activation_of_layer(name, config, api, what);
+    if (is_activation_class(name) && registered == name) return activation_of_layer(name, config, rules, what);
     throw NotCompiledError("activation object of class '" + name + "' is not compiled");
   }
   throw std::invalid_argument(what + ": Could not interpret activation function identifier: " + shown(value));

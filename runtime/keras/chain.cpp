@@ -13,10 +13,6 @@ namespace {
 
 constexpr double kDefaultEpsilon = 1e-3;
 
-std::vector<float> rounded(const std::vector<double>& values) { return {values.begin(), values.end()}; }
-
-std::vector<double> widened(const std::vector<float>& values) { return {values.begin(), values.end()}; }
-
 /// The output channel is the last axis of every kernel; a depthwise kernel's last two are input channel and multiple.
 void scale_channels(std::vector<double>& kernel, const std::vector<double>& scale) {
   for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] *= scale[i % scale.size()];
@@ -36,15 +32,15 @@ Affine batch_norm_affine(const json& config, const std::vector<KerasArray>& arra
   const double epsilon = number_member(config, "epsilon", kDefaultEpsilon, what);
   const bool has_scale = truthy_member(config, "scale", true);
   const bool has_center = truthy_member(config, "center", true);
-  const std::vector<float>& mean = arrays[arrays.size() - 2].values;
-  const std::vector<float>& variance = arrays[arrays.size() - 1].values;
+  const std::vector<double>& mean = arrays[arrays.size() - 2].values;
+  const std::vector<double>& variance = arrays[arrays.size() - 1].values;
   Affine affine;
   for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
     const double gamma = has_scale ? arrays[0].values[c] : 1.0;
     const double beta = has_center ? arrays[has_scale ? 1 : 0].values[c] : 0.0;
-    const double scale = gamma / std::sqrt(double{variance[c]} + epsilon);
+    const double scale = gamma / std::sqrt(variance[c] + epsilon);
     affine.scale.push_back(scale);
-    affine.shift.push_back(beta - double{mean[c]} * scale);
+    affine.shift.push_back(beta - mean[c] * scale);
   }
   return affine;
 }
@@ -63,9 +59,9 @@ bool normalises_channels(const json& config, int tensor_rank, Layout layout) {
 
 void Chain::set_weights(const ConvWeights& weights) {
   has_weights = true;
-  depthwise = widened(weights.depthwise);
-  pointwise = widened(weights.pointwise);
-  bias = widened(weights.bias);
+  depthwise = weights.depthwise.to_doubles();
+  pointwise = weights.pointwise.to_doubles();
+  bias = weights.bias.to_doubles();
 }
 
 void Chain::fold(const Affine* affine) {
@@ -82,9 +78,9 @@ PlannedLayer planned(const Chain& chain) {
   layer.has_weights = chain.has_weights;
   layer.padding = chain.config.padding;
   layer.zero_padding = chain.zero_padding;
-  layer.weights.depthwise = rounded(chain.depthwise);
-  layer.weights.pointwise = rounded(chain.pointwise);
-  layer.weights.bias = rounded(chain.bias);
+  layer.weights.depthwise = WeightArray(chain.depthwise, chain.problem.dtype);
+  layer.weights.pointwise = WeightArray(chain.pointwise, chain.problem.dtype);
+  layer.weights.bias = WeightArray(chain.bias, chain.problem.dtype);
   return layer;
 }
 
@@ -95,8 +91,8 @@ PlannedLayer joined(const Chain& depthwise, const Chain& pointwise) {
   layer.problem.output = pointwise.problem.output;
   layer.problem.OC = pointwise.problem.OC;
   layer.weights.middle_bias = std::move(layer.weights.bias);
-  layer.weights.pointwise = rounded(pointwise.pointwise);
-  layer.weights.bias = rounded(pointwise.bias);
+  layer.weights.pointwise = WeightArray(pointwise.pointwise, pointwise.problem.dtype);
+  layer.weights.bias = WeightArray(pointwise.bias, pointwise.problem.dtype);
   return layer;
 }
 

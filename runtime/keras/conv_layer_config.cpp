@@ -38,25 +38,25 @@ std::string lower(std::string text) {
 }
 
 /// A Python int: true and false are 1 and 0. tf.keras 2 also truncates floats.
-std::optional<std::int64_t> integer(const json& value, KerasApi api) {
+std::optional<std::int64_t> integer(const json& value, KerasRules rules) {
   if (value.is_boolean()) return value.get<bool>() ? 1 : 0;
   if (value.is_number_unsigned()) {
     const auto number = value.get<std::uint64_t>();
     return number > static_cast<std::uint64_t>(kMaxInt) ? kMaxInt + 1 : static_cast<std::int64_t>(number);
   }
   if (value.is_number_integer()) return value.get<std::int64_t>();
-  if (value.is_number_float() && api == KerasApi::keras2) {
+  if (value.is_number_float() && rules == KerasRules::tf_keras_2) {
     const double number = value.get<double>();
     if (number >= -1e9 && number <= 1e9) return static_cast<std::int64_t>(number);
   }
   return std::nullopt;
 }
 
-std::int32_t positive(const json& config, const char* key, std::optional<std::int32_t> fallback, KerasApi api,
+std::int32_t positive(const json& config, const char* key, std::optional<std::int32_t> fallback, KerasRules rules,
                       const std::string& what) {
   const json& value = member(config, key);
   if (value.is_null() && fallback && !config.contains(key)) return *fallback;
-  const std::optional<std::int64_t> number = integer(value, api);
+  const std::optional<std::int64_t> number = integer(value, rules);
   if (!number || *number <= 0)
     throw std::invalid_argument(what + ": Invalid value for argument `" + key +
                                 "`. Expected a strictly positive value. Received " + key + "=" + shown(value) + ".");
@@ -83,7 +83,7 @@ std::array<std::int32_t, 2> sizes(const json& config, const char* key, bool requ
   if (items.size() != static_cast<std::size_t>(rank)) refuse("");
   std::array<std::int32_t, 2> result{1, 1};
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const std::optional<std::int64_t> number = integer(items[i], KerasApi::keras3);
+    const std::optional<std::int64_t> number = integer(items[i], KerasRules::keras_3);
     if (!number) refuse("");
     if (*number <= 0) refuse(", including values {" + std::to_string(*number) + "} that do not satisfy `value > 0`");
     if (*number > kMaxInt) refuse(", including a value above 2147483647");
@@ -92,14 +92,14 @@ std::array<std::int32_t, 2> sizes(const json& config, const char* key, bool requ
   return result;
 }
 
-std::string padding_of(const json& config, const ConvClass& kind, KerasApi api, const std::string& what) {
+std::string padding_of(const json& config, const ConvClass& kind, KerasRules rules, const std::string& what) {
   if (!config.contains("padding")) return "valid";
   const json& value = member(config, "padding");
   const std::string padding = value.is_string() ? lower(value.get<std::string>()) : "";
-  const bool causal_allowed =
-      kind.rank == 1 && (kind.op == ConvOp::pointwise || (kind.op == ConvOp::separable && api == KerasApi::keras2));
+  const bool causal_allowed = kind.rank == 1 && (kind.op == ConvOp::pointwise ||
+                                                 (kind.op == ConvOp::separable && rules == KerasRules::tf_keras_2));
   if (padding == "valid" || padding == "same" || (padding == "causal" && causal_allowed)) return padding;
-  if (padding == "causal" && api == KerasApi::keras2)
+  if (padding == "causal" && rules == KerasRules::tf_keras_2)
     throw std::invalid_argument(what + ": Causal padding is only supported for `Conv1D` and `SeparableConv1D`.");
   throw std::invalid_argument(what + ": The `padding` argument must be one of {'same', 'valid'" +
                               (causal_allowed ? ", 'causal'" : "") + "}. Received: " + shown(value));
@@ -138,14 +138,7 @@ void check_window(ConvLayerConfig& config) {
 
 }  // namespace
 
-KerasApi keras_api_from_text(std::string_view text) {
-  if (text == "tf_keras2" || text.substr(0, 2) == "2.") return KerasApi::keras2;
-  if (text == "keras3" || text.substr(0, 2) == "3.") return KerasApi::keras3;
-  throw std::invalid_argument("Keras version: expected 'keras3', 'tf_keras2' or a number 2.x or 3.x. Received: '" +
-                              std::string(text) + "'");
-}
-
-ConvLayerConfig conv_layer_config(const json& layer, KerasApi api) {
+ConvLayerConfig conv_layer_config(const json& layer, KerasRules rules) {
   const json& class_name = member(layer, "class_name");
   const auto kind = std::find_if(kClasses.begin(), kClasses.end(),
                                  [&](const ConvClass& candidate) { return class_name == candidate.name; });
@@ -162,13 +155,14 @@ ConvLayerConfig conv_layer_config(const json& layer, KerasApi api) {
   if (!json_config.is_object()) throw std::invalid_argument(what + ": has no `config` object");
   config.op = kind->op;
   config.rank = kind->rank;
-  if (kind->op != ConvOp::depthwise) config.filters = positive(json_config, "filters", std::nullopt, api, what);
-  if (kind->op != ConvOp::pointwise) config.depth_multiplier = positive(json_config, "depth_multiplier", 1, api, what);
-  if (kind->op == ConvOp::pointwise) config.groups = positive(json_config, "groups", 1, api, what);
+  if (kind->op != ConvOp::depthwise) config.filters = positive(json_config, "filters", std::nullopt, rules, what);
+  if (kind->op != ConvOp::pointwise)
+    config.depth_multiplier = positive(json_config, "depth_multiplier", 1, rules, what);
+  if (kind->op == ConvOp::pointwise) config.groups = positive(json_config, "groups", 1, rules, what);
   config.kernel_size = sizes(json_config, "kernel_size", true, kind->rank, what);
   config.strides = sizes(json_config, "strides", false, kind->rank, what);
   config.dilation_rate = sizes(json_config, "dilation_rate", false, kind->rank, what);
-  config.padding = padding_of(json_config, *kind, api, what);
+  config.padding = padding_of(json_config, *kind, rules, what);
   config.layout = layout_of(json_config, what);
   config.use_bias = keras::truthy_member(json_config, "use_bias", true);
   config.dtype = keras::dtype_policy_name(json_config, what);
@@ -183,7 +177,7 @@ ConvLayerConfig conv_layer_config(const json& layer, KerasApi api) {
     config.why_not = "dtype " + config.dtype + " is not compiled yet; float32 only";
   }
   try {
-    config.activation = keras::activation_from_json(member(json_config, "activation"), api, what);
+    config.activation = keras::activation_from_json(member(json_config, "activation"), rules, what);
   } catch (const NotCompiledError& error) {
     if (config.why_not.empty()) config.why_not = error.what();
   }
@@ -306,8 +300,8 @@ ConvWeights conv_weights(const ConvLayerConfig& config, std::int64_t channels, c
   return weights;
 }
 
-PlannedLayer plan_layer_config(const json& layer, std::vector<std::int64_t> input_shape, KerasApi api) {
-  const ConvLayerConfig config = conv_layer_config(layer, api);
+PlannedLayer plan_layer_config(const json& layer, std::vector<std::int64_t> input_shape, KerasRules rules) {
+  const ConvLayerConfig config = conv_layer_config(layer, rules);
   if (input_shape.empty()) {
     const std::optional<keras::Shape> own = keras::declared_input_shape(layer);
     if (!own) throw NotCompiledError("input shape unknown; give --input-shape");

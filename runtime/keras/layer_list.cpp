@@ -51,13 +51,13 @@ const std::set<std::string>& known_keys() {
   return keys;
 }
 
-KerasApi api_of(const json& item, KerasApi fallback, const std::string& what) {
+KerasRules rules_of(const json& item, KerasRules fallback, const std::string& what) {
   const std::string text = string_member(item, "api", "", what);
-  if (!text.empty()) return keras_api_from_text(text);
+  if (!text.empty()) return keras_rules_from_text(text);
   // Keras 3 refuses `groups` for these classes, tf.keras 2 always writes it.
   const std::string class_name = string_member(item, "class_name", "", what);
   const bool plain = class_name == "Conv1D" || class_name == "Conv2D";
-  return !plain && member(item, "config").contains("groups") ? KerasApi::keras2 : fallback;
+  return !plain && member(item, "config").contains("groups") ? KerasRules::tf_keras_2 : fallback;
 }
 
 PlannedLayer plan_item(const json& item, const ModelDocument& document, const PlanOptions& options,
@@ -70,7 +70,7 @@ PlannedLayer plan_item(const json& item, const ModelDocument& document, const Pl
     given.insert(given.end(), options.input_shape.begin(), options.input_shape.end());
     shape = merged(shape, given);
   }
-  return plan_layer_config(item, shape.value_or(Shape{}), api_of(item, document.api, what));
+  return plan_layer_config(item, shape.value_or(Shape{}), rules_of(item, document.rules, what));
 }
 
 }  // namespace

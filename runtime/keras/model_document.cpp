@@ -30,11 +30,11 @@ std::string read_bytes(const std::filesystem::path& path) {
   return bytes;
 }
 
-KerasApi api_of_version(const json& version, KerasApi fallback, const std::string& what) {
+KerasRules rules_of_version(const json& version, KerasRules fallback, const std::string& what) {
   if (version.is_null()) return fallback;
   if (!version.is_string()) throw std::invalid_argument(what + ": keras_version is no string: " + shown(version));
   try {
-    return keras_api_from_text(version.get<std::string>());
+    return keras_rules_from_text(version.get<std::string>());
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(what + ": " + error.what());
   }
@@ -47,7 +47,7 @@ ModelDocument from_archive(const std::string& bytes, const std::string& file) {
   ModelDocument document{file, parse_json(*config, file + ": config.json")};
   if (const auto metadata = archive.read("metadata.json")) {
     const json parsed = parse_json(*metadata, file + ": metadata.json");
-    document.api = api_of_version(member(parsed, "keras_version"), KerasApi::keras3, file + ": metadata.json");
+    document.rules = rules_of_version(member(parsed, "keras_version"), KerasRules::keras_3, file + ": metadata.json");
   }
   if (auto weights = archive.read("model.weights.h5")) {
     document.weights = std::move(*weights);
@@ -73,9 +73,9 @@ ModelDocument from_hdf5(std::string bytes, const std::string& file) {
       return strings[0];
     };
     document.json = parse_json(text_of("model_config"), file + ": model_config");
-    document.api = hdf5.has_attribute("/", "keras_version")
-                       ? api_of_version(text_of("keras_version"), KerasApi::keras2, file + ": keras_version")
-                       : KerasApi::keras2;
+    document.rules = hdf5.has_attribute("/", "keras_version")
+                         ? rules_of_version(text_of("keras_version"), KerasRules::tf_keras_2, file + ": keras_version")
+                         : KerasRules::tf_keras_2;
     if (!hdf5.has("/model_weights"))
       throw std::invalid_argument(file + ": no model_weights group: the file has lost its weights");
   }
@@ -100,7 +100,7 @@ ModelDocument read_document_bytes(std::string bytes, const std::string& file) {
   ModelDocument document{file, parse_json(bytes, file)};
   const json& version = member(document.json, "keras_version");
   // Keras 3 writes no version into JSON, but names the module of each object; tf.keras 2 always writes its version.
-  document.api = api_of_version(version, KerasApi::keras3, file);
+  document.rules = rules_of_version(version, KerasRules::keras_3, file);
   return document;
 }
 

@@ -19,7 +19,7 @@ enum class WeightsForm {
 struct ModelDocument {
   std::string file;     // for messages
   nlohmann::json json;  // a model object, or a list of layers (LAYERS.json)
-  KerasApi api = KerasApi::keras3;
+  KerasRules rules = KerasRules::keras_3;
   WeightsForm weights_form = WeightsForm::none;
   std::string weights;  // an HDF5 file
 };

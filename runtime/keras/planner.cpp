@@ -83,7 +83,7 @@ class Planner {
     }
     if (layer.calls.empty()) return skip(layer, "the model never calls it");
     try {
-      const ConvLayerConfig config = conv_layer_config(*layer.json, document_.api);
+      const ConvLayerConfig config = conv_layer_config(*layer.json, document_.rules);
       if (!config.why_not.empty()) return skip(layer, config.why_not);
       const bool shared = layer.calls.size() > 1;
       std::vector<Chain> chains;
@@ -185,7 +185,7 @@ class Planner {
       } else if (is_activation_class(layer.class_name)) {
         try {
           chain.problem.output.activation =
-              activation_of_layer(layer.class_name, layer.config(), document_.api, layer.title());
+              activation_of_layer(layer.class_name, layer.config(), document_.rules, layer.title());
         } catch (const NotCompiledError&) {
           return;  // stays a layer of the app's own
         }

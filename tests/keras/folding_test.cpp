@@ -70,7 +70,7 @@ TEST_P(FoldingTest, PlannedProblemsEqualUnfoldedLayers) {
     DoubleTensor tensor{{1, problem.IH, problem.IW, problem.IC}, {input.begin(), input.end()}};
     if (is_1d) tensor.shape = {1, problem.IW, problem.IC};
     for (const std::string& name : planned.absorbed)
-      tensor = apply_layer(model.layer(name), model.weights, model.document.api, {tensor});
+      tensor = apply_layer(model.layer(name), model.weights, model.document.rules, {tensor});
     const std::vector<double> folded = reference(problem, planned.weights, 1, input);
     // Only the one rounding of the folded weights separates the two.
     EXPECT_LE(max_difference(folded, tensor.values),
@@ -94,7 +94,7 @@ TEST_P(WholeModelTest, UnfoldedLayersEqualKeras) {
   const auto arrays = read_npz(data_path(io));
   const NpyArray& input = arrays.at("input");
   DoubleTensor tensor{{input.shape.begin(), input.shape.end()}, input.doubles()};
-  const std::vector<DoubleTensor> results = run_model(model.graph, model.weights, model.document.api, tensor);
+  const std::vector<DoubleTensor> results = run_model(model.graph, model.weights, model.document.rules, tensor);
   std::size_t compared = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const LayerCall& call = model.graph.calls[i];

@@ -31,8 +31,8 @@ std::vector<json> block(json more = json::object()) {
           layer("Conv2D", "pw", pw_config(5, more.value("pw", json::object())), {{"act"}})};
 }
 
-Plan plan(const json& model, PlanOptions options = {}, KerasApi api = KerasApi::keras3) {
-  const ModelDocument model_document = document(model, api);
+Plan plan(const json& model, PlanOptions options = {}, KerasRules rules = KerasRules::keras_3) {
+  const ModelDocument model_document = document(model, rules);
   return plan_model(model_document, options);
 }
 
@@ -222,7 +222,7 @@ TEST(Graph, ReadsTfKerasNodes) {
   const char* sources[] = {"", "image", "dw", "bn", "act"};
   for (std::size_t i = 1; i < layers.size(); ++i)
     layers[i]["inbound_nodes"] = json::array({json::array({json::array({sources[i], 0, 0, json::object()})})});
-  EXPECT_EQ(texts(plan(functional("m", layers, {"image"}, {"pw"}), {}, KerasApi::keras2)), Texts{kJoined});
+  EXPECT_EQ(texts(plan(functional("m", layers, {"image"}, {"pw"}), {}, KerasRules::tf_keras_2)), Texts{kJoined});
 }
 
 TEST(Graph, CountsTensorsInKeywordArgumentsAsReaders) {

@@ -21,13 +21,13 @@ json separable(json more = json::object()) {
 
 json of_class(const char* name, json config) { return {{"class_name", name}, {"config", std::move(config)}}; }
 
-std::string problem(const json& layer, std::vector<std::int64_t> shape, KerasApi api = KerasApi::keras3) {
-  return to_text(plan_layer_config(layer, std::move(shape), api).problem);
+std::string problem(const json& layer, std::vector<std::int64_t> shape, KerasRules rules = KerasRules::keras_3) {
+  return to_text(plan_layer_config(layer, std::move(shape), rules).problem);
 }
 
-std::string refusal(const json& layer, KerasApi api = KerasApi::keras3) {
+std::string refusal(const json& layer, KerasRules rules = KerasRules::keras_3) {
   try {
-    conv_layer_config(layer, api);
+    conv_layer_config(layer, rules);
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
@@ -85,18 +85,18 @@ TEST(LayerConfig, StridedPointwiseNeedsNoPads) {
 TEST(LayerConfig, CausalIsTfKerasSeparableConv1D) {
   const json layer =
       of_class("SeparableConv1D", {{"filters", 4}, {"kernel_size", 3}, {"dilation_rate", 4}, {"padding", "Causal"}});
-  EXPECT_EQ(problem(layer, {1, 7, 2}, KerasApi::keras2),
+  EXPECT_EQ(problem(layer, {1, 7, 2}, KerasRules::tf_keras_2),
             "separable_f32_nhwc_i1x7x2_o4_k1x3_s1x1_d1x4_p0x0x8x0_m1_mid-nobias-linear_out-bias-linear");
   EXPECT_NE(refusal(layer).find("The `padding` argument must be one of {'same', 'valid'}"), std::string::npos);
-  EXPECT_NE(refusal(of_class("DepthwiseConv1D", {{"kernel_size", 3}, {"padding", "causal"}}), KerasApi::keras2)
+  EXPECT_NE(refusal(of_class("DepthwiseConv1D", {{"kernel_size", 3}, {"padding", "causal"}}), KerasRules::tf_keras_2)
                 .find("Causal padding is only supported"),
             std::string::npos);
   EXPECT_EQ(refusal(of_class("Conv1D", {{"filters", 1}, {"kernel_size", 1}, {"padding", "causal"}})), "accepted");
 }
 
 TEST(LayerConfig, RefusesWhatKerasRefuses) {
-  const auto expect = [](json more, const char* part, KerasApi api = KerasApi::keras3) {
-    const std::string message = refusal(separable(more), api);
+  const auto expect = [](json more, const char* part, KerasRules rules = KerasRules::keras_3) {
+    const std::string message = refusal(separable(more), rules);
     EXPECT_NE(message.find(part), std::string::npos) << more.dump() << " gave: " << message;
     EXPECT_NE(message.find("SeparableConv2D 'sep'"), std::string::npos) << message;
   };
@@ -126,7 +126,7 @@ TEST(LayerConfig, RefusesWhatKerasRefuses) {
   expect({{"activation", "ReLU"}}, "identifier: ReLU");
   expect({{"activation", "threshold"}}, "fails when called");
   expect({{"activation", 7}}, "identifier: 7");
-  expect({{"activation", "celu"}}, "identifier: celu", KerasApi::keras2);
+  expect({{"activation", "celu"}}, "identifier: celu", KerasRules::tf_keras_2);
   expect({{"dtype", "int32"}}, "Received: int32");
   expect({{"dtype", 3}}, "`dtype`");
   EXPECT_NE(refusal(of_class("Dense", json::object())).find("class_name"), std::string::npos);
@@ -138,8 +138,8 @@ TEST(LayerConfig, AcceptsWhatKerasAccepts) {
   EXPECT_EQ(refusal(separable({{"kernel_size", true}})), "accepted");
   EXPECT_EQ(refusal(separable({{"padding", "VaLiD"}, {"data_format", "Channels_Last"}})), "accepted");
   EXPECT_EQ(refusal(separable({{"some_newer_key", {1, 2}}})), "accepted");
-  EXPECT_EQ(refusal(separable({{"filters", 3.7}}), KerasApi::keras2), "accepted");
-  EXPECT_EQ(conv_layer_config(separable({{"filters", 3.7}}), KerasApi::keras2).filters, 3);
+  EXPECT_EQ(refusal(separable({{"filters", 3.7}}), KerasRules::tf_keras_2), "accepted");
+  EXPECT_EQ(conv_layer_config(separable({{"filters", 3.7}}), KerasRules::tf_keras_2).filters, 3);
   EXPECT_FALSE(conv_layer_config(separable({{"use_bias", nullptr}})).use_bias);
 }
 
@@ -176,9 +176,9 @@ TEST(LayerConfig, NamesTypesThatAreNotCompiled) {
   EXPECT_EQ(why({{"class_name", "DTypePolicy"}, {"config", {{"name", "float32"}}}}), "");
 }
 
-std::string activation(const json& value, KerasApi api = KerasApi::keras3) {
+std::string activation(const json& value, KerasRules rules = KerasRules::keras_3) {
   try {
-    return to_text(activation_from_json(value, api, "layer"));
+    return to_text(activation_from_json(value, rules, "layer"));
   } catch (const NotCompiledError& error) {
     return error.what();
   }
@@ -208,11 +208,11 @@ TEST(ActivationConfig, Names) {
 }
 
 TEST(ActivationConfig, TfKerasDiffers) {
-  EXPECT_EQ(activation("hard_sigmoid", KerasApi::keras2), "hard_sigmoid_keras2");
-  EXPECT_EQ(activation("swish", KerasApi::keras2), "activation 'swish' is not compiled yet");
-  EXPECT_EQ(activation("ReLU", KerasApi::keras2), "relu");
-  EXPECT_EQ(activation("LeakyReLU", KerasApi::keras2), "relu(0.3;inf;0)");
-  EXPECT_THROW(activation("hard_tanh", KerasApi::keras2), std::invalid_argument);
+  EXPECT_EQ(activation("hard_sigmoid", KerasRules::tf_keras_2), "hard_sigmoid_keras2");
+  EXPECT_EQ(activation("swish", KerasRules::tf_keras_2), "activation 'swish' is not compiled yet");
+  EXPECT_EQ(activation("ReLU", KerasRules::tf_keras_2), "relu");
+  EXPECT_EQ(activation("LeakyReLU", KerasRules::tf_keras_2), "relu(0.3;inf;0)");
+  EXPECT_THROW(activation("hard_tanh", KerasRules::tf_keras_2), std::invalid_argument);
 }
 
 TEST(ActivationConfig, Objects) {
@@ -222,11 +222,11 @@ TEST(ActivationConfig, Objects) {
             "relu(0.1;4;0.5)");
   EXPECT_EQ(activation({{"class_name", "ReLU"}, {"config", {{"max_value", nullptr}}}}), "relu");
   EXPECT_EQ(activation({{"class_name", "LeakyReLU"}, {"config", {{"negative_slope", 0.25}}}}), "relu(0.25;inf;0)");
-  EXPECT_EQ(activation({{"class_name", "LeakyReLU"}, {"config", {{"alpha", 0.25}}}}, KerasApi::keras2),
+  EXPECT_EQ(activation({{"class_name", "LeakyReLU"}, {"config", {{"alpha", 0.25}}}}, KerasRules::tf_keras_2),
             "relu(0.25;inf;0)");
   EXPECT_EQ(activation({{"class_name", "LeakyReLU"},
                         {"config", {{"alpha", {{"class_name", "__numpy__"}, {"config", {{"value", 0.5}}}}}}}},
-                       KerasApi::keras2),
+                       KerasRules::tf_keras_2),
             "relu(0.5;inf;0)");
   EXPECT_EQ(activation({{"class_name", "function"}, {"config", "relu6"}}), "relu6");
   EXPECT_EQ(activation({{"class_name", "function"}, {"config", "mine"}}), "custom activation 'mine' is not compiled");
@@ -274,12 +274,12 @@ TEST(ConvWeights, ShapesOfEachKind) {
             "kernel 1 1 3 5; bias 5; ");
 }
 
-TEST(KerasApiText, Versions) {
-  EXPECT_EQ(keras_api_from_text("tf_keras2"), KerasApi::keras2);
-  EXPECT_EQ(keras_api_from_text("2.15.0"), KerasApi::keras2);
-  EXPECT_EQ(keras_api_from_text("3.15.1"), KerasApi::keras3);
-  EXPECT_THROW(keras_api_from_text("1.2"), std::invalid_argument);
-  EXPECT_THROW(keras_api_from_text(""), std::invalid_argument);
+TEST(KerasRulesText, Versions) {
+  EXPECT_EQ(keras_rules_from_text("tf_keras2"), KerasRules::tf_keras_2);
+  EXPECT_EQ(keras_rules_from_text("2.15.0"), KerasRules::tf_keras_2);
+  EXPECT_EQ(keras_rules_from_text("3.15.1"), KerasRules::keras_3);
+  EXPECT_THROW(keras_rules_from_text("1.2"), std::invalid_argument);
+  EXPECT_THROW(keras_rules_from_text(""), std::invalid_argument);
 }
 
 }  // namespace

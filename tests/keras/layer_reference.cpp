@@ -21,14 +21,14 @@ std::int64_t at(const json& value, std::size_t i, std::int64_t fallback) {
   return value.is_array() ? value[std::min(i, value.size() - 1)].get<std::int64_t>() : value.get<std::int64_t>();
 }
 
-double activate(const std::string& name, KerasApi api, double x) {
+double activate(const std::string& name, KerasRules rules, double x) {
   const auto clip = [](double v, double low, double high) { return std::min(std::max(v, low), high); };
   if (name == "linear") return x;
   if (name == "relu") return std::max(x, 0.0);
   if (name == "relu6") return clip(x, 0, 6);
   if (name == "silu" || name == "swish") return x / (1 + std::exp(-x));
   if (name == "hard_silu") return x * clip(x / 6 + 0.5, 0, 1);
-  if (name == "hard_sigmoid") return api == KerasApi::keras2 ? clip(0.2 * x + 0.5, 0, 1) : clip(x / 6 + 0.5, 0, 1);
+  if (name == "hard_sigmoid") return rules == KerasRules::tf_keras_2 ? clip(0.2 * x + 0.5, 0, 1) : clip(x / 6 + 0.5, 0, 1);
   throw std::runtime_error("layer_reference: activation " + name);
 }
 
@@ -37,7 +37,7 @@ std::string activation_name(const json& config) {
   return value.is_string() ? value.get<std::string>() : "linear";
 }
 
-void activate_all(DoubleTensor& tensor, const json& config, KerasApi api) {
+void activate_all(DoubleTensor& tensor, const json& config, KerasRules rules) {
   const std::string name = activation_name(config);
   if (name == "softmax") {
     const auto count = static_cast<std::size_t>(tensor.shape.back());
@@ -48,7 +48,7 @@ void activate_all(DoubleTensor& tensor, const json& config, KerasApi api) {
     }
     return;
   }
-  for (double& value : tensor.values) value = activate(name, api, value);
+  for (double& value : tensor.values) value = activate(name, rules, value);
 }
 
 struct Window {
@@ -234,7 +234,7 @@ std::size_t weight_count(const ModelLayer& layer) {
   return 0;
 }
 
-DoubleTensor apply_layer(const ModelLayer& layer, const LayerWeights& weights, KerasApi api,
+DoubleTensor apply_layer(const ModelLayer& layer, const LayerWeights& weights, KerasRules rules,
                          const std::vector<DoubleTensor>& inputs) {
   const std::string& name = layer.class_name;
   const std::size_t count = weight_count(layer);
@@ -263,11 +263,11 @@ DoubleTensor apply_layer(const ModelLayer& layer, const LayerWeights& weights, K
     out = convolve(layer, arrays, out);
   else if (name != "Activation")
     throw std::runtime_error("layer_reference: class " + name);
-  activate_all(out, layer.config(), api);
+  activate_all(out, layer.config(), rules);
   return out;
 }
 
-std::vector<DoubleTensor> run_model(const ModelGraph& graph, const LayerWeights& weights, KerasApi api,
+std::vector<DoubleTensor> run_model(const ModelGraph& graph, const LayerWeights& weights, KerasRules rules,
                                     const DoubleTensor& input) {
   std::vector<DoubleTensor> results;
   for (const LayerCall& call : graph.calls) {
@@ -277,7 +277,7 @@ std::vector<DoubleTensor> run_model(const ModelGraph& graph, const LayerWeights&
     }
     std::vector<DoubleTensor> inputs;
     for (const TensorRef& tensor : call.inputs) inputs.push_back(results[static_cast<std::size_t>(tensor.call)]);
-    results.push_back(apply_layer(graph.layers[static_cast<std::size_t>(call.layer)], weights, api, inputs));
+    results.push_back(apply_layer(graph.layers[static_cast<std::size_t>(call.layer)], weights, rules, inputs));
   }
   return results;
 }

@@ -19,11 +19,11 @@ std::size_t weight_count(const ModelLayer& layer);
 
 /// One layer at inference.
 /// @throws std::runtime_error for a class that is not implemented here.
-DoubleTensor apply_layer(const ModelLayer& layer, const LayerWeights& weights, KerasApi api,
+DoubleTensor apply_layer(const ModelLayer& layer, const LayerWeights& weights, KerasRules rules,
                          const std::vector<DoubleTensor>& inputs);
 
 /// The outputs of all calls of a model with one input.
-std::vector<DoubleTensor> run_model(const ModelGraph& graph, const LayerWeights& weights, KerasApi api,
+std::vector<DoubleTensor> run_model(const ModelGraph& graph, const LayerWeights& weights, KerasRules rules,
                                     const DoubleTensor& input);
 
 }  // namespace sepconv::keras::test

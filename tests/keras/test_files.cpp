@@ -179,7 +179,7 @@ json sequential(const std::string& name, const std::vector<json>& layers) {
           {"name", name}};
 }
 
-ModelDocument document(const json& model, KerasApi api) { return {"test.json", model, api, WeightsForm::none, {}}; }
+ModelDocument document(const json& model, KerasRules rules) { return {"test.json", model, rules, WeightsForm::none, {}}; }
 
 KerasArray array(std::vector<std::int64_t> shape, unsigned seed) {
   std::mt19937 engine(seed);

@@ -42,7 +42,7 @@ nlohmann::json functional(const std::string& name, const std::vector<nlohmann::j
 nlohmann::json sequential(const std::string& name, const std::vector<nlohmann::json>& layers);
 
 /// The document of a model without weights, as read from JSON.
-ModelDocument document(const nlohmann::json& model, KerasApi api = KerasApi::keras3);
+ModelDocument document(const nlohmann::json& model, KerasRules rules = KerasRules::keras_3);
 
 /// Deterministic values in [-1, 1).
 KerasArray array(std::vector<std::int64_t> shape, unsigned seed);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sepconv/activation.h"
+#include "sepconv/data_type.h"
 
 namespace sepconv {
 
@@ -14,8 +15,6 @@ enum class ConvOp : std::uint8_t {
   pointwise,  // 1x1 convolution, possibly strided
   separable,  // depthwise, the middle epilogue, then pointwise
 };
-
-enum class DataType : std::uint8_t { float32 };
 
 /// Order of the axes in memory, outermost first. Keras: channels_last is nhwc, channels_first is nchw.
 enum class Layout : std::uint8_t { nhwc, nchw };
@@ -30,13 +29,14 @@ struct Epilogue {
 };
 
 /// One convolution. A 1-D layer is the 2-D problem with IH = KH = 1 (its steps lie along W).
-///   D[n,oh,ow,q]  = middle(sum_{kh,kw} X[n, oh*stride_h + kh*dilation_h - pad_top, ow*stride_w + ..., q / m] * KD[kh,kw,q/m,q%m])
-///   out[n,oh,ow,f] = output(sum_q D[n,oh,ow,q] * KP[q,f])
+///   D[n,oh,ow,q]  = middle(sum_{kh,kw} X[n, oh*stride_h + kh*dilation_h - pad_top, ow*stride_w + ..., q / m] *
+///   KD[kh,kw,q/m,q%m]) out[n,oh,ow,f] = output(sum_q D[n,oh,ow,q] * KP[q,f])
 /// with m = depth_multiplier and X zero outside. Depthwise has only D (its epilogue is `output`); pointwise has only
 /// the second line, over the input sampled by the strides. The batch is always free and so not part of the problem.
 struct ConvProblem {
   ConvOp op = ConvOp::separable;
-  DataType dtype = DataType::float32;
+  DataType dtype = DataType::float32;  // of input and output; a floating point type
+  bool strict_float = false;           // products and sums in one stated order, never contracted (docs/numerics.md)
   Layout layout = Layout::nhwc;
   std::int32_t IH = 1, IW = 1;  // input extents, or kDynamic
   std::int32_t IC = 1;          // input channels
@@ -70,10 +70,17 @@ struct ConvProblem {
 bool operator==(const ConvProblem& a, const ConvProblem& b);
 inline bool operator!=(const ConvProblem& a, const ConvProblem& b) { return !(a == b); }
 
+/// The problem that a kernel computes: an activation along an axis is applied after the kernel, by the runtime.
+ConvProblem kernel_problem(ConvProblem problem);
+
+/// Type that sums and epilogues are computed in: float64 for float64, else float32. In the 16-bit types the depthwise
+/// result is rounded to the type before its epilogue, and every stage's result once after it.
+DataType accumulator_type(DataType dtype);
+
 /// The one text form, for example
 /// "separable_f32_nhwc_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-none_out-bias-relu":
 /// input HxWxC ("?" for dynamic), output channels, window, stride, dilation, pads top x bottom x left x right,
-/// depth multiplier, epilogues.
+/// depth multiplier, epilogues. Data types are f32, f64, f16 and bf16, with "strict" behind them in the strict mode.
 std::string to_text(const ConvProblem& problem);
 
 /// Reads what to_text wrote and validates it.
@@ -89,8 +96,6 @@ void validate(const ConvProblem& problem);
 ConvProblem with_dynamic_extents(ConvProblem problem);
 
 const char* to_text(ConvOp op);
-const char* to_text(DataType dtype);
 const char* to_text(Layout layout);
-std::size_t size_bytes(DataType dtype);
 
 }  // namespace sepconv

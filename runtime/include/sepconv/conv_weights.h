@@ -2,18 +2,18 @@
 // The weights of one ConvProblem in Keras' order, before packing for a row.
 
 #include <stdexcept>
-#include <vector>
 
 #include "sepconv/conv_problem.h"
+#include "sepconv/weight_array.h"
 
 namespace sepconv {
 
-/// Row-major arrays; empty where the problem has no such weight.
+/// Row-major arrays; empty where the problem has no such weight. Kernels of a 16-bit type round them to it.
 struct ConvWeights {
-  std::vector<float> depthwise;    // [KH, KW, IC, depth_multiplier]
-  std::vector<float> middle_bias;  // [IC * depth_multiplier]
-  std::vector<float> pointwise;    // [IC * depth_multiplier, OC]
-  std::vector<float> bias;         // [OC]
+  WeightArray depthwise;    // [KH, KW, IC, depth_multiplier]
+  WeightArray middle_bias;  // [IC * depth_multiplier]
+  WeightArray pointwise;    // [IC * depth_multiplier, OC]
+  WeightArray bias;         // [OC]
 };
 
 /// Checks that each array has exactly the elements that the problem asks for.

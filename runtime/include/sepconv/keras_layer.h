@@ -9,16 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "sepconv/keras_rules.h"
 #include "sepconv/plan.h"
 
 namespace sepconv {
-
-/// Whose rules a layer follows: they differ in hard_sigmoid, in "causal" and in the names of activations.
-enum class KerasApi : std::uint8_t { keras2, keras3 };
-
-/// "tf_keras2" or "keras3" as golden cases name them, or a version number such as "2.15.0".
-/// @throws std::invalid_argument naming the text.
-KerasApi keras_api_from_text(std::string_view text);
 
 /// Valid Keras for which no kernel is compiled yet; what() is the reason. (What Keras itself refuses is
 /// std::invalid_argument.)
@@ -27,10 +21,11 @@ class NotCompiledError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// An array as Keras stores it, converted to float32; row-major.
+/// An array as Keras stores it, row-major; the values are exact, whatever type they are stored as.
 struct KerasArray {
   std::vector<std::int64_t> shape;
-  std::vector<float> values;
+  std::vector<double> values;
+  DataType dtype = DataType::float32;  // as stored
 };
 
 /// Name ("depthwise_kernel") and shape of one weight, in Keras' order.
@@ -60,7 +55,7 @@ struct ConvLayerConfig {
 
 /// Checks and reads {"class_name": ..., "config": {...}} of one of the six classes.
 /// @throws std::invalid_argument where Keras would refuse the layer.
-ConvLayerConfig conv_layer_config(const nlohmann::json& layer, KerasApi api = KerasApi::keras3);
+ConvLayerConfig conv_layer_config(const nlohmann::json& layer, KerasRules rules = KerasRules::keras_3);
 
 /// The problem of a layer on an input of this shape, padding made explicit.
 /// @param input_shape  with the batch in front, as Keras writes it; kDynamic where unknown. With an unknown spatial
@@ -82,6 +77,6 @@ ConvWeights conv_weights(const ConvLayerConfig& config, std::int64_t channels, c
 /// @param input_shape  with the batch; empty: the layer's own "input_shape", or that of its "build_config"
 /// @throws std::invalid_argument, NotCompiledError as conv_layer_config and conv_problem.
 PlannedLayer plan_layer_config(const nlohmann::json& layer, std::vector<std::int64_t> input_shape = {},
-                               KerasApi api = KerasApi::keras3);
+                               KerasRules rules = KerasRules::keras_3);
 
 }  // namespace sepconv

@@ -8,25 +8,42 @@
 
 namespace sepconv {
 
-/// Zero floats behind every packed array, so that kernels may load whole vectors at its end.
-inline constexpr std::size_t kPackedSlackFloats = 64;
+/// Zero elements behind every packed array, so that kernels may load whole vectors at its end.
+inline constexpr std::size_t kPackedSlackElements = 64;
 
-/// A 64-byte-aligned array of `size()` floats followed by kPackedSlackFloats zeros.
+/// A 64-byte-aligned array of `size()` elements followed by kPackedSlackElements zeros.
 class PackedArray {
  public:
   PackedArray() = default;
   /// @throws std::bad_alloc
-  explicit PackedArray(std::size_t size) : buffer_((size + kPackedSlackFloats) * sizeof(float)), size_(size) {}
+  PackedArray(std::size_t size, DataType dtype)
+      : buffer_((size + kPackedSlackElements) * size_bytes(dtype)), size_(size), dtype_(dtype) {}
   std::size_t size() const noexcept { return size_; }
-  float* data() noexcept { return static_cast<float*>(buffer_.data()); }
-  const float* data() const noexcept { return static_cast<const float*>(buffer_.data()); }
+  DataType dtype() const noexcept { return dtype_; }
+  /// Null where the problem has no such weight. T must be the element type.
+  template <class T = float>
+  const T* data() const noexcept {
+    return static_cast<const T*>(buffer_.data());
+  }
+  /// Stores a value, rounded to the element type.
+  void set(std::size_t index, double value) noexcept;
 
  private:
   AlignedBuffer buffer_;
   std::size_t size_ = 0;
+  DataType dtype_ = DataType::float32;
 };
 
-/// Zero filled where a panel goes beyond the channels. Arrays that the problem lacks have a null data().
+/// How a row's kernel reads weights; fields of KernelRow.
+struct PackedForm {
+  std::int32_t depthwise_panel = 0;
+  std::int32_t pointwise_panel = 0;
+  std::int32_t pointwise_pairs = 0;
+};
+
+/// Zero filled where a panel goes beyond the channels. Arrays that the problem lacks have a null data(). Elements are
+/// of the problem's accumulator type, holding values rounded to the problem's type; with pointwise_pairs the pointwise
+/// weights are bfloat16, two input channels side by side: [ceil(OC / panel)][m][ceil(IC / 2)][panel][2].
 struct PackedWeights {
   PackedArray depthwise;    // [ceil(IC / panel)][KH][KW][m][panel]
   PackedArray middle_bias;  // [m][IC rounded up to the depthwise panel]
@@ -35,7 +52,6 @@ struct PackedWeights {
 };
 
 /// @throws std::invalid_argument where the weights do not fit the problem or a panel is not positive; std::bad_alloc
-PackedWeights pack_weights(const ConvWeights& weights, const ConvProblem& problem, std::int32_t depthwise_panel,
-                           std::int32_t pointwise_panel);
+PackedWeights pack_weights(const ConvWeights& weights, const ConvProblem& problem, const PackedForm& form);
 
 }  // namespace sepconv

@@ -1,6 +1,8 @@
 #pragma once
 // A dense tensor that owns its memory.
 
+#include <vector>
+
 #include "sepconv/aligned_buffer.h"
 #include "sepconv/tensor_view.h"
 
@@ -21,9 +23,21 @@ class Tensor {
   const Shape& shape() const noexcept { return shape_; }
   DataType dtype() const noexcept { return dtype_; }
   std::int64_t elements() const noexcept;
-  /// Element pointer; nullptr where the tensor has no elements. Valid for float32 tensors.
-  float* data() noexcept { return static_cast<float*>(buffer_.data()); }
-  const float* data() const noexcept { return static_cast<const float*>(buffer_.data()); }
+  /// Element pointer; nullptr where the tensor has no elements.
+  /// @throws std::invalid_argument if the elements are not of type T: float, double, float16 or bfloat16.
+  template <class T = float>
+  T* data() {
+    require(DataTypeOf<T>::value);
+    return static_cast<T*>(buffer_.data());
+  }
+  template <class T = float>
+  const T* data() const {
+    require(DataTypeOf<T>::value);
+    return static_cast<const T*>(buffer_.data());
+  }
+  /// The memory of elements of any type.
+  void* bytes() noexcept { return buffer_.data(); }
+  const void* bytes() const noexcept { return buffer_.data(); }
 
   TensorView view();
   ConstTensorView view() const;
@@ -31,9 +45,19 @@ class Tensor {
   operator ConstTensorView() const { return view(); }
 
  private:
+  void require(DataType dtype) const;
+
   Shape shape_;
   DataType dtype_ = DataType::float32;
   AlignedBuffer buffer_;
 };
+
+/// A dense copy with elements of a floating point type, each rounded once.
+/// @throws std::invalid_argument if `dtype` is not one; std::bad_alloc
+Tensor cast(const ConstTensorView& from, DataType dtype);
+/// @throws std::invalid_argument if the number of values is not that of the shape's elements
+Tensor make_tensor(const std::vector<double>& values, const Shape& shape, DataType dtype = DataType::float32);
+/// All elements in row-major order; int64 beyond 2^53 is rounded.
+std::vector<double> to_doubles(const ConstTensorView& view);
 
 }  // namespace sepconv

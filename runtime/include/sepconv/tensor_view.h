@@ -48,9 +48,17 @@ struct TensorView {
 /// Views of dense memory, the last axis innermost.
 /// @throws std::invalid_argument if the shape has no axis or more than kMaxRank, a negative extent, or too many
 /// elements.
-ConstTensorView dense_view(const float* data, const Shape& shape);
-TensorView dense_view(float* data, const Shape& shape);
 ConstTensorView dense_view(const void* data, DataType dtype, const Shape& shape);
 TensorView dense_view(void* data, DataType dtype, const Shape& shape);
+
+/// The same for float, double, float16 and bfloat16 elements.
+template <class T, DataType dtype = DataTypeOf<T>::value>
+ConstTensorView dense_view(const T* data, const Shape& shape) {
+  return dense_view(static_cast<const void*>(data), dtype, shape);
+}
+template <class T, DataType dtype = DataTypeOf<T>::value>
+TensorView dense_view(T* data, const Shape& shape) {
+  return dense_view(static_cast<void*>(data), dtype, shape);
+}
 
 }  // namespace sepconv

@@ -1,0 +1,40 @@
+#pragma once
+// What a weight is projected to after an optimizer's update. Source: Keras 3 `keras.constraints`.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sepconv/keras_rules.h"
+#include "sepconv/tensor_view.h"
+
+namespace sepconv {
+
+/// Plain data. Applied only by apply_constraints(): not by build(), set_weights() or loading.
+struct Constraint {
+  enum class Kind : std::uint8_t { none, max_norm, unit_norm, min_max_norm, non_neg };
+
+  Constraint() = default;
+  Constraint(Kind kind_in) : kind(kind_in) { max_value = kind_in == Kind::max_norm ? 2 : 1; }
+  /// By Keras' names: "max_norm", "MaxNorm", ..., and with tf.keras 2's rules its aliases.
+  /// @throws std::invalid_argument "Could not interpret constraint identifier: ..."
+  static Constraint from_name(std::string_view name, KerasRules rules = KerasRules::keras_3);
+
+  bool given() const noexcept { return kind != Kind::none; }
+
+  Kind kind = Kind::none;
+  double min_value = 0, max_value = 1;  // min_max_norm; max_norm: 2 by default
+  double rate = 1;                      // min_max_norm
+  std::vector<int> axes = {0};          // over which the norm is taken; negative counts from the last
+  bool axes_as_list = false;            // Keras was given a list, and saves one
+};
+
+/// "MaxNorm", "UnitNorm", "MinMaxNorm", "NonNeg".
+std::string class_name(const Constraint& constraint);
+
+/// The projected values, row-major.
+/// @throws std::invalid_argument for an axis that the shape does not have
+std::vector<double> constrained(const Constraint& constraint, std::vector<double> values, const Shape& shape);
+
+}  // namespace sepconv

@@ -1,0 +1,39 @@
+#pragma once
+// A penalty on a weight or on a layer's output. Source: Keras 3 `keras.regularizers`.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sepconv/keras_rules.h"
+#include "sepconv/tensor_view.h"
+
+namespace sepconv {
+
+/// Plain data. It changes losses() only, never an output.
+struct Regularizer {
+  enum class Kind : std::uint8_t { none, l1, l2, l1_l2, orthogonal };
+
+  Regularizer() = default;
+  Regularizer(Kind kind_in) : kind(kind_in) {}
+  /// By Keras' names: "l1", "L2", "l1l2" (0 and 0 in Keras 3), "l1_l2" (tf.keras 2: 0.01 each),
+  /// "orthogonal_regularizer".
+  /// @throws std::invalid_argument "Could not interpret regularizer identifier: ..."
+  static Regularizer from_name(std::string_view name, KerasRules rules = KerasRules::keras_3);
+
+  bool given() const noexcept { return kind != Kind::none; }
+
+  Kind kind = Kind::none;
+  double l1 = 0, l2 = 0;
+  double factor = 0.01;       // orthogonal
+  std::string mode = "rows";  // orthogonal: "rows" or "columns"
+};
+
+/// "L1", "L2", "L1L2", "OrthogonalRegularizer".
+std::string class_name(const Regularizer& regularizer);
+
+/// The penalty of these elements, summed in double; 0 for none.
+/// @throws std::invalid_argument for orthogonal where the rank is not 2, with Keras' wording
+double penalty(const Regularizer& regularizer, const ConstTensorView& values);
+
+}  // namespace sepconv

@@ -8,6 +8,7 @@
 #include "Halide.h"
 #include "scratch_meter.h"
 #include "spec/schedule.h"
+#include "stages/element_types.h"
 #include "stages/padding.h"
 #include "stages/pixels.h"
 
@@ -32,14 +33,16 @@ class ConvGenerator : public Halide::Generator<Derived> {
   Halide::GeneratorParam<std::string> target_name{"target_name", ""};
 
   void configure() {
-    problem_ = as_scheduled(problem_from_text(problem_text.value()));
+    problem_ = as_scheduled(kernel_problem(problem_from_text(problem_text.value())));
     schedule_ = schedule_from_text(schedule_text.value());
-    target_ = target_from_name(target_name.value());
-    if (const auto reason = reject_reason(schedule_, problem_, target_))
+    const Target& target = target_from_name(target_name.value());
+    if (const auto reason = reject_reason(schedule_, problem_, target))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "' cannot serve '" + problem_text.value() +
-                                  "' on " + target_.name + ": " + *reason);
-    const Halide::Type type = Halide::Float(32);
-    input_ = this->template add_input<Halide::Buffer<void>>("input", type, 4);
+                                  "' on " + target.name + ": " + *reason);
+    target_ = target_for_type(target, problem_.dtype);
+    types_ = ElementTypes(problem_.dtype, target);
+    const Halide::Type type = types_.accumulator();
+    input_ = this->template add_input<Halide::Buffer<void>>("input", types_.stored(), 4);
     if (problem_.has_depthwise()) filter_ = this->template add_input<Halide::Buffer<void>>("depthwise", type, 1);
     if (problem_.middle.bias) middle_bias_ = this->template add_input<Halide::Buffer<void>>("middle_bias", type, 1);
     if (problem_.has_pointwise()) weights_ = this->template add_input<Halide::Buffer<void>>("pointwise", type, 1);
@@ -49,7 +52,7 @@ class ConvGenerator : public Halide::Generator<Derived> {
       pad_left_ = this->template add_input<std::int32_t>("pad_left");
     }
     if (schedule_.block.flat) pixels_ = Pixels(problem_.OW());
-    output_ = this->template add_output<Halide::Buffer<void>>("output", type, schedule_.block.flat ? 3 : 4);
+    output_ = this->template add_output<Halide::Buffer<void>>("output", types_.stored(), schedule_.block.flat ? 3 : 4);
     kernel_facts().flat_output = schedule_.block.flat != 0;
   }
 
@@ -98,7 +101,8 @@ class ConvGenerator : public Halide::Generator<Derived> {
 
   ConvProblem problem_;
   CpuSchedule schedule_;
-  Target target_;
+  Target target_;  // its lanes are those of the sums' type
+  ElementTypes types_;
   Pixels pixels_;  // of the output
   InputBuffer* input_ = nullptr;
   InputBuffer* filter_ = nullptr;

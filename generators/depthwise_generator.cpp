@@ -19,14 +19,15 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
     kernel_facts().depthwise_panel = panel;
     padded_ = schedule_.depthwise->pad_tile || has_padding()
-                  ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile))
-                  : unpadded_input(problem_, *input_);
+                  ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile),
+                                 types_)
+                  : unpadded_input(problem_, *input_, types_);
     stage_ = depthwise_stage(problem_, padded_, *filter_, panel, pixels_, c_, m_, n_);
     const Expr ic = q_ / problem_.depth_multiplier, m = q_ % problem_.depth_multiplier;
-    Expr value = stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_));
+    Expr value = types_.rounded(stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_)));
     if (bias_) value = value + Expr((*bias_)(q_));
     (*output_)(image_arguments<Var>(problem_.layout, q_, pixels_.vars, n_)) =
-        activate(problem_.output.activation, value);
+        types_.narrow(activate(problem_.output.activation, value));
   }
 
   void schedule() {

@@ -47,7 +47,8 @@ void compile(const Options& options) {
   arguments.output_types = {OutputFileType::object};
   if (options.listings) arguments.output_types.insert({OutputFileType::stmt, OutputFileType::assembly});
   // No Halide runtime in the object: what it needs of one, three functions, comes from ours (kernel_abi.h).
-  arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_asserts-no_bounds_query")};
+  arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_asserts-no_bounds_query" +
+                                      (problem.strict_float ? "-strict_float" : ""))};
   arguments.generator_name = to_text(problem.op);
   arguments.function_name = options.symbol;
   arguments.file_base_name = options.symbol;

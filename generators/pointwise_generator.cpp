@@ -18,9 +18,10 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
  public:
   void generate() {
     kernel_facts().pointwise_panel = schedule_.pointwise->nr;
-    gathers_ = problem_.stride_h != 1 || problem_.stride_w != 1 || has_padding();
-    const Func source =
-        gathers_ ? padded_input(problem_, *input_, *input_, pads(), problem_.IC) : unpadded_input(problem_, *input_);
+    // 16-bit inputs are widened in the same copy, once rather than for each panel of outputs.
+    gathers_ = types_.is_16_bit() || problem_.stride_h != 1 || problem_.stride_w != 1 || has_padding();
+    const Func source = gathers_ ? padded_input(problem_, *input_, *input_, pads(), problem_.IC, types_)
+                                 : unpadded_input(problem_, *input_, types_);
     const Expr x = rows_.x * problem_.stride_w, y = rows_.y * problem_.stride_h;
     middle_(middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_)) =
         source(image_arguments<Expr>(problem_.layout, c_, {x, y}, n_));
@@ -28,7 +29,7 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
     stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                              schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    (*output_)(out_at) = activate(problem_.output.activation, stage_.sum(out_at));
+    (*output_)(out_at) = types_.narrow(activate(problem_.output.activation, stage_.sum(out_at)));
   }
 
   void schedule() {

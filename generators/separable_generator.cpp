@@ -24,19 +24,22 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     kernel_facts().depthwise_panel = panel;
     kernel_facts().pointwise_panel = schedule_.pointwise->nr;
     padded_ = schedule_.depthwise->pad_tile || has_padding() || computes_past_output()
-                  ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile))
-                  : unpadded_input(problem_, *input_);
+                  ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile),
+                                 types_)
+                  : unpadded_input(problem_, *input_, types_);
     depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, rows_, c_, m_, n_);
     const auto at = middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_);
-    Expr value = depthwise_.sum(at);
+    Expr value = types_.rounded(depthwise_.sum(at));
     const int padded_channels = (problem_.IC + panel - 1) / panel * panel;
     if (middle_bias_) value = value + Expr((*middle_bias_)(m_ * padded_channels + c_));
-    middle_(at) = activate(problem_.middle.activation, value);
+    const bool has_epilogue = problem_.middle.bias || problem_.middle.activation.kind != ActivationKind::linear;
+    value = activate(problem_.middle.activation, value);
+    middle_(at) = has_epilogue ? types_.rounded(value) : value;
     if (pixels_.flat) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
     pointwise_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                                  schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    (*output_)(out_at) = activate(problem_.output.activation, pointwise_.sum(out_at));
+    (*output_)(out_at) = types_.narrow(activate(problem_.output.activation, pointwise_.sum(out_at)));
   }
 
   void schedule() {

@@ -79,8 +79,9 @@ std::map<std::string, Use> unique_problems(const Plan& plan, bool dynamic) {
     use.layers.push_back(layer);
   };
   for (const PlannedLayer& layer : plan.layers) {
-    add(layer.problem, layer.name);
-    if (dynamic && !layer.problem.is_dynamic()) add(with_dynamic_extents(layer.problem), layer.name);
+    const ConvProblem problem = kernel_problem(layer.problem);
+    add(problem, layer.name);
+    if (dynamic && !problem.is_dynamic()) add(with_dynamic_extents(problem), layer.name);
   }
   return uses;
 }

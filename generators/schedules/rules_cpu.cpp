@@ -17,12 +17,17 @@ int power_of_two_below(int value) {
   return power;
 }
 
+/// Bytes of an element of the depthwise result.
+std::int64_t sum_bytes(const ConvProblem& p) {
+  return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
+}
+
 /// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
 /// the depthwise result within half of L2, and more than one block only where the work is worth threads.
 int flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
   constexpr double kWorthThreads = 4e6;   // operations: some 50 microseconds on one core
   constexpr double kThreadingCost = 1.1;  // of one block for much work, or of several for little
-  const std::int64_t row_bytes = std::int64_t{4} * p.OW() * p.middle_channels();
+  const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
   int best_rows = 1;
   double best_cost = 0;
   for (int rows = 1; rows <= p.OH(); ++rows) {
@@ -40,8 +45,9 @@ int flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
 
 }  // namespace
 
-CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& target) {
+CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_target) {
   const ConvProblem p = as_scheduled(problem);
+  const Target target = target_for_type(any_target, p.dtype);
   CpuSchedule s;
   const bool nhwc = p.layout == Layout::nhwc;
   const int lanes = target.lanes;
@@ -54,7 +60,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& targe
   if (s.block.flat) {
     s.block.oh_block = flat_block_rows(p, target, std::min(nhwc ? scalars : vectors * lanes, OH * OW));
   } else {
-    const std::int64_t row_bytes = std::int64_t{4} * columns * p.middle_channels();
+    const std::int64_t row_bytes = sum_bytes(p) * columns * p.middle_channels();
     const int rows = static_cast<int>(std::clamp<std::int64_t>(target.l2_bytes / 2 / row_bytes, 1, OH));
     s.block.oh_block = ceil_div(OH, ceil_div(OH, rows));
   }

@@ -85,8 +85,9 @@ ConvProblem as_scheduled(ConvProblem p) {
   return p;
 }
 
-std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem& problem, const Target& target) {
+std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem& problem, const Target& any_target) {
   const ConvProblem p = as_scheduled(problem);
+  const Target target = target_for_type(any_target, p.dtype);
   if (p.has_depthwise() != s.depthwise.has_value())
     return std::string(p.has_depthwise() ? "part 'dw' is missing" : "part 'dw' given") + " for op " + to_text(p.op);
   if (p.has_pointwise() != s.pointwise.has_value())

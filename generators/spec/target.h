@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sepconv/data_type.h"
+
 namespace sepconv {
 
 struct Target {
@@ -24,5 +26,8 @@ const std::vector<Target>& all_targets();
 
 /// @throws std::invalid_argument naming the unknown name and the known ones.
 const Target& target_from_name(std::string_view name);
+
+/// The target as kernels of this type see it: half the lanes for float64, whose sums are twice as wide.
+Target target_for_type(Target target, DataType dtype);
 
 }  // namespace sepconv

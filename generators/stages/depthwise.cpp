@@ -16,7 +16,7 @@ DepthwiseStage depthwise_stage(const ConvProblem& p, const Func& padded, const F
   const Expr weight = filter(c % panel + panel * (m + p.depth_multiplier * (kw + p.KW * (kh + p.KH * (c / panel)))));
   const Expr x = pixels.column * p.stride_w + kw * p.dilation_w, y = pixels.row * p.stride_h + kh * p.dilation_h;
   const auto at = middle_arguments<Var>(p.layout, c, pixels.vars, m, n);
-  stage.sum(at) = 0.0f;
+  stage.sum(at) = Halide::Internal::make_zero(filter.type());
   // An RDom update rather than an expression tree: a tree of many taps takes minutes to compile, and its sums would be
   // reassociated differently from tile to tile.
   stage.sum(at) += weight * padded(image_arguments<Expr>(p.layout, c, {x, y}, n));

@@ -9,7 +9,7 @@ using Halide::likely;
 using Halide::Var;
 
 Func padded_input(const ConvProblem& p, const Func& input, const Halide::OutputImageParam& shape, const Pads& pads,
-                  int channels) {
+                  int channels, const ElementTypes& types) {
   Var c("c"), x("x"), y("y"), n("n");
   const int w_dim = p.layout == Layout::nhwc ? 1 : 0, h_dim = p.layout == Layout::nhwc ? 2 : 1;
   const Expr width = p.dynamic_w() ? Expr(shape.dim(w_dim).extent()) : Expr(p.IW);
@@ -22,14 +22,15 @@ Func padded_input(const ConvProblem& p, const Func& input, const Halide::OutputI
   };
   const Expr inside = likely(ix >= 0) && likely(ix < width) && likely(iy >= 0) && likely(iy < height);
   padded(image_arguments<Var>(p.layout, c, {x, y}, n)) =
-      select(inside, at(clamp(likely(ix), 0, width - 1), clamp(likely(iy), 0, height - 1)), 0.0f);
+      select(inside, types.widen(at(clamp(likely(ix), 0, width - 1), clamp(likely(iy), 0, height - 1))), types.zero());
   return padded;
 }
 
-Func unpadded_input(const ConvProblem& p, const Func& input) {
+Func unpadded_input(const ConvProblem& p, const Func& input, const ElementTypes& types) {
   Var c("c"), x("x"), y("y"), n("n");
   Func unpadded("unpadded");
-  unpadded(image_arguments<Var>(p.layout, c, {x, y}, n)) = input(image_arguments<Expr>(p.layout, c, {x, y}, n));
+  unpadded(image_arguments<Var>(p.layout, c, {x, y}, n)) =
+      types.widen(input(image_arguments<Expr>(p.layout, c, {x, y}, n)));
   return unpadded;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
-// WHAT the depthwise stage reads: the input with zeros around it, in padded coordinates (0 is the first pad).
+// WHAT the depthwise stage reads: the input with zeros around it, in padded coordinates (0 is the first pad),
+// widened to the type of the sums.
 
+#include "element_types.h"
 #include "pixels.h"
 
 namespace sepconv {
@@ -15,9 +17,9 @@ struct Pads {
 /// @param shape     the kernel's input, whose extents a dynamic problem reads.
 /// @param channels  how many channels may be asked for; those past IC repeat the last one.
 Halide::Func padded_input(const ConvProblem& problem, const Halide::Func& input, const Halide::OutputImageParam& shape,
-                          const Pads& pads, int channels);
+                          const Pads& pads, int channels, const ElementTypes& types);
 
 /// The input itself in padded coordinates, for problems without any padding: no select, no clamp.
-Halide::Func unpadded_input(const ConvProblem& problem, const Halide::Func& input);
+Halide::Func unpadded_input(const ConvProblem& problem, const Halide::Func& input, const ElementTypes& types);
 
 }  // namespace sepconv

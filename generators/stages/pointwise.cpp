@@ -15,7 +15,7 @@ PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const F
   const Expr c = stage.k.x, m = stage.k.y;
   const auto out = image_arguments<Var>(p.layout, f, pixels.vars, n);
   // Starting from the bias saves an addition per output.
-  stage.sum(out) = bias.defined() ? bias(f) : Expr(0.0f);
+  stage.sum(out) = bias.defined() ? bias(f) : Halide::Internal::make_zero(weights.type());
   stage.sum(out) += weights(f % panel + panel * (c + p.IC * (m + p.depth_multiplier * (f / panel)))) *
                     middle(middle_arguments<Expr>(p.layout, c, as_exprs(pixels.vars), m, n));
   return stage;

@@ -21,9 +21,6 @@ std::uint64_t detect() {
   if (cpu.fma3) features |= kCpuFma;
   if (cpu.avx2) features |= kCpuAvx2;
   if (cpu.avx512f && cpu.avx512cd && cpu.avx512vl && cpu.avx512dq && cpu.avx512bw) features |= kCpuAvx512Skylake;
-  if (cpu.avx512ifma && cpu.avx512vbmi && cpu.avx512vbmi2 && cpu.avx512vnni && cpu.avx512bitalg &&
-      cpu.avx512vpopcntdq && cpu.avx512_bf16)
-    features |= kCpuAvx512Zen4;
 #endif
   return features;
 }
@@ -37,13 +34,8 @@ std::uint64_t detected_cpu_features() {
 
 std::string cpu_feature_names(std::uint64_t features) {
   constexpr std::pair<std::uint64_t, const char*> kNames[] = {
-      {kCpuSse41, "sse4.1"},
-      {kCpuAvx, "avx"},
-      {kCpuF16c, "f16c"},
-      {kCpuFma, "fma"},
-      {kCpuAvx2, "avx2"},
-      {kCpuAvx512Skylake, "avx512 (f, cd, vl, dq, bw)"},
-      {kCpuAvx512Zen4, "avx512 (ifma, vbmi, vbmi2, vnni, bitalg, vpopcntdq, bf16)"},
+      {kCpuSse41, "sse4.1"}, {kCpuAvx, "avx"},   {kCpuF16c, "f16c"},
+      {kCpuFma, "fma"},      {kCpuAvx2, "avx2"}, {kCpuAvx512Skylake, "avx512 (f, cd, vl, dq, bw)"},
   };
   std::string text;
   const auto add = [&](const std::string& name) { text += (text.empty() ? "" : ", ") + name; };

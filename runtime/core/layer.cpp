@@ -29,17 +29,16 @@ struct SharedWeights {
 
   std::shared_ptr<const PackedWeights> pack(const ConvProblem& problem, const KernelRow& row) {
     const std::lock_guard lock(mutex);
-    std::shared_ptr<const PackedWeights>& packed =
-        by_form[{row.depthwise_panel, row.pointwise_panel, row.pointwise_pairs}];
+    std::shared_ptr<const PackedWeights>& packed = by_panels[{row.depthwise_panel, row.pointwise_panel}];
     if (!packed)
       packed = std::make_shared<const PackedWeights>(
-          pack_weights(unpacked, problem, {row.depthwise_panel, row.pointwise_panel, row.pointwise_pairs}));
+          pack_weights(unpacked, problem, {row.depthwise_panel, row.pointwise_panel}));
     return packed;
   }
 
   const ConvWeights unpacked;
   std::mutex mutex;
-  std::map<std::array<int, 3>, std::shared_ptr<const PackedWeights>> by_form;  // guarded by mutex
+  std::map<std::pair<int, int>, std::shared_ptr<const PackedWeights>> by_panels;  // guarded by mutex
 };
 
 /// Everything about a call that does not depend on the call.

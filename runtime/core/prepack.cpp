@@ -42,20 +42,13 @@ class Packer {
   }
 
   PackedArray pointwise(std::int32_t panel) const {
-    const std::size_t m = p_.depth_multiplier, IC = p_.IC;
+    const std::size_t m = p_.depth_multiplier, IC = p_.IC, OC = p_.OC;
     PackedArray packed(panels_of(p_.OC, panel) * m * IC * panel, element_);
-    for_each_pointwise([&](std::size_t ic, std::size_t mi, std::size_t oc, double value) {
-      packed.set(((oc / panel * m + mi) * IC + ic) * panel + oc % panel, rounded(value));
-    });
-    return packed;
-  }
-
-  PackedArray pointwise_pairs(std::int32_t panel) const {
-    const std::size_t m = p_.depth_multiplier, pairs = (static_cast<std::size_t>(p_.IC) + 1) / 2;
-    PackedArray packed(panels_of(p_.OC, panel) * m * pairs * panel * 2, DataType::bfloat16);
-    for_each_pointwise([&](std::size_t ic, std::size_t mi, std::size_t oc, double value) {
-      packed.set((((oc / panel * m + mi) * pairs + ic / 2) * panel + oc % panel) * 2 + ic % 2, value);
-    });
+    for (std::size_t ic = 0; ic < IC; ++ic)
+      for (std::size_t mi = 0; mi < m; ++mi)
+        for (std::size_t oc = 0; oc < OC; ++oc)
+          packed.set(((oc / panel * m + mi) * IC + ic) * panel + oc % panel,
+                     rounded(w_.pointwise[(ic * m + mi) * OC + oc]));
     return packed;
   }
 
@@ -68,14 +61,6 @@ class Packer {
  private:
   double rounded(double value) const { return round_to(p_.dtype, value); }
 
-  template <class F>
-  void for_each_pointwise(F&& f) const {
-    const std::size_t m = p_.depth_multiplier, IC = p_.IC, OC = p_.OC;
-    for (std::size_t ic = 0; ic < IC; ++ic)
-      for (std::size_t mi = 0; mi < m; ++mi)
-        for (std::size_t oc = 0; oc < OC; ++oc) f(ic, mi, oc, w_.pointwise[(ic * m + mi) * OC + oc]);
-  }
-
   const ConvWeights& w_;
   const ConvProblem& p_;
   const DataType element_;
@@ -84,11 +69,10 @@ class Packer {
 }  // namespace
 
 void PackedArray::set(std::size_t index, double value) noexcept {
-  switch (dtype_) {
-    case DataType::float64: static_cast<double*>(buffer_.data())[index] = value; break;
-    case DataType::bfloat16: static_cast<bfloat16*>(buffer_.data())[index] = to_bfloat16(value); break;
-    default: static_cast<float*>(buffer_.data())[index] = static_cast<float>(value);
-  }
+  if (dtype_ == DataType::float64)
+    static_cast<double*>(buffer_.data())[index] = value;
+  else
+    static_cast<float*>(buffer_.data())[index] = static_cast<float>(value);
 }
 
 PackedWeights pack_weights(const ConvWeights& weights, const ConvProblem& problem, const PackedForm& form) {
@@ -102,8 +86,7 @@ PackedWeights pack_weights(const ConvWeights& weights, const ConvProblem& proble
   if (!weights.middle_bias.empty()) packed.middle_bias = packer.middle_bias(form.depthwise_panel);
   if (problem.has_pointwise()) {
     require_panel("pointwise_panel", form.pointwise_panel);
-    packed.pointwise = form.pointwise_pairs != 0 ? packer.pointwise_pairs(form.pointwise_panel)
-                                                 : packer.pointwise(form.pointwise_panel);
+    packed.pointwise = packer.pointwise(form.pointwise_panel);
   }
   if (!weights.bias.empty()) packed.bias = packer.bias();
   return packed;

@@ -30,8 +30,8 @@ PlannedLayer layer(const std::string& name, int extent, int channels) {
   p.OC = 2 * channels;
   p.KH = p.KW = 3;
   p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
-  planned.weights.depthwise.assign(static_cast<std::size_t>(9 * channels), 0.5f);
-  planned.weights.pointwise.assign(static_cast<std::size_t>(2 * channels * channels), 0.25f);
+  planned.weights.depthwise = std::vector<float>(static_cast<std::size_t>(9 * channels), 0.5f);
+  planned.weights.pointwise = std::vector<float>(static_cast<std::size_t>(2 * channels * channels), 0.25f);
   planned.has_weights = true;
   return planned;
 }

@@ -226,7 +226,7 @@ TEST(Copies, ShareWeightsAndKernel) {
 TEST(Construction, RefusesWrongWeightsAndProblems) {
   ConvProblem p = base_problem(Layout::nhwc);
   ConvWeights weights = integer_weights(p);
-  weights.pointwise.pop_back();
+  weights.pointwise = std::vector<float>(weights.pointwise.size() - 1);
   try {
     ConvLayer layer("bad", p, weights);
     FAIL();

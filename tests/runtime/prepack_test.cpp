@@ -23,10 +23,10 @@ TEST_P(Prepack, EqualsTheDefinition) {
   p.middle.bias = p.output.bias = true;
   ConvWeights weights = integer_weights(p);
   float value = 1;  // all different, none zero
-  for (std::vector<float>* array : {&weights.depthwise, &weights.middle_bias, &weights.pointwise, &weights.bias})
-    for (float& weight : *array) weight = value++;
+  for (WeightArray* array : {&weights.depthwise, &weights.middle_bias, &weights.pointwise, &weights.bias})
+    for (std::size_t i = 0; i < array->size(); ++i) array->set(i, value++);
   const int pw_panel = panel + 3;
-  const PackedWeights packed = pack_weights(weights, p, panel, pw_panel);
+  const PackedWeights packed = pack_weights(weights, p, {panel, pw_panel});
 
   const std::size_t dw_panels = (IC + panel - 1) / panel, pw_panels = (OC + pw_panel - 1) / pw_panel;
   ASSERT_EQ(packed.depthwise.size(), dw_panels * 2 * 3 * m * panel);
@@ -54,7 +54,7 @@ TEST_P(Prepack, EqualsTheDefinition) {
           ASSERT_EQ(*at++, oc < OC ? weights.pointwise[(ic * m + mi) * OC + oc] : 0.0f);
         }
   ASSERT_EQ(packed.bias.size(), weights.bias.size());
-  EXPECT_TRUE(std::equal(weights.bias.begin(), weights.bias.end(), packed.bias.data()));
+  for (std::size_t i = 0; i < weights.bias.size(); ++i) EXPECT_EQ(packed.bias.data()[i], weights.bias[i]);
   for (const PackedArray* array : {&packed.depthwise, &packed.middle_bias, &packed.pointwise, &packed.bias})
     expect_slack(*array);
 }
@@ -63,11 +63,29 @@ INSTANTIATE_TEST_SUITE_P(All, Prepack,
                          testing::Values(std::tuple{1, 1, 1, 1}, std::tuple{8, 1, 16, 8}, std::tuple{7, 1, 5, 8},
                                          std::tuple{9, 2, 17, 4}, std::tuple{5, 3, 1, 16}));
 
+TEST(PrepackTypes, ValuesAreRoundedToTheTypeAndHeldInTheAccumulators) {
+  constexpr double kThird = 1.0 / 3;
+  ConvProblem p;
+  p.op = ConvOp::pointwise;
+  p.output.bias = true;
+  const ConvWeights weights{{}, {}, std::vector<double>{kThird}, std::vector<double>{2 * kThird}};
+  p.dtype = DataType::float64;
+  PackedWeights packed = pack_weights(weights, p, {0, 1});
+  EXPECT_EQ(packed.pointwise.data<double>()[0], kThird);
+  EXPECT_EQ(packed.bias.data<double>()[0], 2 * kThird);
+  for (const DataType dtype : {DataType::float32, DataType::float16, DataType::bfloat16}) {
+    p.dtype = dtype;
+    packed = pack_weights(weights, p, {0, 1});
+    EXPECT_EQ(packed.pointwise.data()[0], round_to(dtype, kThird)) << to_text(dtype);
+    EXPECT_EQ(packed.bias.data()[0], round_to(dtype, 2 * kThird)) << to_text(dtype);
+  }
+}
+
 TEST(PrepackErrors, AbsentWeightsAreNull) {
   ConvProblem p;
   p.op = ConvOp::pointwise;
   p.IC = 2, p.OC = 3;
-  const PackedWeights packed = pack_weights(integer_weights(p), p, 0, 4);
+  const PackedWeights packed = pack_weights(integer_weights(p), p, {0, 4});
   EXPECT_EQ(packed.depthwise.data(), nullptr);
   EXPECT_EQ(packed.middle_bias.data(), nullptr);
   EXPECT_EQ(packed.bias.data(), nullptr);
@@ -78,10 +96,10 @@ TEST(PrepackErrors, WrongPanelsAndWeights) {
   ConvProblem p;
   p.IC = 2, p.OC = 3;
   ConvWeights weights = integer_weights(p);
-  EXPECT_THROW(pack_weights(weights, p, 0, 4), std::invalid_argument);
-  EXPECT_THROW(pack_weights(weights, p, 4, -1), std::invalid_argument);
+  EXPECT_THROW(pack_weights(weights, p, {0, 4}), std::invalid_argument);
+  EXPECT_THROW(pack_weights(weights, p, {4, -1}), std::invalid_argument);
   weights.bias = {1};
-  EXPECT_THROW(pack_weights(weights, p, 4, 4), std::invalid_argument);
+  EXPECT_THROW(pack_weights(weights, p, {4, 4}), std::invalid_argument);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST_F(WeightsFile, NoLayersIsAFileToo) {
 TEST_F(WeightsFile, BlobsAreAligned) {
   save_weights(path_, layers());
   const std::string bytes = read();
-  const std::vector<float> wanted = layers()[2].weights.pointwise;
+  const std::vector<float> wanted = layers()[2].weights.pointwise.to_floats();
   ASSERT_EQ(wanted.size(), 34u);
   bool found = false;
   for (std::size_t at = 0; at + 34 * sizeof(float) <= bytes.size(); at += 64)
@@ -186,7 +186,7 @@ TEST_F(WeightsFile, SavingRefusesBadNamesAndWeights) {
   list[1].name = list[0].name;
   EXPECT_THROW(save_weights(path_, list), std::invalid_argument);
   list = layers();
-  list[0].weights.bias.clear();
+  list[0].weights.bias = {};
   EXPECT_THROW(save_weights(path_, list), std::invalid_argument);
   EXPECT_THROW(save_weights(folder_ / "none" / "x.weights", layers()), std::invalid_argument);
   EXPECT_TRUE(fs::is_empty(folder_)) << "half-written files";

@@ -16,7 +16,6 @@ enum CpuFeature : std::uint64_t {
   kCpuFma = 1u << 3,
   kCpuAvx2 = 1u << 4,
   kCpuAvx512Skylake = 1u << 5,  // F, CD, VL, DQ, BW
-  kCpuAvx512Zen4 = 1u << 6,     // and IFMA, VBMI, VBMI2, VNNI, BITALG, VPOPCNTDQ, BF16
 };
 
 /// Plain data, written into generated headers. Texts are those of to_text(ConvProblem) and of the schedule.
@@ -31,7 +30,6 @@ struct KernelRow {
   std::int32_t rank;                 // preference among rows of one problem: the highest that can run wins
   std::int32_t depthwise_panel;      // channels a packed depthwise panel: [C / panel][KH][KW][m][panel], zero filled
   std::int32_t pointwise_panel;      // outputs a packed pointwise panel: [OC / panel][m][IC][panel], zero filled
-  std::int32_t pointwise_pairs;      // 1: bfloat16 pairs of input channels, [OC / panel][m][IC / 2][panel][2]
   std::int32_t flat_output;          // 1: the output buffer's dimensions are (C, OH*OW, N) rather than (C, OW, OH, N)
   std::uint64_t call_scratch_bytes;  // allocated once a call, outside the parallel tasks
   std::uint64_t task_scratch_bytes;  // allocated by each parallel task

@@ -38,12 +38,10 @@ class PackedArray {
 struct PackedForm {
   std::int32_t depthwise_panel = 0;
   std::int32_t pointwise_panel = 0;
-  std::int32_t pointwise_pairs = 0;
 };
 
-/// Zero filled where a panel goes beyond the channels. Arrays that the problem lacks have a null data(). Elements are
-/// of the problem's accumulator type, holding values rounded to the problem's type; with pointwise_pairs the pointwise
-/// weights are bfloat16, two input channels side by side: [ceil(OC / panel)][m][ceil(IC / 2)][panel][2].
+/// Zero filled where a panel goes beyond the channels. Arrays that the problem lacks have a null data(). Elements are of
+/// the problem's accumulator type, holding values rounded to the problem's type.
 struct PackedWeights {
   PackedArray depthwise;    // [ceil(IC / panel)][KH][KW][m][panel]
   PackedArray middle_bias;  // [m][IC rounded up to the depthwise panel]

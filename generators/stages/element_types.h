@@ -1,0 +1,35 @@
+#pragma once
+// WHAT a stored number is: conversions between the data type that lies in memory and the type that sums are made in.
+
+#include "Halide.h"
+#include "sepconv/data_type.h"
+#include "spec/target.h"
+
+namespace sepconv {
+
+/// The types of a kernel, and the conversions between them that its target can run.
+class ElementTypes {
+ public:
+  ElementTypes() = default;
+  ElementTypes(DataType dtype, const Target& target);
+
+  /// Of input and output in memory: the 16-bit types as their bits, so that Halide never emulates their arithmetic.
+  Halide::Type stored() const;
+  /// Of sums, epilogues and packed weights: float64 for float64, else float32.
+  Halide::Type accumulator() const;
+  Halide::Expr zero() const { return Halide::Internal::make_zero(accumulator()); }
+  bool is_16_bit() const { return dtype_ == DataType::float16 || dtype_ == DataType::bfloat16; }
+
+  /// From memory; exact.
+  Halide::Expr widen(const Halide::Expr& stored) const;
+  /// To memory: to nearest, ties to even; beyond the range infinity; a NaN stays one.
+  Halide::Expr narrow(const Halide::Expr& value) const;
+  /// A sum rounded to the data type.
+  Halide::Expr rounded(const Halide::Expr& value) const;
+
+ private:
+  DataType dtype_ = DataType::float32;
+  bool has_f16c_ = false;
+};
+
+}  // namespace sepconv

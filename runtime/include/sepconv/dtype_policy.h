@@ -12,13 +12,17 @@ namespace sepconv {
 class DTypePolicy {
  public:
   DTypePolicy() = default;
-  /// @throws std::invalid_argument naming the policy and those that there are; for integer types and the quantised
-  ///         policies, which Keras does not compute either, saying so.
+  /// Keras also takes the names of integer types, and fails when it builds a layer of one: they give a policy that is
+  /// not usable().
+  /// @throws std::invalid_argument in Keras' words for an unknown name and for the quantised policies (int8, float8).
   DTypePolicy(std::string_view name);
   DTypePolicy(const char* name) : DTypePolicy(std::string_view(name)) {}
   DTypePolicy(const std::string& name) : DTypePolicy(std::string_view(name)) {}
 
   const std::string& name() const noexcept { return name_; }
+  /// False for integer types, which no layer computes.
+  bool usable() const noexcept { return usable_; }
+  /// This and compute_dtype() have a meaning where usable().
   DataType variable_dtype() const noexcept { return variable_; }
   /// Of inputs (which are cast to it), sums' operands and outputs.
   DataType compute_dtype() const noexcept { return compute_; }
@@ -26,6 +30,7 @@ class DTypePolicy {
  private:
   std::string name_ = "float32";
   DataType variable_ = DataType::float32, compute_ = DataType::float32;
+  bool usable_ = true;
 };
 
 }  // namespace sepconv

@@ -1,7 +1,9 @@
 #pragma once
 // The Keras layers: SeparableConv1D, SeparableConv2D, DepthwiseConv1D and DepthwiseConv2D over compiled kernels.
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,46 +11,86 @@
 #include "sepconv/context.h"
 #include "sepconv/layer.h"
 #include "sepconv/layer_args.h"
+#include "sepconv/layer_config.h"
 #include "sepconv/status.h"
 #include "sepconv/tensor.h"
 
 namespace sepconv {
 
-namespace detail {
-struct KerasConvConfig;
-}
-
 /// What the four layers share. Shapes without a batch are {L, C} or {H, W, C}, or with channels_first {C, L} or
 /// {C, H, W}. Copies share what has been built so far. Const members may be called from several threads at once.
 class KerasConvLayer {
  public:
+  /// A layer of the class that the configuration names.
+  /// @throws std::invalid_argument if the configuration contradicts itself (an unknown class, a size below 1)
+  explicit KerasConvLayer(LayerConfig config);
+
+  const LayerConfig& config() const noexcept;
   const std::string& name() const noexcept;
   bool built() const noexcept;
+  DataType variable_dtype() const noexcept;
+  /// Of outputs, and what inputs are cast to.
+  DataType compute_dtype() const noexcept;
 
   /// Creates the weights by the initializers; does nothing if the layer is built for as many channels.
   /// @param input_shape without the batch; extents other than the channels may be kDynamic.
-  /// @throws std::invalid_argument with Keras' wording: wrong rank, unknown channels, other channels than before, or
-  /// a "valid" output that would be empty.
+  /// @throws std::invalid_argument with Keras' wording: wrong rank, unknown channels, other channels than before, a
+  /// "valid" output that would be empty (tf.keras 2: of negative extent), or an argument that Keras refuses here.
   void build(const Shape& input_shape);
+  /// For the argument `input_shape`.
+  /// @throws std::invalid_argument also if it was not given
+  void build();
+  /// What an input had when the layer was built, without the batch; unset before. Keras' build_config.
+  const std::optional<Shape>& build_shape() const noexcept;
 
-  /// Shape of the output, without the batch; kDynamic where the input's extent is.
+  /// Shape of the output, without the batch; kDynamic where the input's extent is. Halved by glu along its axis, which
+  /// Keras' compute_output_shape forgets and its call does.
   /// @throws std::invalid_argument as build()
   Shape output_shape(const Shape& input_shape) const;
 
-  /// Keras' shapes of the weights, in Keras' order: depthwise kernel, pointwise kernel (separable), bias (use_bias).
+  /// Keras' names of the weights, in Keras' order: depthwise kernel, pointwise kernel (separable), bias (use_bias).
+  /// Keras 3 calls a depthwise layer's kernel "kernel".
+  std::vector<std::string> weight_names() const;
+  /// Their shapes, as Keras'.
   /// @throws std::invalid_argument if not built
   std::vector<Shape> weight_shapes() const;
-  /// The weights in that order, row-major.
-  std::vector<std::vector<float>> get_weights() const;
-  /// @throws std::invalid_argument if not built, or naming the weight whose number of elements is wrong.
-  void set_weights(std::vector<std::vector<float>> weights);
+  /// The weights in that order, of the variable dtype.
+  std::vector<Tensor> get_weights() const;
+  /// All of get_weights() if the layer is trainable, else none.
+  std::vector<Tensor> trainable_weights() const;
+  /// The others.
+  std::vector<Tensor> non_trainable_weights() const;
+  /// Elements of any floating point type, rounded to the variable dtype.
+  /// @throws std::invalid_argument if not built, or naming the weight whose shape is wrong.
+  void set_weights(const std::vector<Tensor>& weights);
+  /// Row-major elements without a shape.
+  void set_weights(const std::vector<std::vector<float>>& weights);
+  /// Elements of all weights.
+  std::int64_t count_params() const;
+  bool trainable() const noexcept;
+  void set_trainable(bool trainable);
 
-  /// Builds if need be, allocates the output and runs.
-  /// @throws std::invalid_argument for an input that does not fit; std::runtime_error if no kernel serves or it fails.
+  /// Keras' penalties: the activity regularizer's for the last operator() (divided by its batch), then those of the
+  /// depthwise kernel, the pointwise kernel and the bias. Only those that have a regularizer; with trainable false
+  /// Keras 3 leaves the weights out, and tf.keras 2 does not.
+  /// @throws std::invalid_argument where Keras' regularizer refuses a weight's shape
+  std::vector<double> losses() const;
+  /// The same with that output in place of the last one: after run(), which records nothing.
+  std::vector<double> losses(const ConstTensorView& output) const;
+
+  /// Projects each weight that has a constraint, as Keras' optimizers do after an update; nothing if not trainable.
+  /// @throws std::invalid_argument if not built, or for a constraint's axis that the weight does not have
+  void apply_constraints();
+
+  /// Builds if need be, casts an input of another floating point type (autocast), allocates the output, of the
+  /// compute dtype, and runs.
+  /// @throws std::invalid_argument for an input that does not fit, integers among them; std::runtime_error if no kernel
+  /// serves or it fails.
   Tensor operator()(const ConstTensorView& input, const RunContext& context = {});
 
-  /// Computes `out`, of output_shape() behind the same batch, from `in`. As ConvLayer::run. The first call with new
-  /// extents prepares a kernel for them, and so does workspace_bytes(); later ones find it without a lock.
+  /// Computes `out`, of output_shape() behind the same batch, from `in`, both of the compute dtype. As ConvLayer::run.
+  /// The first call with new extents prepares a kernel for them, and so does workspace_bytes(); later ones find it
+  /// without a lock.
   Status run(const RunContext& context, const ConstTensorView& in, const TensorView& out) const noexcept;
 
   /// Bytes of workspace that run() needs for inputs of that shape (without the batch).
@@ -62,15 +104,21 @@ class KerasConvLayer {
   /// As ConvLayer::force_row, for all extents; checked when a kernel is needed.
   void force_row(std::string_view symbol_or_target);
 
- protected:
-  explicit KerasConvLayer(detail::KerasConvConfig config);
-
  private:
   struct State;
-  std::shared_ptr<const detail::KerasConvConfig> config_;
+  void replace_weights(std::vector<WeightArray> arrays);
+  void append_weight_losses(std::vector<double>& losses) const;
+
+  std::shared_ptr<const LayerConfig> config_;
   std::shared_ptr<const State> state_;  // null until built
+  std::optional<Shape> build_shape_;
   std::string forced_;
+  std::optional<double> activity_loss_;
 };
+
+/// A layer of any of the four classes.
+/// @throws std::invalid_argument as KerasConvLayer's constructor
+KerasConvLayer make_layer(LayerConfig config);
 
 /// Depthwise convolution of each step's neighbourhood, then a 1x1 convolution. {N, L, C} -> {N, OL, filters}.
 class SeparableConv1D : public KerasConvLayer {

@@ -15,7 +15,11 @@ struct Regularizer {
   enum class Kind : std::uint8_t { none, l1, l2, l1_l2, orthogonal };
 
   Regularizer() = default;
-  Regularizer(Kind kind_in) : kind(kind_in) {}
+  /// With the defaults of Keras' classes: L1 and L2 0.01, L1L2 0 and 0.
+  Regularizer(Kind kind_in) : kind(kind_in) {
+    if (kind_in == Kind::l1) l1 = 0.01;
+    if (kind_in == Kind::l2) l2 = 0.01;
+  }
   /// By Keras' names: "l1", "L2", "l1l2" (0 and 0 in Keras 3), "l1_l2" (tf.keras 2: 0.01 each),
   /// "orthogonal_regularizer".
   /// @throws std::invalid_argument "Could not interpret regularizer identifier: ..."

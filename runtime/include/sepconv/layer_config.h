@@ -1,0 +1,61 @@
+#pragma once
+// The checked arguments of a Keras layer, in one form for the four classes: what a configuration is written from.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sepconv/conv_problem.h"
+#include "sepconv/layer_args.h"
+
+namespace sepconv {
+
+/// Plain data. A 1-D layer has KH = stride_h = dilation_h = 1.
+struct LayerConfig {
+  enum class Padding : std::uint8_t { valid, same, causal };
+
+  std::string class_name;  // "SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D" or "DepthwiseConv2D"
+  std::string name;
+  int rank = 2;              // spatial axes
+  bool separable = true;     // else depthwise
+  std::int32_t filters = 0;  // separable only
+  std::int32_t KH = 1, KW = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+  Padding padding = Padding::valid;
+  Layout layout = Layout::nhwc;
+  std::int32_t depth_multiplier = 1;
+  ActivationArg activation_argument;  // as given, for saving
+  Activation activation;              // under the rules
+  bool use_bias = true;
+  std::optional<Initializer> depthwise_initializer, pointwise_initializer, bias_initializer;  // nullopt: Keras' None
+  Regularizer depthwise_regularizer, pointwise_regularizer, bias_regularizer, activity_regularizer;
+  Constraint depthwise_constraint, pointwise_constraint, bias_constraint;
+  DTypePolicy dtype;
+  bool trainable = true;
+  bool autocast = true;
+  std::optional<Shape> input_shape;
+  std::optional<std::int64_t> batch_size;
+  std::vector<Tensor> weights;
+  KerasRules rules = KerasRules::keras_3;
+  bool causal_extension = false;
+  bool strict_float = false;
+  std::uint64_t seed = 0;
+  /// What Keras accepts in a constructor and refuses when it builds the layer, such as filters=3.0 or dtype="int32":
+  /// build() throws it. Empty for a usable layer.
+  std::string build_error;
+
+  /// As Keras saves them: rank numbers each.
+  std::vector<int> kernel_size() const;
+  std::vector<int> strides() const;
+  std::vector<int> dilation_rate() const;
+  /// "valid", "same" or "causal"; "channels_last" or "channels_first".
+  const char* padding_name() const;
+  const char* data_format() const;
+};
+
+/// Checks a constructor's arguments. `rank` is 1 or 2.
+/// @throws std::invalid_argument in Keras' words, naming the argument
+LayerConfig separable_layer_config(int rank, const SeparableConvArgs& args);
+LayerConfig depthwise_layer_config(int rank, const DepthwiseConvArgs& args);
+
+}  // namespace sepconv

@@ -9,7 +9,7 @@
 namespace sepconv {
 
 /// Version of everything in this file and of KernelRow; a table of another version is refused.
-inline constexpr std::uint32_t kKernelAbi = 2;
+inline constexpr std::uint32_t kKernelAbi = 1;
 
 using KernelTask = int (*)(void* context, int index, std::uint8_t* closure);
 

@@ -75,13 +75,23 @@ Benches suite_benches(const bench::Machine& machine, bool cold, std::map<std::st
   return benches;
 }
 
-void describe(const bench::Machine& machine, const sepconv::FmaPeak& peak, bool pinned,
+/// The peak of each type that the benches compute in.
+std::map<sepconv::DataType, sepconv::FmaPeak> measure_peaks(const Benches& benches) {
+  std::map<sepconv::DataType, sepconv::FmaPeak> peaks;
+  for (const auto& one : benches)
+    if (peaks.count(one->dtype()) == 0) peaks[one->dtype()] = sepconv::measure_fma_peak(one->dtype());
+  return peaks;
+}
+
+void describe(const bench::Machine& machine, const std::map<sepconv::DataType, sepconv::FmaPeak>& peaks, bool pinned,
               const std::map<std::string, std::string>& not_run) {
   benchmark::AddCustomContext("compiler", __VERSION__);
   benchmark::AddCustomContext("threads", fmt::format("{}{}", machine.threads, pinned ? ", pinned" : ""));
   benchmark::AddCustomContext("batch", "1");
-  benchmark::AddCustomContext("peak", fmt::format("{:.1f} GFLOP/s a core ({}); the middle burst {:.1f}",
-                                                  peak.gflops_best, peak.isa, peak.gflops_median));
+  for (const auto& [dtype, peak] : peaks)
+    benchmark::AddCustomContext(fmt::format("peak {}", sepconv::keras_name(dtype)),
+                                fmt::format("{:.1f} GFLOP/s a core ({}); the middle burst {:.1f}", peak.gflops_best,
+                                            peak.isa, peak.gflops_median));
   benchmark::AddCustomContext("warm", "the same buffers again and again; cold: copies past twice the last cache");
   for (const auto& [target, reason] : not_run) benchmark::AddCustomContext("not run: " + target, reason);
 }
@@ -92,9 +102,9 @@ int run(int threads, bool cold) {
   std::map<std::string, std::string> not_run;
   const Benches benches = suite_benches(machine, cold, not_run);
   const bool pinned = threads == 1 && pin_to_core();
-  const sepconv::FmaPeak peak = sepconv::measure_fma_peak();
-  machine.peak_flops = peak.gflops_best * 1e9 * threads;
-  describe(machine, peak, pinned, not_run);
+  const std::map<sepconv::DataType, sepconv::FmaPeak> peaks = measure_peaks(benches);
+  for (const auto& [dtype, peak] : peaks) machine.peak_flops[dtype] = peak.gflops_best * 1e9 * threads;
+  describe(machine, peaks, pinned, not_run);
 
   bench::LayerBench* previous = nullptr;
   for (const auto& one : benches)

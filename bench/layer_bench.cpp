@@ -39,7 +39,7 @@ double SuiteLayer::bytes() {
   const std::size_t elems = data().input.size() + static_cast<std::size_t>(sepconv::output_elems(problem_)) * kBatch +
                             weights.depthwise.size() + weights.middle_bias.size() + weights.pointwise.size() +
                             weights.bias.size();
-  return static_cast<double>(elems * sizeof(float));
+  return static_cast<double>(elems * sepconv::size_bytes(problem_.dtype));
 }
 
 LayerBench::LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, CacheMode mode,
@@ -61,7 +61,7 @@ void LayerBench::check() {
                              sepconv::output_shape(problem, kBatch));
     if (!run.fault.empty()) throw std::runtime_error(run.fault);
     const sepconv::ReferenceOutput& expected = layer_->expected();
-    const sepconv::Comparison result = sepconv::compare(run.output, expected.values, expected.limits);
+    const sepconv::Comparison result = sepconv::compare(run.output, expected.values, expected.limits, problem.dtype);
     if (!result.ok)
       throw std::runtime_error(
           fmt::format("wrong result: off by {} at element {}, limit {}", result.max_error, result.index, result.limit));
@@ -97,12 +97,13 @@ void LayerBench::run(benchmark::State& state) {
   }
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   using benchmark::Counter;
-  const double flops = layer_->problem().flops() * kBatch;
+  const sepconv::ConvProblem& problem = layer_->problem();
+  const double flops = problem.flops() * kBatch;
   state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate);
   state.counters["bytes/s"] = Counter(layer_->bytes(), Counter::kIsIterationInvariantRate);
   // Not a rate counter, which would be printed as percent a second.
   const double calls = static_cast<double>(state.iterations());
-  state.counters["%peak"] = 100 * flops * calls / elapsed.count() / machine_->peak_flops;
+  state.counters["%peak"] = 100 * flops * calls / elapsed.count() / machine_->peak_flops.at(problem.dtype);
   state.SetLabel(row_->schedule);
 }
 

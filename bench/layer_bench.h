@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +45,7 @@ struct Machine {
   sepconv::Executor* executor = nullptr;
   int threads = 1;
   double last_cache_bytes = 0;
-  double peak_flops = 0;  // of `threads` cores, multiply-adds of the widest vectors
+  std::map<sepconv::DataType, double> peak_flops;  // of `threads` cores, multiply-adds of the type's widest vectors
 };
 
 /// What Google Benchmark calls for one name, more than once for each figure.
@@ -52,6 +53,7 @@ class LayerBench {
  public:
   LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, CacheMode mode, const Machine& machine);
   std::string name() const;  // "mbv1_56x56x128_128/x86-64-avx2/warm"
+  sepconv::DataType dtype() const { return layer_->problem().dtype; }
   /// Times calls; FLOP/s, bytes/s and percent of peak as counters. Before the first, checks the row's result: a wrong
   /// one is reported as the benchmark's error, and failed() is true then.
   void run(benchmark::State& state);

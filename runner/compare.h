@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "sepconv/data_type.h"
+
 namespace sepconv {
 
 /// The element that is worst relative to its limit.
@@ -17,27 +19,31 @@ struct Comparison {
 };
 
 /// Every element must be within its limit. NaN equals only NaN; an infinity equals only itself, where a finite expected
-/// value beyond float32's range counts as the infinity that it rounds to.
+/// value beyond the range of `dtype` counts as the infinity that it rounds to, and where an expected value within its
+/// limit of such a one does.
+/// @param dtype  the type that the actual values had.
 /// @throws std::invalid_argument when the sizes differ.
-Comparison compare(std::span<const float> actual, std::span<const double> expected, std::span<const double> limits);
+Comparison compare(std::span<const double> actual, std::span<const double> expected, std::span<const double> limits,
+                   DataType dtype = DataType::float32);
 
 /// The same with one limit for all elements.
-Comparison compare(std::span<const float> actual, std::span<const double> expected, double limit);
+Comparison compare(std::span<const double> actual, std::span<const double> expected, double limit,
+                   DataType dtype = DataType::float32);
 
-/// Floats that start as NaN, 64-byte aligned, between two bands whose bits must not change.
+/// Memory that starts as NaN in every floating point type, 64-byte aligned, between two bands that must not change.
 class GuardedBuffer {
  public:
-  static constexpr std::size_t kGuardElems = 64;
-  explicit GuardedBuffer(std::size_t elems);
-  float* data() { return storage_.data() + offset_; }
-  std::span<const float> values() const { return {storage_.data() + offset_, elems_}; }
-  std::span<float> values() { return {storage_.data() + offset_, elems_}; }
-  /// False when something was written just before or after the values.
+  static constexpr std::size_t kGuardBytes = 512;
+  explicit GuardedBuffer(std::size_t bytes);
+  void* data() { return storage_.data() + offset_; }
+  const void* data() const { return storage_.data() + offset_; }
+  std::size_t bytes() const { return bytes_; }
+  /// False when something was written just before or after the memory.
   bool intact() const;
 
  private:
-  std::size_t elems_, offset_;
-  std::vector<float> storage_;
+  std::size_t bytes_, offset_;
+  std::vector<std::byte> storage_;
 };
 
 }  // namespace sepconv

@@ -23,32 +23,63 @@ void check_name(const std::string& name) {
   if (!good) throw std::invalid_argument("a case's name holds only letters, digits, '_', '-' and '.'");
 }
 
-NpyArray taken(std::map<std::string, NpyArray>& arrays, const std::string& name) {
-  const auto found = arrays.find(name);
-  if (found == arrays.end()) throw std::invalid_argument("the .npz lacks the array '" + name + "'");
-  if (found->second.dtype != "<f4")
-    throw std::invalid_argument("array '" + name + "': expected float32 ('<f4'), received '" + found->second.dtype +
-                                "'");
-  return std::move(found->second);
+/// An array of a case: cases.json says its type, which the file may hold only the bits of.
+struct CaseArray {
+  std::vector<std::int64_t> shape;
+  std::vector<double> values;
+  DataType dtype = DataType::float32;
+};
+
+/// The floating point types by Keras' names.
+DataType dtype_from_name(const std::string& name) {
+  for (const DataType dtype : {DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16})
+    if (name == keras_name(dtype)) return dtype;
+  throw std::invalid_argument("dtype: received '" + name + "'; expected float32, float64, float16 or bfloat16");
 }
 
-void check_shape(const NpyArray& array, const char* name, const json& wanted) {
+/// The arrays of one case.
+class CaseArrays {
+ public:
+  CaseArrays(const json& row, const std::filesystem::path& path)
+      : described_(row.at("arrays")), held_(read_npz(path)) {}
+
+  CaseArray take(const std::string& name) {
+    const auto found = held_.find(name);
+    if (found == held_.end()) throw std::invalid_argument("the .npz lacks the array '" + name + "'");
+    const auto described = described_.find(name);
+    if (described == described_.end()) throw std::invalid_argument("'arrays' lacks '" + name + "'");
+    const DataType dtype = dtype_from_name(described->at("dtype").get<std::string>());
+    try {
+      return {found->second.shape, found->second.doubles_of(dtype), dtype};
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument("array '" + name + "': " + error.what());
+    }
+  }
+
+ private:
+  const json& described_;
+  std::map<std::string, NpyArray> held_;
+};
+
+void check_shape(const CaseArray& array, const char* name, const json& wanted) {
   if (array.shape != wanted.get<std::vector<std::int64_t>>())
     throw std::invalid_argument(std::string("array '") + name + "' has shape " + shape_text(array.shape) +
                                 ", but cases.json says " + wanted.dump());
 }
 
-ConvWeights weights_of(const ConvLayerConfig& config, std::int64_t channels, std::map<std::string, NpyArray>& arrays) {
+ConvWeights weights_of(const ConvLayerConfig& config, std::int64_t channels, CaseArrays& arrays) {
   std::vector<KerasArray> ordered;
   for (const KerasWeight& weight : conv_weight_shapes(config, channels)) {
     // Keras 3 calls the only kernel of depthwise layers `kernel`; the cases have one name for it.
-    NpyArray array =
-        taken(arrays, weight.name == "kernel" && config.op == ConvOp::depthwise ? "depthwise_kernel" : weight.name);
-    std::vector<float> values = array.floats();
-    ordered.push_back({std::move(array.shape), std::move(values)});
+    CaseArray array =
+        arrays.take(weight.name == "kernel" && config.op == ConvOp::depthwise ? "depthwise_kernel" : weight.name);
+    ordered.push_back({std::move(array.shape), std::move(array.values), array.dtype});
   }
   return conv_weights(config, channels, ordered);
 }
+
+/// The largest power of two that is not beyond the value.
+double binade(double value) { return value > 0 && std::isfinite(value) ? std::scalbn(1.0, std::ilogb(value)) : value; }
 
 GoldenCase read_case(const json& row, const std::filesystem::path& folder) {
   GoldenCase result;
@@ -67,20 +98,37 @@ GoldenCase read_case(const json& row, const std::filesystem::path& folder) {
   const auto file = row.at("file").get<std::string>();
   if (std::filesystem::path(file).filename() != file)
     throw std::invalid_argument("'file' must be a name in the folder, received '" + file + "'");
-  std::map<std::string, NpyArray> arrays = read_npz(folder / file);
-  result.input = taken(arrays, "input");
-  result.expected = taken(arrays, "output");
-  check_shape(result.input, "input", row.at("input_shape"));
-  check_shape(result.expected, "output", row.at("output_shape"));
+  CaseArrays arrays(row, folder / file);
+  CaseArray input = arrays.take("input"), expected = arrays.take("output");
+  check_shape(input, "input", row.at("input_shape"));
+  check_shape(expected, "output", row.at("output_shape"));
+  const DataType dtype = result.layer.problem.dtype;
+  if (expected.dtype != dtype)
+    throw std::invalid_argument(std::string("array 'output': expected the layer's ") + keras_name(dtype) +
+                                ", received " + keras_name(expected.dtype));
+  result.in_shape = std::move(input.shape);
+  result.input = std::move(input.values);
+  result.out_shape = std::move(expected.shape);
+  result.expected = std::move(expected.values);
   result.layer.weights = weights_of(conv_layer_config(row.at("layer"), rules), result.layer.problem.IC, arrays);
   result.layer.has_weights = true;
-  result.limit = 4 * row.at("max_abs_err_vs_float64").get<double>() + 1e-6 * row.at("max_abs_output").get<double>();
+  result.limit =
+      golden_limit(dtype, row.at("max_abs_err_vs_float64").get<double>(), row.at("max_abs_output").get<double>());
   if (!(result.limit >= 0) || std::isinf(result.limit))
     throw std::invalid_argument("max_abs_err_vs_float64 and max_abs_output must be finite and not negative");
   return result;
 }
 
 }  // namespace
+
+double golden_limit(DataType dtype, double keras_error, double max_output) {
+  switch (dtype) {
+    case DataType::float64: return 4 * keras_error + 1e-14 * max_output;
+    case DataType::float16: return keras_error + 2 * std::max(0x1p-10 * binade(max_output), 0x1p-24);
+    case DataType::bfloat16: return keras_error + 2 * 0x1p-7 * binade(max_output);
+    default: return 4 * keras_error + 1e-6 * max_output;
+  }
+}
 
 std::vector<GoldenCase> read_golden_cases(const std::filesystem::path& folder,
                                           const std::function<bool(const std::string&)>& wanted) {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "npy.h"
 #include "sepconv/plan.h"
+#include "sepconv/tensor_view.h"
 
 namespace sepconv {
 
@@ -16,10 +16,16 @@ struct GoldenCase {
   std::string name;
   std::string skip_reason;  // why no kernel is compiled for it; empty when one is
   PlannedLayer layer;       // named as the case; with its weights. Empty, as all below, when skipped
-  NpyArray input;           // float32
-  NpyArray expected;        // float32, what Keras computed
-  double limit = 0;         // 4 * Keras' own error + 1e-6 * the largest output
+  Shape in_shape, out_shape;
+  std::vector<double> input;     // each exact in the type that the file had it in
+  std::vector<double> expected;  // what Keras computed
+  double limit = 0;              // golden_limit of the case
 };
+
+/// How far a kernel may be from Keras, whose own distance from the exact result is `keras_error`: float32
+/// 4 * keras_error + 1e-6 * max_output; float64 4 * keras_error + 1e-14 * max_output; float16 and bfloat16
+/// keras_error + 2 units in the last place of max_output.
+double golden_limit(DataType dtype, double keras_error, double max_output);
 
 /// @param wanted  picks cases by name.
 /// @throws std::invalid_argument naming the file, the case and what is wrong: unreadable, arrays missing or of shapes

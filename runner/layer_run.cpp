@@ -33,20 +33,33 @@ void set_pads(std::int32_t extent, std::int32_t effective, std::int32_t stride, 
 }  // namespace
 
 Shape input_shape(const ConvProblem& p, std::int64_t batch) { return shape_of(p, batch, p.IH, p.IW, p.IC); }
-Shape output_shape(const ConvProblem& p, std::int64_t batch) { return shape_of(p, batch, p.OH(), p.OW(), p.OC); }
+Shape output_shape(const ConvProblem& p, std::int64_t batch) {
+  Shape shape = shape_of(p, batch, p.OH(), p.OW(), p.OC);
+  const Activation& activation = p.output.activation;
+  if (activation.kind == ActivationKind::glu) {
+    std::int64_t& extent = shape.at(shape.size() - static_cast<std::size_t>(-activation.axis));
+    if (extent % 2 != 0)
+      throw std::invalid_argument("glu: the axis has " + std::to_string(extent) + " elements; expected an even number");
+    extent /= 2;
+  }
+  return shape;
+}
 
-GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<const float> input, const Shape& in_shape,
+GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<const double> input, const Shape& in_shape,
                        const Shape& out_shape) {
   if (input.size() != elements(in_shape))
     throw std::invalid_argument("run_guarded: " + std::to_string(input.size()) + " elements for shape " +
                                 to_text(in_shape));
+  const DataType dtype = layer.problem().dtype;
   RunContext context{.executor = &executor};
   const std::size_t workspace_bytes = layer.workspace_bytes(context);
-  GuardedBuffer workspace((workspace_bytes + sizeof(float) - 1) / sizeof(float));
-  context.workspace = {workspace.data(), workspace_bytes};
-  GuardedBuffer output(elements(out_shape));
-  const Status status = layer.run(context, dense_view(input.data(), in_shape), dense_view(output.data(), out_shape));
-  GuardedRun result{{output.values().begin(), output.values().end()}, {}};
+  GuardedBuffer workspace(workspace_bytes);
+  context.workspace = {static_cast<std::byte*>(workspace.data()), workspace_bytes};
+  GuardedBuffer output(elements(out_shape) * size_bytes(dtype));
+  const Tensor in = cast(dense_view(input.data(), in_shape), dtype);
+  const TensorView out = dense_view(output.data(), dtype, out_shape);
+  const Status status = layer.run(context, in, out);
+  GuardedRun result{to_doubles(out), {}};
   if (!status.ok())
     result.fault = std::string(to_text(status.code())) + ": " + status.message();
   else if (!output.intact())
@@ -56,15 +69,15 @@ GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<con
   return result;
 }
 
-RepeatedRun::RepeatedRun(const ConvLayer& layer, Executor& executor, std::vector<float> input, const Shape& in_shape,
-                         const Shape& out_shape)
+RepeatedRun::RepeatedRun(const ConvLayer& layer, Executor& executor, const std::vector<double>& input,
+                         const Shape& in_shape, const Shape& out_shape)
     : layer_(&layer),
-      input_(std::move(input)),
-      output_(elements(out_shape)),
+      input_(make_tensor(input, in_shape, layer.problem().dtype)),
+      output_(out_shape, layer.problem().dtype),
       workspace_(layer.workspace_bytes({.executor = &executor})),
       context_{.executor = &executor, .workspace = {workspace_.data(), workspace_.size()}},
-      in_(dense_view(std::as_const(input_).data(), in_shape)),
-      out_(dense_view(output_.data(), out_shape)) {}
+      in_(std::as_const(input_).view()),
+      out_(output_.view()) {}
 
 void RepeatedRun::operator()() {
   const Status status = layer_->run(context_, in_, out_);

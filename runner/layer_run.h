@@ -8,34 +8,37 @@
 
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
+#include "sepconv/tensor.h"
 
 namespace sepconv {
 
 struct GuardedRun {
-  std::vector<float> output;
+  std::vector<double> output;
   std::string fault;  // empty, or what went wrong: the status's message, or a write outside output or workspace
 };
 
-/// The shapes of a problem with static extents, rank 4 in the problem's layout.
+/// The shapes of a problem with static extents, rank 4 in the problem's layout. The output's is the layer's: glu halves
+/// its axis.
 Shape input_shape(const ConvProblem& problem, std::int64_t batch);
 Shape output_shape(const ConvProblem& problem, std::int64_t batch);
 
 /// Runs once with an output full of NaN and a workspace of exactly workspace_bytes(), full of NaN as well.
-GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<const float> input, const Shape& in_shape,
+/// @param input  rounded once to the problem's type.
+GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<const double> input, const Shape& in_shape,
                        const Shape& out_shape);
 
 /// Everything for repeated calls without allocation. The layer must outlive it.
 class RepeatedRun {
  public:
   /// @throws std::invalid_argument if the layer has no kernel.
-  RepeatedRun(const ConvLayer& layer, Executor& executor, std::vector<float> input, const Shape& in_shape,
+  RepeatedRun(const ConvLayer& layer, Executor& executor, const std::vector<double>& input, const Shape& in_shape,
               const Shape& out_shape);
   /// @throws std::runtime_error with the status's message.
   void operator()();
 
  private:
   const ConvLayer* layer_;
-  std::vector<float> input_, output_;
+  Tensor input_, output_;
   std::vector<std::byte> workspace_;
   RunContext context_;
   ConstTensorView in_;

@@ -149,6 +149,27 @@ std::vector<T> elements(const NpyArray& array) {
   return values;
 }
 
+/// The elements of a 16-bit type.
+template <class T>
+std::vector<double> widened(const NpyArray& array) {
+  std::vector<double> values;
+  for (const std::uint16_t bits : elements<std::uint16_t>(array)) values.push_back(to_float(T{bits}));
+  return values;
+}
+
+/// NumPy's code of a floating point type.
+const char* code_of(DataType dtype) {
+  switch (dtype) {
+    case DataType::float32: return "<f4";
+    case DataType::float64: return "<f8";
+    case DataType::float16: return "<f2";
+    case DataType::bfloat16: return "<u2";
+    default:
+      throw std::invalid_argument(std::string("npy: received ") + keras_name(dtype) +
+                                  "; expected a floating point type");
+  }
+}
+
 }  // namespace
 
 std::int64_t NpyArray::elems() const { return product(shape); }
@@ -160,8 +181,25 @@ std::vector<float> NpyArray::floats() const {
 
 std::vector<double> NpyArray::doubles() const {
   if (dtype == "<f8") return elements<double>(*this);
+  if (dtype == "<f2") return doubles_of(DataType::float16);
   const std::vector<float> values = floats();
   return {values.begin(), values.end()};
+}
+
+std::vector<double> NpyArray::doubles_of(DataType wanted) const {
+  const bool bits = wanted == DataType::bfloat16 && (dtype == "<u2" || dtype == "|V2" || dtype == "<V2");
+  if (!bits && dtype != code_of(wanted))
+    throw std::invalid_argument(std::string("npy: expected ") + keras_name(wanted) + " ('" + code_of(wanted) +
+                                "'), received '" + dtype + "'");
+  switch (wanted) {
+    case DataType::float64: return elements<double>(*this);
+    case DataType::float16: return widened<float16>(*this);
+    case DataType::bfloat16: return widened<bfloat16>(*this);
+    default: {
+      const std::vector<float> values = floats();
+      return {values.begin(), values.end()};
+    }
+  }
 }
 
 NpyArray npy_from_floats(std::span<const float> values, std::vector<std::int64_t> shape) {
@@ -170,6 +208,19 @@ NpyArray npy_from_floats(std::span<const float> values, std::vector<std::int64_t
 
 NpyArray npy_from_doubles(std::span<const double> values, std::vector<std::int64_t> shape) {
   return make_array(values, std::move(shape), "<f8");
+}
+
+NpyArray npy_from_values(std::span<const double> values, std::vector<std::int64_t> shape, DataType dtype) {
+  const char* code = code_of(dtype);
+  if (dtype == DataType::float64) return npy_from_doubles(values, std::move(shape));
+  if (dtype == DataType::float32) {
+    const std::vector<float> floats(values.begin(), values.end());
+    return npy_from_floats(floats, std::move(shape));
+  }
+  std::vector<std::uint16_t> bits;
+  for (const double value : values)
+    bits.push_back(dtype == DataType::float16 ? to_float16(value).bits : to_bfloat16(value).bits);
+  return make_array(std::span<const std::uint16_t>(bits), std::move(shape), code);
 }
 
 NpyArray parse_npy(std::span<const std::byte> bytes, const std::string& what) {

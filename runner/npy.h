@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "sepconv/data_type.h"
+
 namespace sepconv {
 
 /// An array as the file holds it.
@@ -20,15 +22,20 @@ struct NpyArray {
   /// The elements of an "<f4" array.
   /// @throws std::invalid_argument naming the dtype of any other.
   std::vector<float> floats() const;
-  /// The elements of an "<f4" or "<f8" array.
+  /// The elements of an "<f2", "<f4" or "<f8" array.
   /// @throws std::invalid_argument naming the dtype of any other.
   std::vector<double> doubles() const;
+  /// The elements of an array that holds `dtype`: bfloat16 as its bits, "<u2" or "V2", for which NumPy has no type.
+  /// @throws std::invalid_argument naming both types where the array holds another.
+  std::vector<double> doubles_of(DataType dtype) const;
 };
 
 /// An "<f4" array of `values`, whose count must be the shape's product.
 NpyArray npy_from_floats(std::span<const float> values, std::vector<std::int64_t> shape);
 /// An "<f8" array.
 NpyArray npy_from_doubles(std::span<const double> values, std::vector<std::int64_t> shape);
+/// An array of a floating point type, each value rounded once; bfloat16 as its bits, "<u2".
+NpyArray npy_from_values(std::span<const double> values, std::vector<std::int64_t> shape, DataType dtype);
 
 /// @param what  names the bytes in messages: a path, or "cases.npz: input".
 /// @throws std::invalid_argument for anything but a whole, well-formed array of this kind; Fortran order, big-endian,

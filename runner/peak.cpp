@@ -43,14 +43,56 @@ __attribute__((target("avx2,fma"))) void burn_avx2(long steps) {
   sink = _mm256_cvtss_f32(total);
 }
 
+__attribute__((target("avx512f"))) void burn_avx512_double(long steps) {
+  __m512d sum[24];
+  const __m512d scale = _mm512_set1_pd(0.999), add = _mm512_set1_pd(1e-3);
+  for (int i = 0; i < 24; ++i) sum[i] = _mm512_set1_pd(i);
+  for (long k = 0; k < steps; ++k) {
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; ++i) sum[i] = _mm512_fmadd_pd(sum[i], scale, add);
+  }
+  __m512d total = sum[0];
+  for (int i = 1; i < 24; ++i) total = _mm512_add_pd(total, sum[i]);
+  sink = static_cast<float>(_mm512_cvtsd_f64(total));
+}
+
+__attribute__((target("avx2,fma"))) void burn_avx2_double(long steps) {
+  __m256d sum[12];
+  const __m256d scale = _mm256_set1_pd(0.999), add = _mm256_set1_pd(1e-3);
+  for (int i = 0; i < 12; ++i) sum[i] = _mm256_set1_pd(i);
+  for (long k = 0; k < steps; ++k) {
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i) sum[i] = _mm256_fmadd_pd(sum[i], scale, add);
+  }
+  __m256d total = sum[0];
+  for (int i = 1; i < 12; ++i) total = _mm256_add_pd(total, sum[i]);
+  sink = static_cast<float>(_mm256_cvtsd_f64(total));
+}
+
+/// Each instruction adds two products to each of 16 sums.
+__attribute__((target("avx512f,avx512bf16"))) void burn_avx512_bf16(long steps) {
+  __m512 sum[24];
+  const __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.5f), _mm512_set1_ps(0.25f));
+  const __m512bh b = _mm512_cvtne2ps_pbh(_mm512_set1_ps(-0.5f), _mm512_set1_ps(1.0f));
+  for (int i = 0; i < 24; ++i) sum[i] = _mm512_set1_ps(static_cast<float>(i));
+  for (long k = 0; k < steps; ++k) {
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; ++i) sum[i] = _mm512_dpbf16_ps(sum[i], a, b);
+  }
+  __m512 total = sum[0];
+  for (int i = 1; i < 24; ++i) total = _mm512_add_ps(total, sum[i]);
+  sink = _mm512_cvtss_f32(total);
+}
+
 #endif
 
+template <class T>
 void burn_portable(long steps) {
-  std::array<float, 32> sum;
-  for (int i = 0; i < 32; ++i) sum[i] = static_cast<float>(i);
+  std::array<T, 32> sum;
+  for (int i = 0; i < 32; ++i) sum[i] = static_cast<T>(i);
   for (long k = 0; k < steps; ++k)
-    for (float& value : sum) value = value * 0.999f + 1e-3f;
-  sink = sum[0];
+    for (T& value : sum) value = value * T(0.999) + T(1e-3);
+  sink = static_cast<float>(sum[0]);
 }
 
 struct Burner {
@@ -59,19 +101,24 @@ struct Burner {
   double flops_per_step;
 };
 
-Burner widest_burner() {
+Burner widest_burner(DataType dtype) {
+  const bool wide = dtype == DataType::float64;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return {"avx512f", burn_avx512, 2.0 * 16 * 24};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {"avx2+fma", burn_avx2, 2.0 * 8 * 12};
+  if (dtype == DataType::bfloat16 && __builtin_cpu_supports("avx512bf16"))
+    return {"avx512bf16", burn_avx512_bf16, 2.0 * 32 * 24};
+  if (__builtin_cpu_supports("avx512f"))
+    return {"avx512f", wide ? burn_avx512_double : burn_avx512, 2.0 * (wide ? 8 : 16) * 24};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return {"avx2+fma", wide ? burn_avx2_double : burn_avx2, 2.0 * (wide ? 4 : 8) * 12};
 #endif
-  return {"portable", burn_portable, 2.0 * 32};
+  return {"portable", wide ? burn_portable<double> : burn_portable<float>, 2.0 * 32};
 }
 
 }  // namespace
 
-FmaPeak measure_fma_peak() {
+FmaPeak measure_fma_peak(DataType dtype) {
   using Clock = std::chrono::steady_clock;
-  const Burner burner = widest_burner();
+  const Burner burner = widest_burner(dtype);
   // Many bursts of about a millisecond, so that some run undisturbed.
   constexpr long kSteps = 100'000;
   constexpr int kWarmUp = 10, kBursts = 80;

@@ -1,18 +1,21 @@
 #pragma once
-// What this machine could do at most: the float32 multiply-add rate that results are measured against.
+// What this machine could do at most: the multiply-add rate that results are measured against.
 
 #include <string>
+
+#include "sepconv/data_type.h"
 
 namespace sepconv {
 
 struct FmaPeak {
-  std::string isa;           // "avx512f", "avx2+fma", or "portable" where no intrinsics were compiled in
+  std::string isa;           // "avx512f", "avx512bf16", "avx2+fma", or "portable" where no intrinsics were compiled in
   double gflops_best = 0;    // the best burst: the peak
   double gflops_median = 0;  // the middle burst: how disturbed the machine was
 };
 
-/// Measures for about 0.1 s on the calling thread, with the widest instructions that this CPU runs. 2 operations per
-/// multiply-add. "portable" is a plain loop: a lower bound, not a peak.
-FmaPeak measure_fma_peak();
+/// Measures for about 0.1 s on the calling thread, with the widest instructions that this CPU runs for kernels of the
+/// type: float16 is computed in float32, bfloat16 too unless the CPU has the dot products of AVX512-BF16. 2 operations
+/// per multiply-add. "portable" is a plain loop: a lower bound, not a peak.
+FmaPeak measure_fma_peak(DataType dtype = DataType::float32);
 
 }  // namespace sepconv

@@ -142,9 +142,9 @@ void finish_line(Json& line, const char* status, const std::string& message = {}
 }
 
 /// Runs one case and completes its line. @return false for a miss or an error.
-bool judge(BoundLayer& bound, LinePrinter& printer, Executor& executor, std::span<const float> input,
+bool judge(BoundLayer& bound, LinePrinter& printer, Executor& executor, std::span<const double> input,
            const Shape& in_shape, const Shape& out_shape,
-           const std::function<Comparison(std::span<const float>)>& compare_output) {
+           const std::function<Comparison(std::span<const double>)>& compare_output) {
   if (!bound.not_run.empty()) {
     finish_line(bound.line, "not_run", bound.not_run);
     return true;
@@ -171,7 +171,7 @@ bool judge(BoundLayer& bound, LinePrinter& printer, Executor& executor, std::spa
 struct SeededLayer {
   ConvLayer layer;
   std::string suffix;  // tells the cases of one dynamic layer apart
-  std::vector<float> input;
+  std::vector<double> input;
   ReferenceOutput expected;
 };
 
@@ -193,9 +193,12 @@ std::vector<SeededLayer> seeded_layers(const NamedWeights& named, const RunnerOp
       data.weights = named.weights;
       data.input = real_input(problem, options.batch, options.seed);
     }
-    ReferenceOutput expected = reference_with_limits(problem, data.weights, options.batch, data.input,
-                                                     static_cast<int>(std::thread::hardware_concurrency()));
-    if (options.exact && exact_on_integers(problem)) std::fill(expected.limits.begin(), expected.limits.end(), 0.0);
+    const int threads = static_cast<int>(std::thread::hardware_concurrency());
+    ReferenceOutput expected = reference_with_limits(problem, data.weights, options.batch, data.input, threads);
+    if (options.exact && exact_on_integers(problem)) {
+      expected.values = reference_rounded(problem, data.weights, options.batch, data.input, threads);
+      std::fill(expected.limits.begin(), expected.limits.end(), 0.0);
+    }
     result.push_back(
         {ConvLayer(named.name, problem, std::move(data.weights)), suffix, std::move(data.input), std::move(expected)});
   }
@@ -214,8 +217,8 @@ bool for_each_checked(const RunnerOptions& options, LinePrinter& printer,
       for (BoundLayer& bound : bind_rows(seeded.layer, options)) {
         bound.line["name"] = named.name + seeded.suffix;
         const bool good = judge(bound, printer, executor, seeded.input, input_shape(problem, options.batch),
-                                output_shape(problem, options.batch), [&](std::span<const float> output) {
-                                  return compare(output, seeded.expected.values, seeded.expected.limits);
+                                output_shape(problem, options.batch), [&](std::span<const double> output) {
+                                  return compare(output, seeded.expected.values, seeded.expected.limits, problem.dtype);
                                 });
         ok = ok && good;
         use(bound, seeded, good && bound.not_run.empty());
@@ -267,11 +270,13 @@ int run_compare(const RunnerOptions& options) {
     const std::filesystem::path out_path = options.io_dir / (named.name + ".expected.npy");
     const NpyArray input = read_npy(in_path), expected = read_npy(out_path);
     const Shape in_shape = file_shape(input, in_path), out_shape = file_shape(expected, out_path);
-    const std::vector<float> in_values = input.floats();
+    const std::vector<double> in_values = input.doubles();
     const std::vector<double> out_values = expected.doubles();
     for (BoundLayer& bound : bind_rows(ConvLayer(named.name, named.problem, named.weights), options)) {
       ok = judge(bound, printer, executor, in_values, in_shape, out_shape,
-                 [&](std::span<const float> output) { return compare(output, out_values, limit->second); }) &&
+                 [&](std::span<const double> output) {
+                   return compare(output, out_values, limit->second, named.problem.dtype);
+                 }) &&
            ok;
       printer.print(bound.line);
     }
@@ -298,10 +303,15 @@ int run_bench(const RunnerOptions& options) {
   });
   std::vector<std::function<void()>> calls;
   for (RepeatedRun& run : runs) calls.emplace_back(std::ref(run));
-  const FmaPeak peak = measure_fma_peak();
+  std::map<DataType, FmaPeak> peaks;
+  for (const BoundLayer& bound : cases) {
+    const DataType dtype = bound.layer.problem().dtype;
+    if (peaks.count(dtype) == 0) peaks[dtype] = measure_fma_peak(dtype);
+  }
   const std::vector<Timing> timings = time_interleaved(calls, options.seconds);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     Json& line = cases[i].line;
+    const FmaPeak& peak = peaks.at(cases[i].layer.problem().dtype);
     const double gflops =
         cases[i].layer.problem().flops() * static_cast<double>(options.batch) / timings[i].seconds_median * 1e-9;
     line["seconds_median"] = timings[i].seconds_median;
@@ -311,6 +321,7 @@ int run_bench(const RunnerOptions& options) {
     line["batch"] = options.batch;
     line["caches"] = "warm";
     line["gflops"] = gflops;
+    line["peak_isa"] = peak.isa;
     line["peak_gflops"] = peak.gflops_best;
     line["percent_of_peak"] = 100 * gflops / (peak.gflops_best * options.threads);
     printer.print(line);
@@ -349,9 +360,9 @@ int run_file(const RunnerOptions& options) {
   BoundLayer bound = bind_rows(ConvLayer(named[0].name, problem, named[0].weights), options).front();
   if (!bound.not_run.empty()) throw std::runtime_error(named[0].name + ": " + bound.not_run);
   if (!bound.error.empty()) throw std::runtime_error(named[0].name + ": " + bound.error);
-  const GuardedRun run = run_guarded(bound.layer, executor, input.floats(), in_shape, out_shape);
+  const GuardedRun run = run_guarded(bound.layer, executor, input.doubles_of(problem.dtype), in_shape, out_shape);
   if (!run.fault.empty()) throw std::invalid_argument(named[0].name + ": " + run.fault);
-  write_npy(options.output, npy_from_floats(run.output, out_shape));
+  write_npy(options.output, npy_from_values(run.output, out_shape, problem.dtype));
   bound.line["output"] = options.output.string();
   bound.line["shape"] = out_shape;
   finish_line(bound.line, "ok");
@@ -360,13 +371,16 @@ int run_file(const RunnerOptions& options) {
 }
 
 int run_machine() {
-  const FmaPeak peak = measure_fma_peak();
   Json line;
   line["cpu_features"] = cpu_feature_names(detected_cpu_features());
   line["hardware_threads"] = std::thread::hardware_concurrency();
-  line["peak_isa"] = peak.isa;
-  line["peak_gflops"] = peak.gflops_best;
-  line["peak_gflops_median"] = peak.gflops_median;
+  for (const DataType dtype : {DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16}) {
+    const FmaPeak peak = measure_fma_peak(dtype);
+    const std::string suffix = dtype == DataType::float32 ? "" : std::string("_") + keras_name(dtype);
+    line["peak_isa" + suffix] = peak.isa;
+    line["peak_gflops" + suffix] = peak.gflops_best;
+    line["peak_gflops_median" + suffix] = peak.gflops_median;
+  }
   LinePrinter({}).print(line);
   return 0;
 }

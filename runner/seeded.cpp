@@ -19,12 +19,13 @@ class Random {
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
   }
-  /// In [-1, 1), a multiple of 2^-23.
-  float real() { return static_cast<float>(next() >> 40) / static_cast<float>(1 << 23) - 1.0f; }
-  /// In [-limit, limit].
-  float integer(int limit) {
-    return static_cast<float>(static_cast<int>(next() % static_cast<std::uint64_t>(2 * limit + 1)) - limit);
+  /// In [-1, 1): a multiple of 2^-52 for float64, else of 2^-23, exact in float32.
+  double real(DataType dtype) {
+    return dtype == DataType::float64 ? static_cast<double>(next() >> 11) * 0x1p-52 - 1.0
+                                      : static_cast<double>(next() >> 40) * 0x1p-23 - 1.0;
   }
+  /// In [-limit, limit].
+  double integer(int limit) { return static_cast<double>(next() % static_cast<std::uint64_t>(2 * limit + 1)) - limit; }
 
  private:
   std::uint64_t state_;
@@ -36,28 +37,34 @@ void require_static(const ConvProblem& problem) {
 }
 
 template <class Make>
-void fill(std::vector<float>& values, std::int64_t count, Make&& make) {
-  values.resize(static_cast<std::size_t>(count));
-  for (float& value : values) value = make();
+std::vector<double> made(std::int64_t count, Make&& make) {
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (double& value : values) value = make();
+  return values;
 }
 
 template <class Make>
-void fill_weights(ConvWeights& w, const ConvProblem& p, double depthwise_scale, double pointwise_scale, Make&& make) {
-  const auto scaled = [&](double scale) { return [&make, scale] { return static_cast<float>(make() * scale); }; };
-  if (p.has_depthwise()) fill(w.depthwise, std::int64_t{p.KH} * p.KW * p.middle_channels(), scaled(depthwise_scale));
-  if (p.op == ConvOp::separable && p.middle.bias) fill(w.middle_bias, p.middle_channels(), scaled(1));
-  if (p.has_pointwise()) fill(w.pointwise, std::int64_t{p.middle_channels()} * p.OC, scaled(pointwise_scale));
-  if (p.output.bias) fill(w.bias, p.OC, scaled(1));
+ConvWeights made_weights(const ConvProblem& p, double depthwise_scale, double pointwise_scale, Make&& make) {
+  const auto array = [&](std::int64_t count, double scale) {
+    return WeightArray(made(count, [&] { return make() * scale; }), p.dtype);
+  };
+  ConvWeights w;
+  if (p.has_depthwise()) w.depthwise = array(std::int64_t{p.KH} * p.KW * p.middle_channels(), depthwise_scale);
+  if (p.op == ConvOp::separable && p.middle.bias) w.middle_bias = array(p.middle_channels(), 1);
+  if (p.has_pointwise()) w.pointwise = array(std::int64_t{p.middle_channels()} * p.OC, pointwise_scale);
+  if (p.output.bias) w.bias = array(p.OC, 1);
+  return w;
 }
 
 }  // namespace
 
 SeededCase small_integers(const ConvProblem& p, std::int64_t batch, std::uint64_t seed) {
   require_static(p);
+  constexpr double kGrowth = 1.0 + 0x1p-7;  // the depthwise result rounded to bfloat16, twice
   // The largest |sum| when no value exceeds `limit`.
   const auto bound = [&](double limit) {
     double sum = limit;
-    if (p.has_depthwise()) sum = sum * limit * p.KH * p.KW + limit;
+    if (p.has_depthwise()) sum = kGrowth * (sum * limit * p.KH * p.KW + limit);
     if (p.has_pointwise()) sum = sum * limit * p.middle_channels() + limit;
     return sum;
   };
@@ -68,8 +75,8 @@ SeededCase small_integers(const ConvProblem& p, std::int64_t batch, std::uint64_
                                 " may reach 2^24 even with values of -1, 0, 1");
   Random random(seed);
   SeededCase result;
-  fill_weights(result.weights, p, 1, 1, [&] { return random.integer(limit); });
-  fill(result.input, batch * input_elems(p), [&] { return random.integer(limit); });
+  result.weights = made_weights(p, 1, 1, [&] { return random.integer(limit); });
+  result.input = made(batch * input_elems(p), [&] { return random.integer(limit); });
   return result;
 }
 
@@ -86,18 +93,16 @@ SeededCase real_values(const ConvProblem& p, std::int64_t batch, std::uint64_t s
   require_static(p);
   Random random(seed ^ 0x5eedu);
   SeededCase result;
-  fill_weights(result.weights, p, std::sqrt(3.0 / (static_cast<double>(p.KH) * p.KW)),
-               std::sqrt(3.0 / p.middle_channels()), [&] { return random.real(); });
+  result.weights = made_weights(p, std::sqrt(3.0 / (static_cast<double>(p.KH) * p.KW)),
+                                std::sqrt(3.0 / p.middle_channels()), [&] { return random.real(p.dtype); });
   result.input = real_input(p, batch, seed);
   return result;
 }
 
-std::vector<float> real_input(const ConvProblem& p, std::int64_t batch, std::uint64_t seed) {
+std::vector<double> real_input(const ConvProblem& p, std::int64_t batch, std::uint64_t seed) {
   require_static(p);
   Random random(seed);
-  std::vector<float> input;
-  fill(input, batch * input_elems(p), [&] { return random.real(); });
-  return input;
+  return made(batch * input_elems(p), [&] { return round_to(p.dtype, random.real(p.dtype)); });
 }
 
 }  // namespace sepconv

@@ -12,11 +12,12 @@ namespace sepconv {
 /// Weights and input of a problem with static extents.
 struct SeededCase {
   ConvWeights weights;
-  std::vector<float> input;  // [batch, ...] in the problem's layout
+  std::vector<double> input;  // [batch, ...] in the problem's layout; each exact in the problem's type
 };
 
 /// Integers so small that every sum of the problem stays below 2^24 in magnitude: with linear or ReLU epilogues a
-/// float32 kernel must then equal the reference exactly, whatever its order of summation.
+/// kernel must then equal the reference exactly, whatever its order of summation; a 16-bit one the reference that
+/// rounds where kernels do.
 /// @throws std::invalid_argument where even values of -1, 0 and 1 could reach 2^24, or for dynamic extents.
 SeededCase small_integers(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
 
@@ -24,10 +25,11 @@ SeededCase small_integers(const ConvProblem& problem, std::int64_t batch, std::u
 /// kernel must be exact on small_integers.
 bool exact_on_integers(const ConvProblem& problem);
 
-/// Values in [-1, 1); weights scaled by 1 / sqrt(fan in), so that outputs are about as large as inputs.
+/// Values in [-1, 1); weights scaled by 1 / sqrt(fan in), so that outputs are about as large as inputs. Weights of
+/// 16-bit problems are not rounded to the type: kernels do that.
 SeededCase real_values(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
 
 /// Only the input of real_values, for weights that come from elsewhere.
-std::vector<float> real_input(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
+std::vector<double> real_input(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
 
 }  // namespace sepconv

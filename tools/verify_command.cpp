@@ -18,6 +18,7 @@
 #include "input_shape.h"
 #include "interrupt.h"
 #include "layer_run.h"
+#include "npy.h"
 #include "program_paths.h"
 #include "runner_client.h"
 #include "scratch_folder.h"
@@ -71,8 +72,8 @@ VerifyJob golden_job(const VerifyArguments& arguments, const std::filesystem::pa
       job.plan.skipped.push_back({c.name, "case", c.skip_reason});
       continue;
     }
-    write_npy(scratch / "io" / (c.name + ".input.npy"), c.input);
-    write_npy(scratch / "io" / (c.name + ".expected.npy"), c.expected);
+    write_npy(scratch / "io" / (c.name + ".input.npy"), npy_from_doubles(c.input, c.in_shape));
+    write_npy(scratch / "io" / (c.name + ".expected.npy"), npy_from_doubles(c.expected, c.out_shape));
     limits[c.name] = c.limit;
     job.plan.layers.push_back(std::move(c.layer));
   }

@@ -19,7 +19,7 @@ constexpr std::uint64_t kSeed = 1;
 
 int reference_threads() { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
 
-std::vector<float> run_once(const sepconv::ConvLayer& layer, const std::vector<float>& input) {
+std::vector<double> run_once(const sepconv::ConvLayer& layer, const std::vector<double>& input) {
   sepconv::GuardedRun run =
       sepconv::run_guarded(layer, sepconv::single_thread(), input, sepconv::input_shape(layer.problem(), 1),
                            sepconv::output_shape(layer.problem(), 1));
@@ -51,7 +51,7 @@ std::vector<CheckedBlock> checked_blocks(const std::filesystem::path& model, con
 
 ChainResult run_chain(const std::vector<CheckedBlock>& blocks) {
   ChainResult chain;
-  std::vector<float> computed = blocks.front().input, exact = computed;
+  std::vector<double> computed = blocks.front().input, exact = computed;
   std::vector<double> last;
   for (const CheckedBlock& block : blocks) {
     const sepconv::ConvProblem& problem = block.layer.problem();
@@ -59,9 +59,9 @@ ChainResult run_chain(const std::vector<CheckedBlock>& blocks) {
         sepconv::input_shape(problem, 1) != sepconv::output_shape(blocks[chain.blocks - 1].layer.problem(), 1))
       break;
     computed = run_once(block.layer, computed);
-    // Double within a block; between blocks it is rounded to the float32 that the reference takes.
+    // Double within a block; between blocks the reference rounds to the problem's type.
     last = sepconv::reference(problem, block.layer.weights(), 1, exact, reference_threads());
-    exact.assign(last.begin(), last.end());
+    exact = last;
     if (chain.blocks++ == 0) chain.first = block.layer.name();
     chain.last = block.layer.name();
   }

@@ -12,8 +12,8 @@ namespace demo {
 /// A compiled block and how far it is from the reference.
 struct CheckedBlock {
   sepconv::ConvLayer layer;
-  std::vector<float> input;  // one image
-  double max_error = 0;      // the error that is largest beside its limit, and that limit
+  std::vector<double> input;  // one image
+  double max_error = 0;       // the error that is largest beside its limit, and that limit
   double limit = 0;
   bool ok = false;
 };

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
@@ -11,22 +10,29 @@
 namespace sepconv {
 namespace {
 
-constexpr std::uint32_t kStartBits = 0x7fc0beefu;
+/// The start of the 16-bit word at an address: 0x7fee is NaN in float16, bfloat16, float32 and float64.
+std::byte start_byte(const std::byte* at) {
+  return reinterpret_cast<std::uintptr_t>(at) % 2 == 0 ? std::byte{0xee} : std::byte{0x7f};
+}
+
+bool is_start(const std::byte* begin, const std::byte* end) {
+  for (; begin != end; ++begin)
+    if (*begin != start_byte(begin)) return false;
+  return true;
+}
 
 }  // namespace
 
-FencedBuffer::FencedBuffer(std::size_t elems, Fence fence)
-    : page_bytes_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))), elems_(elems) {
-  const std::size_t bytes = elems * sizeof(float);
+FencedBuffer::FencedBuffer(std::size_t bytes, Fence fence)
+    : page_bytes_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))), bytes_(bytes) {
   const std::size_t usable = bytes / page_bytes_ * page_bytes_ + page_bytes_;  // some of it lies beside the values
   mapped_bytes_ = usable + 2 * page_bytes_;
   void* pages = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "FencedBuffer: mmap");
   pages_ = static_cast<std::byte*>(pages);
   std::byte* begin = pages_ + page_bytes_;
-  auto* floats = reinterpret_cast<float*>(begin);
-  for (std::size_t i = 0; i < usable / sizeof(float); ++i) floats[i] = std::bit_cast<float>(kStartBits);
-  data_ = reinterpret_cast<float*>(fence == Fence::before ? begin : begin + usable - bytes);
+  for (std::byte* at = begin; at != begin + usable; ++at) *at = start_byte(at);
+  data_ = fence == Fence::before ? begin : begin + usable - bytes;
   if (::mprotect(pages_, page_bytes_, PROT_NONE) != 0 || ::mprotect(begin + usable, page_bytes_, PROT_NONE) != 0) {
     const int error = errno;
     ::munmap(pages_, mapped_bytes_);
@@ -37,13 +43,13 @@ FencedBuffer::FencedBuffer(std::size_t elems, Fence fence)
 FencedBuffer::~FencedBuffer() { ::munmap(pages_, mapped_bytes_); }
 
 bool FencedBuffer::intact() const {
-  const auto* begin = reinterpret_cast<const float*>(pages_ + page_bytes_);
-  const auto* end = reinterpret_cast<const float*>(pages_ + mapped_bytes_ - page_bytes_);
-  for (const float* at = begin; at != end; ++at)
-    if ((at < data_ || at >= data_ + elems_) && !untouched(*at)) return false;
-  return true;
+  const std::byte* begin = pages_ + page_bytes_;
+  const std::byte* end = pages_ + mapped_bytes_ - page_bytes_;
+  return is_start(begin, data_) && is_start(data_ + bytes_, end);
 }
 
-bool FencedBuffer::untouched(float value) { return std::bit_cast<std::uint32_t>(value) == kStartBits; }
+bool FencedBuffer::untouched(std::size_t first, std::size_t count) const {
+  return is_start(data_ + first, data_ + first + count);
+}
 
 }  // namespace sepconv

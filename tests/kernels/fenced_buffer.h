@@ -2,35 +2,34 @@
 // Memory that ends, or begins, where a page begins that nobody may touch.
 
 #include <cstddef>
-#include <span>
 
 namespace sepconv {
 
 /// Which end of the values lies at the forbidden page.
 enum class Fence { after, before };
 
-/// Floats between two forbidden pages: a read or write across the fenced end faults. The values and the rest of the
-/// pages, up to the other forbidden page, start as a NaN that no computation makes.
+/// Bytes between two forbidden pages: a read or write across the fenced end faults. The bytes and the rest of the
+/// pages, up to the other forbidden page, start as NaN in every floating point type, one that no computation makes.
 class FencedBuffer {
  public:
   /// @throws std::system_error where the memory cannot be had.
-  FencedBuffer(std::size_t elems, Fence fence);
+  FencedBuffer(std::size_t bytes, Fence fence);
   ~FencedBuffer();
   FencedBuffer(const FencedBuffer&) = delete;
   FencedBuffer& operator=(const FencedBuffer&) = delete;
 
-  float* data() { return data_; }
-  std::span<float> values() { return {data_, elems_}; }
-  /// False when something was written beyond the values, on the side without the fence.
+  std::byte* data() { return data_; }
+  std::size_t bytes() const { return bytes_; }
+  /// False when something was written beyond the bytes, on the side without the fence.
   bool intact() const;
-  /// Whether the float still has the bits that the buffer started with.
-  static bool untouched(float value);
+  /// Whether the bytes [first, first + count) are still what the buffer started with.
+  bool untouched(std::size_t first, std::size_t count) const;
 
  private:
   std::byte* pages_ = nullptr;
   std::size_t page_bytes_ = 0, mapped_bytes_ = 0;
-  std::size_t elems_ = 0;
-  float* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::byte* data_ = nullptr;
 };
 
 }  // namespace sepconv

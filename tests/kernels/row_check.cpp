@@ -1,6 +1,7 @@
 #include "row_check.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <set>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 #include "seeded.h"
 #include "sepconv/cpu_features.h"
 #include "sepconv/layer.h"
+#include "sepconv/tensor.h"
 #include "spec/schedule.h"
 
 namespace sepconv {
@@ -20,45 +22,54 @@ SeededCase make_case(const ConvProblem& problem, const RowCall& call) {
   SeededCase result = call.values == Values::reals ? real_values(problem, call.batch, call.seed)
                                                    : small_integers(problem, call.batch, call.seed);
   const std::size_t place = call.seed * 7919 % result.input.size();
-  if (call.values == Values::nan) result.input[place] = std::numeric_limits<float>::quiet_NaN();
-  if (call.values == Values::infinity) result.input[place] = std::numeric_limits<float>::infinity();
+  if (call.values == Values::nan) result.input[place] = std::numeric_limits<double>::quiet_NaN();
+  if (call.values == Values::infinity) result.input[place] = std::numeric_limits<double>::infinity();
   return result;
 }
 
 /// Images `pitch` elements apart; what lies between them keeps what the buffer starts with.
 class FencedImages {
  public:
-  FencedImages(std::int64_t batch, std::int64_t image_elems, std::int64_t gap, Fence fence)
+  FencedImages(std::int64_t batch, std::int64_t image_elems, std::int64_t gap, DataType dtype, Fence fence)
       : batch_(batch),
         image_(image_elems),
         pitch_(image_elems + gap),
-        buffer_(static_cast<std::size_t>((batch - 1) * pitch_ + image_elems), fence) {}
+        dtype_(dtype),
+        buffer_(static_cast<std::size_t>((batch - 1) * pitch_ + image_elems) * size_bytes(dtype), fence) {}
 
   TensorView view(const Shape& shape) {
-    TensorView result = dense_view(buffer_.data(), shape);
+    TensorView result = dense_view(buffer_.data(), dtype_, shape);
     result.pitches[0] = pitch_;
     return result;
   }
-  void fill(const std::vector<float>& values) {
-    for (std::int64_t n = 0; n < batch_; ++n)
-      std::copy_n(values.begin() + n * image_, image_, buffer_.data() + n * pitch_);
+  void fill(const std::vector<double>& values) {
+    for (std::int64_t n = 0; n < batch_; ++n) {
+      const std::vector<double> image(values.begin() + n * image_, values.begin() + (n + 1) * image_);
+      const Tensor typed = make_tensor(image, {image_}, dtype_);
+      std::memcpy(at(n * pitch_), typed.bytes(), bytes_of(image_));
+    }
   }
-  std::vector<float> values() {
-    std::vector<float> result;
-    for (std::int64_t n = 0; n < batch_; ++n)
-      result.insert(result.end(), buffer_.data() + n * pitch_, buffer_.data() + n * pitch_ + image_);
+  std::vector<double> values() {
+    std::vector<double> result;
+    for (std::int64_t n = 0; n < batch_; ++n) {
+      const std::vector<double> image = to_doubles(dense_view(at(n * pitch_), dtype_, Shape{image_}));
+      result.insert(result.end(), image.begin(), image.end());
+    }
     return result;
   }
   /// False when something outside of the images was written.
   bool intact() {
-    const std::span<const float> all = buffer_.values();
-    for (std::size_t i = 0; i < all.size(); ++i)
-      if (static_cast<std::int64_t>(i) % pitch_ >= image_ && !FencedBuffer::untouched(all[i])) return false;
+    for (std::int64_t n = 0; n + 1 < batch_; ++n)
+      if (!buffer_.untouched(bytes_of(n * pitch_ + image_), bytes_of(pitch_ - image_))) return false;
     return buffer_.intact();
   }
 
  private:
+  std::size_t bytes_of(std::int64_t elems) const { return static_cast<std::size_t>(elems) * size_bytes(dtype_); }
+  void* at(std::int64_t elem) { return buffer_.data() + bytes_of(elem); }
+
   std::int64_t batch_, image_, pitch_;
+  DataType dtype_;
   FencedBuffer buffer_;
 };
 
@@ -86,16 +97,16 @@ std::optional<std::string> cannot_run_here(const KernelRow& row) {
 std::optional<std::string> fault_of(const KernelRow& row, const ConvProblem& problem, const RowCall& call,
                                     Executor& executor) {
   const SeededCase data = make_case(problem, call);
-  const ReferenceOutput expected = reference_with_limits(problem, data.weights, call.batch, data.input);
+  ReferenceOutput expected = reference_with_limits(problem, data.weights, call.batch, data.input);
   ConvLayer layer(row.symbol, problem, data.weights);
   layer.force_row(row.symbol);
 
-  FencedImages input(call.batch, input_elems(problem), call.in_gap, call.fence);
-  FencedImages output(call.batch, output_elems(problem), call.out_gap, call.fence);
+  FencedImages input(call.batch, input_elems(problem), call.in_gap, problem.dtype, call.fence);
+  FencedImages output(call.batch, output_elems(problem), call.out_gap, problem.dtype, call.fence);
   input.fill(data.input);
   RunContext context{.executor = &executor};
   const std::size_t workspace_bytes = layer.workspace_bytes(context);
-  FencedBuffer workspace((workspace_bytes + sizeof(float) - 1) / sizeof(float), call.fence);
+  FencedBuffer workspace(workspace_bytes, call.fence);
   context.workspace = {workspace.data(), workspace_bytes};
   const Status status =
       layer.run(context, input.view(input_shape(problem, call.batch)), output.view(output_shape(problem, call.batch)));
@@ -105,9 +116,10 @@ std::optional<std::string> fault_of(const KernelRow& row, const ConvProblem& pro
   if (!input.intact()) return describe(row, problem, call) + "wrote into the input's gaps";
 
   const bool exact = call.values != Values::reals && exact_on_integers(problem);
-  const std::vector<float> actual = output.values();
-  const Comparison result =
-      exact ? compare(actual, expected.values, 0.0) : compare(actual, expected.values, expected.limits);
+  if (exact) expected.values = reference_rounded(problem, data.weights, call.batch, data.input);
+  const std::vector<double> actual = output.values();
+  const Comparison result = exact ? compare(actual, expected.values, 0.0, problem.dtype)
+                                  : compare(actual, expected.values, expected.limits, problem.dtype);
   if (result.ok) return std::nullopt;
   const auto index = static_cast<std::size_t>(result.index);
   return describe(row, problem, call) + "element " + std::to_string(result.index) + " is " +

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "halide_buffer.h"
 #include "sepconv/kernel_registry.h"
+#include "sepconv/tensor.h"
 
 namespace sepconv {
 namespace {
@@ -98,17 +98,26 @@ TEST_F(RowCheckDeathTest, EndsTheProcessWhereAFenceIsCrossed) {
   EXPECT_DEATH(fault(Sin::workspace, {.fence = Fence::before}), "");
 }
 
-TEST(FencedBufferTest, NoticesWritesBesideTheValues) {
-  FencedBuffer after(5, Fence::after), before(5, Fence::before);
+TEST(FencedBufferTest, NoticesWritesBesideTheBytes) {
+  FencedBuffer after(20, Fence::after), before(20, Fence::before);
   EXPECT_TRUE(after.intact());
   EXPECT_TRUE(before.intact());
-  for (float& value : after.values()) value = 1;
+  EXPECT_TRUE(after.untouched(0, 20));
+  std::fill_n(after.data() + 4, 16, std::byte{1});
   EXPECT_TRUE(after.intact());
-  after.data()[-1] = 1;
-  before.data()[5] = 1;
+  EXPECT_TRUE(after.untouched(0, 4));
+  EXPECT_FALSE(after.untouched(0, 5));
+  after.data()[-1] = std::byte{1};
+  before.data()[20] = std::byte{1};
   EXPECT_FALSE(after.intact());
   EXPECT_FALSE(before.intact());
-  EXPECT_FALSE(FencedBuffer::untouched(std::numeric_limits<float>::quiet_NaN()));
+}
+
+TEST(FencedBufferTest, StartsAsNaNInEveryType) {
+  FencedBuffer buffer(16, Fence::after);
+  for (const DataType dtype : {DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16})
+    for (const double value : to_doubles(dense_view(buffer.data(), dtype, Shape{2})))
+      EXPECT_TRUE(std::isnan(value)) << keras_name(dtype);
 }
 
 TEST(ShapesAroundTest, ReachesTheTilesEdges) {

@@ -40,8 +40,8 @@ class FreshThreads : public Executor {
   int threads_;
 };
 
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
 }
 
 class ThreadsTest : public testing::Test {
@@ -64,8 +64,8 @@ class ThreadsTest : public testing::Test {
     }
   }
 
-  static std::vector<float> run(const ConvLayer& layer, Executor& executor, std::span<const float> input,
-                                std::int64_t batch) {
+  static std::vector<double> run(const ConvLayer& layer, Executor& executor, std::span<const double> input,
+                                 std::int64_t batch) {
     GuardedRun result =
         run_guarded(layer, executor, input, input_shape(layer.problem(), batch), output_shape(layer.problem(), batch));
     EXPECT_EQ(result.fault, "") << layer.name();
@@ -75,8 +75,8 @@ class ThreadsTest : public testing::Test {
 
 TEST_F(ThreadsTest, GivesTheSameBitsForAnyNumberOfThreads) {
   int parallel_layers = 0;
-  for_each_layer([&](const ConvLayer& layer, const std::vector<float>& input) {
-    const std::vector<float> expected = run(layer, single_thread(), input, kBatch);
+  for_each_layer([&](const ConvLayer& layer, const std::vector<double>& input) {
+    const std::vector<double> expected = run(layer, single_thread(), input, kBatch);
     for (const int threads : {2, 3, 5}) {
       FreshThreads executor(threads);
       EXPECT_TRUE(same_bits(run(layer, executor, input, kBatch), expected)) << layer.name() << ", " << threads;
@@ -87,12 +87,12 @@ TEST_F(ThreadsTest, GivesTheSameBitsForAnyNumberOfThreads) {
 }
 
 TEST_F(ThreadsTest, GivesTheSameBitsForAnySplitOfTheBatch) {
-  for_each_layer([&](const ConvLayer& layer, const std::vector<float>& input) {
-    const std::vector<float> expected = run(layer, single_thread(), input, kBatch);
+  for_each_layer([&](const ConvLayer& layer, const std::vector<double>& input) {
+    const std::vector<double> expected = run(layer, single_thread(), input, kBatch);
     const std::size_t image = input.size() / kBatch;
     for (const std::int64_t first : {1, 2, 5}) {
       const auto middle = static_cast<std::size_t>(first) * image;
-      std::vector<float> joined = run(layer, single_thread(), std::span(input).first(middle), first);
+      std::vector<double> joined = run(layer, single_thread(), std::span(input).first(middle), first);
       const auto rest = run(layer, single_thread(), std::span(input).subspan(middle), kBatch - first);
       joined.insert(joined.end(), rest.begin(), rest.end());
       EXPECT_TRUE(same_bits(joined, expected)) << layer.name() << ", " << first << " images first";
@@ -101,8 +101,8 @@ TEST_F(ThreadsTest, GivesTheSameBitsForAnySplitOfTheBatch) {
 }
 
 TEST_F(ThreadsTest, CallsAtTheSameTimeDoNotDisturbEachOther) {
-  for_each_layer([&](const ConvLayer& layer, const std::vector<float>& input) {
-    const std::vector<float> expected = run(layer, single_thread(), input, kBatch);
+  for_each_layer([&](const ConvLayer& layer, const std::vector<double>& input) {
+    const std::vector<double> expected = run(layer, single_thread(), input, kBatch);
     std::vector<std::thread> callers;
     std::atomic<int> wrong{0};
     for (int caller = 0; caller < 4; ++caller)
@@ -120,7 +120,7 @@ TEST_F(ThreadsTest, CallsAtTheSameTimeDoNotDisturbEachOther) {
 TEST(SameBitsTest, TellsBitsApart) {
   EXPECT_TRUE(same_bits({1, 2}, {1, 2}));
   EXPECT_FALSE(same_bits({1, 2}, {1, 3}));
-  EXPECT_FALSE(same_bits({0.0f}, {-0.0f}));
+  EXPECT_FALSE(same_bits({0.0}, {-0.0}));
   EXPECT_FALSE(same_bits({1}, {1, 2}));
 }
 

@@ -2,19 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
 
+#include "sepconv/tensor.h"
+
 namespace sepconv {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
 
-Comparison compare_one(float actual, double expected, double limit) {
-  return compare(std::vector<float>{actual}, std::vector<double>{expected}, limit);
+Comparison compare_one(double actual, double expected, double limit) {
+  return compare(std::vector<double>{actual}, std::vector<double>{expected}, limit);
 }
 
 TEST(Compare, AcceptsWithinAndRefusesBeyondTheLimit) {
@@ -22,7 +25,7 @@ TEST(Compare, AcceptsWithinAndRefusesBeyondTheLimit) {
   EXPECT_FALSE(compare_one(1.5f, 1.0, 0.49).ok);
   EXPECT_FALSE(compare_one(0.5f, 1.0, 0.49).ok);
   EXPECT_TRUE(compare_one(1.0f, 1.0, 0).ok);
-  EXPECT_FALSE(compare_one(std::nextafter(1.0f, 2.0f), 1.0, 0).ok);
+  EXPECT_FALSE(compare_one(std::nextafter(1.0, 2.0), 1.0, 0).ok);
 }
 
 TEST(Compare, NaNEqualsOnlyNaN) {
@@ -41,8 +44,22 @@ TEST(Compare, InfinityEqualsOnlyItself) {
   EXPECT_FALSE(compare_one(1.0f, kInf, 1e30).ok);
 }
 
+TEST(Compare, ValuesBeyondTheTypesRangeAreInfinite) {
+  const std::vector<double> inf{kInf};
+  const auto ok = [&](double expected, double limit, DataType dtype) {
+    return compare(inf, std::vector<double>{expected}, limit, dtype).ok;
+  };
+  EXPECT_TRUE(ok(65520, 0, DataType::float16));
+  EXPECT_FALSE(ok(65504, 0, DataType::float16));
+  EXPECT_TRUE(ok(65504, 32, DataType::float16)) << "what may be off by its limit may be infinite";
+  EXPECT_FALSE(ok(65520, 0, DataType::bfloat16));
+  EXPECT_FALSE(ok(1e39, 0, DataType::float64));
+  EXPECT_TRUE(ok(1e39, 0, DataType::bfloat16));
+  EXPECT_FALSE(ok(-65520, 0, DataType::float16));
+}
+
 TEST(Compare, ReportsTheElementThatIsWorstForItsLimit) {
-  const std::vector<float> actual{1, 2.5f, 103, kNaN};
+  const std::vector<double> actual{1, 2.5, 103, kNaN};
   const std::vector<double> expected{1, 2, 100, 4}, limits{0, 0.1, 1, 1};
   EXPECT_EQ(compare(std::span(actual).first(3), std::span(expected).first(3), std::span(limits).first(3)).index, 1);
   const Comparison worst = compare(actual, expected, limits);
@@ -51,7 +68,7 @@ TEST(Compare, ReportsTheElementThatIsWorstForItsLimit) {
 }
 
 TEST(Compare, OneBadElementBeforeAWorseOneStillFails) {
-  const Comparison c = compare(std::vector<float>{5, 1}, std::vector<double>{0, 1}, std::vector<double>{1, 1});
+  const Comparison c = compare(std::vector<double>{5, 1}, std::vector<double>{0, 1}, std::vector<double>{1, 1});
   EXPECT_FALSE(c.ok);
   EXPECT_EQ(c.index, 0);
   EXPECT_EQ(c.max_error, 5);
@@ -59,29 +76,33 @@ TEST(Compare, OneBadElementBeforeAWorseOneStillFails) {
 }
 
 TEST(Compare, RefusesOtherSizes) {
-  EXPECT_THROW(compare(std::vector<float>{1}, std::vector<double>{1, 2}, 1.0), std::invalid_argument);
-  EXPECT_THROW(compare(std::vector<float>{1}, std::vector<double>{1}, std::vector<double>{}), std::invalid_argument);
-  EXPECT_TRUE(compare(std::vector<float>{}, std::vector<double>{}, 0.0).ok);
+  EXPECT_THROW(compare(std::vector<double>{1}, std::vector<double>{1, 2}, 1.0), std::invalid_argument);
+  EXPECT_THROW(compare(std::vector<double>{1}, std::vector<double>{1}, std::vector<double>{}), std::invalid_argument);
+  EXPECT_TRUE(compare(std::vector<double>{}, std::vector<double>{}, 0.0).ok);
 }
 
-TEST(GuardedBuffer, StartsAsNaNAndAligned) {
-  for (const std::size_t elems : {0, 1, 17, 1000}) {
-    GuardedBuffer buffer(elems);
-    EXPECT_EQ(buffer.values().size(), elems);
+TEST(GuardedBuffer, StartsAsNaNOfEveryTypeAndAligned) {
+  for (const std::size_t bytes : {0, 8, 136, 8000}) {
+    GuardedBuffer buffer(bytes);
+    EXPECT_EQ(buffer.bytes(), bytes);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % 64, 0u);
-    for (const float value : buffer.values()) EXPECT_TRUE(std::isnan(value));
+    for (const DataType dtype : {DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16}) {
+      const auto elems = static_cast<std::int64_t>(bytes / size_bytes(dtype));
+      for (const double value : to_doubles(dense_view(buffer.data(), dtype, Shape{elems})))
+        EXPECT_TRUE(std::isnan(value)) << keras_name(dtype);
+    }
     EXPECT_TRUE(buffer.intact());
   }
 }
 
 TEST(GuardedBuffer, NoticesWritesOnEitherSideOnly) {
-  for (const int where : {-64, -1, 5, 68}) {
+  for (const int where : {-256, -1, 5, 260}) {
     GuardedBuffer buffer(5);
-    buffer.data()[where] = kNaN;
+    static_cast<std::byte*>(buffer.data())[where] = std::byte{1};
     EXPECT_FALSE(buffer.intact()) << where;
   }
   GuardedBuffer buffer(5);
-  for (float& value : buffer.values()) value = 1;
+  std::fill_n(static_cast<std::byte*>(buffer.data()), 5, std::byte{1});
   EXPECT_TRUE(buffer.intact());
 }
 

@@ -33,10 +33,8 @@ TEST(GoldenCases, TheReferenceAndThePlannerEqualKeras) {
       ++skipped;
       continue;
     }
-    const std::vector<float> input = c.input.floats();
-    const std::vector<double> result = reference(c.layer.problem, c.layer.weights, c.input.shape[0], input, 2);
-    const std::vector<float> keras = c.expected.floats();
-    const Comparison comparison = compare(keras, result, c.limit);
+    const std::vector<double> result = reference(c.layer.problem, c.layer.weights, c.in_shape[0], c.input, 2);
+    const Comparison comparison = compare(c.expected, result, c.limit, c.layer.problem.dtype);
     EXPECT_TRUE(comparison.ok) << c.name << ": error " << comparison.max_error << " at " << comparison.index
                                << ", limit " << c.limit << ", " << to_text(c.layer.problem);
     ++compared;
@@ -68,9 +66,9 @@ TEST(GoldenCases, ADamagedWeightIsNoticed) {
   std::vector<GoldenCase> cases = read_golden_cases(kGoldens, [](const std::string& n) { return n == "s2_k3_same"; });
   ASSERT_EQ(cases.size(), 1u);
   GoldenCase& c = cases[0];
-  c.layer.weights.depthwise[4] += 1e-3f;
-  const std::vector<double> result = reference(c.layer.problem, c.layer.weights, c.input.shape[0], c.input.floats());
-  EXPECT_FALSE(compare(c.expected.floats(), result, c.limit).ok);
+  c.layer.weights.depthwise.set(4, c.layer.weights.depthwise[4] + 1e-3);
+  const std::vector<double> result = reference(c.layer.problem, c.layer.weights, c.in_shape[0], c.input);
+  EXPECT_FALSE(compare(c.expected, result, c.limit).ok);
 }
 
 /// A folder with one case that a test then spoils.

@@ -70,7 +70,7 @@ class GuardedRunTest : public testing::Test {
   std::vector<double> expected() const { return reference(layer_.problem(), layer_.weights(), 1, input_); }
 
   ConvLayer layer_;
-  std::vector<float> input_{1, 2, 3, 4, 5};
+  std::vector<double> input_{1, 2, 3, 4, 5};
 };
 
 TEST_F(GuardedRunTest, AcceptsAKernelThatBehaves) {

@@ -128,7 +128,7 @@ TEST(ReferenceLimits, AreTheStatedBoundForASum) {
   ConvProblem p = depthwise_1d(4, 4);
   p.output.bias = true;
   const ReferenceOutput out =
-      reference_with_limits(p, {.depthwise = {1, -2, 3, -4}, .bias = {-5}}, 1, std::vector<float>{1, 1, 1, 1});
+      reference_with_limits(p, {.depthwise = {1, -2, 3, -4}, .bias = {-5}}, 1, Values{1, 1, 1, 1});
   EXPECT_EQ(out.values, (Values{-7}));
   const double eps = std::numeric_limits<float>::epsilon();
   EXPECT_DOUBLE_EQ(out.limits[0], 4 * eps * std::sqrt(5.0) * 15);
@@ -142,6 +142,9 @@ TEST(ReferenceLimits, FloatArithmeticStaysWithinAndAWrongWeightDoesNot) {
   SeededCase c = real_values(p, 1, 3);
   const ReferenceOutput out = reference_with_limits(p, c.weights, 1, c.input);
   // The same sums in float32, in the plain order.
+  const std::vector<float> x(c.input.begin(), c.input.end()),
+      kd = c.weights.depthwise.to_floats(), middle_bias = c.weights.middle_bias.to_floats(),
+      kp = c.weights.pointwise.to_floats(), bias = c.weights.bias.to_floats();
   const auto activate_f = [](const Activation& a, float x) { return static_cast<float>(activate(a, x)); };
   for (int oh = 0; oh < p.OH(); ++oh)
     for (int ow = 0; ow < p.OW(); ++ow)
@@ -151,13 +154,13 @@ TEST(ReferenceLimits, FloatArithmeticStaysWithinAndAWrongWeightDoesNot) {
           float d = 0;
           for (int kh = 0; kh < 3; ++kh)
             for (int kw = 0; kw < 3; ++kw)
-              d += c.input[((oh + kh) * p.IW + ow + kw) * p.IC + q] * c.weights.depthwise[(kh * 3 + kw) * p.IC + q];
-          sum += activate_f(p.middle.activation, d + c.weights.middle_bias[q]) * c.weights.pointwise[q * p.OC + f];
+              d += x[((oh + kh) * p.IW + ow + kw) * p.IC + q] * kd[(kh * 3 + kw) * p.IC + q];
+          sum += activate_f(p.middle.activation, d + middle_bias[q]) * kp[q * p.OC + f];
         }
         const int i = (oh * p.OW() + ow) * p.OC + f;
-        EXPECT_LE(std::abs(activate_f(p.output.activation, sum + c.weights.bias[f]) - out.values[i]), out.limits[i]);
+        EXPECT_LE(std::abs(activate_f(p.output.activation, sum + bias[f]) - out.values[i]), out.limits[i]);
       }
-  c.weights.pointwise[0] += 1e-3f;
+  c.weights.pointwise.set(0, c.weights.pointwise[0] + 1e-3);
   const Values other = reference(p, c.weights, 1, c.input);
   int beyond = 0;
   for (std::size_t i = 0; i < other.size(); ++i) beyond += std::abs(other[i] - out.values[i]) > out.limits[i];
@@ -166,8 +169,8 @@ TEST(ReferenceLimits, FloatArithmeticStaysWithinAndAWrongWeightDoesNot) {
 
 TEST(ReferenceLimits, AllowEitherSideOfAJump) {
   ConvProblem p = depthwise_1d(1, 1);
-  p.output.activation = {ActivationKind::hard_shrink};
-  const ReferenceOutput out = reference_with_limits(p, {.depthwise = {1}}, 1, std::vector<float>{0.5f});
+  p.output.activation = default_activation(ActivationKind::hard_shrink);
+  const ReferenceOutput out = reference_with_limits(p, {.depthwise = {1}}, 1, Values{0.5});
   EXPECT_EQ(out.values[0], 0);
   EXPECT_GE(out.limits[0], 0.5);
 }
@@ -175,7 +178,7 @@ TEST(ReferenceLimits, AllowEitherSideOfAJump) {
 TEST(ReferenceLimits, ReluCutsTheErrorOff) {
   ConvProblem p = depthwise_1d(1, 1);
   p.output.activation = {ActivationKind::relu};
-  const ReferenceOutput out = reference_with_limits(p, {.depthwise = {1}}, 1, std::vector<float>{-3});
+  const ReferenceOutput out = reference_with_limits(p, {.depthwise = {1}}, 1, Values{-3});
   EXPECT_EQ(out.values[0], 0);
   EXPECT_EQ(out.limits[0], 0);
 }
@@ -190,7 +193,6 @@ class ActivateTest : public testing::TestWithParam<ActivationCase> {};
 TEST_P(ActivateTest, EqualsTheFormula) {
   const auto [text, x, y] = GetParam();
   EXPECT_NEAR(activate(activation_from_text(text), x), y, 1e-15) << text << " of " << x;
-  EXPECT_TRUE(std::isnan(activate(activation_from_text(text), kNaN))) << text;
 }
 
 INSTANTIATE_TEST_SUITE_P(

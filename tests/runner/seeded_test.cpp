@@ -25,14 +25,16 @@ TEST(SmallIntegers, SumsAreExactInFloat) {
     const ConvProblem p = problem(window, channels, 2);
     SeededCase c = small_integers(p, 1, 7);
     // The worst case has every product positive.
-    for (auto* values :
-         {&c.input, &c.weights.depthwise, &c.weights.middle_bias, &c.weights.pointwise, &c.weights.bias}) {
-      const float largest = std::abs(*std::max_element(values->begin(), values->end(),
-                                                       [](float a, float b) { return std::abs(a) < std::abs(b); }));
+    const auto all_largest = [](const std::vector<double>& values) {
+      const double largest = std::abs(*std::max_element(values.begin(), values.end(),
+                                                        [](double a, double b) { return std::abs(a) < std::abs(b); }));
       EXPECT_GE(largest, 1);
-      EXPECT_TRUE(std::all_of(values->begin(), values->end(), [](float v) { return v == std::round(v); }));
-      std::fill(values->begin(), values->end(), largest);
-    }
+      EXPECT_TRUE(std::all_of(values.begin(), values.end(), [](double v) { return v == std::round(v); }));
+      return std::vector<double>(values.size(), largest);
+    };
+    c.input = all_largest(c.input);
+    for (WeightArray* weights : {&c.weights.depthwise, &c.weights.middle_bias, &c.weights.pointwise, &c.weights.bias})
+      *weights = WeightArray(all_largest(weights->to_doubles()));
     for (const double value : reference(p, c.weights, 1, c.input)) EXPECT_LT(value, 1 << 24) << to_text(p);
   }
 }
@@ -71,24 +73,39 @@ TEST(RealValues, DependOnTheSeedAlone) {
   EXPECT_EQ(real_input(problem(1, 1, 1), 1, 0)[0], static_cast<float>(0xe220a8397b1dcdafu >> 40) / 8388608.0f - 1.0f);
 }
 
+TEST(RealValues, InputsAreExactInTheType) {
+  ConvProblem p = problem(3, 8, 4);
+  for (const DataType dtype : {DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16}) {
+    p.dtype = dtype;
+    const SeededCase c = real_values(p, 1, 3);
+    for (const double x : c.input) EXPECT_EQ(round_to(dtype, x), x) << keras_name(dtype);
+    EXPECT_EQ(c.weights.depthwise.is_double(), dtype == DataType::float64);
+    const auto narrower = dtype == DataType::float64 ? DataType::float32 : DataType::bfloat16;
+    if (dtype == narrower) continue;
+    EXPECT_TRUE(std::any_of(c.input.begin(), c.input.end(), [&](double x) { return round_to(narrower, x) != x; }));
+  }
+}
+
 TEST(RealValues, FillTheRangeEvenly) {
   ConvProblem p;
   p.op = ConvOp::pointwise;
   p.IW = 10'000;
-  const std::vector<float> x = real_input(p, 1, 5);
+  const std::vector<double> x = real_input(p, 1, 5);
   EXPECT_LT(*std::min_element(x.begin(), x.end()), -0.99f);
   EXPECT_GT(*std::max_element(x.begin(), x.end()), 0.99f);
   double sum = 0;
-  for (const float v : x) sum += v;
+  for (const double v : x) sum += v;
   EXPECT_LT(std::abs(sum / 10'000), 0.03);
 }
 
-TEST(FmaPeak, IsAPlausibleRate) {
-  const FmaPeak peak = measure_fma_peak();
-  EXPECT_FALSE(peak.isa.empty());
-  EXPECT_GT(peak.gflops_median, 0.01);
-  EXPECT_GE(peak.gflops_best, peak.gflops_median);
-  EXPECT_LT(peak.gflops_best, 10'000);  // an optimised-away loop would be faster
+TEST(FmaPeak, IsAPlausibleRateForEachType) {
+  for (const DataType dtype : {DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16}) {
+    const FmaPeak peak = measure_fma_peak(dtype);
+    EXPECT_FALSE(peak.isa.empty());
+    EXPECT_GT(peak.gflops_median, 0.01);
+    EXPECT_GE(peak.gflops_best, peak.gflops_median);
+    EXPECT_LT(peak.gflops_best, 10'000);  // an optimised-away loop would be faster
+  }
 }
 
 }  // namespace

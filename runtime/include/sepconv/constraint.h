@@ -13,7 +13,7 @@ namespace sepconv {
 
 /// Plain data. Applied only by apply_constraints(): not by build(), set_weights() or loading.
 struct Constraint {
-  enum class Kind : std::uint8_t { none, max_norm, unit_norm, min_max_norm, non_neg };
+  enum class Kind : std::uint8_t { none, max_norm, unit_norm, min_max_norm, non_neg, radial };
 
   Constraint() = default;
   Constraint(Kind kind_in) : kind(kind_in) { max_value = kind_in == Kind::max_norm ? 2 : 1; }
@@ -30,11 +30,12 @@ struct Constraint {
   bool axes_as_list = false;            // Keras was given a list, and saves one
 };
 
-/// "MaxNorm", "UnitNorm", "MinMaxNorm", "NonNeg".
+/// "MaxNorm", "UnitNorm", "MinMaxNorm", "NonNeg", "RadialConstraint" (tf.keras 2).
 std::string class_name(const Constraint& constraint);
 
 /// The projected values, row-major.
-/// @throws std::invalid_argument for an axis that the shape does not have
+/// @throws std::invalid_argument for an axis that the shape does not have, and where radial cannot be applied: Keras
+/// wants square windows of at least 2 and rank 4
 std::vector<double> constrained(const Constraint& constraint, std::vector<double> values, const Shape& shape);
 
 }  // namespace sepconv

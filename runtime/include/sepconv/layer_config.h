@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sepconv/conv_problem.h"
@@ -52,6 +53,12 @@ struct LayerConfig {
   const char* padding_name() const;
   const char* data_format() const;
 };
+
+/// The function that Keras has under that name: "relu", "leaky_relu" (0.2), "swish", and with tf.keras 2's rules the
+/// classes of activation layers ("ReLU") too, with their defaults. "threshold", which has no defaults, is a function of
+/// threshold 0 and value 0 here; a layer with it fails at build().
+/// @throws std::invalid_argument in Keras' words for a name that this Keras does not have
+Activation activation_from_keras_name(std::string_view name, KerasRules rules);
 
 /// Checks a constructor's arguments. `rank` is 1 or 2.
 /// @throws std::invalid_argument in Keras' words, naming the argument

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
+#include <map>
 #include <stdexcept>
 #include <string_view>
 
 #include "json_text.h"
+#include "sepconv/tensor_view.h"
 
 namespace sepconv::keras {
 
@@ -14,82 +17,112 @@ using nlohmann::json;
 
 namespace {
 
-constexpr float kNoMaximum = std::numeric_limits<float>::infinity();
-
 struct Named {
   std::string_view name;
-  bool in_keras2;
-  Activation function;
+  ActivationKind kind;
+  bool in_keras2 = true;
 };
 
-// Names with a kernel. hard_sigmoid is listed apart: its formula depends on the version.
-const std::array kCompiled = {
-    Named{"linear", true, {}},
-    Named{"relu", true, {ActivationKind::relu}},
-    Named{"relu6", true, {ActivationKind::relu, 0.0f, 6.0f, 0.0f}},
-    Named{"leaky_relu", true, {ActivationKind::relu, 0.2f, kNoMaximum, 0.0f}},
-    Named{"hard_silu", false, {ActivationKind::hard_silu}},
-    Named{"hard_swish", false, {ActivationKind::hard_silu}},
-    Named{"hard_tanh", false, {ActivationKind::hard_tanh}},
-    Named{"softsign", true, {ActivationKind::softsign}},
-    Named{"soft_shrink", false, {ActivationKind::soft_shrink}},
-    Named{"hard_shrink", false, {ActivationKind::hard_shrink}},
-    Named{"sparse_plus", false, {ActivationKind::sparse_plus}},
-    Named{"sparse_sigmoid", false, {ActivationKind::sparse_sigmoid}},
-    Named{"squareplus", false, {ActivationKind::squareplus}},
+// relu6, leaky_relu and hard_sigmoid are listed apart: parameters, and a formula that depends on the version.
+constexpr std::array kFunctions = {
+    Named{"linear", ActivationKind::linear},
+    Named{"relu", ActivationKind::relu},
+    Named{"elu", ActivationKind::elu},
+    Named{"selu", ActivationKind::selu},
+    Named{"celu", ActivationKind::celu, false},
+    Named{"sigmoid", ActivationKind::sigmoid},
+    Named{"tanh", ActivationKind::tanh},
+    Named{"silu", ActivationKind::silu},
+    Named{"swish", ActivationKind::silu},
+    Named{"gelu", ActivationKind::gelu},
+    Named{"softplus", ActivationKind::softplus},
+    Named{"softsign", ActivationKind::softsign},
+    Named{"exponential", ActivationKind::exponential},
+    Named{"hard_silu", ActivationKind::hard_silu, false},
+    Named{"hard_swish", ActivationKind::hard_silu, false},
+    Named{"hard_tanh", ActivationKind::hard_tanh, false},
+    Named{"mish", ActivationKind::mish},
+    Named{"log_sigmoid", ActivationKind::log_sigmoid, false},
+    Named{"squareplus", ActivationKind::squareplus, false},
+    Named{"sparse_plus", ActivationKind::sparse_plus, false},
+    Named{"sparse_sigmoid", ActivationKind::sparse_sigmoid, false},
+    Named{"soft_shrink", ActivationKind::soft_shrink, false},
+    Named{"hard_shrink", ActivationKind::hard_shrink, false},
+    Named{"tanh_shrink", ActivationKind::tanh_shrink, false},
+    Named{"softmax", ActivationKind::softmax},
+    Named{"log_softmax", ActivationKind::log_softmax},
+    Named{"sparsemax", ActivationKind::sparsemax, false},
+    Named{"glu", ActivationKind::glu, false},
 };
 
-struct KnownName {
-  std::string_view name;
-  bool in_keras2;
-};
-
-// Names that Keras knows and no kernel computes.
-constexpr std::array kKnown = {
-    KnownName{"elu", true},          KnownName{"selu", true},    KnownName{"celu", false},
-    KnownName{"sigmoid", true},      KnownName{"tanh", true},    KnownName{"silu", true},
-    KnownName{"swish", true},        KnownName{"gelu", true},    KnownName{"softplus", true},
-    KnownName{"exponential", true},  KnownName{"mish", true},    KnownName{"log_sigmoid", false},
-    KnownName{"tanh_shrink", false}, KnownName{"softmax", true}, KnownName{"log_softmax", true},
-    KnownName{"sparsemax", false},   KnownName{"glu", false},
-};
-
-[[noreturn]] void not_compiled(std::string_view name) {
-  throw NotCompiledError("activation '" + std::string(name) + "' is not compiled yet");
+Activation relu_with(double negative_slope, double max_value = std::numeric_limits<double>::infinity(),
+                     double threshold = 0) {
+  Activation function{ActivationKind::relu};
+  function.negative_slope = negative_slope;
+  function.max_value = max_value;
+  function.threshold = threshold;
+  return function;
 }
 
 Activation activation_from_name(const std::string& name, KerasRules rules, const std::string& what) {
-  if (name == "hard_sigmoid")
-    return {rules == KerasRules::tf_keras_2 ? ActivationKind::hard_sigmoid_keras2 : ActivationKind::hard_sigmoid};
-  for (const Named& known : kCompiled)
-    if (known.name == name && (rules == KerasRules::keras_3 || known.in_keras2)) return known.function;
-  for (const KnownName& known : kKnown)
-    if (known.name == name && (rules == KerasRules::keras_3 || known.in_keras2)) not_compiled(name);
-  // Keras 2 builds the layer of that name with its defaults.
-  if (rules == KerasRules::tf_keras_2 && is_activation_class(name) && name != "Activation")
+  const bool keras2 = rules == KerasRules::tf_keras_2;
+  if (name == "relu6") return relu_with(0, 6);
+  if (name == "leaky_relu") return relu_with(0.2);
+  if (name == "hard_sigmoid") return {keras2 ? ActivationKind::hard_sigmoid_keras2 : ActivationKind::hard_sigmoid};
+  for (const Named& known : kFunctions)
+    if (known.name == name && (!keras2 || known.in_keras2)) return default_activation(known.kind);
+  // tf.keras 2 builds the layer of that name with its defaults.
+  if (keras2 && is_activation_class(name) && name != "Activation")
     return activation_of_layer(name, json::object(), rules, what);
-  if (rules == KerasRules::keras_3 && name == "threshold")
-    throw std::invalid_argument(what +
-                                ": activation 'threshold' has no defaults for its arguments and fails when called");
+  if (!keras2 && name == "threshold")
+    throw CallError(what + ": activation 'threshold' has no defaults for `threshold` and `default_value` and fails " +
+                    "when called");
   throw std::invalid_argument(what + ": Could not interpret activation function identifier: " + name);
 }
 
+/// @throws NotCompiledError for an infinite or NaN parameter, std::invalid_argument for what is no number
+double finite_member(const json& config, const char* key, double fallback, const std::string& what) {
+  const double value = number_member(config, key, fallback, what);
+  if (!std::isfinite(value)) throw NotCompiledError("an activation whose " + std::string(key) + " is not finite");
+  return value;
+}
+
 Activation relu(const json& config, const char* slope_key, double default_slope, const std::string& what) {
-  Activation function{ActivationKind::relu};
   const char* key = member(config, slope_key).is_null() && !member(config, "alpha").is_null() ? "alpha" : slope_key;
-  function.negative_slope = static_cast<float>(number_member(config, key, default_slope, what));
-  function.max_value = static_cast<float>(number_member(config, "max_value", kNoMaximum, what));
-  function.threshold = static_cast<float>(number_member(config, "threshold", 0, what));
-  const auto refuse = [&](const char* name, float value) {
+  const Activation function =
+      relu_with(number_member(config, key, default_slope, what),
+                number_member(config, "max_value", std::numeric_limits<double>::infinity(), what),
+                number_member(config, "threshold", 0, what));
+  const auto refuse = [&](const char* name, double value) {
     throw std::invalid_argument(what + ": " + name +
                                 " of a ReLU layer cannot be a negative value. Received: " + std::to_string(value));
   };
   if (!(function.negative_slope >= 0)) refuse("negative_slope", function.negative_slope);
   if (!(function.max_value >= 0)) refuse("max_value", function.max_value);
   if (!(function.threshold >= 0)) refuse("threshold", function.threshold);
-  constexpr float kLargest = std::numeric_limits<float>::max();
-  if (function.negative_slope > kLargest || function.threshold > kLargest)
+  if (!std::isfinite(function.negative_slope) || !std::isfinite(function.threshold))
     throw NotCompiledError("a ReLU with an infinite negative_slope or threshold is not compiled");
+  return function;
+}
+
+Activation softmax(const json& config, const std::string& what, int tensor_rank) {
+  const json* axis = &member(config, "axis");
+  if (axis->is_array()) {
+    if (axis->size() != 1) throw NotCompiledError("a Softmax over several axes is not compiled");
+    axis = &(*axis)[0];
+  }
+  Activation function{ActivationKind::softmax};
+  if (axis->is_null()) return function;
+  if (!axis->is_number_integer())
+    throw std::invalid_argument(what + ": `axis` of a Softmax layer must be an integer. Received: " + shown(*axis));
+  const auto value = axis->get<std::int64_t>();
+  if (tensor_rank == 0 && value >= 0) throw NotCompiledError("a Softmax with a positive axis of an unknown tensor");
+  const std::int64_t from_last = value >= 0 ? value - tensor_rank : value;
+  if (from_last >= 0 || (tensor_rank > 0 && from_last < -tensor_rank))
+    throw std::invalid_argument(what +
+                                ": `axis` of a Softmax layer is beyond the tensor's rank. Received: " + shown(*axis));
+  if (from_last == -tensor_rank) throw NotCompiledError("a Softmax over the batch is not compiled");
+  function.axis = static_cast<std::int32_t>(std::max<std::int64_t>(from_last, -kMaxRank));
   return function;
 }
 
@@ -102,8 +135,8 @@ bool is_activation_class(const std::string& class_name) {
 }
 
 Activation activation_of_layer(const std::string& class_name, const json& config, KerasRules rules,
-                               const std::string& what) {
-  if (class_name == "Activation") return activation_from_json(member(config, "activation"), rules, what);
+                               const std::string& what, int tensor_rank) {
+  if (class_name == "Activation") return activation_from_json(member(config, "activation"), rules, what, tensor_rank);
   if (class_name == "ReLU") return relu(config, "negative_slope", 0.0, what);
   if (class_name == "LeakyReLU") {
     // The layer's only parameter; a max_value there would be another class's.
@@ -112,31 +145,51 @@ Activation activation_of_layer(const std::string& class_name, const json& config
       if (!member(config, key).is_null()) slope[key] = member(config, key);
     return relu(slope, "negative_slope", 0.3, what);
   }
-  not_compiled(class_name);
+  if (class_name == "ELU") {
+    Activation function{ActivationKind::elu};
+    function.alpha = finite_member(config, "alpha", 1, what);
+    return function;
+  }
+  if (class_name == "Softmax") return softmax(config, what, tensor_rank);
+  if (class_name == "ThresholdedReLU")
+    return relu_with(0, std::numeric_limits<double>::infinity(), finite_member(config, "theta", 1, what));
+  throw NotCompiledError("activation '" + class_name + "' has weights of its own and is not compiled");
 }
 
-Activation activation_from_json(const json& value, KerasRules rules, const std::string& what) {
+Activation activation_from_json(const json& value, KerasRules rules, const std::string& what, int tensor_rank) {
   if (value.is_null()) return {};
   if (value.is_string()) return activation_from_name(value.get<std::string>(), rules, what);
   const json& class_name = member(value, "class_name");
   const json& config = member(value, "config");
   if (class_name == "function" && config.is_string()) {
+    const auto name = config.get<std::string>();
     try {
-      return activation_from_name(config.get<std::string>(), rules, what);
+      return activation_from_name(name, rules, what);
+    } catch (const CallError&) {
+      throw;
     } catch (const std::invalid_argument&) {
-      throw NotCompiledError("custom activation '" + config.get<std::string>() + "' is not compiled");
+      throw NotCompiledError("custom activation '" + name + "' is not compiled");
     }
   }
   if (class_name.is_string()) {
     const std::string name = class_name.get<std::string>();
     const json& registered = member(value, "registered_name");
-    if (is_activation_class(name) && (config.is_object() || config.is_null()) && !registered.is_string())
-      return activation_of_layer(name, config, rules, what);
     // tf.keras 2 writes registered_name also for its own classes.
-    if (is_activation_class(name) && registered == name) return activation_of_layer(name, config, rules, what);
+    if (is_activation_class(name) && (config.is_object() || config.is_null()) &&
+        (!registered.is_string() || registered == name))
+      return activation_of_layer(name, config, rules, what, tensor_rank);
     throw NotCompiledError("activation object of class '" + name + "' is not compiled");
   }
   throw std::invalid_argument(what + ": Could not interpret activation function identifier: " + shown(value));
+}
+
+std::optional<DataType> compute_dtype(const std::string& policy) {
+  static const std::map<std::string_view, DataType> kTypes = {
+      {"float32", DataType::float32},   {"float64", DataType::float64},       {"float16", DataType::float16},
+      {"bfloat16", DataType::bfloat16}, {"mixed_float16", DataType::float16}, {"mixed_bfloat16", DataType::bfloat16},
+  };
+  const auto found = kTypes.find(policy);
+  return found == kTypes.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::string dtype_policy_name(const json& config, const std::string& what) {

@@ -1,5 +1,6 @@
 #include "chain.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -16,6 +17,11 @@ constexpr double kDefaultEpsilon = 1e-3;
 /// The output channel is the last axis of every kernel; a depthwise kernel's last two are input channel and multiple.
 void scale_channels(std::vector<double>& kernel, const std::vector<double>& scale) {
   for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] *= scale[i % scale.size()];
+}
+
+bool fits(const std::vector<double>& values, DataType dtype) {
+  return std::all_of(values.begin(), values.end(),
+                     [dtype](double value) { return std::isfinite(round_to(dtype, value)); });
 }
 
 }  // namespace
@@ -64,12 +70,19 @@ void Chain::set_weights(const ConvWeights& weights) {
   bias = weights.bias.to_doubles();
 }
 
-void Chain::fold(const Affine* affine) {
+bool Chain::fold(const Affine* affine) {
+  if (affine) {
+    std::vector<double> scaled = problem.has_pointwise() ? pointwise : depthwise, shifted = bias;
+    const bool was_finite = fits(scaled, problem.dtype) && fits(shifted, problem.dtype);
+    scale_channels(scaled, affine->scale);
+    shifted.resize(affine->scale.size(), 0.0);
+    for (std::size_t c = 0; c < shifted.size(); ++c) shifted[c] = shifted[c] * affine->scale[c] + affine->shift[c];
+    if (was_finite && !(fits(scaled, problem.dtype) && fits(shifted, problem.dtype))) return false;
+    (problem.has_pointwise() ? pointwise : depthwise) = std::move(scaled);
+    bias = std::move(shifted);
+  }
   problem.output.bias = true;
-  if (!affine) return;
-  scale_channels(problem.has_pointwise() ? pointwise : depthwise, affine->scale);
-  bias.resize(affine->scale.size(), 0.0);
-  for (std::size_t c = 0; c < bias.size(); ++c) bias[c] = bias[c] * affine->scale[c] + affine->shift[c];
+  return true;
 }
 
 PlannedLayer planned(const Chain& chain) {

@@ -38,7 +38,8 @@ struct Chain {
 
   void set_weights(const ConvWeights& weights);
   /// Only with a linear activation so far. `affine` is null for models without weights.
-  void fold(const Affine* affine);
+  /// @return false, with nothing changed, where finite weights would leave the range of the problem's type
+  bool fold(const Affine* affine);
 };
 
 /// Chain alone, as a planned layer.

@@ -166,18 +166,18 @@ ConvLayerConfig conv_layer_config(const json& layer, KerasRules rules) {
   config.layout = layout_of(json_config, what);
   config.use_bias = keras::truthy_member(json_config, "use_bias", true);
   config.dtype = keras::dtype_policy_name(json_config, what);
-  static const std::array<std::string_view, 7> kFloats = {
-      "float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16", "float8_e4m3fn", "float8_e5m2"};
-  if (config.dtype != "float32") {
-    const bool is_float = std::find(kFloats.begin(), kFloats.end(), config.dtype) != kFloats.end();
-    const bool is_policy_object = member(json_config, "dtype").is_object();
-    if (!is_float && !is_policy_object)
+  if (const auto compute = keras::compute_dtype(config.dtype)) {
+    config.compute_dtype = *compute;
+  } else {
+    // Keras itself computes neither its quantised nor its float8 policies for these layers.
+    if (!member(json_config, "dtype").is_object() && config.dtype.find("float8") == std::string::npos)
       throw std::invalid_argument(what +
                                   ": `dtype` must be a floating-point type or policy. Received: " + config.dtype);
-    config.why_not = "dtype " + config.dtype + " is not compiled yet; float32 only";
+    config.why_not = "dtype policy " + config.dtype +
+                     ": compiled are float32, float64, float16, bfloat16, mixed_float16 and mixed_bfloat16";
   }
   try {
-    config.activation = keras::activation_from_json(member(json_config, "activation"), rules, what);
+    config.activation = keras::activation_from_json(member(json_config, "activation"), rules, what, config.rank + 2);
   } catch (const NotCompiledError& error) {
     if (config.why_not.empty()) config.why_not = error.what();
   }
@@ -229,6 +229,7 @@ ConvProblem conv_problem(const ConvLayerConfig& config, const std::vector<std::i
     if (value > kMaxExtent) throw NotCompiledError("too large: an extent or pad above 2^28 elements");
   ConvProblem problem;
   problem.op = config.op;
+  problem.dtype = config.compute_dtype;
   problem.layout = config.layout;
   problem.IH = static_cast<std::int32_t>(extents[0]);
   problem.IW = static_cast<std::int32_t>(extents[1]);
@@ -290,12 +291,13 @@ ConvWeights conv_weights(const ConvLayerConfig& config, std::int64_t channels, c
       throw std::invalid_argument(title(config) + ": weight `" + wanted[i].name + "` must have shape " +
                                   shape_text(wanted[i].shape) + ". Received: " + shape_text(arrays[i].shape) +
                                   " with " + std::to_string(arrays[i].values.size()) + " elements");
+    WeightArray values(arrays[i].values, config.compute_dtype);
     if (wanted[i].name == "depthwise_kernel")
-      weights.depthwise = arrays[i].values;
+      weights.depthwise = std::move(values);
     else if (wanted[i].name == "bias")
-      weights.bias = arrays[i].values;
+      weights.bias = std::move(values);
     else
-      weights.pointwise = arrays[i].values;
+      weights.pointwise = std::move(values);
   }
   return weights;
 }

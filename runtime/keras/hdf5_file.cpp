@@ -49,13 +49,6 @@ class LibraryUse {
   void* data_ = nullptr;
 };
 
-float from_bfloat16(std::uint16_t bits) {
-  const std::uint32_t wide = std::uint32_t{bits} << 16;
-  float value;
-  std::memcpy(&value, &wide, sizeof value);
-  return value;
-}
-
 /// True when each link of the path is a hard link: soft and external links could lead out of the file.
 bool path_is_inside(hid_t file, const std::string& path) {
   if (path.find('\0') != std::string::npos) return false;
@@ -240,13 +233,16 @@ KerasArray Hdf5File::array(const std::string& path) const {
   const H5T_class_t kind = H5Tget_class(type);
   array.values.resize(elements);
   if (kind == H5T_FLOAT && (width == 2 || width == 4 || width == 8)) {
-    if (H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) < 0)
+    array.dtype = width == 2 ? DataType::float16 : width == 4 ? DataType::float32 : DataType::float64;
+    if (H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) < 0)
       throw std::invalid_argument(where + ": damaged");
   } else if (kind == H5T_OPAQUE && width == 2) {
+    // The only 2-byte type that HDF5 does not have. Keras 3 says so in an attribute, its legacy .h5 files do not.
+    array.dtype = DataType::bfloat16;
     std::vector<std::uint16_t> bits(elements);
     if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits.data()) < 0)
       throw std::invalid_argument(where + ": damaged");
-    for (std::size_t i = 0; i < elements; ++i) array.values[i] = from_bfloat16(bits[i]);
+    for (std::size_t i = 0; i < elements; ++i) array.values[i] = to_float(bfloat16{bits[i]});
   } else {
     throw std::invalid_argument(where + ": its elements are not float16, bfloat16, float32 or float64");
   }

@@ -176,16 +176,16 @@ class Planner {
       const std::optional<int> reader = only_reader(chain.calls.back());
       if (!reader) return;
       const ModelLayer& layer = layer_of(*reader);
-      if (dtype_policy_name(layer.config(), layer.title()) != "float32") return;
+      if (compute_dtype(dtype_policy_name(layer.config(), layer.title())) != chain.problem.dtype) return;
       if (layer.class_name == "BatchNormalization") {
         if (!normalises_channels(layer.config(), chain.config.rank + 2, chain.config.layout) ||
             called_for_training(member(*layer.json, "inbound_nodes")))
           return;
-        fold_batch_norm(chain, layer);
+        if (!fold_batch_norm(chain, layer)) return;
       } else if (is_activation_class(layer.class_name)) {
         try {
-          chain.problem.output.activation =
-              activation_of_layer(layer.class_name, layer.config(), document_.rules, layer.title());
+          chain.problem.output.activation = activation_of_layer(layer.class_name, layer.config(), document_.rules,
+                                                                layer.title(), chain.config.rank + 2);
         } catch (const NotCompiledError&) {
           return;  // stays a layer of the app's own
         }
@@ -196,11 +196,12 @@ class Planner {
     }
   }
 
-  void fold_batch_norm(Chain& chain, const ModelLayer& layer) {
+  /// False where the folded weights would leave the range of a 16-bit type.
+  bool fold_batch_norm(Chain& chain, const ModelLayer& layer) {
     if (!chain.has_weights) return chain.fold(nullptr);
     const auto arrays = weights_.read(layer, batch_norm_weight_count(layer.config()));
     const Affine affine = batch_norm_affine(layer.config(), arrays, chain.problem.OC, title(layer));
-    chain.fold(&affine);
+    return chain.fold(&affine);
   }
 
   void find_joins() {
@@ -226,7 +227,8 @@ class Planner {
 
   static bool can_join(const Chain& depthwise, const Chain& pointwise) {
     const ConvProblem& p = pointwise.problem;
-    return p.op == ConvOp::pointwise && p.stride_h == 1 && p.stride_w == 1 && p.layout == depthwise.problem.layout &&
+    return p.op == ConvOp::pointwise && p.stride_h == 1 && p.stride_w == 1 && p.dtype == depthwise.problem.dtype &&
+           is_elementwise(depthwise.problem.output.activation.kind) && p.layout == depthwise.problem.layout &&
            p.IC == depthwise.problem.OC && pointwise.config.rank == depthwise.config.rank &&
            p.is_dynamic() == depthwise.problem.is_dynamic() &&
            (p.is_dynamic() || (p.IH == depthwise.problem.OH() && p.IW == depthwise.problem.OW()));

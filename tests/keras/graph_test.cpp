@@ -104,10 +104,27 @@ TEST(Planner, DoesNotJoinStridedOrOtherwiseLaidOutPointwise) {
 
 TEST(Planner, LeavesActivationsWithoutAKernelToTheApp) {
   std::vector<json> layers = block();
-  layers[3] = layer("Activation", "act", {{"activation", "gelu"}}, {{"bn"}});
+  layers[3] = layer("PReLU", "act", json::object(), {{"bn"}});
   const Plan result = plan(functional("m", layers, {"image"}, {"pw"}));
   EXPECT_EQ(texts(result),
             (Texts{"dw depthwise_f32_nhwc_i8x8x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-linear", kPlainPw}));
+}
+
+TEST(Planner, FoldsFunctionsAlongAnAxisOnlyBehindTheLastStage) {
+  std::vector<json> layers = block();
+  layers[3] = layer("Softmax", "act", {{"axis", 3}}, {{"bn"}});
+  EXPECT_EQ(texts(plan(functional("m", layers, {"image"}, {"pw"}))),
+            (Texts{"dw depthwise_f32_nhwc_i8x8x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-softmax", kPlainPw}));
+}
+
+TEST(Planner, FoldsAndJoinsWithinOneType) {
+  std::vector<json> layers = block();
+  for (json& item : layers) item["config"]["dtype"] = "mixed_bfloat16";
+  const Plan half = plan(functional("m", layers, {"image"}, {"pw"}));
+  ASSERT_EQ(half.layers.size(), 1u);
+  EXPECT_EQ(half.layers[0].problem.dtype, DataType::bfloat16);
+  layers.back()["config"]["dtype"] = "float32";  // the 1x1 convolution
+  EXPECT_EQ(plan(functional("m", layers, {"image"}, {"pw"})).layers.size(), 2u);
 }
 
 TEST(Planner, AbsorbsZeroPaddingBeforeValidOnly) {
@@ -188,14 +205,17 @@ TEST(Planner, SkipsOtherConvolutionsWithAReason) {
   custom["registered_name"] = "my_package>SeparableConv2D";
   layers.push_back(custom);
   layers.push_back(layer("DepthwiseConv2D", "unused", dw_config()));
-  layers.push_back(layer("DepthwiseConv2D", "half", dw_config({{"dtype", "float16"}}), {{"own"}}));
+  layers.push_back(layer(
+      "DepthwiseConv2D", "half",
+      dw_config({{"dtype", {{"class_name", "QuantizedDTypePolicy"}, {"config", {{"name", "int8_from_float32"}}}}}}),
+      {{"own"}}));
   const Plan result = plan(functional("m", layers, {"image"}, {"half"}));
   ASSERT_EQ(result.skipped.size(), 5u);
   EXPECT_NE(result.skipped[0].reason.find("Conv2DTranspose is not compiled"), std::string::npos);
   EXPECT_NE(result.skipped[1].reason.find("inside a TimeDistributed"), std::string::npos);
   EXPECT_EQ(result.skipped[2].reason, "a custom class");
   EXPECT_EQ(result.skipped[3].reason, "the model never calls it");
-  EXPECT_EQ(result.skipped[4].reason, "dtype float16 is not compiled yet; float32 only");
+  EXPECT_EQ(result.skipped[4].reason.find("dtype policy int8_from_float32"), 0u) << result.skipped[4].reason;
 }
 
 TEST(Planner, SeesThroughNestedModels) {

@@ -166,14 +166,23 @@ TEST(LayerConfig, AbsurdSizesAreNotCompiled) {
                NotCompiledError);
 }
 
-TEST(LayerConfig, NamesTypesThatAreNotCompiled) {
+TEST(LayerConfig, PlansEveryFloatingPointPolicy) {
   const auto why = [](json dtype) { return conv_layer_config(separable({{"dtype", std::move(dtype)}})).why_not; };
-  EXPECT_EQ(why({{"class_name", "DTypePolicy"}, {"config", {{"name", "mixed_float16"}}}}),
-            "dtype mixed_float16 is not compiled yet; float32 only");
-  EXPECT_EQ(why({{"class_name", "Policy"}, {"config", {{"name", "mixed_bfloat16"}}}}),
-            "dtype mixed_bfloat16 is not compiled yet; float32 only");
-  EXPECT_EQ(why("float64"), "dtype float64 is not compiled yet; float32 only");
-  EXPECT_EQ(why({{"class_name", "DTypePolicy"}, {"config", {{"name", "float32"}}}}), "");
+  EXPECT_EQ(why({{"class_name", "DTypePolicy"}, {"config", {{"name", "mixed_float16"}}}}), "");
+  EXPECT_NE(why({{"class_name", "QuantizedDTypePolicy"}, {"config", {{"name", "int8_from_float32"}}}})
+                .find("dtype policy int8_from_float32"),
+            std::string::npos);
+  EXPECT_NE(why("float8_e4m3fn").find("dtype policy float8_e4m3fn"), std::string::npos);
+  const auto planned = [](json dtype) {
+    return plan_layer_config(separable({{"dtype", std::move(dtype)}}), {1, 9, 9, 4}).problem.dtype;
+  };
+  EXPECT_EQ(planned("float32"), DataType::float32);
+  EXPECT_EQ(planned("float64"), DataType::float64);
+  EXPECT_EQ(planned("float16"), DataType::float16);
+  EXPECT_EQ(planned("bfloat16"), DataType::bfloat16);
+  EXPECT_EQ(planned({{"class_name", "DTypePolicy"}, {"config", {{"name", "mixed_float16"}}}}), DataType::float16);
+  EXPECT_EQ(planned({{"class_name", "Policy"}, {"config", {{"name", "mixed_bfloat16"}}}}), DataType::bfloat16);
+  EXPECT_EQ(planned(nullptr), DataType::float32);
 }
 
 std::string activation(const json& value, KerasRules rules = KerasRules::keras_3) {
@@ -185,31 +194,51 @@ std::string activation(const json& value, KerasRules rules = KerasRules::keras_3
 }
 
 TEST(ActivationConfig, Names) {
-  for (const auto& [name, text] :
-       std::vector<std::pair<const char*, const char*>>{{"linear", "linear"},
-                                                        {"relu", "relu"},
-                                                        {"relu6", "relu6"},
-                                                        {"leaky_relu", "relu(0.2;inf;0)"},
-                                                        {"hard_sigmoid", "hard_sigmoid"},
-                                                        {"hard_silu", "hard_silu"},
-                                                        {"hard_swish", "hard_silu"},
-                                                        {"hard_tanh", "hard_tanh"},
-                                                        {"softsign", "softsign"},
-                                                        {"soft_shrink", "soft_shrink"},
-                                                        {"hard_shrink", "hard_shrink"},
-                                                        {"sparse_plus", "sparse_plus"},
-                                                        {"sparse_sigmoid", "sparse_sigmoid"},
-                                                        {"squareplus", "squareplus"},
-                                                        {"gelu", "activation 'gelu' is not compiled yet"},
-                                                        {"softmax", "activation 'softmax' is not compiled yet"},
-                                                        {"glu", "activation 'glu' is not compiled yet"}})
+  for (const auto& [name, text] : std::vector<std::pair<const char*, const char*>>{{"linear", "linear"},
+                                                                                   {"relu", "relu"},
+                                                                                   {"relu6", "relu6"},
+                                                                                   {"leaky_relu", "relu(0.2;inf;0)"},
+                                                                                   {"hard_sigmoid", "hard_sigmoid"},
+                                                                                   {"hard_silu", "hard_silu"},
+                                                                                   {"hard_swish", "hard_silu"},
+                                                                                   {"hard_tanh", "hard_tanh"},
+                                                                                   {"softsign", "softsign"},
+                                                                                   {"soft_shrink", "soft_shrink"},
+                                                                                   {"hard_shrink", "hard_shrink"},
+                                                                                   {"sparse_plus", "sparse_plus"},
+                                                                                   {"sparse_sigmoid", "sparse_sigmoid"},
+                                                                                   {"squareplus", "squareplus"},
+                                                                                   {"elu", "elu"},
+                                                                                   {"selu", "selu"},
+                                                                                   {"celu", "celu"},
+                                                                                   {"sigmoid", "sigmoid"},
+                                                                                   {"tanh", "tanh"},
+                                                                                   {"silu", "silu"},
+                                                                                   {"swish", "silu"},
+                                                                                   {"gelu", "gelu"},
+                                                                                   {"softplus", "softplus"},
+                                                                                   {"exponential", "exponential"},
+                                                                                   {"mish", "mish"},
+                                                                                   {"log_sigmoid", "log_sigmoid"},
+                                                                                   {"tanh_shrink", "tanh_shrink"},
+                                                                                   {"softmax", "softmax"},
+                                                                                   {"log_softmax", "log_softmax"},
+                                                                                   {"sparsemax", "sparsemax"},
+                                                                                   {"glu", "glu"}})
     EXPECT_EQ(activation(name), text);
   EXPECT_EQ(activation(nullptr), "linear");
 }
 
 TEST(ActivationConfig, TfKerasDiffers) {
   EXPECT_EQ(activation("hard_sigmoid", KerasRules::tf_keras_2), "hard_sigmoid_keras2");
-  EXPECT_EQ(activation("swish", KerasRules::tf_keras_2), "activation 'swish' is not compiled yet");
+  EXPECT_EQ(activation("swish", KerasRules::tf_keras_2), "silu");
+  EXPECT_EQ(activation("ELU", KerasRules::tf_keras_2), "elu");
+  EXPECT_EQ(activation("Softmax", KerasRules::tf_keras_2), "softmax");
+  EXPECT_EQ(activation("ThresholdedReLU", KerasRules::tf_keras_2), "relu(0;inf;1)");
+  EXPECT_EQ(activation("PReLU", KerasRules::tf_keras_2),
+            "activation 'PReLU' has weights of its own and is not compiled");
+  for (const char* name : {"celu", "sparsemax", "glu", "log_sigmoid", "tanh_shrink", "hard_silu", "threshold"})
+    EXPECT_THROW(activation(name, KerasRules::tf_keras_2), std::invalid_argument) << name;
   EXPECT_EQ(activation("ReLU", KerasRules::tf_keras_2), "relu");
   EXPECT_EQ(activation("LeakyReLU", KerasRules::tf_keras_2), "relu(0.3;inf;0)");
   EXPECT_THROW(activation("hard_tanh", KerasRules::tf_keras_2), std::invalid_argument);
@@ -230,7 +259,22 @@ TEST(ActivationConfig, Objects) {
             "relu(0.5;inf;0)");
   EXPECT_EQ(activation({{"class_name", "function"}, {"config", "relu6"}}), "relu6");
   EXPECT_EQ(activation({{"class_name", "function"}, {"config", "mine"}}), "custom activation 'mine' is not compiled");
-  EXPECT_EQ(activation({{"class_name", "ELU"}, {"config", {{"alpha", 0.5}}}}), "activation 'ELU' is not compiled yet");
+  EXPECT_EQ(activation({{"class_name", "ELU"}, {"config", {{"alpha", 0.5}}}}), "elu(0.5)");
+  const auto softmax = [](json axis, int rank) {
+    return to_text(activation_from_json({{"class_name", "Softmax"}, {"config", {{"axis", std::move(axis)}}}},
+                                        KerasRules::keras_3, "layer", rank));
+  };
+  EXPECT_EQ(softmax(-1, 4), "softmax");
+  EXPECT_EQ(softmax(-2, 4), "softmax(-2)");
+  EXPECT_EQ(softmax(3, 4), "softmax");
+  EXPECT_EQ(softmax(1, 4), "softmax(-3)");
+  EXPECT_EQ(softmax(json::array({2}), 3), "softmax");
+  EXPECT_THROW(softmax(0, 4), NotCompiledError);
+  EXPECT_THROW(softmax(-4, 4), NotCompiledError);
+  EXPECT_THROW(softmax(1, 0), NotCompiledError);
+  EXPECT_THROW(softmax({1, 2}, 4), NotCompiledError);
+  EXPECT_THROW(softmax(4, 4), std::invalid_argument);
+  EXPECT_THROW(softmax("x", 4), std::invalid_argument);
   EXPECT_EQ(activation({{"class_name", "ReLU"}, {"config", json::object()}, {"registered_name", "pkg>ReLU"}}),
             "activation object of class 'ReLU' is not compiled");
   EXPECT_THROW(activation({{"class_name", "ReLU"}, {"config", {{"max_value", -1.0}}}}), std::invalid_argument);
@@ -242,9 +286,9 @@ TEST(ConvWeights, AreTakenInKerasOrderAndShapes) {
   const ConvLayerConfig config = conv_layer_config(separable({{"depth_multiplier", 2}}));
   const std::vector<KerasArray> arrays{array({3, 3, 4, 2}, 1), array({1, 1, 8, 5}, 2), array({5}, 3)};
   const ConvWeights weights = conv_weights(config, 4, arrays);
-  EXPECT_EQ(weights.depthwise, arrays[0].values);
-  EXPECT_EQ(weights.pointwise, arrays[1].values);
-  EXPECT_EQ(weights.bias, arrays[2].values);
+  EXPECT_EQ(weights.depthwise, WeightArray(arrays[0].values));
+  EXPECT_EQ(weights.pointwise, WeightArray(arrays[1].values));
+  EXPECT_EQ(weights.bias, WeightArray(arrays[2].values));
   EXPECT_NO_THROW(validate(weights, conv_problem(config, {1, 9, 9, 4})));
   EXPECT_THROW(conv_weights(config, 4, {arrays[0], arrays[1]}), std::invalid_argument);
   EXPECT_THROW(conv_weights(config, 4, {arrays[1], arrays[0], arrays[2]}), std::invalid_argument);

@@ -3,7 +3,6 @@
 #include <hdf5.h>
 #include <zip.h>
 
-#include <cstring>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -55,14 +54,10 @@ void write_dataset(hid_t file, hid_t links, const Dataset& dataset) {
   check(id >= 0, "cannot create a dataset");
   if (dataset.storage == Storage::bfloat16) {
     std::vector<std::uint16_t> bits;
-    for (const float value : dataset.array.values) {
-      std::uint32_t wide;
-      std::memcpy(&wide, &value, sizeof wide);
-      bits.push_back(static_cast<std::uint16_t>(wide >> 16));
-    }
+    for (const double value : dataset.array.values) bits.push_back(to_bfloat16(value).bits);
     check(H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits.data()) >= 0, "cannot write");
   } else {
-    check(H5Dwrite(id, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, dataset.array.values.data()) >= 0,
+    check(H5Dwrite(id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, dataset.array.values.data()) >= 0,
           "cannot write");
   }
   H5Dclose(id);
@@ -179,7 +174,9 @@ json sequential(const std::string& name, const std::vector<json>& layers) {
           {"name", name}};
 }
 
-ModelDocument document(const json& model, KerasRules rules) { return {"test.json", model, rules, WeightsForm::none, {}}; }
+ModelDocument document(const json& model, KerasRules rules) {
+  return {"test.json", model, rules, WeightsForm::none, {}};
+}
 
 KerasArray array(std::vector<std::int64_t> shape, unsigned seed) {
   std::mt19937 engine(seed);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "layer_weights.h"
 #include "planner.h"
 #include "test_files.h"
@@ -53,13 +55,13 @@ TEST(Weights, GroupsAreNumberedPerClassInTheModelsOrder) {
   const Plan plan = plan_bytes(archive(two_depthwise(), make_hdf5(two_groups())));
   ASSERT_EQ(plan.layers.size(), 2u);
   EXPECT_EQ(plan.layers[0].name, "b");
-  EXPECT_EQ(plan.layers[0].weights.depthwise, kFirst.values);
-  EXPECT_EQ(plan.layers[1].weights.depthwise, kSecond.values);
+  EXPECT_EQ(plan.layers[0].weights.depthwise, WeightArray(kFirst.values));
+  EXPECT_EQ(plan.layers[1].weights.depthwise, WeightArray(kSecond.values));
 }
 
 TEST(Weights, Keras213NamesItsGroupsOtherwise) {
   const auto weights = make_hdf5(two_groups(Storage::float32, "/_layer_checkpoint_dependencies"));
-  EXPECT_EQ(plan_bytes(archive(two_depthwise(), weights)).layers[1].weights.depthwise, kSecond.values);
+  EXPECT_EQ(plan_bytes(archive(two_depthwise(), weights)).layers[1].weights.depthwise, WeightArray(kSecond.values));
 }
 
 TEST(Weights, FloatTypesAreConverted) {
@@ -67,9 +69,27 @@ TEST(Weights, FloatTypesAreConverted) {
     const auto weights = plan_bytes(archive(two_depthwise(), make_hdf5(two_groups(storage)))).layers[0].weights;
     ASSERT_EQ(weights.depthwise.size(), kFirst.values.size());
     for (std::size_t i = 0; i < kFirst.values.size(); ++i)
-      EXPECT_NEAR(weights.depthwise[i], kFirst.values[i], storage == Storage::bfloat16 ? 8e-3 : 5e-4);
+      EXPECT_EQ(weights.depthwise[i], round_to(storage == Storage::bfloat16  ? DataType::bfloat16
+                                               : storage == Storage::float16 ? DataType::float16
+                                                                             : DataType::float64,
+                                               kFirst.values[i]));
   }
   expect_refused(archive(two_depthwise(), make_hdf5(two_groups(Storage::int32))), "not float16, bfloat16");
+}
+
+TEST(Weights, EachTypeKeepsItsValuesExactly) {
+  const std::vector<std::pair<Storage, DataType>> types = {{Storage::float16, DataType::float16},
+                                                           {Storage::bfloat16, DataType::bfloat16},
+                                                           {Storage::float32, DataType::float32},
+                                                           {Storage::float64, DataType::float64}};
+  for (const auto& [storage, dtype] : types) {
+    KerasArray written{{7}, {0.1, -1.0 / 3, 1e-7, 60000.0, -0.0, INFINITY, 6.1e-5}, dtype};
+    for (double& value : written.values) value = round_to(dtype, value);
+    const KerasArray read = Hdf5File(make_hdf5({{"/a", written, storage}}), "made").array("/a");
+    EXPECT_EQ(read.dtype, dtype);
+    EXPECT_EQ(read.values, written.values) << keras_name(dtype);
+    EXPECT_TRUE(std::signbit(read.values[4]));
+  }
 }
 
 TEST(Weights, NameAttributeIsACheck) {
@@ -137,8 +157,10 @@ TEST(Weights, BatchNormalizationFoldsWithAndWithoutGammaAndBeta) {
       for (std::size_t c = 0; c < 3; ++c) {
         const double deviation[] = {2, 1, 3};
         const double g = (scale ? gamma.values[c] : 1.0) / deviation[c];
-        EXPECT_FLOAT_EQ(plan.layers[0].weights.depthwise[c], kernel.values[c] * g);
-        EXPECT_FLOAT_EQ(plan.layers[0].weights.bias[c], (1.0 - mean.values[c]) * g + (center ? beta.values[c] : 0.0));
+        EXPECT_FLOAT_EQ(static_cast<float>(plan.layers[0].weights.depthwise[c]),
+                        static_cast<float>(kernel.values[c] * g));
+        EXPECT_FLOAT_EQ(static_cast<float>(plan.layers[0].weights.bias[c]),
+                        static_cast<float>((1.0 - mean.values[c]) * g + (center ? beta.values[c] : 0.0)));
       }
     }
   }
@@ -166,8 +188,8 @@ TEST(LegacyWeights, FollowLayerNamesAndWeightNamesAlsoWhenSplit) {
                                            {"/model_weights/b", "weight_names0", {"odd/path:0"}},
                                            {"/model_weights/a", "weight_names", {"other"}}};
   const Plan plan = plan_bytes(legacy(datasets, split));
-  EXPECT_EQ(plan.layers[0].weights.depthwise, kFirst.values);
-  EXPECT_EQ(plan.layers[1].weights.depthwise, kSecond.values);
+  EXPECT_EQ(plan.layers[0].weights.depthwise, WeightArray(kFirst.values));
+  EXPECT_EQ(plan.layers[1].weights.depthwise, WeightArray(kSecond.values));
 
   std::vector<StringAttribute> without_a = split;
   without_a[1].values = {"z"};

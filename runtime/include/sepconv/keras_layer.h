@@ -14,7 +14,7 @@
 
 namespace sepconv {
 
-/// Valid Keras for which no kernel is compiled yet; what() is the reason. (What Keras itself refuses is
+/// Valid Keras that cannot be compiled to one of our kernels; what() is the reason. (What Keras itself refuses is
 /// std::invalid_argument.)
 class NotCompiledError : public std::runtime_error {
  public:
@@ -48,7 +48,8 @@ struct ConvLayerConfig {
   std::int32_t depth_multiplier = 1;
   std::int32_t groups = 1;
   bool use_bias = true;
-  std::string dtype = "float32";  // the policy's name
+  std::string dtype = "float32";               // the policy's name
+  DataType compute_dtype = DataType::float32;  // what the policy computes in
   Activation activation;
   std::string why_not;  // why no kernel can be compiled; empty when one can
 };

@@ -10,9 +10,9 @@
 namespace sepconv {
 namespace {
 
-/// The start of the 16-bit word at an address: 0x7fee is NaN in float16, bfloat16, float32 and float64.
+/// The start of the 16-bit word at an address: 0x7ffd is NaN in float16, bfloat16, float32 and float64.
 std::byte start_byte(const std::byte* at) {
-  return reinterpret_cast<std::uintptr_t>(at) % 2 == 0 ? std::byte{0xee} : std::byte{0x7f};
+  return reinterpret_cast<std::uintptr_t>(at) % 2 == 0 ? std::byte{0xfd} : std::byte{0x7f};
 }
 
 bool is_start(const std::byte* begin, const std::byte* end) {

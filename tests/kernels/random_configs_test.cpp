@@ -76,7 +76,7 @@ TEST(RandomConfigsTest, EqualTheReference) {
 
 TEST(RandomConfigsTest, DrawsEveryKindOfProblem) {
   Draw draw(1);
-  int depthwise = 0, nchw = 0, one_dimension = 0, uneven = 0, stepped = 0, multiplied = 0;
+  int depthwise = 0, nchw = 0, one_dimension = 0, uneven = 0, stepped = 0, multiplied = 0, wide = 0, half = 0;
   for (int i = 0; i < 300; ++i) {
     const ConvProblem p = random_problem(draw);
     depthwise += p.op == ConvOp::depthwise;
@@ -85,8 +85,11 @@ TEST(RandomConfigsTest, DrawsEveryKindOfProblem) {
     uneven += p.pad_left != p.pad_right;
     stepped += p.stride_w > 1 && p.dilation_w > 1;
     multiplied += p.depth_multiplier > 1;
+    wide += p.dtype == DataType::float64;
+    half += size_bytes(p.dtype) == 2;
   }
-  for (const int drawn : {depthwise, nchw, one_dimension, uneven, stepped, multiplied}) EXPECT_GT(drawn, 10);
+  for (const int drawn : {depthwise, nchw, one_dimension, uneven, stepped, multiplied, wide, half})
+    EXPECT_GT(drawn, 10);
 }
 
 }  // namespace

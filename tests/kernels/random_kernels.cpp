@@ -10,10 +10,21 @@ namespace sepconv {
 namespace {
 
 Epilogue random_epilogue(Draw& draw) {
-  static const std::vector<std::string> activations = {
-      "linear",       "relu",           "relu6",      "relu(0.1;inf;0)",    "relu(0;4;1)",
-      "hard_sigmoid", "hard_silu",      "hard_tanh",  "softsign",           "soft_shrink",
-      "sparse_plus",  "sparse_sigmoid", "squareplus", "hard_sigmoid_keras2"};
+  static const std::vector<std::string> activations = {"linear",       "relu",
+                                                       "relu6",        "relu(0.1;inf;0)",
+                                                       "relu(0;4;1)",  "elu",
+                                                       "elu(0.5)",     "selu",
+                                                       "celu",         "sigmoid",
+                                                       "tanh",         "silu",
+                                                       "gelu",         "gelu_tanh",
+                                                       "softplus",     "softsign",
+                                                       "exponential",  "mish",
+                                                       "hard_sigmoid", "hard_silu",
+                                                       "hard_tanh",    "hard_sigmoid_keras2",
+                                                       "soft_shrink",  "hard_shrink",
+                                                       "sparse_plus",  "sparse_sigmoid",
+                                                       "squareplus",   "log_sigmoid",
+                                                       "tanh_shrink",  "threshold(0.5;-1)"};
   static const std::vector<std::string> common = {"linear", "relu", "relu6"};
   return {draw.chance(0.6), activation_from_text(draw.one_of(draw.chance(0.7) ? common : activations))};
 }
@@ -22,6 +33,8 @@ ConvProblem draw_problem(Draw& draw) {
   ConvProblem p;
   p.op = draw.one_of<ConvOp>({ConvOp::depthwise, ConvOp::pointwise, ConvOp::separable, ConvOp::separable});
   p.layout = draw.chance(0.3) ? Layout::nchw : Layout::nhwc;
+  if (draw.chance(0.5)) p.dtype = draw.one_of<DataType>({DataType::float64, DataType::float16, DataType::bfloat16});
+  p.strict_float = draw.chance(0.1);
   const bool one_dimension = draw.chance(0.35);
   const auto extent = [&] { return draw.chance(0.2) ? draw.between(1, 4) : draw.between(1, 24); };
   const auto channels = [&] {

@@ -1,0 +1,120 @@
+// The strict mode: the sums of docs/numerics.md in their stated order, bit for bit, specials and all.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernel_batch.h"
+#include "layer_run.h"
+#include "row_check.h"
+#include "seeded.h"
+#include "sepconv/layer.h"
+
+namespace sepconv {
+namespace {
+
+/// What the strict mode promises, computed in T one rounding at a time: taps from the first row's first, products of
+/// the padding's zeros included; then the bias, or for the pointwise sum the bias first and the channels of each
+/// multiplier after one another.
+template <class T>
+class StrictOrder {
+ public:
+  StrictOrder(const ConvProblem& problem, const SeededCase& data) : p_(problem), data_(data) {}
+
+  std::vector<T> output() const {
+    std::vector<T> result;
+    for (int oh = 0; oh < p_.OH(); ++oh)
+      for (int ow = 0; ow < p_.OW(); ++ow)
+        for (int f = 0; f < p_.OC; ++f) result.push_back(p_.has_pointwise() ? pointwise(oh, ow, f) : alone(oh, ow, f));
+    return result;
+  }
+
+ private:
+  T depthwise(int oh, int ow, int c, int m) const {
+    T sum = 0;
+    for (int kh = 0; kh < p_.KH; ++kh)
+      for (int kw = 0; kw < p_.KW; ++kw) {
+        const int ih = oh * p_.stride_h + kh * p_.dilation_h - p_.pad_top;
+        const int iw = ow * p_.stride_w + kw * p_.dilation_w - p_.pad_left;
+        const bool inside = ih >= 0 && ih < p_.IH && iw >= 0 && iw < p_.IW;
+        const T x = inside ? static_cast<T>(data_.input[(std::size_t(ih) * p_.IW + iw) * p_.IC + c]) : T{0};
+        const T weight = static_cast<T>(
+            data_.weights.depthwise[((std::size_t(kh) * p_.KW + kw) * p_.IC + c) * p_.depth_multiplier + m]);
+        const volatile T product = weight * x;  // volatile: rounded by itself whatever the compiler may contract
+        sum = sum + product;
+      }
+    return sum;
+  }
+  T alone(int oh, int ow, int q) const {
+    const T sum = depthwise(oh, ow, q / p_.depth_multiplier, q % p_.depth_multiplier);
+    return p_.output.bias ? sum + static_cast<T>(data_.weights.bias[q]) : sum;
+  }
+  T pointwise(int oh, int ow, int f) const {
+    T sum = p_.output.bias ? static_cast<T>(data_.weights.bias[f]) : T{0};
+    for (int m = 0; m < p_.depth_multiplier; ++m)
+      for (int c = 0; c < p_.IC; ++c) {
+        const std::size_t row = std::size_t(c) * p_.depth_multiplier + m;
+        const volatile T product = static_cast<T>(data_.weights.pointwise[row * p_.OC + f]) * depthwise(oh, ow, c, m);
+        sum = sum + product;
+      }
+    return sum;
+  }
+
+  const ConvProblem& p_;
+  const SeededCase& data_;
+};
+
+template <class T>
+bool same(T a, T b) {
+  return std::isnan(a) ? std::isnan(b) : std::memcmp(&a, &b, sizeof a) == 0;  // tells -0 from 0
+}
+
+template <class T>
+void expect_stated_order(const KernelRow& row, const ConvProblem& problem, const SeededCase& data) {
+  ConvLayer layer(row.symbol, problem, data.weights);
+  layer.force_row(row.symbol);
+  const Tensor input = make_tensor(data.input, input_shape(problem, 1), problem.dtype);
+  Tensor output(output_shape(problem, 1), problem.dtype);
+  const Status status = layer.run({}, input, output);
+  ASSERT_TRUE(status.ok()) << status.message();
+  const std::vector<T> wanted = StrictOrder<T>(problem, data).output();
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    ASSERT_TRUE(same(output.data<T>()[i], wanted[i]))
+        << row.symbol << " element " << i << ": " << output.data<T>()[i] << ", expected " << wanted[i];
+}
+
+TEST(StrictFloatTest, SumsInTheStatedOrder) {
+  std::vector<KernelSpec> specs;
+  for (const Target& target : all_targets())
+    for (const char* text : {"depthwise_f32strict_nhwc_i6x7x19_o38_k3x3_s1x1_d1x1_p1x1x1x1_m2_out-bias-linear",
+                             "separable_f32strict_nhwc_i6x7x19_o21_k3x3_s1x1_d1x1_p1x1x1x1_m2_mid-nobias-linear_out-"
+                             "bias-linear",
+                             "separable_f64strict_nhwc_i6x7x19_o21_k3x3_s2x2_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-"
+                             "nobias-linear"}) {
+      const ConvProblem problem = problem_from_text(text);
+      specs.push_back({problem, default_cpu_schedule(problem, target), target.name});
+    }
+  const auto kernels = compile_and_load("strict", specs);
+  std::size_t run = 0;
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    ASSERT_NE(kernels[i].row, nullptr) << to_text(specs[i]) << ": " << kernels[i].fault;
+    if (cannot_run_here(*kernels[i].row)) continue;
+    const ConvProblem& problem = specs[i].problem;
+    SeededCase data = real_values(problem, 1, 11);
+    for (const double special : {0.5, -0.0, 1e-39, 3e38, std::numeric_limits<double>::infinity(),
+                                 -std::numeric_limits<double>::infinity(), std::nan("")}) {
+      data.input[data.input.size() / 2] = special;
+      if (problem.dtype == DataType::float64)
+        expect_stated_order<double>(*kernels[i].row, problem, data);
+      else
+        expect_stated_order<float>(*kernels[i].row, problem, data);
+    }
+    ++run;
+  }
+  EXPECT_GE(run, 3u);
+}
+
+}  // namespace
+}  // namespace sepconv

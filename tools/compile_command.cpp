@@ -18,6 +18,7 @@
 #include "interrupt.h"
 #include "program_paths.h"
 #include "sepconv/plan.h"
+#include "strict_float.h"
 
 namespace sepconv::tools {
 namespace {
@@ -34,7 +35,8 @@ Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
 struct CompileArguments {
   std::string model, output_dir, name, layers = "*", input_shape, lock, cache, generator, include_dir;
   std::vector<std::string> targets;
-  bool dynamic = false, locked = false, shared = false, no_cache = false, no_fold = false, no_join = false;
+  bool dynamic = false, locked = false, shared = false, no_cache = false, no_fold = false, no_join = false,
+       strict_float = false;
   int jobs = 0;
   double timeout = 120;
 };
@@ -46,6 +48,7 @@ Plan read_plan(const CompileArguments& arguments) {
   options.layers = arguments.layers;
   if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
   Plan plan = plan_file(arguments.model, options);
+  if (arguments.strict_float) make_strict(plan);
   for (const SkippedLayer& layer : plan.skipped)
     fmt::print(stderr, "skipped '{}' ({}): {}\n", layer.name, layer.class_name, layer.reason);
   if (plan.layers.empty())
@@ -142,6 +145,7 @@ void add_compile_command(CLI::App& app, int& status) {
   command->add_flag("--no-cache", a.no_cache, "Compile every kernel and keep none")->excludes(cache);
   command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
   command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
+  command->add_flag("--strict-float", a.strict_float, kStrictFloatHelp);
   command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
   command->add_option("--include-dir", a.include_dir, "Folder of sepconv's headers, which --shared compiles with");
   for (CLI::Option* option : command->get_options())

@@ -25,7 +25,8 @@ constexpr const char* kExamples = R"(Examples:
   sepconv run out --layer conv_dw_3 --input x.npy --output y.npy
   sepconv run out --layer conv_dw_3 --input x.npy --output y.npy --target x86-64-avx2 --threads 4
 
-x.npy holds float32 images in the layer's layout, the batch in front: (N, H, W, C), or (N, L, C) for 1-D layers.
+x.npy holds images of the layer's type in its layout, the batch in front: (N, H, W, C), or (N, L, C) for 1-D layers.
+bfloat16, which NumPy does not have, is read and written as uint16 bits.
 Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
 
 struct RunArguments {
@@ -92,7 +93,7 @@ void add_run_command(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("run", "Run one layer of a compiled library on a .npy file");
   command->footer(kExamples);
   command->add_option("folder", a.folder, "What `sepconv compile --shared -o` wrote")->required()->type_name("DIR");
-  command->add_option("--input", a.input, "A float32 .npy file")->required()->type_name("FILE");
+  command->add_option("--input", a.input, "A .npy file of the layer's type")->required()->type_name("FILE");
   command->add_option("--output", a.output, "The .npy file to write")->required()->type_name("FILE");
   command->add_option("--layer", a.layer, "The layer; may be left out if there is one only");
   command->add_option("--target", a.target, "Only kernels of this target; the best that the CPU runs if left out");

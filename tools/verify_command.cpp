@@ -24,6 +24,7 @@
 #include "scratch_folder.h"
 #include "seeded.h"
 #include "sepconv/plan.h"
+#include "strict_float.h"
 
 namespace sepconv::tools {
 namespace {
@@ -41,7 +42,7 @@ Exit status: 0 all within their limits, 1 a case missed its limit, 2 wrong use o
 struct VerifyArguments {
   std::string path, only, runner, input_shape, cache, generator, include_dir;
   std::vector<std::string> targets;
-  bool dynamic = false, strict = false, no_cache = false;
+  bool dynamic = false, strict = false, strict_float = false, no_cache = false;
   int jobs = 0;
   double timeout = 600;
 };
@@ -202,6 +203,7 @@ int verify(const VerifyArguments& arguments) {
   const InterruptFlag interrupt;
   VerifyJob job =
       std::filesystem::is_directory(arguments.path) ? golden_job(arguments, scratch.path()) : model_job(arguments);
+  if (arguments.strict_float) make_strict(job.plan);
   for (const SkippedLayer& layer : job.plan.skipped) fmt::print("skipped  {}: {}\n", layer.name, layer.reason);
   if (job.plan.layers.empty() && job.plan.skipped.empty())
     throw std::invalid_argument(fmt::format("'{}' has nothing to verify{}", arguments.path,
@@ -255,6 +257,7 @@ void add_verify_command(CLI::App& app, int& status) {
   command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
   command->add_flag("--dynamic", a.dynamic, "Also compile and run each layer with extents known at run time only");
   command->add_flag("--strict", a.strict, "Layers and cases that cannot be compiled are failures");
+  command->add_flag("--strict-float", a.strict_float, kStrictFloatHelp);
   command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
       ->check(CLI::Range(1, 4096));
   command->add_option("--timeout", a.timeout, "Seconds that the runner may take for a target")

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "axis_activation.h"
 #include "halide_buffer.h"
 #include "kernel_choice.h"
 #include "kernel_context.h"
@@ -63,11 +64,11 @@ struct PreparedKernel {
   PreparedKernel(const PreparedKernel&) = delete;
   PreparedKernel& operator=(const PreparedKernel&) = delete;
 
-  /// Bytes of workspace for an executor of that concurrency; saturates.
-  std::size_t workspace_bytes(int concurrency) const noexcept {
+  /// Bytes of workspace for an executor of that concurrency, and those before the kernel's; saturates.
+  std::size_t workspace_bytes(int concurrency, std::size_t before) const noexcept {
     std::size_t bytes = 0;
     if (__builtin_mul_overflow(static_cast<std::size_t>(concurrency), worker_bytes, &bytes) ||
-        __builtin_add_overflow(bytes, call_bytes, &bytes))
+        __builtin_add_overflow(bytes, call_bytes, &bytes) || __builtin_add_overflow(bytes, before, &bytes))
       return std::numeric_limits<std::size_t>::max();
     return bytes == 0 ? 0 : bytes + kBufferAlignment;  // to align the start
   }
@@ -141,6 +142,51 @@ Executor& executor_of(const RunContext& context) {
   return context.executor == nullptr ? process_pool() : *context.executor;
 }
 
+/// The extent of an axis, counted from the innermost in memory, which is -1, of images seen with that rank; nullptr
+/// where there is none. Rank 3 leaves out H.
+std::int64_t* extent_along(Images& images, Layout layout, int rank, std::int32_t axis) noexcept {
+  std::int64_t* const nhwc[] = {&images.C, &images.W, &images.H};
+  std::int64_t* const nchw[] = {&images.W, rank == 3 ? &images.C : &images.H, &images.C};
+  if (axis >= 0 || axis <= -rank) return nullptr;
+  return layout == Layout::nhwc ? nhwc[-1 - axis] : nchw[-1 - axis];
+}
+
+/// Images, dense but for their batch pitch, as a tensor of that rank.
+TensorView view_of(Images images, const ConvProblem& problem, int rank) noexcept {
+  TensorView view;
+  view.data = const_cast<void*>(images.data);
+  view.dtype = problem.dtype;
+  view.rank = rank;
+  std::int64_t pitch = 1;
+  for (std::int32_t axis = -1; axis > -rank; --axis) {
+    view.extents[rank + axis] = *extent_along(images, problem.layout, rank, axis);
+    view.pitches[rank + axis] = pitch;
+    pitch *= view.extents[rank + axis];
+  }
+  view.extents[0] = images.batch;
+  view.pitches[0] = images.batch == 1 ? pitch : images.batch_pitch;
+  return view;
+}
+
+/// The shape of a kernel's output in memory order, without H for a 1-D problem.
+Shape kernel_output_shape(const ConvProblem& p) {
+  const std::int64_t H = p.OH(), W = p.OW(), C = p.OC;
+  if (p.IH == 1 && H == 1) return p.layout == Layout::nhwc ? Shape{kDynamic, W, C} : Shape{kDynamic, C, W};
+  return p.layout == Layout::nhwc ? Shape{kDynamic, H, W, C} : Shape{kDynamic, C, H, W};
+}
+
+/// @throws std::invalid_argument for an activation along an axis that the output lacks, or that glu cannot halve.
+void check_activation_axis(const ConvProblem& problem) {
+  const Activation& activation = problem.output.activation;
+  if (is_elementwise(activation.kind)) return;
+  const Shape shape = kernel_output_shape(problem);
+  if (activation.axis == -static_cast<std::int32_t>(shape.size()))
+    throw std::invalid_argument("activation " + to_text(activation) + ": axis " + std::to_string(activation.axis) +
+                                " is that of the batch; expected one of the axes after it, of the output shape " +
+                                to_text(shape));
+  axis_activation_shape(activation, shape);
+}
+
 bool same_weights(const ConvProblem& a, const ConvProblem& b) {
   return a.op == b.op && a.IC == b.IC && a.OC == b.OC && a.KH == b.KH && a.KW == b.KW &&
          a.depth_multiplier == b.depth_multiplier && a.output.bias == b.output.bias &&
@@ -177,8 +223,16 @@ struct ConvLayer::State {
 
   bool check_extents(const ConstTensorView& in_view, const Images& in, const ConstTensorView& out_view,
                      const Images& out, std::int32_t (&pads)[2], Status& status) const noexcept;
+  bool find_kernel_output(const ConstTensorView& out_view, const Images& out, Images& made,
+                          Status& status) const noexcept;
   Status call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace, const Images& in,
-              const Images& out, std::int32_t (&pads)[2]) const noexcept;
+              const Images& made, const TensorView& out, std::int32_t (&pads)[2]) const noexcept;
+
+  bool halves() const noexcept { return problem.output.activation.kind == ActivationKind::glu; }
+  /// Bytes of an image that the kernel makes and glu halves; 0 where the kernel writes to the output itself.
+  std::size_t halved_bytes(const Images& made) const noexcept {
+    return halves() ? detail::arena_bytes(static_cast<std::uint64_t>(made.image_elements() * made.element_bytes)) : 0;
+  }
 
   const std::string name;
   const ConvProblem problem;
@@ -205,11 +259,12 @@ bool ConvLayer::State::check_extents(const ConstTensorView& in_view, const Image
   if (p.dynamic_h()) h = dynamic_padding(in.H, out.H, p.KH_eff(), p.stride_h);
   if (p.dynamic_w()) w = dynamic_padding(in.W, out.W, p.KW_eff(), p.stride_w);
   if (!h.fits || !w.fits || out.C != p.OC || out.batch != in.batch) {
-    status = Status::error(StatusCode::invalid_shape,
-                           "layer '%s': the output has shape %s; expected N = %lld, H = %d, W = %d, C = %d (-1: what "
-                           "valid or same padding gives) in %s order for an input of shape %s",
-                           name.c_str(), detail::ShapeText(out_view).text, static_cast<long long>(in.batch), OH, OW,
-                           p.OC, to_text(p.layout), detail::ShapeText(in_view).text);
+    status =
+        Status::error(StatusCode::invalid_shape,
+                      "layer '%s': the output has shape %s; expected N = %lld, H = %d, W = %d, C = %d (-1: what "
+                      "valid or same padding gives) in %s order%s for an input of shape %s",
+                      name.c_str(), detail::ShapeText(out_view).text, static_cast<long long>(in.batch), OH, OW, p.OC,
+                      to_text(p.layout), halves() ? ", then halved by glu," : "", detail::ShapeText(in_view).text);
     return false;
   }
   pads[0] = static_cast<std::int32_t>(h.before);
@@ -217,16 +272,41 @@ bool ConvLayer::State::check_extents(const ConstTensorView& in_view, const Image
   return true;
 }
 
-/// Everything has been checked but the workspace.
+/// The images that the kernel writes: the output, or without memory as yet those that glu halves.
+bool ConvLayer::State::find_kernel_output(const ConstTensorView& out_view, const Images& out, Images& made,
+                                          Status& status) const noexcept {
+  made = out;
+  const Activation& activation = problem.output.activation;
+  if (is_elementwise(activation.kind)) return true;
+  std::int64_t* const extent = extent_along(made, problem.layout, out_view.rank, activation.axis);
+  if (extent == nullptr) {
+    status =
+        Status::error(StatusCode::invalid_shape, "layer '%s': the output has rank %d; its activation needs axis %d",
+                      name.c_str(), out_view.rank, activation.axis);
+    return false;
+  }
+  if (!halves()) return true;
+  *extent *= 2;
+  made.data = nullptr;
+  made.batch_pitch = made.image_elements();
+  if (made.batch_pitch <= std::numeric_limits<std::int32_t>::max()) return true;
+  status = Status::error(StatusCode::invalid_shape,
+                         "layer '%s': the output has shape %s; expected at most 2^31 - 1 elements an image before glu",
+                         name.c_str(), detail::ShapeText(out_view).text);
+  return false;
+}
+
+/// Everything has been checked but the workspace. The kernel writes `made`, which is `out` unless glu halves it.
 Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace,
-                              const Images& in, const Images& out, std::int32_t (&pads)[2]) const noexcept {
+                              const Images& in, const Images& made, const TensorView& out,
+                              std::int32_t (&pads)[2]) const noexcept {
   Status status;
   const int concurrency = executor.concurrency();
   if (concurrency < 1)
     return Status::error(StatusCode::kernel_failed,
                          "layer '%s': the executor's concurrency() is %d; expected at least 1", name.c_str(),
                          concurrency);
-  const std::size_t wanted = kernel.workspace_bytes(concurrency);
+  const std::size_t wanted = kernel.workspace_bytes(concurrency, halved_bytes(made));
   void* memory = workspace.data;
   if (wanted != 0 && memory == nullptr) {
     memory = ::operator new (wanted, std::align_val_t{kBufferAlignment}, std::nothrow);
@@ -243,13 +323,15 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
   auto* start = static_cast<std::byte*>(memory) + (aligned - address);
 
   int result = 0;
-  const std::int64_t chunk = std::min(reachable_batch(in), reachable_batch(out));
+  const std::int64_t chunk = halves() ? 1 : std::min(reachable_batch(in), reachable_batch(made));
   for (std::int64_t begin = 0; begin < in.batch && result == 0; begin += chunk) {
     const std::int64_t count = std::min(chunk, in.batch - begin);
     CallBuffer input, output;
     input.fill(slice_batch(in, begin, count), problem, false);
-    output.fill(slice_batch(out, begin, count), problem, kernel.row.flat_output != 0);
-    detail::CallContext context(executor, {start, kernel.call_bytes, kernel.worker_bytes});
+    Images written = slice_batch(made, halves() ? 0 : begin, count);
+    if (halves()) written.data = start;
+    output.fill(written, problem, kernel.row.flat_output != 0);
+    detail::CallContext context(executor, {start + halved_bytes(made), kernel.call_bytes, kernel.worker_bytes});
     KernelContext* services = context.services();
     void* argv[9];
     int argc = 0;
@@ -262,6 +344,12 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
     }
     argv[argc++] = &output.buffer;
     result = kernel.row.function(argv);
+    if (result == 0 && !is_elementwise(problem.output.activation.kind)) {
+      TensorView part = out;
+      part.data = static_cast<std::byte*>(out.data) + begin * out.pitches[0] * made.element_bytes;
+      part.extents[0] = count;
+      apply_axis_activation(problem.output.activation, view_of(written, problem, out.rank), part);
+    }
   }
   if (wanted != 0 && workspace.data == nullptr) ::operator delete (memory, std::align_val_t{kBufferAlignment});
   if (result == detail::CallContext::kBadWorker)
@@ -276,6 +364,7 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
 ConvLayer::ConvLayer(std::string name, ConvProblem problem, ConvWeights weights) {
   validate(problem);
   validate(weights, problem);
+  check_activation_axis(problem);
   state_ = std::make_shared<const State>(std::move(name), std::move(problem),
                                          std::make_shared<SharedWeights>(std::move(weights)), std::string());
 }
@@ -291,11 +380,12 @@ Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, cons
   const char* name = state.name.c_str();
   const ConstTensorView out_view = out;
   Status status;
-  Images input, output;
+  Images input, output, made;
   std::int32_t pads[2];
   if (!detail::read_images(name, "input", in, state.problem, state.rank3, input, status) ||
       !detail::read_images(name, "output", out_view, state.problem, state.rank3, output, status) ||
-      !state.check_extents(in, input, out_view, output, pads, status))
+      !state.find_kernel_output(out_view, output, made, status) ||
+      !state.check_extents(in, input, out_view, made, pads, status))
     return status;
   if (input.batch != 0) {
     if (!detail::check_memory(name, "input", in, input, false, status) ||
@@ -308,7 +398,8 @@ Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, cons
     const PreparedKernel* kernel = state.prepare();
     if (kernel == nullptr) return Status::error(StatusCode::no_kernel, "%s", state.no_kernel_text().c_str());
     if (input.batch == 0) return status;
-    return state.call(*kernel, executor_of(context), context.workspace, input, output, pads);
+    return state.call(*kernel, executor_of(context), context.workspace, input, made,
+                      view_of(output, state.problem, out.rank), pads);
   } catch (const std::exception& error) {
     return Status::error(StatusCode::kernel_failed, "layer '%s': %s", name, error.what());
   }
@@ -320,7 +411,12 @@ std::size_t ConvLayer::workspace_bytes(const RunContext& context) const {
   const int concurrency = executor_of(context).concurrency();
   if (concurrency < 1)
     throw std::invalid_argument("executor: concurrency() is " + std::to_string(concurrency) + "; expected at least 1");
-  return kernel->workspace_bytes(concurrency);
+  Images made;  // of dynamic extents only a call knows the size
+  if (!state_->problem.is_dynamic()) {
+    made.H = state_->OH, made.W = state_->OW, made.C = state_->problem.OC;
+    made.element_bytes = static_cast<std::int64_t>(size_bytes(state_->problem.dtype));
+  }
+  return kernel->workspace_bytes(concurrency, state_->halved_bytes(made));
 }
 
 const KernelRow* ConvLayer::kernel() const {
@@ -341,6 +437,7 @@ void ConvLayer::force_row(std::string_view symbol_or_target) {
 
 ConvLayer ConvLayer::with_problem(const ConvProblem& problem) const {
   validate(problem);
+  check_activation_axis(problem);
   if (!same_weights(problem, state_->problem))
     throw std::invalid_argument("layer '" + state_->name + "': its weights are those of " + to_text(state_->problem) +
                                 ", not of " + to_text(problem));

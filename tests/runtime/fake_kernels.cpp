@@ -30,7 +30,7 @@ struct Fake {
   KernelRow row{};
 };
 
-constexpr std::size_t kMostFakes = 96;
+constexpr std::size_t kMostFakes = 160;
 std::deque<Fake>& fakes() {
   static auto* const list = new std::deque<Fake>;
   return *list;

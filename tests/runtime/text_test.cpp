@@ -11,9 +11,24 @@
 namespace sepconv::test {
 namespace {
 
-const char* const kActivations[] = {
-    "linear",    "relu",         "relu6",       "relu(0.1;4;0.5)", "relu(0.2;inf;0)",
-    "hard_silu", "hard_sigmoid", "sparse_plus", "squareplus",      "hard_sigmoid_keras2"};
+const char* const kActivations[] = {"linear",
+                                    "relu",
+                                    "relu6",
+                                    "relu(0.1;4;0.5)",
+                                    "relu(0.2;inf;0)",
+                                    "hard_silu",
+                                    "hard_sigmoid",
+                                    "sparse_plus",
+                                    "squareplus",
+                                    "hard_sigmoid_keras2",
+                                    "elu(0.5)",
+                                    "celu(2)",
+                                    "squareplus(0.25)",
+                                    "threshold(0.5;-1)",
+                                    "soft_shrink(0.25)",
+                                    "softmax",
+                                    "glu(-2)",
+                                    "gelu_tanh"};
 
 TEST(ActivationText, RoundTrip) {
   for (const char* text : kActivations) EXPECT_EQ(to_text(activation_from_text(text)), text);
@@ -22,8 +37,9 @@ TEST(ActivationText, RoundTrip) {
 }
 
 TEST(ActivationText, Rejections) {
-  for (const char* text : {"", "Relu", "relu7", "relu()", "relu(1;2)", "relu(1;2;3;4)", "relu(a;2;3)", "relu(0;-1;0)",
-                           "relu(nan;1;0)", "relu(0;nan;0)", "relu(0;1;inf)", "relu(0;1;0", "linear ", "softmax"})
+  for (const char* text :
+       {"", "Relu", "relu7", "relu()", "relu(1;2)", "relu(1;2;3;4)", "relu(a;2;3)", "relu(0;-1;0)", "relu(nan;1;0)",
+        "relu(0;nan;0)", "relu(0;1;inf)", "relu(0;1;0", "linear ", "threshold", "softmax(0)", "elu(inf)", "selu(1)"})
     EXPECT_THROW(activation_from_text(text), std::invalid_argument) << text;
 }
 

@@ -322,7 +322,8 @@ TEST(Weights, NoneIsGlorotUniformForTheBiasToo) {
   SeparableConv1D layer({.filters = 100, .kernel_size = 3, .bias_initializer = std::nullopt});
   layer.build({9, 4});
   double largest = 0;
-  for (const double b : values_of(layer)[2]) largest = std::max(largest, std::abs(b));
+  const std::vector<double> bias = values_of(layer)[2];
+  for (const double b : bias) largest = std::max(largest, std::abs(b));
   EXPECT_GT(largest, 0.9 * std::sqrt(3.0 / 100));
   EXPECT_LE(largest, std::sqrt(3.0 / 100));
 }

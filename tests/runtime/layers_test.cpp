@@ -378,6 +378,28 @@ TEST(Run, DepthwiseConv2D) {
   expect_runs(layer, {{8, 8, 2}, {7, 9, 2}, {1, 1, 2}}, true, "keras_depthwise_2d");
 }
 
+// A penalty of the output, divided by the batch, and the cast of an input of another width.
+TEST(Run, ActivityLossAndAutocast) {
+  DepthwiseConv1D layer({.kernel_size = 2, .use_bias = false, .activity_regularizer = "l1"});
+  layer.build({4, 3});
+  layer.set_weights({make_tensor({1, 2, 3, -1, 0, 1}, {2, 3, 1})});
+  register_fake_row(layer.layer_for({4, 3}).problem(), {.symbol = "keras_activity"});
+  EXPECT_TRUE(layer.losses().empty()) << "no call yet";
+  std::vector<double> x(24);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i % 7) - 3;
+  const Tensor single = layer(make_tensor(x, {2, 4, 3}));
+  double magnitudes = 0;
+  for (const double y : to_doubles(single)) magnitudes += std::abs(y);
+  ASSERT_EQ(layer.losses().size(), 1u);
+  EXPECT_NEAR(layer.losses()[0], 0.01 * magnitudes / 2, 1e-12);
+  EXPECT_EQ(layer.losses(single), layer.losses());
+  for (const DataType wider : {DataType::float64, DataType::float16, DataType::bfloat16}) {
+    const Tensor y = layer(make_tensor(x, {2, 4, 3}, wider));
+    EXPECT_EQ(y.dtype(), DataType::float32);
+    EXPECT_EQ(to_doubles(y), to_doubles(single)) << keras_name(wider);
+  }
+}
+
 TEST(Run, StatusesOfWrongCalls) {
   SeparableConv1D layer({.filters = 3, .kernel_size = 3, .name = "layer"});
   std::vector<float> input(200), output(200);
@@ -399,6 +421,11 @@ TEST(Run, StatusesOfWrongCalls) {
   EXPECT_THROW(layer(Tensor({1, 10, 12})), std::runtime_error);  // no kernel
   EXPECT_THROW(layer(Tensor({1, 10, 5})), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(layer.workspace_bytes({10, 12})), std::invalid_argument);
+}
+
+TEST(Run, EmptyBatchNeedsNoKernel) {
+  SeparableConv2D layer({.filters = 3, .kernel_size = 3});
+  EXPECT_EQ(layer(Tensor({0, 10, 10, 3})).shape(), (Shape{0, 8, 8, 3}));
 }
 
 TEST(Run, EmptySameOutput) {

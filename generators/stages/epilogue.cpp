@@ -80,8 +80,9 @@ Expr Formula::mish() const {
   const double is_x_above = x_.type().bits() == 64 ? 40 : 20;
   const math::ScaledExp exponential = math::scaled_exp(select(x_ > constant(is_x_above), constant(is_x_above), x_));
   const Expr e = exponential.value(), two = constant(2), sum = e + two;
-  return select(x_<constant(math::exp_is_zero_below(x_.type())), x_ * constant(0), x_> constant(is_x_above), x_,
-                exponential.times(x_ * (sum / (e * sum + two))));
+  return select(
+      x_<constant(math::exp_is_zero_below(x_.type())), math::negative_times_zero(x_), x_> constant(is_x_above), x_,
+      exponential.times(x_ * (sum / (e * sum + two))));
 }
 
 Expr Formula::evaluate() const {

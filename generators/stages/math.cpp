@@ -125,6 +125,16 @@ ScaledExp scaled_exp(const Expr& x) {
   return scaled(reduce(clamp_high(clamp_low(x, form.exp_lowest), form.exp_highest)));
 }
 
+Expr negative_times_zero(const Expr& x) {
+  const Type bits = bits_type(x);
+  const std::uint64_t sign = std::uint64_t{1} << (bits.bits() - 1);
+  const std::uint64_t quiet = std::uint64_t{1} << (form_of(x.type()).fraction_bits - 1), infinity = sign - 2 * quiet;
+  const auto constant = [&](std::uint64_t value) { return Halide::Internal::UIntImm::make(bits, value); };
+  // Above the lowest finite number's bits: LLVM takes an equality for a question about infinity.
+  return reinterpret(x.type(), select(reinterpret(bits, x) > constant((sign | infinity) - 1),
+                                      constant(infinity | quiet), constant(sign)));
+}
+
 Expr exp(const Expr& x) { return scaled_exp(x).value(); }
 
 double exp_is_zero_below(const Type& type) { return form_of(type).exp_lowest; }
@@ -164,8 +174,8 @@ Expr times_sigmoid(const Expr& factor, const Expr& x) {
   const Expr zero = constant_like(x, 0);
   const ScaledExp e = scaled_exp(zero - abs(x));
   const Expr quotient = factor / (constant_like(x, 1) + e.value());
-  return select(x < constant_like(x, exp_is_zero_below(x.type())), factor * zero, x < zero, e.times(quotient),
-                quotient);
+  return select(x < constant_like(x, exp_is_zero_below(x.type())), negative_times_zero(factor), x < zero,
+                e.times(quotient), quotient);
 }
 
 Expr times_normal_cdf(const Expr& x) {
@@ -181,7 +191,7 @@ Expr times_normal_cdf(const Expr& x) {
   const Expr inverse = one / (a + constant_like(x, form.tail_shift));
   const Expr t = one - inverse * constant_like(x, 2 * form.tail_shift);
   const Expr tail = inverse * polynomial(t, form.normal_tail);
-  return select(x < constant_like(x, -form.tail_limit), x * zero, x < zero, e.times(x * tail),
+  return select(x < constant_like(x, -form.tail_limit), negative_times_zero(x), x < zero, e.times(x * tail),
                 x * (one - e.times(tail)));
 }
 

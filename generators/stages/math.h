@@ -16,6 +16,10 @@ Halide::Expr exp(const Halide::Expr& x);
 /// Below this x, y * exp(x) is zero for every y that an activation multiplies by: |y| <= 2 |x|.
 double exp_is_zero_below(const Halide::Type& type);
 
+/// x * 0 for x < 0: -0, but NaN for -infinity. Found from the bits, because of a sum that may be reassociated LLVM
+/// assumes that it is finite, and would fold the product.
+Halide::Expr negative_times_zero(const Halide::Expr& x);
+
 /// exp(x) as mantissa * scale_1 * scale_2, so that y * exp(x) can be rounded once where exp(x) itself is denormal.
 struct ScaledExp {
   Halide::Expr mantissa, scale_1, scale_2;

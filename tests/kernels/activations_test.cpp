@@ -25,7 +25,7 @@ namespace sepconv {
 namespace {
 
 constexpr std::int64_t kImage = 64 * 16;  // elements
-constexpr const char* kTargets[] = {"x86-64-avx2", "x86-64-sse41"};
+constexpr const char* kTargets[] = {"x86-64-avx512", "x86-64-avx2", "x86-64-sse41"};
 
 /// The activations of the golden data by their keys there, all but those along an axis.
 const std::map<std::string, std::string> kGoldenActivations = {
@@ -81,7 +81,7 @@ ConvProblem problem_of(const std::string& activation, DataType dtype) {
   return p;
 }
 
-/// The compiled kernels of all activations, both targets and both types.
+/// The compiled kernels of all activations, targets and both types.
 class Kernels {
  public:
   static Kernels& all() {

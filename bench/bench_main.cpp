@@ -62,7 +62,7 @@ Benches suite_benches(const bench::Machine& machine, bool cold, std::map<std::st
         std::make_shared<bench::SuiteLayer>(table.layers[i].name, sepconv::problem_from_text(table.layers[i].problem));
     for (std::size_t r = 0; r < table.row_count; ++r) {
       const sepconv::KernelRow& row = table.rows[r];
-      if (sepconv::problem_from_text(row.problem) != layer->problem()) continue;
+      if (sepconv::problem_from_text(row.problem) != sepconv::kernel_problem(layer->problem())) continue;
       const std::uint64_t missing = row.required_features & ~sepconv::detected_cpu_features();
       if (missing != 0) {
         not_run[row.target] = "this CPU lacks " + sepconv::cpu_feature_names(missing);

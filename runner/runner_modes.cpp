@@ -112,7 +112,7 @@ std::vector<BoundLayer> bind_rows(const ConvLayer& layer, const RunnerOptions& o
   }
   std::vector<const KernelRow*> rows;
   for (const RegisteredRow& registered : all_rows())
-    if (mismatch_reason(registered.problem, layer.problem()).empty() &&
+    if (mismatch_reason(registered.problem, kernel_problem(layer.problem())).empty() &&
         (options.target.empty() || options.target == registered.row->target) &&
         (options.row.empty() || options.row == registered.row->symbol))
       rows.push_back(registered.row);

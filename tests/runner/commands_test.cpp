@@ -31,8 +31,8 @@ constexpr const char* kLayers = R"([
    "config": {"name": "one", "filters": 8, "kernel_size": [3, 3], "padding": "same", "activation": "relu"}},
   {"class_name": "DepthwiseConv1D", "input_shape": [null, null, 8],
    "config": {"name": "open", "kernel_size": 3, "padding": "same"}},
-  {"class_name": "SeparableConv2D", "input_shape": [null, 6, 5, 4],
-   "config": {"name": "soft", "filters": 8, "kernel_size": [3, 3], "activation": "softmax"}}
+  {"class_name": "Conv2D", "input_shape": [null, 6, 5, 4],
+   "config": {"name": "full", "filters": 8, "kernel_size": [3, 3]}}
 ])";
 
 class Commands : public testing::Test {
@@ -100,18 +100,22 @@ TEST_F(Commands, VerifyFailsOnAMiss) {
   expect(result, 1, "0 ok, 1 failed");
 }
 
-TEST_F(Commands, VerifyReportsSkippedCasesAndFailsOnThemOnlyWhenStrict) {
-  const fs::path folder = golden("s2_softmax");
-  expect(verify(folder), 0, "skipped  s2_softmax: ");
-  expect(verify(folder, {"--strict"}), 1, "1 skipped");
+TEST_F(Commands, VerifyRunsEveryTypeAndActivationsAlongAnAxis) {
+  for (const char* name : {"s2_softmax", "s2_glu", "d1_f64", "d1_f16", "d1_bf16", "s2_mixed_f16"})
+    expect(verify(golden(name), {"--target", kTarget}), 0, "1 ok, 0 failed");
+}
+
+TEST_F(Commands, VerifyOffersTheStrictFloatMode) {
+  expect(verify(golden("s2_k3_same"), {"--target", kTarget, "--strict-float"}), 0, "1 ok, 0 failed");
 }
 
 TEST_F(Commands, VerifyChecksEveryLayerOfAModel) {
   const ProcessResult result = verify(layers(), {"--target", kTarget});
   expect(result, 0, "4 ok, 0 failed");  // `open` once for each padding
   expect(result, 0, "open[1x16 causal]");
-  expect(result, 0, "skipped  soft: ");
+  expect(result, 0, "skipped  full: ");
   expect(result, 0, "holds no weights");
+  expect(verify(layers(), {"--target", kTarget, "--strict"}), 1, "1 skipped");
   expect(verify(layers(), {"--target", kTarget, "--only", "^one$"}), 0, "1 ok, 0 failed");
 }
 
@@ -141,7 +145,7 @@ TEST_F(Commands, VerifyReportsARunnerThatIsNone) {
 TEST_F(Commands, InspectShowsLayersAndWhyOthersAreNotCompiled) {
   const ProcessResult text = sepconv({"inspect", layers().string()});
   expect(text, 0, "6x5x4");
-  expect(text, 0, "soft (SeparableConv2D): ");
+  expect(text, 0, "full (Conv2D): ");
   expect(text, 0, "1 of them have dynamic extents");
   expect(sepconv({"inspect", (kData / "models" / "mobilenet_v1_025_96.keras").string(), "--layers", "conv_dw_4"}), 0,
          "conv_pad_4 conv_dw_4_bn conv_dw_4_relu conv_pw_4 conv_pw_4_bn conv_pw_4_relu");

@@ -72,6 +72,27 @@ TEST_F(NpyTest, DoublesAndConversions) {
   EXPECT_THROW(npy_from_floats(std::vector<float>{1, 2}, {3}), std::invalid_argument);
 }
 
+TEST_F(NpyTest, HoldsEveryFloatingPointType) {
+  const std::vector<double> values{1, -2.5, 0x1p-3};
+  for (const auto& [dtype, code] : {std::pair{DataType::float32, "<f4"},
+                                    {DataType::float64, "<f8"},
+                                    {DataType::float16, "<f2"},
+                                    {DataType::bfloat16, "<u2"}}) {
+    const NpyArray back = parse_npy(npy_bytes(npy_from_values(values, {3}, dtype)), "x");
+    EXPECT_EQ(back.dtype, code);
+    EXPECT_EQ(back.doubles_of(dtype), values);
+    for (const DataType other : {DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16})
+      if (other != dtype) EXPECT_THROW(back.doubles_of(other), std::invalid_argument) << code;
+  }
+  EXPECT_EQ(npy_from_values(std::vector<double>{1.0 / 3}, {1}, DataType::float16).doubles(),
+            std::vector<double>{0x1.554p-2});
+  EXPECT_THROW(npy_from_values(values, {3}, DataType::bfloat16).doubles(), std::invalid_argument);
+  EXPECT_THROW(npy_from_values(values, {3}, DataType::int32), std::invalid_argument);
+  NpyArray opaque = npy_from_values(values, {3}, DataType::bfloat16);
+  opaque.dtype = "|V2";
+  EXPECT_EQ(opaque.doubles_of(DataType::bfloat16), values);
+}
+
 TEST_F(NpyTest, ReadsVersion2AndOtherWriters) {
   EXPECT_EQ(parse_npy(file_bytes("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n", 8, 2), "x").shape,
             std::vector<std::int64_t>{2});

@@ -211,7 +211,50 @@ INSTANTIATE_TEST_SUITE_P(
                     ActivationCase{"hard_shrink", -0.5, 0}, ActivationCase{"sparse_plus", -1, 0},
                     ActivationCase{"sparse_plus", 0, 0.25}, ActivationCase{"sparse_plus", 2, 2},
                     ActivationCase{"sparse_sigmoid", 0.5, 0.75}, ActivationCase{"sparse_sigmoid", 2, 1},
-                    ActivationCase{"squareplus", 1.5, 2}));
+                    ActivationCase{"squareplus", 1.5, 2}, ActivationCase{"squareplus(5)", 2, 2.5},
+                    ActivationCase{"elu(2)", -1, 2 * (std::exp(-1.0) - 1)}, ActivationCase{"elu", 3, 3},
+                    ActivationCase{"selu", 2, 2 * 1.0507009873554805},
+                    ActivationCase{"selu", -1, 1.0507009873554805 * 1.6732632423543772 * (std::exp(-1.0) - 1)},
+                    ActivationCase{"celu(2)", -1, 2 * (std::exp(-0.5) - 1)},
+                    ActivationCase{"sigmoid", 2, 1 / (1 + std::exp(-2.0))}, ActivationCase{"sigmoid", -800, 0},
+                    ActivationCase{"tanh", 0.5, std::tanh(0.5)}, ActivationCase{"silu", 2, 2 / (1 + std::exp(-2.0))},
+                    ActivationCase{"gelu", 1, 0.5 * (1 + std::erf(std::sqrt(0.5)))},
+                    ActivationCase{"gelu_tanh", 1, 0.5 * (1 + std::tanh(std::sqrt(2 / M_PI) * 1.044715))},
+                    ActivationCase{"softplus", 1, std::log(1 + std::exp(1.0))}, ActivationCase{"softplus", 800, 800},
+                    ActivationCase{"exponential", 1, std::exp(1.0)},
+                    ActivationCase{"mish", 1, std::tanh(std::log(1 + std::exp(1.0)))},
+                    ActivationCase{"log_sigmoid", 1, -std::log(1 + std::exp(-1.0))},
+                    ActivationCase{"log_sigmoid", -800, -800}, ActivationCase{"tanh_shrink", 1, 1 - std::tanh(1.0)},
+                    ActivationCase{"soft_shrink(1)", 3, 2}, ActivationCase{"hard_shrink(1)", 0.75, 0},
+                    ActivationCase{"threshold(1;-4)", 1, -4}, ActivationCase{"threshold(1;-4)", 1.5, 1.5}));
+
+TEST(Activate, NaNFollowsKerasFormulas) {
+  for (const char* text : {"linear",     "relu",        "relu6",          "elu",
+                           "celu",       "selu",        "sigmoid",        "tanh",
+                           "silu",       "gelu",        "gelu_tanh",      "softplus",
+                           "softsign",   "exponential", "hard_sigmoid",   "hard_sigmoid_keras2",
+                           "hard_silu",  "hard_tanh",   "mish",           "log_sigmoid",
+                           "squareplus", "sparse_plus", "sparse_sigmoid", "tanh_shrink"})
+    EXPECT_TRUE(std::isnan(activate(activation_from_text(text), kNaN))) << text;
+  // These select by comparing, which NaN fails.
+  EXPECT_EQ(activate(activation_from_text("soft_shrink"), kNaN), 0);
+  EXPECT_EQ(activate(activation_from_text("hard_shrink"), kNaN), 0);
+  EXPECT_EQ(activate(activation_from_text("threshold(1;-4)"), kNaN), -4);
+}
+
+TEST(Activate, InfinitiesGiveWhatKerasFormulasGive) {
+  for (const char* text : {"silu", "gelu", "hard_silu", "mish", "squareplus", "softsign"})
+    EXPECT_TRUE(std::isnan(activate(activation_from_text(text), -kInf))) << text;
+  EXPECT_EQ(activate(activation_from_text("elu"), -kInf), -1);
+  EXPECT_EQ(activate(activation_from_text("log_sigmoid"), -kInf), -kInf);
+  EXPECT_EQ(activate(activation_from_text("tanh_shrink"), -kInf), -kInf);
+  EXPECT_EQ(activate(activation_from_text("exponential"), -kInf), 0);
+  EXPECT_EQ(activate(activation_from_text("softplus"), kInf), kInf);
+}
+
+TEST(Activate, RefusesFunctionsAlongAnAxis) {
+  EXPECT_THROW(activate(activation_from_text("softmax"), 1), std::invalid_argument);
+}
 
 }  // namespace
 }  // namespace sepconv

@@ -1,0 +1,9 @@
+#include <bench_dtypes.h>  // generated from suites/dtypes.json
+
+#include "suite.h"
+
+namespace bench {
+
+const sepconv::KernelTable& suite_kernels() { return bench_dtypes::kernels(); }
+
+}  // namespace bench

@@ -31,9 +31,16 @@ TEST(HalideBuffer, HasHalidesLayout) {
   EXPECT_SAME_MEMBER(HalideType, code, halide_type_t, code);
   EXPECT_SAME_MEMBER(HalideType, bits, halide_type_t, bits);
   EXPECT_SAME_MEMBER(HalideType, lanes, halide_type_t, lanes);
-  EXPECT_EQ(kHalideFloat32.code, halide_type_float);
-  EXPECT_EQ(kHalideFloat32.bits, 32);
-  EXPECT_EQ(kHalideFloat32.lanes, 1);
+  const auto expect_type = [](DataType dtype, const halide_type_t& wanted) {
+    const HalideType type = halide_type(dtype);
+    EXPECT_EQ(type.code, wanted.code) << static_cast<int>(dtype);
+    EXPECT_EQ(type.bits, wanted.bits) << static_cast<int>(dtype);
+    EXPECT_EQ(type.lanes, 1) << static_cast<int>(dtype);
+  };
+  expect_type(DataType::float32, halide_type_of<float>());
+  expect_type(DataType::float64, halide_type_of<double>());
+  expect_type(DataType::float16, halide_type_of<std::uint16_t>());
+  expect_type(DataType::bfloat16, halide_type_of<std::uint16_t>());
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ class ConvLayer {
   Status run(const RunContext& context, const ConstTensorView& in, const TensorView& out) const noexcept;
 
   /// Bytes of workspace that run() needs with the context's executor; 0 if the kernel needs none.
+  /// With dynamic extents and glu, a call needs an image of the kernel's output more: its status says how much.
   /// @throws std::invalid_argument if there is no kernel, with why_not().
   std::size_t workspace_bytes(const RunContext& context = {}) const;
 

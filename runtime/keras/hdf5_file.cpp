@@ -4,50 +4,12 @@
 
 #include <cstring>
 #include <limits>
-#include <mutex>
 #include <stdexcept>
+
+#include "hdf5_use.h"
 
 namespace sepconv::keras {
 namespace {
-
-std::mutex& library_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
-
-/// An HDF5 identifier with the function that closes it.
-class Handle {
- public:
-  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
-  ~Handle() {
-    if (id_ >= 0) close_(id_);
-  }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  operator hid_t() const { return id_; }
-  bool ok() const { return id_ >= 0; }
-
- private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
-
-/// One use of the library: its global state, which has no locks of its own, is ours, and it prints nothing meanwhile.
-class LibraryUse {
- public:
-  LibraryUse() : lock_(library_mutex()) {
-    H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  }
-  ~LibraryUse() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
-  LibraryUse(const LibraryUse&) = delete;
-  LibraryUse& operator=(const LibraryUse&) = delete;
-
- private:
-  std::lock_guard<std::mutex> lock_;
-  H5E_auto2_t function_ = nullptr;
-  void* data_ = nullptr;
-};
 
 /// True when each link of the path is a hard link: soft and external links could lead out of the file.
 bool path_is_inside(hid_t file, const std::string& path) {
@@ -122,7 +84,9 @@ Hdf5File::Hdf5File(const std::string& bytes, std::string what) : what_(std::move
   const bool ready = access.ok() && !bytes.empty() && H5Pset_fapl_core(access, kGrowth, 0) >= 0 &&
                      H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
                      H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size()) >= 0;
-  if (ready) file_ = H5Fopen("in memory", H5F_ACC_RDONLY, access);
+  // The library takes two files in memory that have one name for the same file.
+  static std::uint64_t opened = 0;
+  if (ready) file_ = H5Fopen(("in memory " + std::to_string(++opened)).c_str(), H5F_ACC_RDONLY, access);
   if (file_ < 0) throw std::invalid_argument(what_ + ": not a complete HDF5 file");
 }
 

@@ -33,7 +33,24 @@ std::vector<KerasArray> LayerWeights::read(const ModelLayer& layer, std::size_t 
   return form_ == WeightsForm::legacy ? read_legacy(layer, count) : read_group(layer, count);
 }
 
-std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::size_t count) const {
+std::vector<KerasArray> LayerWeights::read_all(const ModelLayer& layer) const {
+  if (form_ != WeightsForm::legacy) {
+    const std::string vars = vars_path(layer);
+    return file_->has(vars) ? read_group(layer, file_->count(vars)) : std::vector<KerasArray>{};
+  }
+  const std::string& top = layer.path.front();
+  if (std::find(layer_names_.begin(), layer_names_.end(), top) == layer_names_.end()) return {};
+  const std::vector<std::string> names = file_->chunked_strings("/model_weights/" + top, "weight_names");
+  const auto count = layer.path.size() == 1
+                         ? static_cast<std::ptrdiff_t>(names.size())
+                         : std::count_if(names.begin(), names.end(), [&](const std::string& name) {
+                             const std::vector<std::string> parts = parts_of(name);
+                             return parts.size() >= 2 && parts[parts.size() - 2] == layer.path.back();
+                           });
+  return count == 0 ? std::vector<KerasArray>{} : read_legacy(layer, static_cast<std::size_t>(count));
+}
+
+std::string LayerWeights::vars_path(const ModelLayer& layer) const {
   // tf.keras 2.13 called every level of layers by another name.
   std::string group = layer.group;
   std::string root = "/layers/";
@@ -42,7 +59,11 @@ std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::s
     for (std::size_t at = 0; (at = group.find("/layers/", at)) != std::string::npos; at += root.size())
       group.replace(at, 8, root);
   }
-  const std::string vars = root + group + "/vars";
+  return root + group + "/vars";
+}
+
+std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::size_t count) const {
+  const std::string vars = vars_path(layer);
   const std::string where = file_->what() + ": layer '" + layer.name + "'";
   if (!file_->has(vars)) throw std::invalid_argument(where + ": its weights are missing (no group '" + vars + "')");
   if (file_->has_attribute(vars, "name")) {

@@ -22,7 +22,12 @@ class LayerWeights {
   /// @throws std::invalid_argument naming the file, the layer and what is missing, or whose weights they are instead.
   std::vector<KerasArray> read(const ModelLayer& layer, std::size_t count) const;
 
+  /// All arrays that the file has for the layer; none for a layer without weights.
+  /// @throws std::invalid_argument as read()
+  std::vector<KerasArray> read_all(const ModelLayer& layer) const;
+
  private:
+  std::string vars_path(const ModelLayer& layer) const;
   std::vector<KerasArray> read_group(const ModelLayer& layer, std::size_t count) const;
   std::vector<KerasArray> read_legacy(const ModelLayer& layer, std::size_t count) const;
 

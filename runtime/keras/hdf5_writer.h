@@ -1,0 +1,21 @@
+#pragma once
+// Weights as an HDF5 file in memory, laid out as Keras' save_weights() does.
+
+#include <string>
+#include <vector>
+
+#include "sepconv/keras_layer.h"
+
+namespace sepconv::keras {
+
+struct WeightGroup {
+  std::string path;   // "/layers/separable_conv2d/vars"
+  std::string layer;  // its attribute "name"
+  std::vector<KerasArray> arrays;
+};
+
+/// The file's bytes. Elements are stored as their dtype says; bfloat16 as 2 opaque bytes with the attribute dtype.
+/// @throws std::runtime_error when the library fails
+std::string weights_hdf5(const std::vector<WeightGroup>& groups);
+
+}  // namespace sepconv::keras

@@ -1,0 +1,152 @@
+#include "sepconv/save_weights.h"
+
+#include <unistd.h>
+#include <zip.h>
+
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <stdexcept>
+
+#include "hdf5_writer.h"
+#include "layer_weights.h"
+#include "model_graph.h"
+
+namespace sepconv {
+namespace {
+
+bool ends_with(const std::filesystem::path& path, const std::string& end) {
+  const std::string text = path.filename().string();
+  return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+void write_whole(const std::filesystem::path& path, const std::string& bytes) {
+  std::filesystem::path temporary = path;
+  temporary += ".tmp" + std::to_string(getpid());
+  std::error_code error;
+  {
+    std::ofstream stream(temporary, std::ios::binary);
+    stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    stream.close();
+    if (!stream) {
+      std::filesystem::remove(temporary, error);
+      throw std::runtime_error(path.string() + ": cannot be written");
+    }
+  }
+  std::filesystem::rename(temporary, path, error);
+  if (!error) return;
+  const std::string why = error.message();
+  std::filesystem::remove(temporary, error);
+  throw std::runtime_error(path.string() + ": cannot be written: " + why);
+}
+
+KerasArray array_of(const Tensor& tensor) { return {tensor.shape(), to_doubles(tensor), tensor.dtype()}; }
+
+/// A .npy file, version 1.
+std::string npy(const Tensor& tensor) {
+  const char* code = tensor.dtype() == DataType::float64    ? "<f8"
+                     : tensor.dtype() == DataType::float32  ? "<f4"
+                     : tensor.dtype() == DataType::bfloat16 ? "<u2"
+                                                            : "<f2";
+  std::string header = std::string("{'descr': '") + code + "', 'fortran_order': False, 'shape': (";
+  for (const std::int64_t extent : tensor.shape()) header += std::to_string(extent) + ",";
+  header += "), }";
+  constexpr std::size_t kPrefix = 10, kAlignment = 64;
+  header.append((kAlignment - (kPrefix + header.size() + 1) % kAlignment) % kAlignment, ' ');
+  header += '\n';
+  std::string bytes("\x93NUMPY\x01\x00", 8);
+  bytes += static_cast<char>(header.size() & 0xff);
+  bytes += static_cast<char>(header.size() >> 8);
+  bytes += header;
+  bytes.append(static_cast<const char*>(tensor.bytes()),
+               static_cast<std::size_t>(tensor.elements()) * size_bytes(tensor.dtype()));
+  return bytes;
+}
+
+std::string zip_of(const std::map<std::string, std::string>& members) {
+  zip_error_t error;
+  zip_error_init(&error);
+  zip_source_t* target = zip_source_buffer_create(nullptr, 0, 0, &error);
+  if (!target) throw std::runtime_error("zip: out of memory");
+  zip_source_keep(target);
+  zip_t* archive = zip_open_from_source(target, ZIP_TRUNCATE, &error);
+  bool ok = archive != nullptr;
+  for (const auto& [name, bytes] : members) {
+    if (!ok) break;
+    zip_source_t* source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
+    const zip_int64_t index = source ? zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8) : -1;
+    if (index < 0 && source) zip_source_free(source);
+    ok = index >= 0 && zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0) == 0;
+  }
+  if (archive && (!ok || zip_close(archive) != 0)) {
+    zip_discard(archive);
+    ok = false;
+  }
+  std::string result;
+  if (ok && zip_source_open(target) == 0) {
+    zip_source_seek(target, 0, SEEK_END);
+    result.resize(static_cast<std::size_t>(zip_source_tell(target)));
+    zip_source_seek(target, 0, SEEK_SET);
+    ok = zip_source_read(target, result.data(), result.size()) == static_cast<zip_int64_t>(result.size());
+    zip_source_close(target);
+  }
+  zip_source_free(target);
+  if (!ok) throw std::runtime_error("zip: cannot make the archive");
+  return result;
+}
+
+std::string npz(const std::vector<const KerasConvLayer*>& layers) {
+  std::map<std::string, std::string> members;
+  for (const KerasConvLayer* layer : layers) {
+    const std::vector<std::string> names = layer->weight_names();
+    const std::vector<Tensor> weights = layer->get_weights();
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const std::string name = (layers.size() > 1 ? layer->name() + "." : "") + names[i] + ".npy";
+      if (!members.emplace(name, npy(weights[i])).second)
+        throw std::invalid_argument("save_weights: two layers are named '" + layer->name() + "'");
+    }
+  }
+  return zip_of(members);
+}
+
+}  // namespace
+
+void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::filesystem::path& path) {
+  for (const KerasConvLayer* layer : layers)
+    if (!layer->built())
+      throw std::invalid_argument("save_weights: layer '" + layer->name() + "' is not built and has no weights");
+  if (ends_with(path, ".npz")) return write_whole(path, npz(layers));
+  if (!ends_with(path, ".weights.h5"))
+    throw std::invalid_argument(path.string() + ": the name must end in .weights.h5 or .npz");
+  std::vector<keras::WeightGroup> groups;
+  std::map<std::string, int> seen;
+  for (const KerasConvLayer* layer : layers) {
+    std::string group = keras::snake_case(layer->config().class_name);
+    if (const int number = seen[group]++; number > 0) group += "_" + std::to_string(number);
+    keras::WeightGroup weights{"/layers/" + group + "/vars", layer->name(), {}};
+    for (const Tensor& tensor : layer->get_weights()) weights.arrays.push_back(array_of(tensor));
+    groups.push_back(std::move(weights));
+  }
+  write_whole(path, keras::weights_hdf5(groups));
+}
+
+void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path) {
+  save_weights(std::vector<const KerasConvLayer*>{&layer}, path);
+}
+
+void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path) {
+  if (!ends_with(path, ".weights.h5"))
+    throw std::invalid_argument(path.string() + ": the name must end in .weights.h5");
+  const keras::ModelDocument document = keras::read_document(model);
+  const keras::LayerWeights weights(document);
+  if (!weights.available()) throw std::invalid_argument(model.string() + ": holds a configuration without weights");
+  std::vector<keras::WeightGroup> groups;
+  for (const keras::ModelLayer& layer : keras::build_graph(document, {}).layers) {
+    std::vector<KerasArray> arrays = weights.read_all(layer);
+    if (arrays.empty()) continue;
+    groups.push_back({"/layers/" + layer.group + "/vars", layer.path.back(), std::move(arrays)});
+  }
+  write_whole(path, keras::weights_hdf5(groups));
+}
+
+}  // namespace sepconv

@@ -1,4 +1,4 @@
-// Weights that we write, read back by our readers; that real Keras loads them too is check_against_keras.py's part.
+// Weights that we write, read back by our readers; that whether Keras loads them is not checked here.
 
 #include "sepconv/save_weights.h"
 

@@ -8,9 +8,9 @@ Needs, in a virtual environment of your own (the tests only read the files):
     KERAS_BACKEND=jax python3 make_goldens.py OUTPUT_DIR [--random N] [--seed S]
 
 Writes OUTPUT_DIR/cases.json and one .npz a case: `input`, `depthwise_kernel`, `pointwise_kernel`, `bias` and `output`,
-float32, those that the layer has. A row of cases.json holds the case's name, file, api, shapes, the serialised layer,
-the largest output, and max_abs_err_vs_float64: how far Keras' float32 output is from a float64 evaluation of the same
-layer, which the limit of a comparison is made of.
+those that the layer has, bfloat16 as its bits in uint16. A row of cases.json holds the case's name, file, api, shapes, the serialised layer,
+the largest output, and max_abs_err_vs_float64: how far Keras' output is from a float64 evaluation of the same layer,
+which the limit of a comparison is made of.
 
 The fixed cases cover each argument of the four layers; --random adds N layers drawn from the seed.
 """
@@ -45,8 +45,12 @@ FIXED = [
      dict(kernel_size=3, strides=2, padding="same", data_format="channels_first")),
 ]
 
-ACTIVATIONS = ["linear", "relu", "relu6", "leaky_relu", "hard_sigmoid", "hard_silu", "hard_tanh", "softsign",
-               "soft_shrink", "hard_shrink", "sparse_plus", "sparse_sigmoid", "squareplus"]
+ACTIVATIONS = ["linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "sigmoid", "tanh", "silu", "gelu",
+               "softplus", "softsign", "exponential", "hard_sigmoid", "hard_silu", "hard_tanh", "mish", "log_sigmoid",
+               "squareplus", "sparse_plus", "sparse_sigmoid", "tanh_shrink", "softmax", "log_softmax"]
+# soft_shrink and hard_shrink jump in value or slope: in 16 bits a correct result may lie on either side.
+FLOAT_ONLY_ACTIVATIONS = ["soft_shrink", "hard_shrink"]
+POLICIES = ["float32"] * 6 + ["float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"]
 
 
 def random_case(rng, index):
@@ -62,7 +66,9 @@ def random_case(rng, index):
             continue
         arguments = dict(kernel_size=window, strides=strides, dilation_rate=dilation, padding=padding,
                          depth_multiplier=int(rng.integers(1, 4)), use_bias=bool(rng.integers(2)),
-                         activation=str(rng.choice(ACTIVATIONS)))
+                         dtype=str(rng.choice(POLICIES)))
+        narrow = "16" in arguments["dtype"]
+        arguments["activation"] = str(rng.choice(ACTIVATIONS + ([] if narrow else FLOAT_ONLY_ACTIVATIONS)))
         if separable:
             arguments["filters"] = int(rng.integers(1, 40))
         channels, batch, first = int(rng.integers(1, 40)), int(rng.integers(1, 4)), rng.integers(4) == 0
@@ -72,38 +78,47 @@ def random_case(rng, index):
         return f"random_{index}", f"{'Separable' if separable else 'Depthwise'}Conv{rank}D", shape, arguments
 
 
-def evaluate(keras, class_name, arguments, weights, x, dtype):
-    layer = getattr(keras.layers, class_name)(**arguments, dtype=dtype)
+def evaluate_float64(keras, class_name, arguments, weights, x):
+    layer = getattr(keras.layers, class_name)(**{**arguments, "dtype": "float64"})
     layer.build(x.shape)
-    layer.set_weights([w.astype(dtype) for w in weights])
-    return np.asarray(keras.ops.convert_to_numpy(layer(x.astype(dtype))))
+    layer.set_weights([w.astype("float64") for w in weights])
+    return np.asarray(keras.ops.convert_to_numpy(layer(x.astype("float64"))))
+
+
+def as_stored(array):
+    """NumPy's files know no bfloat16: its bits."""
+    return np.ascontiguousarray(array.view("uint16") if str(array.dtype) == "bfloat16" else array)
 
 
 def make_case(keras, rng, folder, name, class_name, shape, arguments):
     layer = getattr(keras.layers, class_name)(name=name, **arguments)
     layer.build(shape)
-    weights = [rng.normal(0, 0.5, w.shape).astype("float32") for w in layer.weights]
+    import ml_dtypes  # comes with JAX; knows bfloat16
+
+    numpy_dtype = lambda name: ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name)  # noqa: E731
+    variable, compute = numpy_dtype(layer.variable_dtype), numpy_dtype(layer.compute_dtype)
+    weights = [rng.normal(0, 0.5, w.shape).astype(variable) for w in layer.weights]
     layer.set_weights(weights)
-    x = rng.normal(0, 1, shape).astype("float32")
+    x = rng.normal(0, 1, shape).astype(compute)
     output = np.asarray(keras.ops.convert_to_numpy(layer(x)))
-    exact = evaluate(keras, class_name, arguments, weights, x, "float64")
+    exact = evaluate_float64(keras, class_name, arguments, weights, x)
     if exact.dtype != np.float64:
         raise SystemExit("Keras did not compute in float64; with JAX, set JAX_ENABLE_X64=1")
     names = ["depthwise_kernel"] + (["pointwise_kernel"] if class_name.startswith("Separable") else []) + ["bias"]
     arrays = {"input": x, **dict(zip(names, weights)), "output": output}
-    np.savez(folder / f"{name}.npz", **{key: np.ascontiguousarray(value) for key, value in arrays.items()})
+    np.savez(folder / f"{name}.npz", **{key: as_stored(value) for key, value in arrays.items()})
     return {
         "name": name,
         "file": f"{name}.npz",
         "api": "keras3",
         "backend": keras.backend.backend(),
         "class_name": class_name,
-        "variable_dtype": "float32",
-        "compute_dtype": "float32",
+        "variable_dtype": layer.variable_dtype,
+        "compute_dtype": layer.compute_dtype,
         "input_shape": list(shape),
         "output_shape": list(output.shape),
         "max_abs_output": float(np.max(np.abs(exact), initial=0)),
-        "max_abs_err_vs_float64": float(np.max(np.abs(output - exact), initial=0)),
+        "max_abs_err_vs_float64": float(np.max(np.abs(output.astype("float64") - exact), initial=0)),
         "arrays": {key: {"dtype": str(value.dtype), "shape": list(value.shape)} for key, value in arrays.items()},
         "layer": keras.saving.serialize_keras_object(layer),
     }

@@ -18,7 +18,7 @@ void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::f
 void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path);
 
 /// Writes all weights of a .keras or .h5 model, of every layer that has some, as a ".weights.h5" that Keras 3 loads
-/// into the model.
+/// into the model. Arrays of layers inside of a wrapper (Bidirectional, attention) are not among them.
 /// @throws std::invalid_argument naming the model file and what is wrong with it; std::runtime_error as save_weights
 void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path);
 

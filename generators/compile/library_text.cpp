@@ -30,7 +30,8 @@ std::string table_text(const LibraryContents& library) {
   }
   text += "};\n\ninline constexpr sepconv::LayerEntry kLayers[] = {\n";
   for (const PlannedLayer& layer : library.layers)
-    text += fmt::format("    {{{}, {}}},\n", string_literal(layer.name), string_literal(to_text(kernel_problem(layer.problem))));
+    text += fmt::format("    {{{}, {}}},\n", string_literal(layer.name),
+                        string_literal(to_text(kernel_problem(layer.problem))));
   text += "};\n\n";
   text += fmt::format(
       "inline constexpr sepconv::KernelTable kTable = {{{}, kRows, {}, kLayers, {}}};\n\n"

@@ -28,7 +28,8 @@ double activate(const std::string& name, KerasRules rules, double x) {
   if (name == "relu6") return clip(x, 0, 6);
   if (name == "silu" || name == "swish") return x / (1 + std::exp(-x));
   if (name == "hard_silu") return x * clip(x / 6 + 0.5, 0, 1);
-  if (name == "hard_sigmoid") return rules == KerasRules::tf_keras_2 ? clip(0.2 * x + 0.5, 0, 1) : clip(x / 6 + 0.5, 0, 1);
+  if (name == "hard_sigmoid")
+    return rules == KerasRules::tf_keras_2 ? clip(0.2 * x + 0.5, 0, 1) : clip(x / 6 + 0.5, 0, 1);
   throw std::runtime_error("layer_reference: activation " + name);
 }
 

@@ -40,8 +40,8 @@ struct PackedForm {
   std::int32_t pointwise_panel = 0;
 };
 
-/// Zero filled where a panel goes beyond the channels. Arrays that the problem lacks have a null data(). Elements are of
-/// the problem's accumulator type, holding values rounded to the problem's type.
+/// Zero filled where a panel goes beyond the channels. Arrays that the problem lacks have a null data(). Elements are
+/// of the problem's accumulator type, holding values rounded to the problem's type.
 struct PackedWeights {
   PackedArray depthwise;    // [ceil(IC / panel)][KH][KW][m][panel]
   PackedArray middle_bias;  // [m][IC rounded up to the depthwise panel]

@@ -6,19 +6,11 @@
 #include <functional>
 #include <limits>
 
+#include "message_of.h"
 #include "sepconv/layers.h"
 
 namespace sepconv::test {
 namespace {
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 bool begins(const std::string& text, const std::string& beginning) {
   return text.compare(0, beginning.size(), beginning) == 0;

@@ -10,19 +10,11 @@
 #include <thread>
 
 #include "fake_kernels.h"
+#include "message_of.h"
 #include "sepconv/executor.h"
 
 namespace sepconv::test {
 namespace {
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::vector<std::vector<double>> values_of(const KerasConvLayer& layer) {
   std::vector<std::vector<double>> values;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "json_text.h"
+#include "sepconv/layer_config.h"
 #include "sepconv/tensor_view.h"
 
 namespace sepconv::keras {
@@ -16,44 +17,6 @@ namespace sepconv::keras {
 using nlohmann::json;
 
 namespace {
-
-struct Named {
-  std::string_view name;
-  ActivationKind kind;
-  bool in_keras2 = true;
-};
-
-// relu6, leaky_relu and hard_sigmoid are listed apart: parameters, and a formula that depends on the version.
-constexpr std::array kFunctions = {
-    Named{"linear", ActivationKind::linear},
-    Named{"relu", ActivationKind::relu},
-    Named{"elu", ActivationKind::elu},
-    Named{"selu", ActivationKind::selu},
-    Named{"celu", ActivationKind::celu, false},
-    Named{"sigmoid", ActivationKind::sigmoid},
-    Named{"tanh", ActivationKind::tanh},
-    Named{"silu", ActivationKind::silu},
-    Named{"swish", ActivationKind::silu},
-    Named{"gelu", ActivationKind::gelu},
-    Named{"softplus", ActivationKind::softplus},
-    Named{"softsign", ActivationKind::softsign},
-    Named{"exponential", ActivationKind::exponential},
-    Named{"hard_silu", ActivationKind::hard_silu, false},
-    Named{"hard_swish", ActivationKind::hard_silu, false},
-    Named{"hard_tanh", ActivationKind::hard_tanh, false},
-    Named{"mish", ActivationKind::mish},
-    Named{"log_sigmoid", ActivationKind::log_sigmoid, false},
-    Named{"squareplus", ActivationKind::squareplus, false},
-    Named{"sparse_plus", ActivationKind::sparse_plus, false},
-    Named{"sparse_sigmoid", ActivationKind::sparse_sigmoid, false},
-    Named{"soft_shrink", ActivationKind::soft_shrink, false},
-    Named{"hard_shrink", ActivationKind::hard_shrink, false},
-    Named{"tanh_shrink", ActivationKind::tanh_shrink, false},
-    Named{"softmax", ActivationKind::softmax},
-    Named{"log_softmax", ActivationKind::log_softmax},
-    Named{"sparsemax", ActivationKind::sparsemax, false},
-    Named{"glu", ActivationKind::glu, false},
-};
 
 Activation relu_with(double negative_slope, double max_value = std::numeric_limits<double>::infinity(),
                      double threshold = 0) {
@@ -66,18 +29,17 @@ Activation relu_with(double negative_slope, double max_value = std::numeric_limi
 
 Activation activation_from_name(const std::string& name, KerasRules rules, const std::string& what) {
   const bool keras2 = rules == KerasRules::tf_keras_2;
-  if (name == "relu6") return relu_with(0, 6);
-  if (name == "leaky_relu") return relu_with(0.2);
-  if (name == "hard_sigmoid") return {keras2 ? ActivationKind::hard_sigmoid_keras2 : ActivationKind::hard_sigmoid};
-  for (const Named& known : kFunctions)
-    if (known.name == name && (!keras2 || known.in_keras2)) return default_activation(known.kind);
   // tf.keras 2 builds the layer of that name with its defaults.
   if (keras2 && is_activation_class(name) && name != "Activation")
     return activation_of_layer(name, json::object(), rules, what);
   if (!keras2 && name == "threshold")
     throw CallError(what + ": activation 'threshold' has no defaults for `threshold` and `default_value` and fails " +
                     "when called");
-  throw std::invalid_argument(what + ": Could not interpret activation function identifier: " + name);
+  try {
+    return activation_from_keras_name(name, rules);
+  } catch (const std::invalid_argument&) {
+    throw std::invalid_argument(what + ": Could not interpret activation function identifier: " + name);
+  }
 }
 
 /// @throws NotCompiledError for an infinite or NaN parameter, std::invalid_argument for what is no number

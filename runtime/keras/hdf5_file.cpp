@@ -108,6 +108,19 @@ std::size_t Hdf5File::count(const std::string& path) const {
   return info.nlinks;
 }
 
+std::size_t Hdf5File::count_datasets(const std::string& path) const {
+  const LibraryUse use;
+  std::size_t count = 0;
+  const auto visit = [](hid_t, const char*, const H5O_info_t* info, void* data) -> herr_t {
+    if (info->type == H5O_TYPE_DATASET) ++*static_cast<std::size_t*>(data);
+    return 0;
+  };
+  if (!path_is_inside(file_, path) || H5Ovisit_by_name2(file_, path.c_str(), H5_INDEX_NAME, H5_ITER_NATIVE, visit,
+                                                        &count, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+    throw std::invalid_argument(what_ + ": cannot read group '" + path + "'");
+  return count;
+}
+
 bool Hdf5File::has_attribute(const std::string& path, const std::string& name) const {
   const LibraryUse use;
   return path_is_inside(file_, path) && H5Aexists_by_name(file_, path.c_str(), name.c_str(), H5P_DEFAULT) > 0;

@@ -26,6 +26,9 @@ class Hdf5File {
   /// Number of members of a group.
   std::size_t count(const std::string& path) const;
 
+  /// Number of datasets below a group, at any depth.
+  std::size_t count_datasets(const std::string& path) const;
+
   bool has_attribute(const std::string& path, const std::string& name) const;
   /// The strings of an attribute: one for a scalar, else all elements in order.
   std::vector<std::string> strings(const std::string& path, const std::string& name) const;

@@ -65,6 +65,9 @@ std::string weights_hdf5(const std::vector<WeightGroup>& groups) {
   check(file.ok(), "a file in memory");
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links, 1);
+  // tf.keras 2 looks for the group of the model's own variables even where it has none.
+  const Handle own(H5Gcreate2(file, "/vars", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  check(own.ok(), "group /vars");
   for (const WeightGroup& weights : groups) {
     const Handle group(H5Gcreate2(file, weights.path.c_str(), links, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
     check(group.ok(), "group " + weights.path);

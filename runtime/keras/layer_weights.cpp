@@ -22,6 +22,13 @@ bool contains(const std::vector<std::string>& parts, const std::string& part) {
 
 }  // namespace
 
+std::string vars_path(std::string group, const std::string& root) {
+  const std::string keras_3 = "/layers/", other = "/" + root + "/";
+  for (std::size_t at = 0; (at = group.find(keras_3, at)) != std::string::npos; at += other.size())
+    group.replace(at, keras_3.size(), other);
+  return other + group + "/vars";
+}
+
 LayerWeights::LayerWeights(const ModelDocument& document) : form_(document.weights_form) {
   if (form_ == WeightsForm::none) return;
   const bool legacy = form_ == WeightsForm::legacy;
@@ -35,35 +42,39 @@ std::vector<KerasArray> LayerWeights::read(const ModelLayer& layer, std::size_t 
 
 std::vector<KerasArray> LayerWeights::read_all(const ModelLayer& layer) const {
   if (form_ != WeightsForm::legacy) {
-    const std::string vars = vars_path(layer);
+    const std::string vars = vars_path_of(layer);
     return file_->has(vars) ? read_group(layer, file_->count(vars)) : std::vector<KerasArray>{};
   }
   const std::string& top = layer.path.front();
   if (std::find(layer_names_.begin(), layer_names_.end(), top) == layer_names_.end()) return {};
   const std::vector<std::string> names = file_->chunked_strings("/model_weights/" + top, "weight_names");
-  const auto count = layer.path.size() == 1
-                         ? static_cast<std::ptrdiff_t>(names.size())
-                         : std::count_if(names.begin(), names.end(), [&](const std::string& name) {
-                             const std::vector<std::string> parts = parts_of(name);
-                             return parts.size() >= 2 && parts[parts.size() - 2] == layer.path.back();
-                           });
+  const auto count = std::count_if(names.begin(), names.end(), [&](const std::string& name) {
+    const std::vector<std::string> parts = parts_of(name);
+    if (layer.path.size() > 1) return parts.size() >= 2 && parts[parts.size() - 2] == layer.path.back();
+    return parts.size() <= 2 || parts[parts.size() - 2] == top;  // else of a layer inside
+  });
   return count == 0 ? std::vector<KerasArray>{} : read_legacy(layer, static_cast<std::size_t>(count));
 }
 
-std::string LayerWeights::vars_path(const ModelLayer& layer) const {
-  // tf.keras 2.13 called every level of layers by another name.
-  std::string group = layer.group;
-  std::string root = "/layers/";
-  if (!file_->has("/layers") && file_->has("/_layer_checkpoint_dependencies")) {
-    root = "/_layer_checkpoint_dependencies/";
-    for (std::size_t at = 0; (at = group.find("/layers/", at)) != std::string::npos; at += root.size())
-      group.replace(at, 8, root);
+std::size_t LayerWeights::count() const {
+  if (form_ == WeightsForm::keras3) {
+    std::size_t count = 0;
+    for (const std::string root : {kWeightsRoot, kOldWeightsRoot})
+      if (has_root(root)) count += file_->count_datasets("/" + root);
+    return count;
   }
-  return root + group + "/vars";
+  std::size_t count = 0;
+  for (const std::string& name : layer_names_)
+    count += file_->chunked_strings("/model_weights/" + name, "weight_names").size();
+  return count;
+}
+
+std::string LayerWeights::vars_path_of(const ModelLayer& layer) const {
+  return vars_path(layer.group, !has_root(kWeightsRoot) && has_root(kOldWeightsRoot) ? kOldWeightsRoot : kWeightsRoot);
 }
 
 std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::size_t count) const {
-  const std::string vars = vars_path(layer);
+  const std::string vars = vars_path_of(layer);
   const std::string where = file_->what() + ": layer '" + layer.name + "'";
   if (!file_->has(vars)) throw std::invalid_argument(where + ": its weights are missing (no group '" + vars + "')");
   if (file_->has_attribute(vars, "name")) {

@@ -9,6 +9,13 @@
 
 namespace sepconv::keras {
 
+/// What every level of layers is called: by Keras 3 and late tf.keras 2, and by tf.keras 2.13 and before.
+inline constexpr const char* kWeightsRoot = "layers";
+inline constexpr const char* kOldWeightsRoot = "_layer_checkpoint_dependencies";
+
+/// "/layers/functional/layers/conv2d_1/vars" for a ModelLayer's group.
+std::string vars_path(std::string group, const std::string& root = kWeightsRoot);
+
 class LayerWeights {
  public:
   /// @throws std::invalid_argument when the document's weights are no HDF5 file.
@@ -26,8 +33,15 @@ class LayerWeights {
   /// @throws std::invalid_argument as read()
   std::vector<KerasArray> read_all(const ModelLayer& layer) const;
 
+  /// True when the file's groups lie below `root`.
+  bool has_root(const std::string& root) const { return form_ == WeightsForm::keras3 && file_->has("/" + root); }
+
+  /// The arrays of all layers, those inside of wrappers too (the cells of a Bidirectional, say), which read_all() does
+  /// not find. An optimizer's are not counted.
+  std::size_t count() const;
+
  private:
-  std::string vars_path(const ModelLayer& layer) const;
+  std::string vars_path_of(const ModelLayer& layer) const;
   std::vector<KerasArray> read_group(const ModelLayer& layer, std::size_t count) const;
   std::vector<KerasArray> read_legacy(const ModelLayer& layer, std::size_t count) const;
 

@@ -123,7 +123,7 @@ void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::f
   for (const KerasConvLayer* layer : layers) {
     std::string group = keras::snake_case(layer->config().class_name);
     if (const int number = seen[group]++; number > 0) group += "_" + std::to_string(number);
-    keras::WeightGroup weights{"/layers/" + group + "/vars", layer->name(), {}};
+    keras::WeightGroup weights{keras::vars_path(group), layer->name(), {}};
     for (const Tensor& tensor : layer->get_weights()) weights.arrays.push_back(array_of(tensor));
     groups.push_back(std::move(weights));
   }
@@ -140,12 +140,21 @@ void save_model_weights(const std::filesystem::path& model, const std::filesyste
   const keras::ModelDocument document = keras::read_document(model);
   const keras::LayerWeights weights(document);
   if (!weights.available()) throw std::invalid_argument(model.string() + ": holds a configuration without weights");
+  const std::size_t count = weights.count();
+  if (weights.has_root(keras::kWeightsRoot)) return write_whole(path, document.weights);
   std::vector<keras::WeightGroup> groups;
+  std::size_t saved = 0;
   for (const keras::ModelLayer& layer : keras::build_graph(document, {}).layers) {
     std::vector<KerasArray> arrays = weights.read_all(layer);
     if (arrays.empty()) continue;
-    groups.push_back({"/layers/" + layer.group + "/vars", layer.path.back(), std::move(arrays)});
+    saved += arrays.size();
+    groups.push_back({keras::vars_path(layer.group), layer.path.back(), std::move(arrays)});
   }
+  if (saved != count)
+    throw std::invalid_argument(model.string() + ": " + std::to_string(count - saved) + " of its " +
+                                std::to_string(count) +
+                                " weights belong to layers inside of wrappers (Bidirectional, TimeDistributed, "
+                                "attention), which can be taken over from a newer .keras file only");
   write_whole(path, keras::weights_hdf5(groups));
 }
 

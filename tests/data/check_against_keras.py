@@ -24,12 +24,14 @@ def main():
     parser.add_argument("--count", type=int, default=500, metavar="N", help="random layers; default 500")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--target", default="x86-64-sse41,x86-64-avx2", help="rows to compare, separated by commas")
+    parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER", help="keep the cases for `sepconv verify FOLDER`")
     arguments = parser.parse_args()
     for module in ("keras", "jax"):
         if importlib.util.find_spec(module) is None:
             print(f"skipped: {module} is not installed (pip install keras==3.15.1 jax numpy)")
             return 0
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or temporary
         script = pathlib.Path(__file__).with_name("make_goldens.py")
         subprocess.run([sys.executable, script, folder, "--random", str(arguments.count), "--seed",
                         str(arguments.seed)], check=True)

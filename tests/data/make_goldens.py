@@ -82,7 +82,7 @@ def random_case(rng, index):
 
 
 def evaluate_float64(keras, class_name, arguments, weights, x):
-    # Keras 3.15 computes tanh of float64 in float32 with JAX.
+    # Keras 3.15 computes tanh of float64 in float32 with JAX, and returns that.
     by_numpy = np.tanh if arguments.get("activation") == "tanh" else None
     changed = {"dtype": "float64", **({"activation": None} if by_numpy else {})}
     layer = getattr(keras.layers, class_name)(**{**arguments, **changed})
@@ -107,7 +107,7 @@ def make_case(keras, rng, folder, name, class_name, shape, arguments):
     weights = [rng.normal(0, 0.5, w.shape).astype(variable) for w in layer.weights]
     layer.set_weights(weights)
     x = rng.normal(0, 1, shape).astype(compute)
-    output = np.asarray(keras.ops.convert_to_numpy(layer(x)))
+    output = np.asarray(keras.ops.convert_to_numpy(layer(x))).astype(compute)
     exact = evaluate_float64(keras, class_name, arguments, weights, x)
     if exact.dtype != np.float64:
         raise SystemExit("Keras did not compute in float64; with JAX, set JAX_ENABLE_X64=1")

@@ -3,7 +3,7 @@
 
 Needs, in a virtual environment of your own (the tests only read the files):
 
-    pip install keras==3.15.1 jax h5py numpy                   # mobilenet, xception_mini, kws1d, tiny_bf16, nested
+    pip install keras==3.15.1 jax h5py numpy                   # mobilenet, xception_mini, kws1d, tiny_bf16, nested, wrapped
     pip install tensorflow-cpu tf_keras                        # tcn_causal, written by tf.keras 2
 
     KERAS_BACKEND=jax python3 make_models.py OUTPUT_DIR [NAME ...]
@@ -158,6 +158,18 @@ def nested(keras):
     return keras.Model(image, x, name="nested"), 2, []
 
 
+def wrapped(keras):
+    """A layer inside of a wrapper, whose weights lie deeper, and Dropout, whose seed Keras saves among the weights."""
+    layers = keras.layers
+    return keras.Sequential([
+        layers.Input((8, 3)),
+        layers.SeparableConv1D(4, 3, activation="relu", name="sep"),
+        layers.Dropout(0.5, name="drop"),
+        layers.Bidirectional(layers.LSTM(2, name="lstm"), name="both"),
+        layers.Dense(2, name="out"),
+    ], name="wrapped"), 2, []
+
+
 def tcn_causal(keras):
     """Causal padding, which only tf.keras 2 has in SeparableConv1D."""
     layers = keras.layers
@@ -182,6 +194,7 @@ FORMS = {  # which forms of each model the tests use
     kws1d: [".keras", ".json"],
     tiny_bf16: [".keras"],
     nested: [".keras", ".h5"],
+    wrapped: [".keras", ".h5"],
     tcn_causal: [".keras", ".h5", ".json"],
 }
 

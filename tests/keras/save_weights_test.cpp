@@ -1,4 +1,4 @@
-// Weights that we write, read back by our readers; that whether Keras loads them is not checked here.
+// Weights that we write, read back by our readers. tests/data/check_saved_weights.py lets real Keras load them.
 
 #include "sepconv/save_weights.h"
 
@@ -86,6 +86,19 @@ TEST_F(SaveWeights, RefusesOtherNamesAndUnbuiltLayers) {
   EXPECT_THROW(save_weights(built("float32", "a"), file("no/such/folder/m.npz")), std::runtime_error);
   EXPECT_THROW(save_model_weights(data_path("kws1d.json"), file("m.weights.h5")), std::invalid_argument);
   EXPECT_EQ(count_files(), 0);
+}
+
+TEST_F(SaveWeights, LayersInsideOfWrappersAreKeptOrRefused) {
+  save_model_weights(data_path("wrapped.keras"), file("m.weights.h5"));
+  ModelDocument saved = read_document(data_path("wrapped.keras"));
+  EXPECT_EQ(saved.weights, read_file(file("m.weights.h5")));
+  try {
+    save_model_weights(data_path("wrapped.h5"), file("n.weights.h5"));
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("6 of its 11 weights"), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(count_files(), 1);
 }
 
 TEST_F(SaveWeights, WholeModelsKeepEveryArray) {

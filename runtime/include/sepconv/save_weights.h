@@ -9,7 +9,7 @@
 namespace sepconv {
 
 /// Writes the weights of built layers. A path that ends in ".weights.h5" becomes what Keras 3's load_weights() takes
-/// for a Sequential or Functional model of these layers in this order: layers/<group>/vars/<i>. One that ends in ".npz"
+/// for a Sequential or Functional model of these layers in this order. One that ends in ".npz"
 /// has the arrays "<weight>" of a single layer, or "<layer>.<weight>" of several, bfloat16 as uint16 bits. The file
 /// appears whole or not at all.
 /// @throws std::invalid_argument for another ending, a layer that is not built, or two layers of one name in an .npz;
@@ -17,9 +17,11 @@ namespace sepconv {
 void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::filesystem::path& path);
 void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path);
 
-/// Writes all weights of a .keras or .h5 model, of every layer that has some, as a ".weights.h5" that Keras 3 loads
-/// into the model. Arrays of layers inside of a wrapper (Bidirectional, attention) are not among them.
-/// @throws std::invalid_argument naming the model file and what is wrong with it; std::runtime_error as save_weights
+/// Writes all weights of a .keras or .h5 model, of every layer that has some, as a ".weights.h5" that load_weights() of
+/// the same model takes, in Keras 3 and tf.keras 2.14 and later. Those of a .keras file of these are taken over byte for
+/// byte, optimizer included.
+/// @throws std::invalid_argument naming the model file and what is wrong with it, or that an older file has layers
+///         inside of wrappers (Bidirectional, attention); std::runtime_error as save_weights
 void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path);
 
 }  // namespace sepconv

@@ -1,0 +1,23 @@
+#pragma once
+// The convolution layers of a model file as layer objects. Needs the Keras reader library, sepconv::keras.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "sepconv/layers.h"
+
+namespace sepconv {
+
+struct LoadedLayer {
+  std::string path;  // "outer/inner" for a layer of a nested model, else the layer's name
+  KerasConvLayer layer;
+};
+
+/// The SeparableConv and DepthwiseConv layers of a .keras or .h5 model, those of nested models too, in the model's
+/// order, built and with its weights. From a file without weights they come with weights from their initializers, or
+/// not built where their input's shape is not known. Nothing is folded into a layer.
+/// @throws std::invalid_argument naming the file, the layer and what is wrong
+std::vector<LoadedLayer> load_layers(const std::filesystem::path& model);
+
+}  // namespace sepconv

@@ -1,0 +1,69 @@
+#include "sepconv/load_layers.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "layer_weights.h"
+#include "model_graph.h"
+#include "sepconv/keras_layer.h"
+#include "sepconv/layer_from_config.h"
+
+namespace sepconv {
+namespace {
+
+using keras::LayerCall;
+using keras::ModelGraph;
+using keras::ModelLayer;
+
+bool is_known(const std::string& class_name) {
+  return class_name == "SeparableConv1D" || class_name == "SeparableConv2D" || class_name == "DepthwiseConv1D" ||
+         class_name == "DepthwiseConv2D";
+}
+
+/// What the layer gets from the layer before it, without the batch.
+std::optional<Shape> input_shape(const ModelGraph& graph, const ModelLayer& layer) {
+  for (const int index : layer.calls) {
+    const LayerCall& call = graph.calls[static_cast<std::size_t>(index)];
+    if (call.input_shapes.empty() || !call.input_shapes.front() || call.input_shapes.front()->empty()) continue;
+    const keras::Shape& with_batch = *call.input_shapes.front();
+    return Shape(with_batch.begin() + 1, with_batch.end());
+  }
+  return std::nullopt;
+}
+
+Tensor tensor_of(const KerasArray& array) { return make_tensor(array.values, array.shape, array.dtype); }
+
+KerasConvLayer load_layer(const ModelGraph& graph, const ModelLayer& entry, const keras::LayerWeights& weights,
+                          KerasRules rules) {
+  KerasConvLayer layer = layer_from_config(*entry.json, FromConfigOptions(rules));
+  if (!layer.built()) {
+    const std::optional<Shape> shape = input_shape(graph, entry);
+    if (!shape) return layer;
+    layer.build(*shape);
+  }
+  if (!weights.available()) return layer;
+  std::vector<Tensor> tensors;
+  for (const KerasArray& array : weights.read(entry, layer.weight_names().size())) tensors.push_back(tensor_of(array));
+  layer.set_weights(tensors);
+  return layer;
+}
+
+}  // namespace
+
+std::vector<LoadedLayer> load_layers(const std::filesystem::path& model) {
+  const keras::ModelDocument document = keras::read_document(model);
+  const keras::LayerWeights weights(document);
+  const ModelGraph graph = keras::build_graph(document, {});
+  std::vector<LoadedLayer> layers;
+  for (const ModelLayer& entry : graph.layers) {
+    if (entry.custom || !is_known(entry.class_name)) continue;
+    try {
+      layers.push_back({entry.name, load_layer(graph, entry, weights, document.rules)});
+    } catch (const std::logic_error& error) {
+      throw std::invalid_argument(model.string() + ": layer '" + entry.name + "': " + error.what());
+    }
+  }
+  return layers;
+}
+
+}  // namespace sepconv

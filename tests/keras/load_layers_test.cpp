@@ -1,0 +1,65 @@
+#include "sepconv/load_layers.h"
+
+#include <gtest/gtest.h>
+
+#include "layer_weights.h"
+#include "test_files.h"
+
+namespace sepconv::keras::test {
+namespace {
+
+std::vector<std::string> paths(const std::string& model) {
+  std::vector<std::string> result;
+  for (const LoadedLayer& loaded : load_layers(data_path(model))) result.push_back(loaded.path);
+  return result;
+}
+
+TEST(LoadLayers, FindsThoseOfNestedModels) {
+  const std::vector<std::string> expected = {"stem/dw", "block/sep", "block/inner_stem/dw", "sep"};
+  EXPECT_EQ(paths("nested.keras"), expected);
+  EXPECT_EQ(paths("nested.h5"), expected);
+}
+
+TEST(LoadLayers, BuildsThemWithTheFilesWeights) {
+  for (const char* name : {"mobilenet_v1_025_96.keras", "xception_mini.h5", "tcn_causal.keras", "tcn_causal.h5",
+                           "tiny_bf16.keras", "nested.h5", "wrapped.h5"}) {
+    SCOPED_TRACE(name);
+    const ModelDocument document = read_document(data_path(name));
+    const LayerWeights weights(document);
+    const ModelGraph graph = build_graph(document, {});
+    const std::vector<LoadedLayer> layers = load_layers(data_path(name));
+    EXPECT_FALSE(layers.empty());
+    for (const LoadedLayer& loaded : layers) {
+      SCOPED_TRACE(loaded.path);
+      ASSERT_TRUE(loaded.layer.built());
+      const auto entry = std::find_if(graph.layers.begin(), graph.layers.end(),
+                                      [&](const ModelLayer& layer) { return layer.name == loaded.path; });
+      ASSERT_NE(entry, graph.layers.end());
+      const std::vector<KerasArray> arrays = weights.read_all(*entry);
+      const std::vector<Tensor> found = loaded.layer.get_weights();
+      ASSERT_EQ(found.size(), arrays.size());
+      for (std::size_t i = 0; i < arrays.size(); ++i) {
+        EXPECT_EQ(found[i].shape(), arrays[i].shape);
+        EXPECT_EQ(to_doubles(found[i]), arrays[i].values);
+      }
+    }
+  }
+}
+
+TEST(LoadLayers, WithoutWeightsTheyComeFromTheirInitializers) {
+  const std::vector<LoadedLayer> layers = load_layers(data_path("kws1d.json"));
+  ASSERT_EQ(layers.size(), paths("kws1d.keras").size());
+  for (const LoadedLayer& loaded : layers) EXPECT_TRUE(loaded.layer.built()) << loaded.path;
+}
+
+TEST(LoadLayers, NamesTheFileOfAnError) {
+  try {
+    load_layers(data_path("absent.keras"));
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("absent.keras"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace sepconv::keras::test

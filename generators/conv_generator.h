@@ -35,12 +35,12 @@ class ConvGenerator : public Halide::Generator<Derived> {
   void configure() {
     problem_ = as_scheduled(kernel_problem(problem_from_text(problem_text.value())));
     schedule_ = schedule_from_text(schedule_text.value());
-    const Target& target = target_from_name(target_name.value());
-    if (const auto reason = reject_reason(schedule_, problem_, target))
+    const Target& row_target = target_from_name(target_name.value());
+    if (const auto reason = reject_reason(schedule_, problem_, row_target))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "' cannot serve '" + problem_text.value() +
-                                  "' on " + target.name + ": " + *reason);
-    target_ = target_for_type(target, problem_.dtype);
-    types_ = ElementTypes(problem_.dtype, target);
+                                  "' on " + row_target.name + ": " + *reason);
+    target_ = target_for_type(row_target, problem_.dtype);
+    types_ = ElementTypes(problem_.dtype, row_target);
     const Halide::Type type = types_.accumulator();
     input_ = this->template add_input<Halide::Buffer<void>>("input", types_.stored(), 4);
     if (problem_.has_depthwise()) filter_ = this->template add_input<Halide::Buffer<void>>("depthwise", type, 1);
@@ -81,6 +81,22 @@ class ConvGenerator : public Halide::Generator<Derived> {
     const BlockCpuSchedule& block = schedule_.block;
     if (problem_.is_dynamic() || problem_.OH() % block.oh_block != 0) return true;
     return !block.flat && (problem_.OW() % block.ow_block != 0 || problem_.OW() % schedule_.depthwise->ow_tile != 0);
+  }
+
+  /// True where tiles with vectors along channels must be stored along pixels.
+  bool transposes() const { return problem_.layout == Layout::nchw && schedule_.pointwise->vector_f; }
+
+  /// What the depthwise stage reads.
+  /// @param needs_padding  false where no read lies outside of the image
+  PaddedInput depthwise_input(bool needs_padding) const {
+    const ConvProblem& p = problem_;
+    const DepthwiseCpuSchedule& dw = *schedule_.depthwise;
+    const int channels = std::max(p.IC, dw.c_tile);
+    const bool whole_rows = !p.is_dynamic() && schedule_.block.ow_block >= p.OW();
+    if (dw.pad_tile && p.layout == Layout::nchw && whole_rows)
+      return padded_rows(p, *input_, pads(), channels, vector_below(p.IW, target_), types_);
+    if (dw.pad_tile || needs_padding) return {padded_input(p, *input_, *input_, pads(), channels, types_), {}};
+    return {unpadded_input(p, *input_, types_), {}};
   }
 
   /// Declares what the runtime guarantees: dense H, W and C, extents as the problem says, min 0; only the batch is

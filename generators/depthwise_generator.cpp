@@ -18,11 +18,8 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
   void generate() {
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
     kernel_facts().depthwise_panel = panel;
-    padded_ = schedule_.depthwise->pad_tile || has_padding()
-                  ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile),
-                                 types_)
-                  : unpadded_input(problem_, *input_, types_);
-    stage_ = depthwise_stage(problem_, padded_, *filter_, panel, pixels_, c_, m_, n_);
+    padded_ = depthwise_input(has_padding());
+    stage_ = depthwise_stage(problem_, padded_.func, *filter_, panel, pixels_, c_, m_, n_);
     const Expr ic = q_ / problem_.depth_multiplier, m = q_ % problem_.depth_multiplier;
     Expr value = types_.rounded(stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_)));
     if (bias_) value = value + Expr((*bias_)(q_));
@@ -46,7 +43,7 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
 
  private:
   Var c_{"c"}, m_{"m"}, q_{"channel"}, n_{"n"};
-  Func padded_;
+  PaddedInput padded_;
   DepthwiseStage stage_;
 };
 

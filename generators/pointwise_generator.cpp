@@ -29,7 +29,8 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
     stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                              schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    (*output_)(out_at) = types_.narrow(activate(problem_.output.activation, stage_.sum(out_at)));
+    const Expr result = types_.narrow(activate(problem_.output.activation, stage_.sum(out_at)));
+    (*output_)(out_at) = finished(stage_, result, transposes(), pixels_, f_, n_);
   }
 
   void schedule() {

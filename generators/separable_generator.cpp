@@ -23,11 +23,8 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
     kernel_facts().depthwise_panel = panel;
     kernel_facts().pointwise_panel = schedule_.pointwise->nr;
-    padded_ = schedule_.depthwise->pad_tile || has_padding() || computes_past_output()
-                  ? padded_input(problem_, *input_, *input_, pads(), std::max(problem_.IC, schedule_.depthwise->c_tile),
-                                 types_)
-                  : unpadded_input(problem_, *input_, types_);
-    depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, rows_, c_, m_, n_);
+    padded_ = depthwise_input(has_padding() || computes_past_output());
+    depthwise_ = depthwise_stage(problem_, padded_.func, *filter_, panel, rows_, c_, m_, n_);
     const auto at = middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_);
     Expr value = types_.rounded(depthwise_.sum(at));
     const int padded_channels = (problem_.IC + panel - 1) / panel * panel;
@@ -39,7 +36,8 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     pointwise_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                                  schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    (*output_)(out_at) = types_.narrow(activate(problem_.output.activation, pointwise_.sum(out_at)));
+    const Expr result = types_.narrow(activate(problem_.output.activation, pointwise_.sum(out_at)));
+    (*output_)(out_at) = finished(pointwise_, result, transposes(), pixels_, f_, n_);
   }
 
   void schedule() {
@@ -53,7 +51,10 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     // Fused: the depthwise result of one block. Unfused: of the whole image first, in parallel blocks of rows of its
     // own, and images one after the other.
     parallel_loops(out, block.fuse ? outer : blocks.blocks);
-    (pixels_.flat ? dense_ : middle_).compute_at(out, block.fuse ? outer.front() : n_);
+    Func& scratch = pixels_.flat ? dense_ : middle_;
+    scratch.compute_at(out, block.fuse ? outer.front() : n_);
+    // Vectors along output channels read single pixels of consecutive channels.
+    if (transposes()) scratch.reorder_storage(c_, pixels_.flat ? pixels_.q : rows_.x);
     if (pixels_.flat) {
       const BlockExtents extents = block_extents(problem_, block, 1);
       dense_.bound_storage(pixels_.q, extents.columns * extents.rows)
@@ -64,7 +65,9 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
       middle_.compute_at(dense_, panel);
       schedule_middle({extents.columns, block.oh_block}, {n_});
     } else {
-      const BlockExtents extents = block_extents(problem_, block, schedule_.depthwise->ow_tile);
+      // A guarded tile reads the pixels beyond the image that it computes in vain.
+      BlockExtents extents = block_extents(problem_, block, schedule_.pointwise->mr);
+      extents.columns = round_up(extents.columns, schedule_.depthwise->ow_tile);
       const std::vector<Var> middle_outer = split_rows_if_unfused(middle_);
       schedule_middle(extents, middle_outer);
     }
@@ -94,7 +97,8 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
 
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
   Pixels rows_;  // of the depthwise result
-  Func padded_, middle_{"middle"}, dense_;
+  PaddedInput padded_;
+  Func middle_{"middle"}, dense_;
   DepthwiseStage depthwise_;
   PointwiseStage pointwise_;
 };

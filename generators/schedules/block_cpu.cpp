@@ -34,7 +34,6 @@ TailStrategy tile_tail(int extent, int tile) {
 }
 
 BlockExtents block_extents(const ConvProblem& p, const BlockCpuSchedule& s, int tile) {
-  const auto round_up = [](int value, int multiple) { return (value + multiple - 1) / multiple * multiple; };
   return {round_up(s.fuse ? s.ow_block : p.OW(), tile), s.fuse ? s.oh_block : round_up(p.OH(), s.oh_block)};
 }
 

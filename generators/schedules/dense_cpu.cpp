@@ -19,7 +19,7 @@ Var schedule_dense_cpu(Halide::Func dense, const ConvProblem& p, int c_tile, con
   if (nhwc)
     dense.vectorize(loops.c, vector_elems(c_tile, target)).unroll(loops.c);
   else
-    dense.vectorize(rows.x, vector_elems(p.OW(), target), TailStrategy::RoundUp);
+    dense.vectorize(rows.x, vector_below(p.OW(), target), TailStrategy::ShiftInwards);
   return panel;
 }
 

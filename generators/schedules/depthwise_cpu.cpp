@@ -9,9 +9,10 @@ using Halide::Var;
 using Halide::VarOrRVar;
 
 /// Copies the input of one panel of channels, with its zeros, into a dense tile that stays in L1.
-void schedule_input_tile(Func padded, const Func& out, const Var& panel, const ConvProblem& p,
+void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& panel, const ConvProblem& p,
                          const DepthwiseCpuSchedule& s, const Target& target, const BlockExtents& extents) {
   const bool nhwc = p.layout == Layout::nhwc;
+  Func padded = input.func;
   const auto args = padded.args();
   const Var x = args[nhwc ? 1 : 0], y = args[nhwc ? 2 : 1];
   const int width = (extents.columns - 1) * p.stride_w + p.KW_eff();
@@ -22,8 +23,11 @@ void schedule_input_tile(Func padded, const Func& out, const Var& panel, const C
     if (p.IC >= s.c_tile)
       padded.vectorize(args[0], vector_elems(s.c_tile, target), TailStrategy::RoundUp).unroll(args[0]);
   } else {
-    padded.bound_storage(x, (width + target.lanes - 1) / target.lanes * target.lanes);
+    const int columns = input.columns.empty() ? width : std::max(width, p.pad_left + p.IW);
+    padded.bound_storage(x, round_up(columns, target.lanes));
     padded.vectorize(x, target.lanes, TailStrategy::RoundUp);
+    for (std::size_t i = 0; i < input.columns.size(); ++i)
+      padded.update(static_cast<int>(i)).vectorize(input.columns[i].x, vector_below(p.IW, target));
   }
 }
 
@@ -33,7 +37,7 @@ int depthwise_panel(const ConvProblem& p, const DepthwiseCpuSchedule& s) {
   return p.IC % s.c_tile == 0 || p.IC < s.c_tile ? s.c_tile : p.IC;
 }
 
-void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, Func padded, const ConvProblem& p,
+void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& padded, const ConvProblem& p,
                             const DepthwiseCpuSchedule& s, const Target& target, const DepthwiseLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int vector = vector_elems(nhwc ? s.c_tile : s.ow_tile, target);

@@ -4,6 +4,7 @@
 #include "block_cpu.h"
 #include "spec/schedule.h"
 #include "stages/depthwise.h"
+#include "stages/padding.h"
 
 namespace sepconv {
 
@@ -17,8 +18,9 @@ struct DepthwiseLoops {
 /// Panels of channels outermost, so that a panel's input tile and its taps stay in L1 while its pixels are swept.
 /// @param out     the consumer of the stage's sums: the kernel's output, or the depthwise result of a block.
 /// @param padded  the stage's input; copied into a tile for each panel if the schedule says so, else inlined.
-void schedule_depthwise_cpu(Halide::Func out, DepthwiseStage& stage, Halide::Func padded, const ConvProblem& problem,
-                            const DepthwiseCpuSchedule& schedule, const Target& target, const DepthwiseLoops& loops);
+void schedule_depthwise_cpu(Halide::Func out, DepthwiseStage& stage, const PaddedInput& padded,
+                            const ConvProblem& problem, const DepthwiseCpuSchedule& schedule, const Target& target,
+                            const DepthwiseLoops& loops);
 
 /// Channels of a packed depthwise panel: the tile where it divides the channels or exceeds them, else all channels (the
 /// last tile then moves inwards and straddles what would be two panels).

@@ -13,31 +13,43 @@ using Halide::VarOrRVar;
 void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const ConvProblem& p, const PointwiseCpuSchedule& s,
                             const Target& target, const Pixels& pixels, const Var& f, const Var& tile,
                             const std::vector<Var>& outer) {
-  const bool nhwc = p.layout == Layout::nhwc;
-  const int vector = vector_elems(nhwc ? s.nr : s.mr, target);
-  const Var pixel = pixels.flat ? pixels.q : pixels.x;
+  const bool vectors_f = s.vector_f != 0, transposes = stage.result.defined();
+  const int vector = vector_elems(vectors_f ? s.nr : s.mr, target);
+  const Var pixel = pixels.vars.front(), vectors = vectors_f ? f : pixel;
   Var panel("f_panel");
   // Packed weights are zero filled to the panel, so only the stores of the last panel need a guard.
   out.split(f, panel, f, s.nr, p.OC % s.nr == 0 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf);
-  std::vector<VarOrRVar> nest = nhwc ? std::vector<VarOrRVar>{f, pixel, tile} : std::vector<VarOrRVar>{pixel, f, tile};
+  const auto tile_order = [&](bool f_first) {
+    return f_first ? std::vector<VarOrRVar>{f, pixel} : std::vector<VarOrRVar>{pixel, f};
+  };
+  std::vector<VarOrRVar> nest = tile_order(vectors_f && !transposes);
+  nest.push_back(tile);
   if (!pixels.flat) nest.push_back(pixels.y);
   nest.push_back(panel);
   nest.insert(nest.end(), outer.begin(), outer.end());
-  out.reorder(nest).vectorize(nhwc ? f : pixel, vector).unroll(f).unroll(pixel);
-
-  if (p.is_dynamic() || pixels.flat) stage.sum.bound_extent(pixel, s.mr);
-  stage.sum.compute_at(out, tile)
-      .store_in(Halide::MemoryType::Register)
-      .bound_extent(f, s.nr)
-      .vectorize(nhwc ? f : pixel, vector)
-      .unroll(f)
-      .unroll(pixel);
+  const auto whole_tile = [&](Func func) {
+    // Extents that are not the split's own are not known to be the tile's.
+    if (p.is_dynamic() || pixels.flat) func.bound_extent(pixel, s.mr);
+    func.compute_at(out, tile).bound_extent(f, s.nr).vectorize(vectors, vector).unroll(f).unroll(pixel);
+  };
+  out.reorder(nest);
+  if (transposes) {
+    // The loop over f is not unrolled, which keeps the result in memory: where it is stored from registers, LLVM
+    // shuffles the sums inside of the reduction and spills them.
+    whole_tile(stage.result.store_in(Halide::MemoryType::Stack));
+    stage.sum.reorder_storage(f, pixel);
+    out.unroll(pixel);
+  } else {
+    out.vectorize(vectors, vector).unroll(f).unroll(pixel);
+  }
+  whole_tile(stage.sum.store_in(Halide::MemoryType::Register));
   RVar ko("k_outer"), ku("k_unrolled");
+  std::vector<VarOrRVar> sum_nest = tile_order(vectors_f);
+  for (const RVar& loop : {ku, ko, RVar(stage.k.y)}) sum_nest.push_back(loop);
   stage.sum.update()
       .split(stage.k.x, ko, ku, s.k_unroll, TailStrategy::GuardWithIf)
-      .reorder(nhwc ? std::vector<VarOrRVar>{f, pixel, ku, ko, stage.k.y}
-                    : std::vector<VarOrRVar>{pixel, f, ku, ko, stage.k.y})
-      .vectorize(nhwc ? f : pixel, vector)
+      .reorder(sum_nest)
+      .vectorize(vectors, vector)
       .unroll(f)
       .unroll(pixel)
       .unroll(ku);

@@ -14,7 +14,7 @@
 namespace sepconv {
 
 /// Changes when a text of an older version would mean another schedule; part of the lockfile's keys.
-inline constexpr int kScheduleVersion = 1;
+inline constexpr int kScheduleVersion = 2;
 
 /// The blocks that parallel tasks work on, and how the two stages meet in them.
 struct BlockCpuSchedule {
@@ -26,16 +26,17 @@ struct BlockCpuSchedule {
 
 /// The depthwise stage.
 struct DepthwiseCpuSchedule {
-  int c_tile = 8;    // channels of a packed panel and a register tile: vectors along channels in nhwc; 1 in nchw
+  int c_tile = 8;    // channels of a packed panel and a register tile: vectors along channels in nhwc
   int ow_tile = 4;   // output columns whose sums stay in registers: vectors along columns in nchw
   int pad_tile = 1;  // 1: the block's input is copied into a zero-padded tile; 0: bounds are checked at each tap
 };
 
 /// The pointwise stage: the micro-tile of the GEMM [pixels x K] * [K x OC].
 struct PointwiseCpuSchedule {
-  int mr = 6;        // pixels: vectors along pixels in nchw
-  int nr = 16;       // output channels of a packed panel: vectors along channels in nhwc
+  int mr = 6;        // pixels
+  int nr = 16;       // output channels of a packed panel
   int k_unroll = 2;  // reduction steps unrolled
+  int vector_f = 1;  // 1: vectors along output channels; 0: along pixels, in nchw only, where 1 scatters its stores
 };
 
 /// A whole schedule. The parts that the problem's op does not have are absent from the text.
@@ -56,9 +57,9 @@ requires std::same_as<std::remove_const_t<Schedule>, DepthwiseCpuSchedule>
 void visit_fields(Schedule& s, F&& f) { f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile); }
 template <class Schedule, class F>
 requires std::same_as<std::remove_const_t<Schedule>, PointwiseCpuSchedule>
-void visit_fields(Schedule& s, F&& f) { f("mr", s.mr), f("nr", s.nr), f("ku", s.k_unroll); }
+void visit_fields(Schedule& s, F&& f) { f("mr", s.mr), f("nr", s.nr), f("ku", s.k_unroll), f("vf", s.vector_f); }
 
-/// "block_fuse1_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2"
+/// "block_fuse1_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1"
 std::string to_text(const CpuSchedule& schedule);
 
 /// Reads what to_text wrote: every field of a part once, in order.
@@ -77,6 +78,11 @@ std::optional<std::string> reject_reason(const CpuSchedule& schedule, const Conv
 /// Elements of the vectors that a tile of `tile` elements is computed in: the largest power of two that divides it, at
 /// most the target's lanes.
 int vector_elems(int tile, const Target& target);
+
+inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/// Elements of the largest vector that an extent holds: a power of two, at most the target's lanes.
+int vector_below(int extent, const Target& target);
 
 /// The rule for problems that no table or lockfile knows: picks tiles from lanes, registers and caches.
 CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& target);

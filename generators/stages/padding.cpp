@@ -26,6 +26,26 @@ Func padded_input(const ConvProblem& p, const Func& input, const Halide::OutputI
   return padded;
 }
 
+PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pads, int channels, int vector,
+                        const ElementTypes& types) {
+  Var c("c"), x("x"), y("y"), n("n");
+  const Expr channel = channels > p.IC ? min(c, p.IC - 1) : Expr(c);
+  const Expr iy = y - pads.top;
+  PaddedInput rows;
+  rows.func = Func("padded");
+  rows.func(image_arguments<Var>(p.layout, c, {x, y}, n)) = types.zero();
+  const auto copy = [&](int begin, int end) {
+    Halide::RDom column(begin, end - begin, "column");
+    column.where(iy >= 0 && iy < p.IH);
+    rows.func(image_arguments<Expr>(p.layout, c, {column.x + pads.left, y}, n)) =
+        types.widen(input(image_arguments<Expr>(p.layout, channel, {column.x, clamp(iy, 0, p.IH - 1)}, n)));
+    rows.columns.push_back(column);
+  };
+  copy(0, p.IW / vector * vector);
+  if (p.IW % vector != 0) copy(p.IW - vector, p.IW);
+  return rows;
+}
+
 Func unpadded_input(const ConvProblem& p, const Func& input, const ElementTypes& types) {
   Var c("c"), x("x"), y("y"), n("n");
   Func unpadded("unpadded");

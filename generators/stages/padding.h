@@ -12,12 +12,24 @@ struct Pads {
   Halide::Expr top, left;
 };
 
+/// The padded input, and the columns of the updates that fill it; none where it is one pure definition.
+struct PaddedInput {
+  Halide::Func func;
+  std::vector<Halide::RDom> columns;
+};
+
 /// padded(c, x, y, n) = input(c, x - left, y - top, n), and 0 outside of the image; reads of the input are clamped into
 /// it, so that a schedule may compute a larger region than the image needs.
 /// @param shape     the kernel's input, whose extents a dynamic problem reads.
 /// @param channels  how many channels may be asked for; those past IC repeat the last one.
 Halide::Func padded_input(const ConvProblem& problem, const Halide::Func& input, const Halide::OutputImageParam& shape,
                           const Pads& pads, int channels, const ElementTypes& types);
+
+/// The same where a whole row is always asked for, and extents are static: zeros, and then each row of the input in
+/// vectors of `vector` <= IW elements, the last of which moves inwards (an update for those that fit, and one more for
+/// the last), so that no element needs a test of its column.
+PaddedInput padded_rows(const ConvProblem& problem, const Halide::Func& input, const Pads& pads, int channels,
+                        int vector, const ElementTypes& types);
 
 /// The input itself in padded coordinates, for problems without any padding: no select, no clamp.
 Halide::Func unpadded_input(const ConvProblem& problem, const Halide::Func& input, const ElementTypes& types);

@@ -21,4 +21,13 @@ PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const F
   return stage;
 }
 
+Expr finished(PointwiseStage& stage, const Expr& value, bool transposed, const Pixels& pixels, const Var& f,
+              const Var& n) {
+  if (!transposed) return value;
+  stage.result = Func("pointwise_result");
+  const auto at = image_arguments<Var>(Layout::nhwc, f, pixels.vars, n);
+  stage.result(at) = value;
+  return stage.result(at);
+}
+
 }  // namespace sepconv

@@ -6,8 +6,9 @@
 namespace sepconv {
 
 struct PointwiseStage {
-  Halide::Func sum;  // image_arguments(layout, c, pixels, n)
-  Halide::RDom k;    // x: channel, y: multiplier
+  Halide::Func sum;     // image_arguments(layout, c, pixels, n)
+  Halide::RDom k;       // x: channel, y: multiplier
+  Halide::Func result;  // what finished() made of the sums: image_arguments(nhwc, c, pixels, n)
 };
 
 /// sum(f, pixel, n) = bias(f) + sum_{m,c} weights[f / panel][m][c][f % panel] * middle(c, pixel, m, n)
@@ -17,5 +18,10 @@ struct PointwiseStage {
 PointwiseStage pointwise_stage(const ConvProblem& problem, const Halide::Func& middle, const Halide::Func& weights,
                                const Halide::Func& bias, int panel, const Pixels& pixels, const Halide::Var& f,
                                const Halide::Var& n);
+
+/// The output's elements, `value` of stage.sum. With `transposed` by way of stage.result, in which the channels of a
+/// pixel lie side by side, so that a tile of vectors along channels can be stored along pixels.
+Halide::Expr finished(PointwiseStage& stage, const Halide::Expr& value, bool transposed, const Pixels& pixels,
+                      const Halide::Var& f, const Halide::Var& n);
 
 }  // namespace sepconv

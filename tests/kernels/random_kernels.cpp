@@ -113,7 +113,7 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
   const auto scalar_tile = [&] { return draw.between(1, 8); };
   if (p.has_depthwise()) {
     DepthwiseCpuSchedule dw;
-    dw.c_tile = nhwc ? vector_tile() : 1;
+    dw.c_tile = nhwc ? vector_tile() : scalar_tile();
     dw.ow_tile = nhwc ? scalar_tile() : vector_tile();
     dw.pad_tile = draw.between(0, 1);
     tile = dw.ow_tile;
@@ -121,8 +121,9 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
   }
   if (p.has_pointwise()) {
     PointwiseCpuSchedule pw;
-    pw.mr = nhwc ? scalar_tile() : vector_tile();
-    pw.nr = nhwc ? vector_tile() : scalar_tile();
+    pw.vector_f = nhwc || draw.chance(0.5);
+    pw.mr = pw.vector_f ? scalar_tile() : vector_tile();
+    pw.nr = pw.vector_f ? vector_tile() : scalar_tile();
     pw.k_unroll = draw.between(1, 4);
     tile = pw.mr;
     s.pointwise = pw;

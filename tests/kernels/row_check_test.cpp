@@ -123,7 +123,7 @@ TEST(FencedBufferTest, StartsAsNaNInEveryType) {
 TEST(ShapesAroundTest, ReachesTheTilesEdges) {
   KernelRow row = kRow;
   row.problem = "separable_f32_nhwc_i?x?x4_o8_k5x5_s1x1_d1x1_p?x?x?x?_m1_mid-nobias-linear_out-nobias-linear";
-  row.schedule = "block_fuse1_flat0_oh3_ow12.dw_c4_ow4_pad1.pw_mr6_nr8_ku2";
+  row.schedule = "block_fuse1_flat0_oh3_ow12.dw_c4_ow4_pad1.pw_mr6_nr8_ku2_vf1";
   bool halo = false, uneven = false, many_blocks = false;
   std::vector<int> widths;
   for (const ConvProblem& p : shapes_around(row)) {

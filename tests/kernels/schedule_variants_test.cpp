@@ -29,25 +29,28 @@ struct Variant {
 
 // On 4 lanes and 16 registers.
 constexpr Variant kVariants[] = {
-    {kMobileNet, "block_fuse0_flat1_oh9_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2"},    // unfused, flat
-    {kMobileNet, "block_fuse0_flat0_oh4_ow6.dw_c8_ow4_pad1.pw_mr3_nr8_ku2"},     // unfused, not flat
-    {kMobileNet, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr6_nr8_ku1"},     // blocks that do not divide
-    {kMobileNet, "block_fuse1_flat1_oh2_ow11.dw_c8_ow4_pad0.pw_mr6_nr8_ku3"},    // bounds checked at each tap
-    {kMobileNet, "block_fuse1_flat1_oh4_ow11.dw_c4_ow1_pad1.pw_mr1_nr4_ku1"},    // the smallest tiles
-    {kMobileNet, "block_fuse1_flat1_oh9_ow11.dw_c16_ow2_pad1.pw_mr2_nr16_ku3"},  // a last panel of 3 filters in 16
-    {kMobileNet, "block_fuse1_flat0_oh1_ow2.dw_c1_ow1_pad0.pw_mr2_nr1_ku1"},     // no vectors at all
-    {kUneven, "block_fuse1_flat1_oh1_ow9.dw_c4_ow4_pad1.pw_mr4_nr8_ku3"},
-    {kUneven, "block_fuse1_flat0_oh3_ow4.dw_c8_ow2_pad0.pw_mr2_nr12_ku1"},
-    {kUneven, "block_fuse0_flat0_oh2_ow5.dw_c4_ow4_pad0.pw_mr5_nr4_ku3"},
-    {kPlanar, "block_fuse1_flat1_oh3_ow19.dw_c1_ow8_pad1.pw_mr8_nr5_ku3"},
-    {kPlanar, "block_fuse0_flat0_oh2_ow12.dw_c1_ow4_pad0.pw_mr4_nr3_ku1"},
-    {kPlanar, "block_fuse1_flat0_oh7_ow8.dw_c1_ow4_pad1.pw_mr8_nr2_ku2"},
+    {kMobileNet, "block_fuse0_flat1_oh9_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2_vf1"},    // unfused, flat
+    {kMobileNet, "block_fuse0_flat0_oh4_ow6.dw_c8_ow4_pad1.pw_mr3_nr8_ku2_vf1"},     // unfused, not flat
+    {kMobileNet, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr6_nr8_ku1_vf1"},     // blocks that do not divide
+    {kMobileNet, "block_fuse1_flat1_oh2_ow11.dw_c8_ow4_pad0.pw_mr6_nr8_ku3_vf1"},    // bounds checked at each tap
+    {kMobileNet, "block_fuse1_flat1_oh4_ow11.dw_c4_ow1_pad1.pw_mr1_nr4_ku1_vf1"},    // the smallest tiles
+    {kMobileNet, "block_fuse1_flat1_oh9_ow11.dw_c16_ow2_pad1.pw_mr2_nr16_ku3_vf1"},  // a last panel of 3 filters in 16
+    {kMobileNet, "block_fuse1_flat0_oh1_ow2.dw_c1_ow1_pad0.pw_mr2_nr1_ku1_vf1"},     // no vectors at all
+    {kUneven, "block_fuse1_flat1_oh1_ow9.dw_c4_ow4_pad1.pw_mr4_nr8_ku3_vf1"},
+    {kUneven, "block_fuse1_flat0_oh3_ow4.dw_c8_ow2_pad0.pw_mr2_nr12_ku1_vf1"},
+    {kUneven, "block_fuse0_flat0_oh2_ow5.dw_c4_ow4_pad0.pw_mr5_nr4_ku3_vf1"},
+    {kPlanar, "block_fuse1_flat1_oh3_ow19.dw_c1_ow8_pad1.pw_mr8_nr5_ku3_vf0"},
+    {kPlanar, "block_fuse0_flat0_oh2_ow12.dw_c1_ow4_pad0.pw_mr4_nr3_ku1_vf0"},
+    {kPlanar, "block_fuse1_flat0_oh7_ow8.dw_c1_ow4_pad1.pw_mr8_nr2_ku2_vf0"},
+    {kPlanar, "block_fuse1_flat0_oh3_ow20.dw_c3_ow4_pad1.pw_mr20_nr2_ku2_vf0"},  // rows of several channels copied
+    {kPlanar, "block_fuse1_flat1_oh3_ow19.dw_c4_ow8_pad1.pw_mr5_nr8_ku2_vf1"},   // transposed
+    {kPlanar, "block_fuse0_flat0_oh2_ow12.dw_c2_ow4_pad0.pw_mr6_nr4_ku1_vf1"},
     {kDepthwise, "block_fuse1_flat0_oh4_ow3.dw_c4_ow3_pad0"},
     {kDepthwise, "block_fuse1_flat0_oh2_ow5.dw_c8_ow5_pad1"},
-    {kPointwise, "block_fuse1_flat1_oh1_ow42.pw_mr5_nr8_ku3"},
-    {kPointwise, "block_fuse1_flat0_oh1_ow9.pw_mr3_nr4_ku1"},
-    {kDynamic, "block_fuse1_flat0_oh3_ow10.dw_c8_ow4_pad0.pw_mr5_nr8_ku3"},
-    {kDynamic, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr2_nr4_ku1"},
+    {kPointwise, "block_fuse1_flat1_oh1_ow42.pw_mr5_nr8_ku3_vf1"},
+    {kPointwise, "block_fuse1_flat0_oh1_ow9.pw_mr3_nr4_ku1_vf1"},
+    {kDynamic, "block_fuse1_flat0_oh3_ow10.dw_c8_ow4_pad0.pw_mr5_nr8_ku3_vf1"},
+    {kDynamic, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr2_nr4_ku1_vf1"},
 };
 
 void expect_right(const KernelRow& row) {
@@ -130,7 +133,7 @@ TEST(ScheduleVariantsTest, WhatRejectReasonAcceptsCompilesAndIsRight) {
 }
 
 TEST(ScheduleVariantsTest, ARefusedScheduleIsNamed) {
-  KernelSpec spec{problem_from_text(kPointwise), schedule_from_text("block_fuse1_flat0_oh1_ow7.pw_mr3_nr4_ku1"),
+  KernelSpec spec{problem_from_text(kPointwise), schedule_from_text("block_fuse1_flat0_oh1_ow7.pw_mr3_nr4_ku1_vf1"),
                   "x86-64-sse41"};
   const auto kernels = compile_and_load("refused", {spec});
   EXPECT_EQ(kernels[0].row, nullptr);

@@ -21,14 +21,14 @@ std::string error_of(const std::string& text) {
 }
 
 TEST(ScheduleText, HoldsTheGivenParts) {
-  const std::string text = "block_fuse0_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2";
+  const std::string text = "block_fuse0_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1";
   const CpuSchedule schedule = schedule_from_text(text);
   EXPECT_EQ(schedule.block.fuse, 0);
   EXPECT_EQ(schedule.block.ow_block, 56);
   EXPECT_EQ(schedule.depthwise->c_tile, 8);
   EXPECT_EQ(schedule.pointwise->nr, 16);
   EXPECT_EQ(to_text(schedule), text);
-  EXPECT_FALSE(schedule_from_text("block_fuse1_flat0_oh1_ow6.pw_mr6_nr16_ku2").depthwise.has_value());
+  EXPECT_FALSE(schedule_from_text("block_fuse1_flat0_oh1_ow6.pw_mr6_nr16_ku2_vf1").depthwise.has_value());
 }
 
 TEST(ScheduleText, RefusesWhatItDoesNotKnowAndNamesIt) {
@@ -47,13 +47,13 @@ TEST(RejectReason, NamesTheFieldAndTheSum) {
   const ConvProblem problem = problem_from_text(
       "separable_f32_nhwc_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu");
   const auto reason = [&](const char* text) { return reject_reason(schedule_from_text(text), problem, avx2); };
-  EXPECT_EQ(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr6_nr16_ku2"), std::nullopt);
-  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr7_nr16_ku2")->find("17 registers"),
+  EXPECT_EQ(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr6_nr16_ku2_vf1"), std::nullopt);
+  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr7_nr16_ku2_vf1")->find("17 registers"),
             std::string::npos);
-  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow8_pad1.pw_mr6_nr16_ku2")->find("dw.ow=8"), std::string::npos);
-  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow28.dw_c16_ow4_pad1.pw_mr6_nr16_ku2")->find("whole rows"),
+  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow8_pad1.pw_mr6_nr16_ku2_vf1")->find("dw.ow=8"), std::string::npos);
+  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow28.dw_c16_ow4_pad1.pw_mr6_nr16_ku2_vf1")->find("whole rows"),
             std::string::npos);
-  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.pw_mr6_nr16_ku2")->find("'dw' is missing"), std::string::npos);
+  EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.pw_mr6_nr16_ku2_vf1")->find("'dw' is missing"), std::string::npos);
 }
 
 TEST(DefaultSchedule, IsNeverOneThatTheGeneratorRefuses) {

@@ -94,9 +94,9 @@ class ConvGenerator : public Halide::Generator<Derived> {
     const int channels = std::max(p.IC, dw.c_tile);
     const bool whole_rows = !p.is_dynamic() && schedule_.block.ow_block >= p.OW();
     if (dw.pad_tile && p.layout == Layout::nchw && whole_rows)
-      return padded_rows(p, *input_, pads(), channels, vector_below(p.IW, target_), types_);
-    if (dw.pad_tile || needs_padding) return {padded_input(p, *input_, *input_, pads(), channels, types_), {}};
-    return {unpadded_input(p, *input_, types_), {}};
+      return padded_rows(p, *input_, pads(), channels, target_.lanes, types_);
+    if (dw.pad_tile || needs_padding) return {.func = padded_input(p, *input_, *input_, pads(), channels, types_)};
+    return {.func = unpadded_input(p, *input_, types_)};
   }
 
   /// Declares what the runtime guarantees: dense H, W and C, extents as the problem says, min 0; only the batch is

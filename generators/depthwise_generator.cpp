@@ -19,7 +19,7 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
     kernel_facts().depthwise_panel = panel;
     padded_ = depthwise_input(has_padding());
-    stage_ = depthwise_stage(problem_, padded_.func, *filter_, panel, pixels_, c_, m_, n_);
+    stage_ = depthwise_stage(problem_, padded_, *filter_, panel, pixels_, c_, m_, n_);
     const Expr ic = q_ / problem_.depth_multiplier, m = q_ % problem_.depth_multiplier;
     Expr value = types_.rounded(stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_)));
     if (bias_) value = value + Expr((*bias_)(q_));

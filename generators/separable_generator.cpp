@@ -24,7 +24,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     kernel_facts().depthwise_panel = panel;
     kernel_facts().pointwise_panel = schedule_.pointwise->nr;
     padded_ = depthwise_input(has_padding() || computes_past_output());
-    depthwise_ = depthwise_stage(problem_, padded_.func, *filter_, panel, rows_, c_, m_, n_);
+    depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, rows_, c_, m_, n_);
     const auto at = middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_);
     Expr value = types_.rounded(depthwise_.sum(at));
     const int padded_channels = (problem_.IC + panel - 1) / panel * panel;

@@ -14,8 +14,8 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
   const bool nhwc = p.layout == Layout::nhwc;
   Func padded = input.func;
   const auto args = padded.args();
-  const Var x = args[nhwc ? 1 : 0], y = args[nhwc ? 2 : 1];
-  const int width = (extents.columns - 1) * p.stride_w + p.KW_eff();
+  const Var x = args[nhwc ? 1 : 0], y = args[args.size() - (nhwc ? 2 : 3)];
+  const int width = ((extents.columns - 1) * p.stride_w + p.KW_eff() + input.phases - 1) / input.phases;
   padded.compute_at(out, panel);
   padded.bound_storage(y, (extents.rows - 1) * p.stride_h + p.KH_eff());
   if (nhwc) {
@@ -23,11 +23,11 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
     if (p.IC >= s.c_tile)
       padded.vectorize(args[0], vector_elems(s.c_tile, target), TailStrategy::RoundUp).unroll(args[0]);
   } else {
-    const int columns = input.columns.empty() ? width : std::max(width, p.pad_left + p.IW);
-    padded.bound_storage(x, round_up(columns, target.lanes));
+    const int copied = input.columns.empty() ? 0 : (p.pad_left + p.IW + input.phases - 1) / input.phases;
+    padded.bound_storage(x, round_up(std::max(width, copied), target.lanes));
     padded.vectorize(x, target.lanes, TailStrategy::RoundUp);
     for (std::size_t i = 0; i < input.columns.size(); ++i)
-      padded.update(static_cast<int>(i)).vectorize(input.columns[i].x, vector_below(p.IW, target));
+      padded.update(static_cast<int>(i)).vectorize(input.columns[i].x, input.vectors[i]);
   }
 }
 
@@ -60,6 +60,9 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   sum_nest.push_back(stage.tap.x);
   sum_nest.push_back(stage.tap.y);
   stage.sum.update().reorder(sum_nest).vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
+
+  constexpr int kUnrolledTaps = 7;
+  if (p.KW <= kUnrolledTaps) stage.sum.update().unroll(stage.tap.x);
 
   if (s.pad_tile) schedule_input_tile(padded, out, panel, p, s, target, loops.extents);
 }

@@ -21,33 +21,26 @@ std::int64_t sum_bytes(const ConvProblem& p) {
   return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
 }
 
+struct BlockRows {
+  int rows = 1;
+  double cost = 0;  // time relative to that of computing each pixel once in one block
+};
+
 /// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
 /// the depthwise result within half of L2, and more than one block only where the work is worth threads.
-int flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
-  constexpr double kWorthThreads = 4e6;   // operations: some 50 microseconds on one core
+BlockRows flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
+  constexpr double kWorthThreads = 4e7;   // operations: some 500 microseconds on one core
   constexpr double kThreadingCost = 1.1;  // of one block for much work, or of several for little
   const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
-  int best_rows = 1;
-  double best_cost = 0;
+  BlockRows best;
   for (int rows = 1; rows <= p.OH(); ++rows) {
     if (rows > 1 && rows * row_bytes > target.l2_bytes / 2) break;
     const int blocks = ceil_div(p.OH(), rows);
     double cost = double(blocks) * round_up(rows * p.OW(), mr) / (double(p.OH()) * p.OW());
     if ((blocks == 1) == (p.flops() > kWorthThreads)) cost *= kThreadingCost;
-    if (rows == 1 || cost <= best_cost) {
-      best_rows = rows;
-      best_cost = cost;
-    }
+    if (rows == 1 || cost <= best.cost) best = {rows, cost};
   }
-  return best_rows;
-}
-
-/// Of a separable nchw problem: whether its tiles of pixels compute so many in vain that transposing the depthwise
-/// result and the output costs less.
-bool prefers_channel_vectors(const ConvProblem& p, int pixels, int vector_tile, int scalar_tile) {
-  constexpr double kTransposing = 1.15;  // of the time; 0.95 to 1.4 measured
-  if (p.op != ConvOp::separable || p.is_dynamic() || p.OC < vector_tile) return false;
-  return kTransposing * round_up(pixels, std::min(scalar_tile, pixels)) < round_up(pixels, vector_tile);
+  return best;
 }
 
 }  // namespace
@@ -64,8 +57,18 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   const int vectors = 2, scalars = target.registers >= 32 ? 14 : 6;
   const int columns = s.block.flat ? OW : std::min(OW, 128);
   s.block.ow_block = columns;
+  bool vector_f = nhwc;
   if (s.block.flat) {
-    s.block.oh_block = flat_block_rows(p, target, std::min(nhwc ? scalars : vectors * lanes, OH * OW));
+    const auto block = [&](int mr) { return flat_block_rows(p, target, std::min(mr, OH * OW)); };
+    BlockRows best = block(nhwc ? scalars : vectors * lanes);
+    // Tiles of few pixels may compute so few in vain that they make up for transposing.
+    constexpr double kTransposing = 1.15;  // of the time; 0.95 to 1.4 measured
+    if (!nhwc && p.op == ConvOp::separable && p.OC >= vectors * lanes) {
+      const BlockRows transposed = block(scalars);
+      vector_f = kTransposing * transposed.cost < best.cost;
+      if (vector_f) best = transposed;
+    }
+    s.block.oh_block = best.rows;
   } else {
     const std::int64_t row_bytes = sum_bytes(p) * columns * p.middle_channels();
     const int rows = static_cast<int>(std::clamp<std::int64_t>(target.l2_bytes / 2 / row_bytes, 1, OH));
@@ -89,7 +92,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   }
   if (p.has_pointwise()) {
     PointwiseCpuSchedule pw;
-    if (nhwc || prefers_channel_vectors(p, pixels, vectors * lanes, scalars)) {
+    if (vector_f) {
       pw.nr = p.OC > lanes ? vectors * lanes : lanes;
       pw.mr = std::min(scalars, pixels);
     } else {

@@ -7,19 +7,23 @@ using Halide::Func;
 using Halide::RDom;
 using Halide::Var;
 
-DepthwiseStage depthwise_stage(const ConvProblem& p, const Func& padded, const Func& filter, int panel,
+DepthwiseStage depthwise_stage(const ConvProblem& p, const PaddedInput& padded, const Func& filter, int panel,
                                const Pixels& pixels, const Var& c, const Var& m, const Var& n) {
   DepthwiseStage stage;
   stage.sum = Func("depthwise_sum");
   stage.tap = RDom(0, p.KW, 0, p.KH, "tap");
   const Expr kw = stage.tap.x, kh = stage.tap.y;
   const Expr weight = filter(c % panel + panel * (m + p.depth_multiplier * (kw + p.KW * (kh + p.KH * (c / panel)))));
-  const Expr x = pixels.column * p.stride_w + kw * p.dilation_w, y = pixels.row * p.stride_h + kh * p.dilation_h;
+  const Expr tap_x = kw * p.dilation_w, y = pixels.row * p.stride_h + kh * p.dilation_h;
+  // As many phases as the stride: each output column's taps then lie in the same columns of the phases.
+  const std::vector<Expr> pixel =
+      padded.phases == 1 ? std::vector<Expr>{pixels.column * p.stride_w + tap_x, y}
+                         : std::vector<Expr>{pixels.column + tap_x / padded.phases, tap_x % padded.phases, y};
   const auto at = middle_arguments<Var>(p.layout, c, pixels.vars, m, n);
   stage.sum(at) = Halide::Internal::make_zero(filter.type());
   // An RDom update rather than an expression tree: a tree of many taps takes minutes to compile, and its sums would be
   // reassociated differently from tile to tile.
-  stage.sum(at) += weight * padded(image_arguments<Expr>(p.layout, c, {x, y}, n));
+  stage.sum(at) += weight * padded.func(image_arguments<Expr>(p.layout, c, pixel, n));
   return stage;
 }
 

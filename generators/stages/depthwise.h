@@ -1,6 +1,7 @@
 #pragma once
 // WHAT the depthwise stage computes. No tile, vector, thread or target appears here.
 
+#include "padding.h"
 #include "pixels.h"
 
 namespace sepconv {
@@ -14,7 +15,7 @@ struct DepthwiseStage {
 /// dilation, n)
 /// @param filter  packed depthwise filter, one dimension (kernel_abi.h).
 /// @param panel   channels of a packed panel.
-DepthwiseStage depthwise_stage(const ConvProblem& problem, const Halide::Func& padded, const Halide::Func& filter,
+DepthwiseStage depthwise_stage(const ConvProblem& problem, const PaddedInput& padded, const Halide::Func& filter,
                                int panel, const Pixels& pixels, const Halide::Var& c, const Halide::Var& m,
                                const Halide::Var& n);
 

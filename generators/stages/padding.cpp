@@ -26,23 +26,37 @@ Func padded_input(const ConvProblem& p, const Func& input, const Halide::OutputI
   return padded;
 }
 
-PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pads, int channels, int vector,
+PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pads, int channels, int lanes,
                         const ElementTypes& types) {
-  Var c("c"), x("x"), y("y"), n("n");
+  Var c("c"), x("x"), phase("phase"), y("y"), n("n");
   const Expr channel = channels > p.IC ? min(c, p.IC - 1) : Expr(c);
   const Expr iy = y - pads.top;
   PaddedInput rows;
+  rows.phases = p.stride_w;
   rows.func = Func("padded");
-  rows.func(image_arguments<Var>(p.layout, c, {x, y}, n)) = types.zero();
-  const auto copy = [&](int begin, int end) {
-    Halide::RDom column(begin, end - begin, "column");
-    column.where(iy >= 0 && iy < p.IH);
-    rows.func(image_arguments<Expr>(p.layout, c, {column.x + pads.left, y}, n)) =
-        types.widen(input(image_arguments<Expr>(p.layout, channel, {column.x, clamp(iy, 0, p.IH - 1)}, n)));
-    rows.columns.push_back(column);
-  };
-  copy(0, p.IW / vector * vector);
-  if (p.IW % vector != 0) copy(p.IW - vector, p.IW);
+  const bool one_phase = rows.phases == 1;
+  const std::vector<Var> pixel = one_phase ? std::vector<Var>{x, y} : std::vector<Var>{x, phase, y};
+  rows.func(image_arguments<Var>(p.layout, c, pixel, n)) = types.zero();
+  for (int first = 0; first < std::min(rows.phases, p.IW); ++first) {
+    // Input columns first, first + phases, ...
+    const int count = (p.IW - first + rows.phases - 1) / rows.phases;
+    const int column = p.pad_left + first;
+    const auto copy = [&](int begin, int end, int vector) {
+      Halide::RDom j(begin, end - begin, "column");
+      j.where(iy >= 0 && iy < p.IH);
+      const Expr to = j.x + column / rows.phases;
+      const std::vector<Expr> at =
+          one_phase ? std::vector<Expr>{to, y} : std::vector<Expr>{to, column % rows.phases, y};
+      rows.func(image_arguments<Expr>(p.layout, c, at, n)) = types.widen(
+          input(image_arguments<Expr>(p.layout, channel, {j.x * rows.phases + first, clamp(iy, 0, p.IH - 1)}, n)));
+      rows.columns.push_back(j);
+      rows.vectors.push_back(vector);
+    };
+    int vector = 1;
+    while (vector < lanes && vector * 2 <= count) vector *= 2;
+    copy(0, count / vector * vector, vector);
+    if (count % vector != 0) copy(count - vector, count, vector);
+  }
   return rows;
 }
 

@@ -12,10 +12,12 @@ struct Pads {
   Halide::Expr top, left;
 };
 
-/// The padded input, and the columns of the updates that fill it; none where it is one pure definition.
+/// The padded input as the depthwise stage reads it.
 struct PaddedInput {
   Halide::Func func;
-  std::vector<Halide::RDom> columns;
+  int phases = 1;                     // above 1: column x lies at (x / phases, x % phases) in place of x
+  std::vector<Halide::RDom> columns;  // of the updates that fill it; none where it is one pure definition
+  std::vector<int> vectors;           // elements that divide each of these
 };
 
 /// padded(c, x, y, n) = input(c, x - left, y - top, n), and 0 outside of the image; reads of the input are clamped into
@@ -25,11 +27,13 @@ struct PaddedInput {
 Halide::Func padded_input(const ConvProblem& problem, const Halide::Func& input, const Halide::OutputImageParam& shape,
                           const Pads& pads, int channels, const ElementTypes& types);
 
-/// The same where a whole row is always asked for, and extents are static: zeros, and then each row of the input in
-/// vectors of `vector` <= IW elements, the last of which moves inwards (an update for those that fit, and one more for
-/// the last), so that no element needs a test of its column.
+/// The same in nchw where a whole row is always asked for and extents are static: zeros, and then each row of the input
+/// in vectors, the last of which moves inwards (an update for those that fit, and one more for the last), so that no
+/// element needs a test of its column. With a stride along columns the columns of a phase lie side by side, so that
+/// vectors of output columns read vectors.
+/// @param lanes  the longest vector
 PaddedInput padded_rows(const ConvProblem& problem, const Halide::Func& input, const Pads& pads, int channels,
-                        int vector, const ElementTypes& types);
+                        int lanes, const ElementTypes& types);
 
 /// The input itself in padded coordinates, for problems without any padding: no select, no clamp.
 Halide::Func unpadded_input(const ConvProblem& problem, const Halide::Func& input, const ElementTypes& types);

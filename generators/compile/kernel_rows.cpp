@@ -127,8 +127,7 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
 
 std::vector<std::string> default_target_names() {
   std::vector<std::string> names;
-  for (const Target& target : all_targets())
-    if (target.name.starts_with("x86-64-")) names.push_back(target.name);
+  for (const Target& target : native_cpu_targets()) names.push_back(target.name);
   return names;
 }
 

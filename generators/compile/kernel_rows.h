@@ -39,7 +39,7 @@ struct RowOptions {
 ///   that `schedules` lacks when locked.
 std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& options);
 
-/// All CPU targets of x86-64, by name: what a library is compiled for unless told otherwise.
+/// The names of native_cpu_targets(): what a library is compiled for unless told otherwise.
 std::vector<std::string> default_target_names();
 
 /// @throws std::invalid_argument unless the name can be a C++ namespace and a file's stem: letters, digits and single

@@ -1,21 +1,51 @@
 #include "target.h"
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
-#include "sepconv/kernel_row.h"
-
 namespace sepconv {
+namespace {
+
+std::vector<Target> sorted(std::vector<Target> targets) {
+  std::sort(targets.begin(), targets.end(), [](const Target& a, const Target& b) { return a.name < b.name; });
+  return targets;
+}
+
+#if defined(__aarch64__)
+constexpr Arch kNativeArch = Arch::arm_64;
+#else
+constexpr Arch kNativeArch = Arch::x86_64;
+#endif
+#if defined(__APPLE__)
+constexpr Os kNativeOs = Os::osx;
+#elif defined(__ANDROID__)
+constexpr Os kNativeOs = Os::android;
+#else
+constexpr Os kNativeOs = Os::linux;
+#endif
+
+}  // namespace
 
 const std::vector<Target>& all_targets() {
-  constexpr std::uint64_t sse41 = kCpuSse41;
-  constexpr std::uint64_t avx2 = sse41 | kCpuAvx | kCpuF16c | kCpuFma | kCpuAvx2;
-  // The Halide strings name every feature that the row may use. L2: the smaller of the common cores of each level.
-  static const std::vector<Target> targets = {
-      {"x86-64-avx2", "x86-64-linux-sse41-avx-f16c-fma-avx2", 8, 16, 32 << 10, 512 << 10, avx2, 20},
-      {"x86-64-avx512", "x86-64-linux-sse41-avx-f16c-fma-avx2-avx512-avx512_skylake", 16, 32, 32 << 10, 1 << 20,
-       avx2 | kCpuAvx512Skylake, 30},
-      {"x86-64-sse41", "x86-64-linux-sse41", 4, 16, 32 << 10, 256 << 10, sse41, 10},
-  };
+  static const std::vector<Target> targets = [] {
+    std::vector<Target> all = x86_targets();
+    for (const std::vector<Target>& part : {arm_targets(), gpu_targets()})
+      all.insert(all.end(), part.begin(), part.end());
+    return sorted(std::move(all));
+  }();
+  return targets;
+}
+
+const std::vector<Target>& native_cpu_targets() {
+  static const std::vector<Target> targets = [] {
+    std::vector<Target> native;
+    std::copy_if(all_targets().begin(), all_targets().end(), std::back_inserter(native), [](const Target& target) {
+      return target.device == Device::cpu && target.arch == kNativeArch && target.os == kNativeOs &&
+             target.experimental.empty();
+    });
+    return native;
+  }();
   return targets;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// WHERE a kernel runs: one entry per target. A new target is a new entry in target.cpp.
+// WHERE a kernel runs: one entry per target. A new target is a new entry in targets_x86.cpp, targets_arm.cpp or
+// targets_gpu.cpp.
 
 #include <cstdint>
 #include <string>
@@ -10,24 +11,41 @@
 
 namespace sepconv {
 
+enum class Arch : std::uint8_t { x86_64, arm_64 };
+enum class Os : std::uint8_t { linux, osx, android };
+/// What runs a kernel's loops. A GPU's kernels are called from a CPU of the entry's arch and os.
+enum class Device : std::uint8_t { cpu, cuda, opencl };
+
 struct Target {
   std::string name;                  // "x86-64-avx2": the command line, the lockfile, the symbol
-  std::string halide;                // Halide target string without the features that every CPU kernel gets
-  int lanes = 4;                     // float32 elements in a vector register
-  int registers = 16;                // vector registers
-  std::int64_t l1_bytes = 32 << 10;  // data cache of one core
+  std::string halide;                // Halide target string without the features that every kernel gets
+  int lanes = 4;                     // float32 elements in a vector register; in a GPU's warp
+  int registers = 16;                // vector registers; of a GPU: 32-bit registers that a thread may have
+  std::int64_t l1_bytes = 32 << 10;  // data cache of one core; of a GPU: shared memory that a block may have
   std::int64_t l2_bytes = 256 << 10;
   std::uint64_t required_features = 0;  // CpuFeature bits (kernel_row.h)
-  int rank = 0;                         // preference among the rows of one problem on a CPU that can run several
+  int rank = 0;                         // preference among the rows of one problem on a machine that can run several
+  Arch arch = Arch::x86_64;
+  Os os = Os::linux;
+  Device device = Device::cpu;
+  std::string experimental;  // why the row is compiled only when it is named; empty for those that are shipped
 };
 
 /// All targets, sorted by name.
 const std::vector<Target>& all_targets();
+
+/// The shipped CPU targets of the machine that this program was built for, sorted by name.
+const std::vector<Target>& native_cpu_targets();
 
 /// @throws std::invalid_argument naming the unknown name and the known ones.
 const Target& target_from_name(std::string_view name);
 
 /// The target as kernels of this type see it: half the lanes for float64, whose sums are twice as wide.
 Target target_for_type(Target target, DataType dtype);
+
+// Parts of all_targets().
+std::vector<Target> x86_targets();
+std::vector<Target> arm_targets();
+std::vector<Target> gpu_targets();
 
 }  // namespace sepconv

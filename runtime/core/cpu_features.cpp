@@ -6,6 +6,8 @@
 
 #if defined(CPU_FEATURES_ARCH_X86)
 #include <cpu_features/cpuinfo_x86.h>
+#elif defined(CPU_FEATURES_ARCH_AARCH64)
+#include <cpu_features/cpuinfo_aarch64.h>
 #endif
 
 namespace sepconv {
@@ -21,6 +23,13 @@ std::uint64_t detect() {
   if (cpu.fma3) features |= kCpuFma;
   if (cpu.avx2) features |= kCpuAvx2;
   if (cpu.avx512f && cpu.avx512cd && cpu.avx512vl && cpu.avx512dq && cpu.avx512bw) features |= kCpuAvx512Skylake;
+  if (cpu.avx512_bf16) features |= kCpuAvx512Bf16;
+#elif defined(CPU_FEATURES_ARCH_AARCH64)
+  const cpu_features::Aarch64Features cpu = cpu_features::GetAarch64Info().features;
+  features |= kCpuNeon;  // part of every AArch64 CPU that an operating system runs on
+  if (cpu.fphp && cpu.asimdhp) features |= kCpuFp16;
+  if (cpu.asimddp) features |= kCpuDotProd;
+  if (cpu.sve2) features |= kCpuSve2;
 #endif
   return features;
 }
@@ -34,8 +43,17 @@ std::uint64_t detected_cpu_features() {
 
 std::string cpu_feature_names(std::uint64_t features) {
   constexpr std::pair<std::uint64_t, const char*> kNames[] = {
-      {kCpuSse41, "sse4.1"}, {kCpuAvx, "avx"},   {kCpuF16c, "f16c"},
-      {kCpuFma, "fma"},      {kCpuAvx2, "avx2"}, {kCpuAvx512Skylake, "avx512 (f, cd, vl, dq, bw)"},
+      {kCpuSse41, "sse4.1"},
+      {kCpuAvx, "avx"},
+      {kCpuF16c, "f16c"},
+      {kCpuFma, "fma"},
+      {kCpuAvx2, "avx2"},
+      {kCpuAvx512Skylake, "avx512 (f, cd, vl, dq, bw)"},
+      {kCpuAvx512Bf16, "avx512_bf16"},
+      {kCpuNeon, "neon"},
+      {kCpuFp16, "fp16"},
+      {kCpuDotProd, "dotprod"},
+      {kCpuSve2, "sve2"},
   };
   std::string text;
   const auto add = [&](const std::string& name) { text += (text.empty() ? "" : ", ") + name; };

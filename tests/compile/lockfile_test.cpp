@@ -28,7 +28,7 @@ const Target& avx2() { return target_from_name("x86-64-avx2"); }
 Lockfile example() {
   const ConvProblem problem = example_problem();
   Lockfile lockfile;
-  for (const Target& target : all_targets()) lockfile.set(problem, target, {default_cpu_schedule(problem, target), {}});
+  for (const Target& target : native_cpu_targets()) lockfile.set(problem, target, {default_cpu_schedule(problem, target), {}});
   Record tuned;
   tuned.source = RecordSource::tuned;
   tuned.seconds = 1.25e-4;
@@ -56,7 +56,7 @@ std::string message_of(const std::string& text) {
 TEST(Lockfile, RoundTrip) {
   const Lockfile lockfile = example();
   const Lockfile again = Lockfile::from_text(lockfile.text());
-  EXPECT_EQ(again.size(), all_targets().size());
+  EXPECT_EQ(again.size(), native_cpu_targets().size());
   EXPECT_EQ(again.text(), lockfile.text());
   const LockRow* row = again.row(example_problem(), avx2());
   ASSERT_NE(row, nullptr);
@@ -68,7 +68,7 @@ TEST(Lockfile, RoundTrip) {
 TEST(Lockfile, RowsAreSortedWhateverTheOrderOfEntry) {
   const ConvProblem problem = example_problem();
   Lockfile forwards, backwards;
-  const auto& targets = all_targets();
+  const auto& targets = native_cpu_targets();
   for (auto it = targets.begin(); it != targets.end(); ++it)
     forwards.set(problem, *it, {default_cpu_schedule(problem, *it), {}});
   for (auto it = targets.rbegin(); it != targets.rend(); ++it)

@@ -22,7 +22,7 @@ struct RandomConfig {
 
 std::vector<std::string> targets_here() {
   std::vector<std::string> names;
-  for (const Target& target : all_targets())
+  for (const Target& target : native_cpu_targets())
     if ((target.required_features & ~detected_cpu_features()) == 0) names.push_back(target.name);
   return names;
 }

@@ -94,7 +94,7 @@ void expect_stated_order(const KernelRow& row, const ConvProblem& problem, const
 
 TEST(StrictFloatTest, SumsInTheStatedOrder) {
   std::vector<KernelSpec> specs;
-  for (const Target& target : all_targets())
+  for (const Target& target : native_cpu_targets())
     for (const char* text : {"depthwise_f32strict_nhwc_i6x7x19_o38_k3x3_s1x1_d1x1_p1x1x1x1_m2_out-bias-linear",
                              "separable_f32strict_nhwc_i6x7x19_o21_k3x3_s1x1_d1x1_p1x1x1x1_m2_mid-nobias-linear_out-"
                              "bias-linear",

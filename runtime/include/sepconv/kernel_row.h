@@ -16,6 +16,11 @@ enum CpuFeature : std::uint64_t {
   kCpuFma = 1u << 3,
   kCpuAvx2 = 1u << 4,
   kCpuAvx512Skylake = 1u << 5,  // F, CD, VL, DQ, BW
+  kCpuAvx512Bf16 = 1u << 6,
+  kCpuNeon = 1u << 8,  // Advanced SIMD of AArch64
+  kCpuFp16 = 1u << 9,  // float16 arithmetic: FEAT_FP16
+  kCpuDotProd = 1u << 10,
+  kCpuSve2 = 1u << 11,
 };
 
 /// Plain data, written into generated headers. Texts are those of to_text(ConvProblem) and of the schedule.

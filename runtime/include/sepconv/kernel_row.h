@@ -8,7 +8,8 @@
 
 namespace sepconv {
 
-/// CPU features that a row may require; a bit mask. Bits are stable: they are part of the ABI.
+/// CPU features that a row may require; a bit mask. Bits are stable: they are part of the ABI. From bit 32 on they are
+/// devices, which no CPU has: only a GpuLayer (gpu.h) calls such rows.
 enum CpuFeature : std::uint64_t {
   kCpuSse41 = 1u << 0,
   kCpuAvx = 1u << 1,
@@ -21,6 +22,11 @@ enum CpuFeature : std::uint64_t {
   kCpuFp16 = 1u << 9,  // float16 arithmetic: FEAT_FP16
   kCpuDotProd = 1u << 10,
   kCpuSve2 = 1u << 11,
+  kDeviceCuda50 = std::uint64_t{1} << 32,  // CUDA compute capability 5.0 or higher
+  kDeviceCuda70 = std::uint64_t{1} << 33,
+  kDeviceCuda80 = std::uint64_t{1} << 34,
+  kDeviceCuda86 = std::uint64_t{1} << 35,
+  kDeviceOpenCl = std::uint64_t{1} << 36,
 };
 
 /// Plain data, written into generated headers. Texts are those of to_text(ConvProblem) and of the schedule.

@@ -1,6 +1,8 @@
 # Options, language level, warnings and tools that every target of this project shares.
 
-option(SEPCONV_BUILD_COMPILER "Build the kernel compiler, the runner and the sepconv command (needs Halide)" ON)
+option(SEPCONV_BUILD_COMPILER "Build the kernel compiler and the sepconv command (needs Halide)" ON)
+option(SEPCONV_BUILD_RUNNER "Build the runner, which runs and checks compiled kernels" ${SEPCONV_BUILD_COMPILER})
+set(SEPCONV_HOST_TOOLS "" CACHE PATH "Build folder or prefix of the host's sepconv, where this build has no compiler")
 option(SEPCONV_BUILD_KERAS "Build the reader of Keras model files (needs libzip, HDF5 and nlohmann_json)" ON)
 option(SEPCONV_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
 option(SEPCONV_BUILD_BENCH "Build the benchmarks (needs Google Benchmark)" ${PROJECT_IS_TOP_LEVEL})

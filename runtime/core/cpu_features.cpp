@@ -1,13 +1,17 @@
 #include "sepconv/cpu_features.h"
 
-#include <cpu_features/cpu_features_macros.h>
-
 #include <utility>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#else
+#include <cpu_features/cpu_features_macros.h>
 #if defined(CPU_FEATURES_ARCH_X86)
 #include <cpu_features/cpuinfo_x86.h>
 #elif defined(CPU_FEATURES_ARCH_AARCH64)
 #include <cpu_features/cpuinfo_aarch64.h>
+#endif
 #endif
 
 namespace sepconv {
@@ -15,7 +19,15 @@ namespace {
 
 std::uint64_t detect() {
   std::uint64_t features = 0;
-#if defined(CPU_FEATURES_ARCH_X86)
+#if defined(__aarch64__) && defined(__linux__)
+  // What the kernel lets a process use, from the kernel itself: Debian's build of the CPU-feature library prints to
+  // standard output when it reads the same words.
+  const unsigned long cpu = getauxval(AT_HWCAP), more = getauxval(AT_HWCAP2);
+  features |= kCpuNeon;  // part of every AArch64 CPU that Linux runs programs on
+  if ((cpu & HWCAP_FPHP) && (cpu & HWCAP_ASIMDHP)) features |= kCpuFp16;
+  if (cpu & HWCAP_ASIMDDP) features |= kCpuDotProd;
+  if (more & HWCAP2_SVE2) features |= kCpuSve2;
+#elif defined(CPU_FEATURES_ARCH_X86)
   const cpu_features::X86Features cpu = cpu_features::GetX86Info().features;
   if (cpu.sse4_1) features |= kCpuSse41;
   if (cpu.avx) features |= kCpuAvx;

@@ -1,6 +1,6 @@
 # sepconv_add_kernels(<name>
 #   MODEL <file>              a Keras model, or a JSON list of layers
-#   [TARGETS <target> ...]    all of x86-64 if left out
+#   [TARGETS <target> ...]    all of the architecture that this build is for if left out
 #   [LAYERS <glob>] [INPUT_SHAPE <HxWxC>] [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED])
 #
 # Compiles the model's layers when the model, the lockfile or the compiler changes, and adds the library target <name>:
@@ -25,6 +25,14 @@ function(sepconv_add_kernels name)
   cmake_path(ABSOLUTE_PATH arg_MODEL BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE OUTPUT_VARIABLE model)
   set(options --name ${name} -o "${dir}" --generator $<TARGET_FILE:sepconv::generator>)
   set(inputs "${model}")
+  if(NOT arg_TARGETS AND CMAKE_CROSSCOMPILING)
+    # The compiler's own default is the machine that it runs on.
+    if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+      set(arg_TARGETS arm-64)
+    else()
+      message(FATAL_ERROR "sepconv_add_kernels(${name}): TARGETS is missing; `sepconv targets` lists them")
+    endif()
+  endif()
   if(arg_TARGETS)
     list(JOIN arg_TARGETS "," targets)
     list(APPEND options --target ${targets})
@@ -58,7 +66,8 @@ function(sepconv_add_kernels name)
   add_custom_command(OUTPUT "${stamp}"
     BYPRODUCTS "${library}" "${dir}/${name}.h" "${dir}/${name}.weights" "${dir}/${name}.lock.json"
                "${dir}/${name}Config.cmake"
-    COMMAND sepconv::compiler compile "${model}" ${options}
+    COMMAND "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}" $<TARGET_FILE:sepconv::compiler> compile
+            "${model}" ${options}
     COMMAND "${CMAKE_COMMAND}" -E touch "${stamp}"
     DEPENDS ${inputs} $<TARGET_FILE:sepconv::compiler> $<TARGET_FILE:sepconv::generator>
     COMMENT "Compiling the kernels of ${name}"

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "input_shape.h"
 #include "sepconv/plan.h"
+#include "text_table.h"
 
 namespace sepconv::tools {
 namespace {
@@ -86,25 +87,9 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-using Table = std::vector<std::vector<std::string>>;
-
-/// Columns as wide as their widest cell; numbers to the right.
-void print_table(const Table& rows, const std::vector<bool>& right) {
-  std::vector<std::size_t> widths(right.size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      line += right[i] ? fmt::format("{:>{}}  ", row[i], widths[i]) : fmt::format("{:<{}}  ", row[i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    std::cout << line << '\n';
-  }
-}
-
 void print_text(const Plan& plan) {
-  Table rows = {{"layer", "op", "input", "output", "window", "epilogue", "MFLOP", "weights KB", "in+out KB",
-                 "FLOP/byte", "computes also"}};
+  TextTable rows = {{"layer", "op", "input", "output", "window", "epilogue", "MFLOP", "weights KB", "in+out KB",
+                     "FLOP/byte", "computes also"}};
   Cost total;
   std::size_t fused = 0, dynamic = 0;
   for (const PlannedLayer& layer : plan.layers) {

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   add_verify_command(app, status);
   add_run_command(app, status);
   add_save_weights_command(app, status);
+  add_targets_command(app, status);
   try {
     app.parse(argc, argv);
     return status;

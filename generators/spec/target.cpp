@@ -41,13 +41,31 @@ const std::vector<Target>& native_cpu_targets() {
   static const std::vector<Target> targets = [] {
     std::vector<Target> native;
     std::copy_if(all_targets().begin(), all_targets().end(), std::back_inserter(native), [](const Target& target) {
-      return target.device == Device::cpu && target.arch == kNativeArch && target.os == kNativeOs &&
-             target.experimental.empty();
+      return target.device == Device::cpu && is_native(target) && target.experimental.empty();
     });
     return native;
   }();
   return targets;
 }
+
+bool is_native(const Target& target) { return target.arch == kNativeArch && target.os == kNativeOs; }
+
+std::string to_text(Arch arch) {
+  constexpr const char* kNames[] = {"x86-64", "arm-64"};
+  return kNames[static_cast<int>(arch)];
+}
+
+std::string to_text(Os os) {
+  constexpr const char* kNames[] = {"linux", "osx", "android"};
+  return kNames[static_cast<int>(os)];
+}
+
+std::string to_text(Device device) {
+  constexpr const char* kNames[] = {"cpu", "cuda", "opencl"};
+  return kNames[static_cast<int>(device)];
+}
+
+std::string system_text(const Target& target) { return to_text(target.arch) + " " + to_text(target.os); }
 
 const Target& target_from_name(std::string_view name) {
   std::string known;

@@ -37,6 +37,15 @@ const std::vector<Target>& all_targets();
 /// The shipped CPU targets of the machine that this program was built for, sorted by name.
 const std::vector<Target>& native_cpu_targets();
 
+/// Whether the target's architecture and operating system are those that this program was built for.
+bool is_native(const Target& target);
+
+std::string to_text(Arch arch);      // "x86-64"
+std::string to_text(Os os);          // "linux"
+std::string to_text(Device device);  // "cpu"
+/// "x86-64 linux": what all objects of one library have in common.
+std::string system_text(const Target& target);
+
 /// @throws std::invalid_argument naming the unknown name and the known ones.
 const Target& target_from_name(std::string_view name);
 

@@ -1,0 +1,130 @@
+// sepconv targets: the target table, and what of it this machine can run.
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "sepconv/cpu_features.h"
+#include "spec/target.h"
+#include "text_table.h"
+
+namespace sepconv::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kExamples = R"(Examples:
+  sepconv targets
+  sepconv targets --json
+  sepconv compile model.keras -o out --target x86-64-avx2,x86-64-avx512
+
+Lanes are float32 elements of a vector (of a GPU: threads of a warp), registers those of a vector's width (of a GPU:
+32-bit ones of a thread), L1 one core's data cache (of a GPU: a block's shared memory).
+'this machine' says whether the CPU and its operating system have what the target's kernels need; of a GPU, whether its
+driver's library is installed.
+Exit status: 0 done, 2 wrong use.)";
+
+std::vector<std::string> feature_names(std::uint64_t features) {
+  std::vector<std::string> names;
+  for (int bit = 0; bit < 64; ++bit)
+    if (features >> bit & 1) names.push_back(cpu_feature_names(std::uint64_t{1} << bit));
+  return names;
+}
+
+/// The library through which the device is driven; nothing for a CPU.
+const char* driver_library(Device device) {
+  switch (device) {
+    case Device::cpu: return nullptr;
+    case Device::cuda: return "libcuda.so.1";
+    case Device::opencl: return "libOpenCL.so.1";
+  }
+  return nullptr;
+}
+
+bool can_be_loaded(const char* library) {
+  void* handle = ::dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+  if (handle != nullptr) ::dlclose(handle);
+  return handle != nullptr;
+}
+
+/// What a kernel of the target needs.
+std::vector<std::string> needs(const Target& target) {
+  std::vector<std::string> names = feature_names(target.required_features);
+  if (const char* library = driver_library(target.device)) names.emplace_back(library);
+  return names;
+}
+
+/// What this machine lacks to run the target's kernels; empty when nothing.
+std::vector<std::string> missing(const Target& target) {
+  if (!is_native(target)) return {system_text(target)};
+  std::vector<std::string> names = feature_names(target.required_features & ~detected_cpu_features());
+  if (const char* library = driver_library(target.device); library != nullptr && !can_be_loaded(library))
+    names.emplace_back(library);
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::string kib(std::int64_t bytes) { return std::to_string(bytes / 1024); }
+
+void print_text() {
+  TextTable rows = {{"target", "device", "system", "lanes", "registers", "L1 KiB", "L2 KiB", "needs", "this machine"}};
+  for (const Target& target : all_targets()) {
+    const std::vector<std::string> lacking = missing(target);
+    rows.push_back({target.name, to_text(target.device), system_text(target), std::to_string(target.lanes),
+                    std::to_string(target.registers), kib(target.l1_bytes), kib(target.l2_bytes), joined(needs(target)),
+                    lacking.empty() ? "yes" : "lacks " + joined(lacking)});
+  }
+  print_table(rows, {false, false, false, true, true, true, true, false, false});
+  std::string experimental;
+  for (const Target& target : all_targets())
+    if (!target.experimental.empty()) experimental += fmt::format("  {}: {}\n", target.name, target.experimental);
+  if (!experimental.empty()) std::cout << "experimental, so compiled only when named:\n" << experimental;
+}
+
+void print_json() {
+  Json rows = Json::array();
+  for (const Target& target : all_targets()) {
+    const std::vector<std::string> lacking = missing(target);
+    Json row = {{"name", target.name},
+                {"device", to_text(target.device)},
+                {"arch", to_text(target.arch)},
+                {"os", to_text(target.os)},
+                {"halide", target.halide},
+                {"lanes", target.lanes},
+                {"registers", target.registers},
+                {"l1_bytes", target.l1_bytes},
+                {"l2_bytes", target.l2_bytes},
+                {"rank", target.rank},
+                {"needs", needs(target)},
+                {"available", lacking.empty()},
+                {"missing", lacking}};
+    if (!target.experimental.empty()) row["experimental"] = target.experimental;
+    rows.push_back(std::move(row));
+  }
+  std::cout << Json{{"targets", rows}}.dump(1) << '\n';
+}
+
+}  // namespace
+
+void add_targets_command(CLI::App& app, int& status) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command =
+      app.add_subcommand("targets", "List the targets, what they need, and whether this machine has it");
+  command->footer(kExamples);
+  command->add_flag("--json", *json, "Print JSON rather than a table");
+  command->callback([json, &status] {
+    *json ? print_json() : print_text();
+    status = kDone;
+  });
+}
+
+}  // namespace sepconv::tools

@@ -29,11 +29,11 @@ int save(const SaveArguments& arguments) {
     return kDone;
   }
   const std::vector<LoadedLayer> layers = load_layers(arguments.model);
-  std::vector<const KerasConvLayer*> chosen;
+  std::vector<LoadedLayer> chosen;
   std::string names;
   for (const LoadedLayer& loaded : layers) {
     names += (names.empty() ? "" : ", ") + loaded.path;
-    if (arguments.layer.empty() || loaded.path == arguments.layer) chosen.push_back(&loaded.layer);
+    if (arguments.layer.empty() || loaded.path == arguments.layer) chosen.push_back(loaded);
   }
   if (chosen.empty())
     throw std::invalid_argument(

@@ -95,32 +95,35 @@ std::string zip_of(const std::map<std::string, std::string>& members) {
   return result;
 }
 
-std::string npz(const std::vector<const KerasConvLayer*>& layers) {
+struct NamedLayer {
+  std::string name;
+  const KerasConvLayer* layer;
+};
+
+std::string npz(const std::vector<NamedLayer>& layers) {
   std::map<std::string, std::string> members;
-  for (const KerasConvLayer* layer : layers) {
+  for (const auto& [layer_name, layer] : layers) {
     const std::vector<std::string> names = layer->weight_names();
     const std::vector<Tensor> weights = layer->get_weights();
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      const std::string name = (layers.size() > 1 ? layer->name() + "." : "") + names[i] + ".npy";
+      const std::string name = (layers.size() > 1 ? layer_name + "." : "") + names[i] + ".npy";
       if (!members.emplace(name, npy(weights[i])).second)
-        throw std::invalid_argument("save_weights: two layers are named '" + layer->name() + "'");
+        throw std::invalid_argument("save_weights: two layers are named '" + layer_name + "'");
     }
   }
   return zip_of(members);
 }
 
-}  // namespace
-
-void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::filesystem::path& path) {
-  for (const KerasConvLayer* layer : layers)
+void save(const std::vector<NamedLayer>& layers, const std::filesystem::path& path) {
+  for (const auto& [name, layer] : layers)
     if (!layer->built())
-      throw std::invalid_argument("save_weights: layer '" + layer->name() + "' is not built and has no weights");
+      throw std::invalid_argument("save_weights: layer '" + name + "' is not built and has no weights");
   if (ends_with(path, ".npz")) return write_whole(path, npz(layers));
   if (!ends_with(path, ".weights.h5"))
     throw std::invalid_argument(path.string() + ": the name must end in .weights.h5 or .npz");
   std::vector<keras::WeightGroup> groups;
   std::map<std::string, int> seen;
-  for (const KerasConvLayer* layer : layers) {
+  for (const auto& [name, layer] : layers) {
     std::string group = keras::snake_case(layer->config().class_name);
     if (const int number = seen[group]++; number > 0) group += "_" + std::to_string(number);
     keras::WeightGroup weights{keras::vars_path(group), layer->name(), {}};
@@ -128,6 +131,20 @@ void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::f
     groups.push_back(std::move(weights));
   }
   write_whole(path, keras::weights_hdf5(groups));
+}
+
+}  // namespace
+
+void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::filesystem::path& path) {
+  std::vector<NamedLayer> named;
+  for (const KerasConvLayer* layer : layers) named.push_back({layer->name(), layer});
+  save(named, path);
+}
+
+void save_weights(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path) {
+  std::vector<NamedLayer> named;
+  for (const LoadedLayer& loaded : layers) named.push_back({loaded.path, &loaded.layer});
+  save(named, path);
 }
 
 void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path) {

@@ -14,6 +14,7 @@
 #include "golden_cases.h"
 #include "layer_run.h"
 #include "npy.h"
+#include "npz.h"
 #include "runner_client.h"
 #include "sepconv/cpu_features.h"
 
@@ -166,8 +167,30 @@ TEST_F(Commands, InspectRefusesWhatIsNoModel) {
   expect(sepconv({"inspect"}), 2, "model");
 }
 
+TEST_F(Commands, SaveWeightsWritesAModelOrALayer) {
+  const std::string model = kData / "models" / "nested.h5", all = folder_ / "all.weights.h5", one = folder_ / "one.npz";
+  expect(sepconv({"save-weights", model, "-o", all}), 0, "all weights of");
+  EXPECT_TRUE(fs::exists(all));
+  expect(sepconv({"save-weights", model, "-o", one, "--layer", "block/sep"}), 0, "the weights of 1 layer");
+  const auto arrays = read_npz(one);
+  ASSERT_EQ(arrays.size(), 2u);
+  expect(sepconv({"save-weights", model, "-o", one}), 0, "the weights of 4 layers");
+  EXPECT_EQ(read_npz(one).count("stem/dw.depthwise_kernel") + read_npz(one).count("stem/dw.kernel"), 1u);
+  EXPECT_EQ(arrays.at("depthwise_kernel").shape, (std::vector<std::int64_t>{3, 3, 8, 1}));
+}
+
+TEST_F(Commands, SaveWeightsRefusesAndLeavesNothing) {
+  const std::string model = kData / "models" / "nested.h5", file = folder_ / "out.npz";
+  expect(sepconv({"save-weights", model, "-o", file, "--layer", "sap"}), 2, "no layer 'sap'; its layers: stem/dw");
+  expect(sepconv({"save-weights", model, "-o", folder_ / "out.bin"}), 2, "must end in .weights.h5");
+  expect(sepconv({"save-weights", kData / "models" / "kws1d.json", "-o", folder_ / "out.weights.h5"}), 2,
+         "without weights");
+  expect(sepconv({"save-weights", model, "-o", folder_ / "none" / "out.npz"}), 3, "cannot be written");
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
 TEST_F(Commands, EveryHelpHasAnExample) {
-  for (const char* command : {"inspect", "verify", "run"})
+  for (const char* command : {"inspect", "verify", "run", "save-weights"})
     expect(sepconv({command, "--help"}), 0, std::string("  sepconv ") + command);
 }
 

@@ -88,12 +88,14 @@ class Evaluator {
     return {value, std::abs(value)};
   }
 
-  /// Stores the value in the problem's type; `error` is how far a kernel's own value may be from it before.
+  /// Stores the value in the problem's type, beyond whose range it is infinite whatever storage_ says; `error` is how
+  /// far a kernel's own value may be from it before.
   void round_stored(Sum& sum, double error) const {
     const double rounding = storage_rounding(p_.dtype, std::abs(sum.value) + error);
     sum.stored += rounding;
     sum.stored_squared += rounding * rounding;
-    if (storage_ == Storage::rounded) sum.value = round_to(p_.dtype, sum.value);
+    const double stored = round_to(p_.dtype, sum.value);
+    if (storage_ == Storage::rounded || std::isinf(stored)) sum.value = stored;
   }
 
   /// D[n, oh, ow, q]: before the output epilogue of a depthwise problem, after the middle one of a separable problem.

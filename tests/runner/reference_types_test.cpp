@@ -56,6 +56,15 @@ TEST(ReferenceTypes, RoundedOnlyWhereKernelsStore) {
   EXPECT_EQ(reference_rounded(wide, ones, 1, Values{0x1p40, 0x1p-10}), Values{0x1p40 + 0x1p-10});
 }
 
+TEST(ReferenceTypes, AStoredIntermediateBeyondTheRangeIsInfinite) {
+  ConvProblem p = one_channel(ConvOp::separable, DataType::float16);
+  const ConvWeights w{.depthwise = {1000}, .pointwise = {0.5}};
+  EXPECT_EQ(reference(p, w, 1, Values{65}), Values{32500});
+  EXPECT_EQ(reference(p, w, 1, Values{66}), Values{std::numeric_limits<double>::infinity()});
+  p.dtype = DataType::float32;
+  EXPECT_EQ(reference(p, w, 1, Values{66}), Values{33000});
+}
+
 TEST(ReferenceTypes, LimitsOfAnOutputThatIsStoredOnce) {
   // Pointwise 3 * 2: one product, one rounding term for the bias that is not there.
   const auto limit = [](DataType dtype) {

@@ -8,7 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "conv_generator.h"
+#include "kernel_generator.h"
+#include "spec/gpu_schedule.h"
 
 namespace sepconv {
 
@@ -36,6 +37,13 @@ struct Options {
   bool listings = false;
 };
 
+std::string default_schedule(const Options& options) {
+  const ConvProblem problem = problem_from_text(options.problem);
+  const Target& target = target_from_name(options.target);
+  return target.device == Device::cpu ? to_text(default_cpu_schedule(problem, target))
+                                      : to_text(default_gpu_schedule(problem, target));
+}
+
 void compile(const Options& options) {
   namespace fs = std::filesystem;
   using Halide::OutputFileType;
@@ -46,10 +54,13 @@ void compile(const Options& options) {
   arguments.output_dir = options.output;
   arguments.output_types = {OutputFileType::object};
   if (options.listings) arguments.output_types.insert({OutputFileType::stmt, OutputFileType::assembly});
-  // No Halide runtime in the object: what it needs of one, three functions, comes from ours (kernel_abi.h).
-  arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_asserts-no_bounds_query" +
-                                      (problem.strict_float ? "-strict_float" : ""))};
-  arguments.generator_name = to_text(problem.op);
+  // No Halide runtime in the object: what a CPU kernel needs of one, three functions, comes from ours (kernel_abi.h);
+  // what a GPU kernel needs, from libsepconv_gpu. A GPU kernel keeps its asserts: without them a missing device would
+  // pass for success.
+  const bool cpu = target.device == Device::cpu;
+  arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_bounds_query" +
+                                      (cpu ? "-no_asserts" : "") + (problem.strict_float ? "-strict_float" : ""))};
+  arguments.generator_name = cpu ? to_text(problem.op) : "gpu";
   arguments.function_name = options.symbol;
   arguments.file_base_name = options.symbol;
   arguments.generator_params = {
@@ -88,9 +99,7 @@ int main(int argc, char** argv) {
   static sepconv::ErrorReporter reporter;
   Halide::set_custom_compile_time_error_reporter(&reporter);
   try {
-    if (options.schedule.empty())
-      options.schedule = sepconv::to_text(sepconv::default_cpu_schedule(sepconv::problem_from_text(options.problem),
-                                                                        sepconv::target_from_name(options.target)));
+    if (options.schedule.empty()) options.schedule = sepconv::default_schedule(options);
     sepconv::compile(options);
     return 0;
   } catch (const std::invalid_argument& error) {

@@ -19,6 +19,14 @@ PointwiseStage pointwise_stage(const ConvProblem& problem, const Halide::Func& m
                                const Halide::Func& bias, int panel, const Pixels& pixels, const Halide::Var& f,
                                const Halide::Var& n);
 
+/// The same with the weights as unpacked_weights gives them, for schedules that stage them.
+PointwiseStage pointwise_stage(const ConvProblem& problem, const Halide::Func& middle, const Halide::Func& unpacked,
+                               const Halide::Func& bias, const Pixels& pixels, const Halide::Var& f,
+                               const Halide::Var& n);
+
+/// unpacked(f, c, m) = weights[f / panel][m][c][f % panel]
+Halide::Func unpacked_weights(const ConvProblem& problem, const Halide::Func& weights, int panel);
+
 /// The output's elements, `value` of stage.sum. With `transposed` by way of stage.result, in which the channels of a
 /// pixel lie side by side, so that a tile of vectors along channels can be stored along pixels.
 Halide::Expr finished(PointwiseStage& stage, const Halide::Expr& value, bool transposed, const Pixels& pixels,

@@ -1,0 +1,132 @@
+// Kernels for GPUs: one kernel a layer, for all three operations. Fused, the depthwise result of a block's pixels is
+// only ever in shared memory.
+
+#include "kernel_generator.h"
+#include "schedules/depthwise_gpu.h"
+#include "schedules/pointwise_gpu.h"
+#include "schedules/tile_gpu.h"
+#include "spec/gpu_schedule.h"
+#include "stages/depthwise.h"
+#include "stages/epilogue.h"
+#include "stages/pointwise.h"
+#include "thread_registers.h"
+
+namespace sepconv {
+
+using Halide::Expr;
+using Halide::Func;
+using Halide::Var;
+
+class GpuGenerator : public KernelGenerator<GpuGenerator> {
+ public:
+  void configure() {
+    schedule_ = read_parameters(gpu_schedule_from_text);
+    declare_arguments(true);
+  }
+
+  void generate() {
+    make_padded();
+    if (problem_.has_depthwise()) make_depthwise();
+    if (problem_.op == ConvOp::depthwise) {
+      const Expr ic = f_ / problem_.depth_multiplier, m = f_ % problem_.depth_multiplier;
+      Expr value = types_.rounded(depthwise_.sum(middle_arguments<Expr>(problem_.layout, ic, {pixels_.q}, m, n_)));
+      if (bias_) value = value + array(bias_, problem_.OC)(f_);
+      finish(value);
+      return;
+    }
+    const auto at = middle_arguments<Var>(problem_.layout, c_, pixels_.vars, m_, n_);
+    if (problem_.op == ConvOp::pointwise) {
+      middle_(at) = padded_.func(image_arguments<Expr>(
+          problem_.layout, c_, {pixels_.column * problem_.stride_w, pixels_.row * problem_.stride_h}, n_));
+    } else {
+      Expr value = types_.rounded(depthwise_.sum(at));
+      const int panel = schedule_.k_step, channels = round_up(problem_.IC, panel);
+      if (middle_bias_)
+        value = value + array(middle_bias_, channels * problem_.depth_multiplier)(m_ * channels + c_);
+      const bool has_epilogue = problem_.middle.bias || problem_.middle.activation.kind != ActivationKind::linear;
+      value = activate(problem_.middle.activation, value);
+      middle_(at) = has_epilogue ? types_.rounded(value) : value;
+    }
+    make_pointwise();
+    finish(pointwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
+  }
+
+  void schedule() {
+    promise_layout();
+    Func out = *output_;
+    const GpuLoops loops;
+    schedule_output_gpu(out, problem_, schedule_, f_, pixels_.q, n_, loops);
+    if (problem_.op == ConvOp::depthwise) {
+      schedule_depthwise_gpu(out, depthwise_, problem_, schedule_, loops);
+      return;
+    }
+    schedule_pointwise_gpu(out, pointwise_, problem_, schedule_, {f_, pixels_.q, loops});
+    const Var item = schedule_staging_gpu(middle_, weights_func_, pointwise_, problem_, schedule_, c_, pixels_.q);
+    if (problem_.has_depthwise()) schedule_depthwise_gpu(middle_, item, depthwise_, problem_, schedule_);
+  }
+
+ protected:
+  Halide::Pipeline build_pipeline() override {
+    Halide::Pipeline built = Halide::Generator<GpuGenerator>::build_pipeline();
+    if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
+    return built;
+  }
+
+ private:
+  /// A packed array whose indices are known to lie in it: Halide's own bounds of them are too wide.
+  static Func array(InputBuffer* buffer, int elements) {
+    Var i("i");
+    Func func("array");
+    func(i) = (*buffer)(Halide::unsafe_promise_clamped(i, 0, elements - 1));
+    return func;
+  }
+
+  void finish(const Expr& value) {
+    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
+        types_.narrow(activate(problem_.output.activation, value));
+  }
+
+  /// The input in padded coordinates. A partial tile's pixels beyond the image and a partial step's channels read
+  /// values that nobody uses.
+  void make_padded() {
+    const int pixels = problem_.OH() * problem_.OW();
+    const bool past_end = pixels % schedule_.block_q() != 0;
+    const int channels = schedule_.k_step ? round_up(problem_.IC, schedule_.k_step) : problem_.IC;
+    if (has_padding() || past_end || channels != problem_.IC)
+      padded_.func = padded_input(problem_, *input_, *input_, pads(), channels, types_);
+    else
+      padded_.func = unpadded_input(problem_, *input_, types_);
+  }
+
+  void make_depthwise() {
+    const int panel = schedule_.k_step ? schedule_.k_step : schedule_.block_f();
+    kernel_facts().depthwise_panel = panel;
+    const int elements = round_up(problem_.IC, panel) * problem_.KH * problem_.KW * problem_.depth_multiplier;
+    depthwise_ = depthwise_stage(problem_, padded_, array(filter_, elements), panel, pixels_, c_, m_, n_);
+  }
+
+  void make_pointwise() {
+    const int panel = schedule_.block_f();
+    kernel_facts().pointwise_panel = panel;
+    weights_func_ = unpacked_weights(
+        problem_, array(weights_, round_up(problem_.OC, panel) * problem_.middle_channels()), panel);
+    Func bias;
+    if (bias_) {
+      Var i("i");
+      bias = Func("tile_bias");
+      bias(i) = array(bias_, problem_.OC)(min(i, problem_.OC - 1));
+    }
+    pointwise_ = pointwise_stage(problem_, middle_, weights_func_, bias, pixels_, f_, n_);
+  }
+
+  GpuSchedule schedule_;
+  Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
+  PaddedInput padded_;
+  Func middle_{"middle"}, weights_func_;
+  DepthwiseStage depthwise_;
+  PointwiseStage pointwise_;
+};
+
+}  // namespace sepconv
+
+HALIDE_REGISTER_GENERATOR(sepconv::GpuGenerator, gpu)

@@ -1,0 +1,130 @@
+#pragma once
+// What all generators share: their parameters, the kernel's arguments in the order of kernel_abi.h with everything that
+// is known about their layout, and the facts about a kernel that only its compilation tells.
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "Halide.h"
+#include "scratch_meter.h"
+#include "spec/schedule.h"
+#include "stages/element_types.h"
+#include "stages/padding.h"
+#include "stages/pixels.h"
+
+namespace sepconv {
+
+/// What the compilation of one kernel tells the row.
+struct KernelFacts {
+  ScratchUse scratch;
+  bool flat_output = false;
+  int depthwise_panel = 0;
+  int pointwise_panel = 0;
+};
+
+/// The facts of the kernel that this process compiles: one process compiles one kernel.
+KernelFacts& kernel_facts();
+
+template <class Derived>
+class KernelGenerator : public Halide::Generator<Derived> {
+ public:
+  Halide::GeneratorParam<std::string> problem_text{"problem", ""};
+  Halide::GeneratorParam<std::string> schedule_text{"schedule", ""};
+  Halide::GeneratorParam<std::string> target_name{"target_name", ""};
+
+ protected:
+  using InputBuffer = Halide::GeneratorInput<Halide::Buffer<void>>;
+  using OutputBuffer = Halide::GeneratorOutput<Halide::Buffer<void>>;
+
+  /// Reads the problem, and a schedule of this kind.
+  /// @throws std::invalid_argument where the schedule cannot serve the problem on the target.
+  template <class Schedule>
+  Schedule read_parameters(Schedule (*from_text)(std::string_view)) {
+    problem_ = as_scheduled(kernel_problem(problem_from_text(problem_text.value())));
+    const Schedule schedule = from_text(schedule_text.value());
+    const Target& row_target = target_from_name(target_name.value());
+    if (const auto reason = reject_reason(schedule, problem_, row_target))
+      throw std::invalid_argument("schedule '" + schedule_text.value() + "' cannot serve '" + problem_text.value() +
+                                  "' on " + row_target.name + ": " + *reason);
+    target_ = target_for_type(row_target, problem_.dtype);
+    types_ = ElementTypes(problem_.dtype, row_target);
+    return schedule;
+  }
+
+  /// @param flat  the output's pixels are one dimension.
+  void declare_arguments(bool flat) {
+    const Halide::Type type = types_.accumulator();
+    input_ = this->template add_input<Halide::Buffer<void>>("input", types_.stored(), 4);
+    if (problem_.has_depthwise()) filter_ = this->template add_input<Halide::Buffer<void>>("depthwise", type, 1);
+    if (problem_.middle.bias) middle_bias_ = this->template add_input<Halide::Buffer<void>>("middle_bias", type, 1);
+    if (problem_.has_pointwise()) weights_ = this->template add_input<Halide::Buffer<void>>("pointwise", type, 1);
+    if (problem_.output.bias) bias_ = this->template add_input<Halide::Buffer<void>>("bias", type, 1);
+    if (problem_.is_dynamic()) {
+      pad_top_ = this->template add_input<std::int32_t>("pad_top");
+      pad_left_ = this->template add_input<std::int32_t>("pad_left");
+    }
+    if (flat) pixels_ = Pixels(problem_.OW());
+    output_ = this->template add_output<Halide::Buffer<void>>("output", types_.stored(), flat ? 3 : 4);
+    kernel_facts().flat_output = flat;
+  }
+
+  Pads pads() const {
+    if (problem_.is_dynamic()) return {Halide::Expr(*pad_top_), Halide::Expr(*pad_left_)};
+    return {problem_.pad_top, problem_.pad_left};
+  }
+
+  bool has_padding() const {
+    const ConvProblem& p = problem_;
+    return p.is_dynamic() || p.pad_top + p.pad_bottom + p.pad_left + p.pad_right > 0;
+  }
+
+  /// Declares what the runtime guarantees: dense H, W and C, extents as the problem says, min 0; only the batch is
+  /// free.
+  void promise_layout() {
+    const ConvProblem& p = problem_;
+    promise_image(p.IC, p.IW, p.IH, *input_);
+    if (pixels_.flat)
+      promise_image(p.OC, p.OH() * p.OW(), 0, *output_);
+    else
+      promise_image(p.OC, p.OW(), p.OH(), *output_);
+    for (InputBuffer* packed : {filter_, middle_bias_, weights_, bias_}) {
+      if (packed == nullptr) continue;
+      packed->dim(0).set_min(0).set_stride(1);
+      packed->set_host_alignment(64);
+    }
+  }
+
+  ConvProblem problem_;
+  Target target_;  // its lanes are those of the sums' type
+  ElementTypes types_;
+  Pixels pixels_;  // of the output
+  InputBuffer* input_ = nullptr;
+  InputBuffer* filter_ = nullptr;
+  InputBuffer* middle_bias_ = nullptr;
+  InputBuffer* weights_ = nullptr;
+  InputBuffer* bias_ = nullptr;
+  Halide::GeneratorInput<std::int32_t>* pad_top_ = nullptr;
+  Halide::GeneratorInput<std::int32_t>* pad_left_ = nullptr;
+  OutputBuffer* output_ = nullptr;
+
+ private:
+  /// height 0: the buffer has one (flattened) pixel dimension.
+  template <class Buffer>
+  void promise_image(int channels, int width, int height, Buffer& buffer) {
+    std::vector<int> extents = {width};
+    if (height != 0) extents.push_back(height);
+    extents.insert(problem_.layout == Layout::nhwc ? extents.begin() : extents.end(), channels);
+    Halide::Expr stride = 1;
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+      auto dim = buffer.dim(static_cast<int>(i));
+      dim.set_min(0).set_stride(stride);
+      if (extents[i] != kDynamic) dim.set_extent(extents[i]);
+      stride = stride * dim.extent();
+      if (extents[i] != kDynamic) stride = Halide::Internal::simplify(stride);
+    }
+    buffer.dim(static_cast<int>(extents.size())).set_min(0);
+  }
+};
+
+}  // namespace sepconv

@@ -1,0 +1,45 @@
+#include "depthwise_gpu.h"
+
+namespace sepconv {
+
+using Halide::Func;
+using Halide::MemoryType;
+using Halide::Var;
+using Halide::VarOrRVar;
+
+namespace {
+
+/// All the sums of a thread, tap by tap: a tap's weights are then read once for all its pixels.
+/// @param dense, sparse  sums along the stage's first and second axis
+void schedule_taps(Func consumer, const Var& at, DepthwiseStage& stage, const ConvProblem& p, int dense, int sparse) {
+  constexpr int kUnrolledTaps = 25;
+  const auto args = stage.sum.args();
+  stage.sum.compute_at(consumer, at)
+      .store_in(MemoryType::Register)
+      .bound_extent(args[0], dense)
+      .bound_extent(args[1], sparse);
+  const int vector = gpu_vector(dense, dense);
+  std::vector<VarOrRVar> nest(args.begin(), args.end());
+  nest.insert(nest.begin() + 2, {stage.tap.x, stage.tap.y});
+  stage.sum.vectorize(args[0], vector).unroll(args[0]).unroll(args[1]);
+  stage.sum.update().reorder(nest).vectorize(args[0], vector).unroll(args[0]).unroll(args[1]);
+  if (p.KH * p.KW <= kUnrolledTaps) stage.sum.update().unroll(stage.tap.x).unroll(stage.tap.y);
+}
+
+}  // namespace
+
+void schedule_depthwise_gpu(Func out, DepthwiseStage& stage, const ConvProblem& p, const GpuSchedule& s,
+                            const GpuLoops& loops) {
+  const bool nhwc = p.layout == Layout::nhwc;
+  // With a multiplier, an output's channels lie in different planes of the stage.
+  const int channels = p.depth_multiplier == 1 ? s.tile_f : 1;
+  schedule_taps(out, nhwc ? loops.f_thread : loops.q_thread, stage, p, nhwc ? channels : s.tile_q,
+                nhwc ? s.tile_q : channels);
+}
+
+void schedule_depthwise_gpu(Func middle, const Var& item, DepthwiseStage& stage, const ConvProblem& p,
+                            const GpuSchedule& s) {
+  schedule_taps(middle, item, stage, p, p.layout == Layout::nhwc ? gpu_vector(s.k_step, p.IC) : 1, 1);
+}
+
+}  // namespace sepconv

@@ -1,0 +1,37 @@
+#pragma once
+// HOW a tile of output channels x pixels is dealt to the threads of a GPU block.
+
+#include <vector>
+
+#include "Halide.h"
+#include "sepconv/conv_problem.h"
+#include "spec/gpu_schedule.h"
+
+namespace sepconv {
+
+/// The loops of an output whose blocks make tiles.
+struct GpuLoops {
+  Halide::Var f_thread{"f_thread"}, q_thread{"q_thread"}, f_block{"f_block"}, q_block{"q_block"};
+};
+
+/// Splits the kernel's output into blocks and threads. Partial tiles are guarded by the thread where the extent is a
+/// multiple of its part, else by the element. Blocks of the same pixels follow each other, so that they find their
+/// input in L2.
+void schedule_output_gpu(Halide::Func out, const ConvProblem& problem, const GpuSchedule& schedule,
+                         const Halide::Var& f, const Halide::Var& q, const Halide::Var& n, const GpuLoops& loops);
+
+/// Deals a stage that covers a whole tile to the same threads as the output's: vectors along the dense axis, the rest
+/// unrolled.
+/// @param reduction  loops inside the threads', innermost first, and then those outside of them.
+void schedule_tile_gpu(Halide::Stage stage, Layout layout, const GpuSchedule& schedule, const Halide::Var& f,
+                       const Halide::Var& q, const GpuLoops& loops, const std::vector<Halide::VarOrRVar>& inside = {},
+                       const std::vector<Halide::VarOrRVar>& outside = {});
+
+/// Deals the elements of a Func of `columns` x `rows`, of which the threads of a warp take consecutive columns, to all
+/// threads of a block.
+/// @param vector  columns that a thread computes together.
+/// @return the loop over a thread's vectors.
+Halide::Var schedule_flat_gpu(Halide::Func func, const GpuSchedule& schedule, const Halide::Var& column, int columns,
+                              const Halide::Var& row, int rows, int vector);
+
+}  // namespace sepconv

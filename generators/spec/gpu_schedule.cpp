@@ -1,0 +1,109 @@
+#include "gpu_schedule.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "../../runtime/core/text.h"
+#include "schedule.h"
+
+namespace sepconv {
+namespace {
+
+constexpr int kMaxThreads = 256;        // OpenCL devices may have no more
+constexpr std::int64_t kMaxGrid = 65535;  // blocks along each axis but the first
+
+// The only list of fields.
+template <class Schedule, class F>
+void visit_gpu_fields(Schedule& s, F&& f) {
+  f("tf", s.threads_f), f("tq", s.threads_q), f("f", s.tile_f), f("q", s.tile_q), f("k", s.k_step);
+}
+
+std::string refuse(std::string_view field, std::int64_t value, const std::string& reason) {
+  return "gpu." + std::string(field) + "=" + std::to_string(value) + ": " + reason;
+}
+
+/// Problems that GPU kernels are not made for.
+std::optional<std::string> unsupported(const ConvProblem& p) {
+  if (p.is_dynamic()) return "a GPU kernel needs static extents; leave out --dynamic, or name a CPU target";
+  if (p.dtype == DataType::float64) return "GPU kernels compute float32, float16 and bfloat16; name a CPU target";
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string to_text(const GpuSchedule& schedule) {
+  std::string text = "gpu";
+  visit_gpu_fields(schedule, [&](std::string_view field, int value) {
+    text += "_" + std::string(field) + std::to_string(value);
+  });
+  return text;
+}
+
+GpuSchedule gpu_schedule_from_text(std::string_view text) {
+  const auto fields = detail::split(text, '_');
+  if (fields.empty() || fields[0] != "gpu")
+    throw std::invalid_argument("schedule: expected 'gpu_...', received " + detail::quoted(text));
+  GpuSchedule schedule;
+  std::size_t index = 1;
+  visit_gpu_fields(schedule, [&](std::string_view field, int& value) {
+    std::string_view given = index < fields.size() ? fields[index] : std::string_view{};
+    if (!detail::consume_prefix(given, field))
+      throw std::invalid_argument("schedule: part 'gpu' expects field '" + std::string(field) + "' at position " +
+                                  std::to_string(index) + ", received " +
+                                  detail::quoted(given.empty() ? "nothing" : given) + " in " + detail::quoted(text));
+    value = detail::parse_int(given, "schedule field 'gpu." + std::string(field) + "'");
+    ++index;
+  });
+  if (index != fields.size())
+    throw std::invalid_argument("schedule: part 'gpu' has an unknown field " + detail::quoted(fields[index]));
+  return schedule;
+}
+
+int gpu_vector(int tile, int extent) {
+  for (int vector : {4, 2})
+    if (tile % vector == 0 && extent % vector == 0) return vector;
+  return 1;
+}
+
+int shared_pitch(const GpuSchedule& s, Layout layout) { return s.block_q() + (layout == Layout::nhwc ? 4 : 0); }
+
+std::int64_t shared_bytes(const GpuSchedule& s, const ConvProblem& p) {
+  if (!p.has_pointwise()) return 0;
+  return std::int64_t{4} * s.k_step * (s.block_f() + shared_pitch(s, p.layout));
+}
+
+int register_estimate(const GpuSchedule& s) {
+  constexpr int kAddresses = 32;
+  return s.tile_f * s.tile_q + s.tile_f + s.tile_q + kAddresses;
+}
+
+std::optional<std::string> reject_reason(const GpuSchedule& s, const ConvProblem& problem, const Target& target) {
+  const ConvProblem p = as_scheduled(problem);
+  if (target.device == Device::cpu) return "a GPU schedule cannot serve the CPU target " + target.name;
+  if (auto reason = unsupported(p)) return reason;
+  std::optional<std::string> bad;
+  visit_gpu_fields(s, [&](std::string_view field, int value) {
+    const int least = field == "k" ? 0 : 1;
+    if (value < least && !bad) bad = refuse(field, value, "expected at least " + std::to_string(least));
+  });
+  if (bad) return bad;
+  if (p.has_pointwise() != (s.k_step > 0))
+    return refuse("k", s.k_step,
+                  p.has_pointwise() ? "a pointwise stage needs steps" : "a depthwise problem has no steps");
+  if (s.threads() > kMaxThreads)
+    return refuse("tq", s.threads_q, std::to_string(s.threads()) + " threads; a block has at most 256");
+  if (register_estimate(s) > target.registers)
+    return refuse("q", s.tile_q,
+                  "about " + std::to_string(register_estimate(s)) + " registers are needed and a thread has " +
+                      std::to_string(target.registers));
+  if (shared_bytes(s, p) > target.l1_bytes)
+    return refuse("k", s.k_step,
+                  std::to_string(shared_bytes(s, p)) + " bytes of shared memory are needed and a block has " +
+                      std::to_string(target.l1_bytes));
+  const std::int64_t pixels = std::int64_t{p.OH()} * p.OW();
+  if ((pixels + s.block_q() - 1) / s.block_q() > kMaxGrid)
+    return refuse("q", s.tile_q, std::to_string(pixels) + " pixels need more than 65535 blocks");
+  return std::nullopt;
+}
+
+}  // namespace sepconv

@@ -1,0 +1,57 @@
+#pragma once
+// HOW a kernel runs on a GPU: plain data with one text form, like schedule.h for CPUs. Counts are elements.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sepconv/conv_problem.h"
+#include "target.h"
+
+namespace sepconv {
+
+/// One kernel a layer. A block of threads makes a tile of output channels x pixels, numbered y * OW + x; each thread
+/// keeps its part of the tile's sums in registers. With a pointwise stage the block walks over the input channels in
+/// steps: its threads put the weights of a step and the depthwise results of its pixels into shared memory, and then
+/// each adds the step's products.
+struct GpuSchedule {
+  int threads_f = 32;  // threads of a block along output channels
+  int threads_q = 8;   // threads of a block along pixels
+  int tile_f = 4;      // output channels of a thread; vectors in nhwc
+  int tile_q = 8;      // pixels of a thread; vectors in nchw
+  int k_step = 16;     // input channels of a step; 0 without a pointwise stage
+
+  int block_f() const { return threads_f * tile_f; }
+  int block_q() const { return threads_q * tile_q; }
+  int threads() const { return threads_f * threads_q; }
+};
+
+/// "gpu_tf32_tq8_f4_q8_k16"
+std::string to_text(const GpuSchedule& schedule);
+
+/// Reads what to_text wrote.
+/// @throws std::invalid_argument naming the bad field.
+GpuSchedule gpu_schedule_from_text(std::string_view text);
+
+/// Elements of the widest load and store along an axis of which a thread has `tile` and the problem `extent`: 4, 2 or 1.
+int gpu_vector(int tile, int extent);
+
+/// Pixels between the channels of a step in shared memory: those of the block, and in nhwc, where a warp's threads write
+/// consecutive channels, one vector more, so that fewer of them meet in a bank.
+int shared_pitch(const GpuSchedule& schedule, Layout layout);
+
+/// Bytes of shared memory that a block uses.
+std::int64_t shared_bytes(const GpuSchedule& schedule, const ConvProblem& problem);
+
+/// 32-bit registers that a thread needs at least: its sums, one step's operands and what addresses take. An estimate;
+/// the assembler's count is checked by tests.
+int register_estimate(const GpuSchedule& schedule);
+
+/// Why this schedule cannot serve the problem on the target, or nothing. Problems: static extents, and not float64.
+std::optional<std::string> reject_reason(const GpuSchedule& schedule, const ConvProblem& problem, const Target& target);
+
+/// The rule that picks a schedule.
+/// @throws std::invalid_argument for a problem that no GPU schedule serves, with the reason.
+GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& target);
+
+}  // namespace sepconv

@@ -1,6 +1,8 @@
 // The rule that picks a schedule for a problem that no table or lockfile knows.
 
 #include <algorithm>
+#include <limits>
+#include <vector>
 
 #include "spec/schedule.h"
 
@@ -43,6 +45,36 @@ BlockRows flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
   return best;
 }
 
+/// Sums of the pointwise stage that stay in registers: whole vectors along one side, single elements along the other.
+struct MicroTile {
+  int vectors, scalars;
+};
+
+/// Tiles that keep the multiply-add units busy, the one with the fewest loads first.
+std::vector<MicroTile> micro_tiles(const Target& target) {
+  // 24 of the 32 registers, 21 for 3 x 7: A64 multiplies by one element of a register, and LLVM holds several of them
+  // at a time; with 28 sums it spills (docs/arm.md).
+  if (target.arch == Arch::arm_64) return {{4, 6}, {3, 8}, {3, 7}, {2, 12}};
+  return {{2, target.registers >= 32 ? 14 : 6}};
+}
+
+/// The tile that computes the fewest sums in vain. `columns`: of a block that is not flat.
+MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat, int columns) {
+  const bool nhwc = p.layout == Layout::nhwc;
+  const std::vector<MicroTile> tiles = micro_tiles(target);
+  MicroTile best = tiles.front();
+  double best_cost = std::numeric_limits<double>::infinity();
+  for (const MicroTile& tile : tiles) {
+    const int vector_tile = tile.vectors * target.lanes;
+    const int mr = nhwc ? tile.scalars : vector_tile, nr = nhwc ? vector_tile : tile.scalars;
+    const double pixels = flat ? flat_block_rows(p, target, std::min(mr, p.OH() * p.OW())).cost
+                               : double(round_up(columns, std::min(mr, columns))) / columns;
+    const double cost = pixels * round_up(p.OC, std::min(nr, round_up(p.OC, target.lanes))) / p.OC;
+    if (cost < best_cost) best = tile, best_cost = cost;
+  }
+  return best;
+}
+
 }  // namespace
 
 CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_target) {
@@ -54,8 +86,8 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   // A dynamic problem's schedule is made for an image of a middling size.
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 64 : p.OW();
   s.block.flat = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1;
-  const int vectors = 2, scalars = target.registers >= 32 ? 14 : 6;
   const int columns = s.block.flat ? OW : std::min(OW, 128);
+  const auto [vectors, scalars] = best_micro_tile(p, target, s.block.flat, columns);
   s.block.ow_block = columns;
   bool vector_f = nhwc;
   if (s.block.flat) {

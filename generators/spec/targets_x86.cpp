@@ -5,8 +5,9 @@ namespace sepconv {
 
 std::vector<Target> x86_targets() {
   constexpr std::uint64_t sse41 = kCpuSse41;
-  constexpr std::uint64_t avx2 = sse41 | kCpuAvx | kCpuF16c | kCpuFma | kCpuAvx2;
-  // The Halide strings name every feature that the row may use. L2: the smaller of the common cores of each level.
+  constexpr std::uint64_t avx2 = sse41 | kCpuAvx | kCpuF16c | kCpuFma | kCpuAvx2 | kCpuBmi;
+  // The Halide strings name every feature that the row may use, but for kCpuBmi: for avx2 Halide's compiler assumes a
+  // Haswell, and uses ANDN and the like in addresses. L2: the smaller of the common cores of each level.
   return {
       {.name = "x86-64-sse41",
        .halide = "x86-64-linux-sse41",

@@ -1,0 +1,128 @@
+// Every instruction of every row belongs to the features that the row asks for before it is called.
+
+#include <gtest/gtest.h>
+
+#include "compile/process.h"
+#include "instruction_check.h"
+#include "sepconv/activation.h"
+#include "sepconv/kernel_row.h"
+#include "test_environment.h"
+
+namespace sepconv {
+namespace {
+
+/// Every activation with its default parameters.
+std::vector<std::string> activations() {
+  std::vector<std::string> texts;
+  for (int kind = 0; kind <= static_cast<int>(ActivationKind::threshold); ++kind)
+    texts.push_back(to_text(default_activation(static_cast<ActivationKind>(kind))));
+  return texts;
+}
+
+/// All types, layouts and ops, static and dynamic extents, channels that vectors divide and others; every activation in
+/// one of them.
+std::vector<std::string> problems() {
+  const std::vector<std::string> names = activations();
+  std::size_t used = 0;
+  const auto next = [&] { return names[used++ % names.size()]; };
+  std::vector<std::string> texts;
+  for (const char* dtype : {"f32", "f64", "f16", "bf16"}) {
+    const std::string type = dtype;
+    texts.push_back("separable_" + type + "_nhwc_i14x14x24_o40_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-" + next() +
+                    "_out-bias-" + next());
+    texts.push_back("separable_" + type + "_nchw_i13x19x6_o20_k3x3_s2x2_d1x1_p0x1x0x1_m2_mid-nobias-" + next() +
+                    "_out-bias-" + next());
+    texts.push_back("depthwise_" + type + "_nhwc_i?x?x32_o32_k5x5_s1x1_d2x2_p?x?x?x?_m1_out-bias-" + next());
+    texts.push_back("pointwise_" + type + "_nhwc_i7x7x33_o17_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-" + next());
+  }
+  while (used < names.size())
+    texts.push_back("depthwise_f32_nchw_i1x19x8_o8_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-" + next());
+  return texts;
+}
+
+Disassembly compiled(const std::string& problem, const Target& target) {
+  const TempDir folder;
+  const ProcessResult result = run_process({SEPCONV_TEST_GENERATOR, "--problem", problem, "--target", target.name,
+                                            "--symbol", "kernel", "--output", folder.path().string()});
+  if (!result.ok()) throw std::runtime_error(problem + " on " + target.name + ": " + result.output);
+  return disassemble(folder.path() / "kernel.o", target.arch);
+}
+
+std::vector<std::string> cpu_target_names() {
+  std::vector<std::string> names;
+  for (const Target& target : all_targets())
+    if (target.device == Device::cpu) names.push_back(target.name);
+  return names;
+}
+
+class Instructions : public testing::TestWithParam<std::string> {};
+
+TEST_P(Instructions, BelongToTheFeaturesThatTheRowAsksFor) {
+  const Target& target = target_from_name(GetParam());
+  for (const std::string& problem : problems()) {
+    const Disassembly code = compiled(problem, target);
+    EXPECT_GT(code.instructions.size(), 50u) << problem;
+    const std::vector<std::string> foreign = foreign_instructions(code, target.arch, target.required_features);
+    if (!foreign.empty())
+      ADD_FAILURE() << problem << ": " << foreign.size() << " foreign instructions, the first: " << foreign.front();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, Instructions, testing::ValuesIn(cpu_target_names()), [](const auto& test) {
+  std::string name = test.param;
+  for (char& c : name)
+    if (c == '-') c = '_';
+  return name;
+});
+
+/// The check can fail: the code of each row is foreign to the row below it.
+TEST(InstructionCheck, FindsTheInstructionsOfWiderTargets) {
+  const auto features = [](const char* name) { return target_from_name(name).required_features; };
+  const std::string plain = problems()[0], half = problems()[8];
+  const Target& avx2 = target_from_name("x86-64-avx2");
+  const Disassembly avx2_code = compiled(plain, avx2), half_code = compiled(half, avx2);
+  EXPECT_GT(foreign_instructions(avx2_code, Arch::x86_64, features("x86-64-sse41")).size(), 100u);
+  EXPECT_FALSE(foreign_instructions(avx2_code, Arch::x86_64, avx2.required_features & ~kCpuFma).empty());
+  EXPECT_FALSE(foreign_instructions(half_code, Arch::x86_64, avx2.required_features & ~kCpuF16c).empty());
+  EXPECT_FALSE(foreign_instructions(compiled(half, target_from_name("x86-64-sse41")), Arch::x86_64, 0).empty());
+  const Disassembly wide = compiled(plain, target_from_name("x86-64-avx512"));
+  EXPECT_GT(foreign_instructions(wide, Arch::x86_64, avx2.required_features).size(), 100u);
+}
+
+TEST(InstructionCheck, KnowsSingleInstructions) {
+  const std::uint64_t avx2 = target_from_name("x86-64-avx2").required_features;
+  const auto x86 = [](const char* text, std::uint64_t features) {
+    return foreign_instructions({{text}, {}}, Arch::x86_64, features).empty();
+  };
+  EXPECT_TRUE(x86("mulps %xmm1,%xmm2", kCpuSse41));
+  EXPECT_FALSE(x86("vmulps %xmm1,%xmm2,%xmm3", kCpuSse41));
+  EXPECT_TRUE(x86("vmulps %ymm1,%ymm2,%ymm15", avx2));
+  EXPECT_FALSE(x86("vmulps %ymm1,%ymm2,%ymm16", avx2));
+  EXPECT_FALSE(x86("kmovw %eax,%k1", avx2));
+  EXPECT_TRUE(x86("mulx %rax,%rbx,%rcx", avx2));
+  EXPECT_FALSE(x86("mulx %rax,%rbx,%rcx", avx2 & ~kCpuBmi));
+  EXPECT_FALSE(x86("popcnt %rax,%rbx", kCpuSse41));
+  EXPECT_FALSE(x86("vcvtneps2bf16 %zmm1,%ymm2", avx2 | kCpuAvx512Skylake));
+  EXPECT_TRUE(x86("vcvtneps2bf16 %zmm1,%ymm2", avx2 | kCpuAvx512Skylake | kCpuAvx512Bf16));
+  const auto arm = [](const char* text, std::uint64_t features) {
+    return foreign_instructions({{text}, {}}, Arch::arm_64, features).empty();
+  };
+  EXPECT_TRUE(arm("fmla v0.4s, v1.4s, v2.s[1]", kCpuNeon));
+  EXPECT_FALSE(arm("fmla v0.8h, v1.8h, v2.8h", kCpuNeon));
+  EXPECT_TRUE(arm("fmla v0.8h, v1.8h, v2.8h", kCpuNeon | kCpuFp16));
+  EXPECT_FALSE(arm("sdot v0.4s, v1.16b, v2.16b", kCpuNeon));
+  EXPECT_FALSE(arm("fadd z0.s, p0/m, z0.s, z1.s", kCpuNeon));
+}
+
+/// The same text under two encodings: the bytes tell them apart.
+TEST(InstructionCheck, JudgesEncodings) {
+  const std::uint64_t avx2 = target_from_name("x86-64-avx2").required_features;
+  const Disassembly vex{{"vmovups %xmm1,(%rdi)"}, {{0xc5, 0xf8, 0x11, 0x0f}}};
+  const Disassembly evex{{"vmovups %xmm1,(%rdi)"}, {{0x62, 0xf1, 0x7c, 0x08, 0x11, 0x0f}}};
+  EXPECT_TRUE(foreign_instructions(vex, Arch::x86_64, avx2).empty());
+  EXPECT_FALSE(foreign_instructions(evex, Arch::x86_64, avx2).empty());
+  EXPECT_TRUE(foreign_instructions(evex, Arch::x86_64, avx2 | kCpuAvx512Skylake).empty());
+}
+
+}  // namespace
+}  // namespace sepconv

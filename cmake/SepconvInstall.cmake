@@ -8,6 +8,10 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/runtime/include/sepconv" DESTINATION "$
 install(TARGETS sepconv_runtime EXPORT sepconvTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT sepconvTargets NAMESPACE sepconv:: DESTINATION "${sepconv_package_dir}")
 
+if(TARGET sepconv_gpu)
+  install(TARGETS sepconv_gpu EXPORT sepconvTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
+
 # The reader is a component of its own: only apps that ask for it need libzip, HDF5 and nlohmann_json.
 if(TARGET sepconv_keras)
   install(TARGETS sepconv_keras EXPORT sepconvKerasTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")

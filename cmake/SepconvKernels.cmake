@@ -80,6 +80,9 @@ function(sepconv_add_kernels name)
     IMPORTED_LOCATION "${library}"
     INTERFACE_INCLUDE_DIRECTORIES "${dir}"
     INTERFACE_LINK_LIBRARIES sepconv::runtime)
+  if(arg_TARGETS MATCHES "cuda-|opencl")
+    set_property(TARGET ${name} APPEND PROPERTY INTERFACE_LINK_LIBRARIES sepconv::gpu)
+  endif()
   add_dependencies(${name} ${name}_kernels)
   set(${name}_WEIGHTS "${dir}/${name}.weights" PARENT_SCOPE)
 endfunction()

@@ -1,7 +1,10 @@
 # Options, language level, warnings and tools that every target of this project shares.
 
+include(CMakeDependentOption)
 option(SEPCONV_BUILD_COMPILER "Build the kernel compiler and the sepconv command (needs Halide)" ON)
 option(SEPCONV_BUILD_RUNNER "Build the runner, which runs and checks compiled kernels" ${SEPCONV_BUILD_COMPILER})
+cmake_dependent_option(SEPCONV_BUILD_GPU "Build libsepconv_gpu, which runs kernels for CUDA and OpenCL" ON
+  SEPCONV_BUILD_COMPILER OFF)
 set(SEPCONV_HOST_TOOLS "" CACHE PATH "Build folder or prefix of the host's sepconv, where this build has no compiler")
 option(SEPCONV_BUILD_KERAS "Build the reader of Keras model files (needs libzip, HDF5 and nlohmann_json)" ON)
 option(SEPCONV_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})

@@ -37,13 +37,6 @@ struct Options {
   bool listings = false;
 };
 
-std::string default_schedule(const Options& options) {
-  const ConvProblem problem = problem_from_text(options.problem);
-  const Target& target = target_from_name(options.target);
-  return target.device == Device::cpu ? to_text(default_cpu_schedule(problem, target))
-                                      : to_text(default_gpu_schedule(problem, target));
-}
-
 void compile(const Options& options) {
   namespace fs = std::filesystem;
   using Halide::OutputFileType;
@@ -99,7 +92,9 @@ int main(int argc, char** argv) {
   static sepconv::ErrorReporter reporter;
   Halide::set_custom_compile_time_error_reporter(&reporter);
   try {
-    if (options.schedule.empty()) options.schedule = sepconv::default_schedule(options);
+    if (options.schedule.empty()) 
+      options.schedule = sepconv::to_text(sepconv::default_schedule(sepconv::problem_from_text(options.problem),
+                                                                    sepconv::target_from_name(options.target)));
     sepconv::compile(options);
     return 0;
   } catch (const std::invalid_argument& error) {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "compile/device_calls.h"
 #include "compile/files.h"
 #include "compile/kernel_builder.h"
 #include "compile/library_text.h"
@@ -47,6 +48,7 @@ void check(const Plan& plan, const CompileOptions& options) {
 SymbolChanges symbol_changes(const std::vector<PlannedKernel>& kernels) {
   SymbolChanges changes;
   changes.renamed.assign(std::begin(kRuntimeCalls), std::end(kRuntimeCalls));
+  for (const char* name : kDeviceCalls) changes.renamed.emplace_back(name, kDevicePrefix + std::string(name));
   for (const PlannedKernel& kernel : kernels) {
     for (const char* suffix : {"", "_argv", "_metadata"}) {
       changes.renamed.emplace_back(kernel.canonical_symbol() + suffix, kernel.symbol + suffix);
@@ -96,7 +98,7 @@ std::vector<std::string> stage_files(const Plan& plan, const CompileOptions& opt
   std::vector<std::string> names = {options.shared ? shared : archive, name + ".weights", name + "Config.cmake",
                                     name + ".h"};
   write_weights(plan, folder / names[1]);
-  write_file(folder / names[2], package_text(name, options.shared));
+  write_file(folder / names[2], package_text(name, options.shared, has_device_kernels(library.kernels)));
   write_file(folder / names[3], options.shared ? shared_header_text(library) : header_text(library));
   if (options.lockfile_text) {
     names.push_back(name + ".lock.json");
@@ -114,6 +116,9 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   const RowOptions rows{options.name,   options.targets,   options.dynamic,
                         options.locked, options.schedules, content_hash(read_file(options.generator))};
   LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers};
+  if (options.shared && has_device_kernels(library.kernels))
+    throw std::invalid_argument(
+        "shared: kernels for GPUs call libsepconv_gpu, which is linked once into the program; leave out --shared");
   const Toolchain tools = find_toolchain(options.shared);
   if (options.schedules != nullptr && options.observer != nullptr)
     for (const PlannedKernel& kernel : library.kernels)

@@ -65,6 +65,12 @@ std::vector<const Target*> find_targets(const std::vector<std::string>& names) {
   return targets;
 }
 
+std::string target_names(const std::vector<const Target*>& targets) {
+  std::string names;
+  for (const Target* target : targets) names += (names.empty() ? "'" : ", '") + target->name + "'";
+  return names;
+}
+
 /// Problem text -> the problem and the layers that it serves.
 struct Use {
   ConvProblem problem;
@@ -99,19 +105,22 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
   const std::vector<const Target*> targets = find_targets(options.targets);
   std::vector<PlannedKernel> kernels;
   for (auto& [text, use] : unique_problems(plan, options.dynamic)) {
+    const std::size_t before = kernels.size();
     for (const Target* target : targets) {
+      if (!serves(*target, use.problem.dtype)) continue;
       PlannedKernel kernel;
       kernel.problem = use.problem;
       kernel.target = *target;
       kernel.layers = use.layers;
       std::optional<CpuSchedule> known;
-      if (options.schedules != nullptr) known = options.schedules->find(use.problem, *target);
+      if (options.schedules != nullptr && target->device == Device::cpu)
+        known = options.schedules->find(use.problem, *target);
       if (!known && options.locked)
         throw std::invalid_argument(fmt::format(
             "lockfile: no row for layer '{}' on target '{}' (problem '{}'); leave out --locked to let the rule choose",
             use.layers.front(), target->name, text));
       kernel.from_source = known.has_value();
-      kernel.schedule = known ? *known : default_cpu_schedule(use.problem, *target);
+      kernel.schedule = known ? Schedule(*known) : default_schedule(use.problem, *target);
       if (const auto reason = reject_reason(kernel.schedule, use.problem, *target))
         throw std::invalid_argument(fmt::format("schedule '{}' of layer '{}' on target '{}' (problem '{}'): {}",
                                                 to_text(kernel.schedule), use.layers.front(), target->name, text,
@@ -121,8 +130,17 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
                                   identifier_from(target->name), kernel.key.substr(0, kSymbolHashLength));
       kernels.push_back(std::move(kernel));
     }
+    if (kernels.size() == before)
+      throw std::invalid_argument(
+          fmt::format("target: {} has no kernels for {}, the type of layer '{}'; name another too",
+                      target_names(targets), to_text(use.problem.dtype), use.layers.front()));
   }
   return kernels;
+}
+
+bool has_device_kernels(const std::vector<PlannedKernel>& kernels) {
+  return std::any_of(kernels.begin(), kernels.end(),
+                     [](const PlannedKernel& kernel) { return kernel.target.device != Device::cpu; });
 }
 
 std::vector<std::string> default_target_names() {

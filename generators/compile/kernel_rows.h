@@ -6,7 +6,7 @@
 
 #include "compile/schedule_source.h"
 #include "sepconv/plan.h"
-#include "spec/schedule.h"
+#include "spec/gpu_schedule.h"
 #include "spec/target.h"
 
 namespace sepconv {
@@ -15,7 +15,7 @@ namespace sepconv {
 struct PlannedKernel {
   ConvProblem problem;
   Target target;
-  CpuSchedule schedule;
+  Schedule schedule;
   bool from_source = false;         // the schedule came from the ScheduleSource, not from the rule
   std::vector<std::string> layers;  // names of the layers that it serves
   std::string key;                  // 32 hex digits: everything that the object's bytes depend on
@@ -24,6 +24,9 @@ struct PlannedKernel {
   /// The function's name in what the generator writes; the library's own symbol replaces it when the archive is made.
   std::string canonical_symbol() const { return "sepconv_kernel_" + key; }
 };
+
+/// Whether any of them runs on a GPU, and so calls libsepconv_gpu.
+bool has_device_kernels(const std::vector<PlannedKernel>& kernels);
 
 struct RowOptions {
   std::string library;               // as checked by check_library_name

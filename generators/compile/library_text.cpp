@@ -116,7 +116,7 @@ extern "C" void sepconv_abi1_release(void* context, void* pointer) {{
                      kSharedSymbol, library.name);
 }
 
-std::string package_text(const std::string& name, bool shared) {
+std::string package_text(const std::string& name, bool shared, bool gpu) {
   return fmt::format(
       R"(# Made by sepconv compile. find_package({0}) gives the imported target {0}::{0} and the variable {0}_WEIGHTS.
 include(CMakeFindDependencyMacro)
@@ -128,11 +128,11 @@ if(NOT TARGET {0}::{0})
   set_target_properties({0}::{0} PROPERTIES
     IMPORTED_LOCATION "${{CMAKE_CURRENT_LIST_DIR}}/lib{0}.{2}"
     INTERFACE_INCLUDE_DIRECTORIES "${{CMAKE_CURRENT_LIST_DIR}}"
-    INTERFACE_LINK_LIBRARIES sepconv::runtime)
+    INTERFACE_LINK_LIBRARIES {3})
 endif()
 set({0}_WEIGHTS "${{CMAKE_CURRENT_LIST_DIR}}/{0}.weights")
 )",
-      name, shared ? "SHARED" : "STATIC", shared ? "so" : "a");
+      name, shared ? "SHARED" : "STATIC", shared ? "so" : "a", gpu ? "sepconv::gpu" : "sepconv::runtime");
 }
 
 }  // namespace sepconv

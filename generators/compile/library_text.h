@@ -32,7 +32,8 @@ std::string shared_header_text(const LibraryContents& library);
 std::string shared_source_text(const LibraryContents& library);
 
 /// <name>Config.cmake, for find_package(<name>): the imported target <name>::<name> and the variable <name>_WEIGHTS.
-std::string package_text(const std::string& name, bool shared);
+/// @param gpu  with kernels for GPUs, which call sepconv::gpu.
+std::string package_text(const std::string& name, bool shared, bool gpu);
 
 /// A C++ string literal, quotes included.
 std::string string_literal(std::string_view text);

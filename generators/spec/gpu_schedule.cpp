@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "../../runtime/core/text.h"
-#include "schedule.h"
 
 namespace sepconv {
 namespace {
@@ -104,6 +103,19 @@ std::optional<std::string> reject_reason(const GpuSchedule& s, const ConvProblem
   if ((pixels + s.block_q() - 1) / s.block_q() > kMaxGrid)
     return refuse("q", s.tile_q, std::to_string(pixels) + " pixels need more than 65535 blocks");
   return std::nullopt;
+}
+
+std::string to_text(const Schedule& schedule) {
+  return std::visit([](const auto& kind) { return to_text(kind); }, schedule);
+}
+
+std::optional<std::string> reject_reason(const Schedule& schedule, const ConvProblem& problem, const Target& target) {
+  return std::visit([&](const auto& kind) { return reject_reason(kind, problem, target); }, schedule);
+}
+
+Schedule default_schedule(const ConvProblem& problem, const Target& target) {
+  if (target.device == Device::cpu) return default_cpu_schedule(problem, target);
+  return default_gpu_schedule(problem, target);
 }
 
 }  // namespace sepconv

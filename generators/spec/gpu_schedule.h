@@ -4,7 +4,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
+#include "schedule.h"
 #include "sepconv/conv_problem.h"
 #include "target.h"
 
@@ -53,5 +55,13 @@ std::optional<std::string> reject_reason(const GpuSchedule& schedule, const Conv
 /// The rule that picks a schedule.
 /// @throws std::invalid_argument for a problem that no GPU schedule serves, with the reason.
 GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& target);
+
+/// A schedule for any target, of the kind that its device takes.
+using Schedule = std::variant<CpuSchedule, GpuSchedule>;
+
+std::string to_text(const Schedule& schedule);
+std::optional<std::string> reject_reason(const Schedule& schedule, const ConvProblem& problem, const Target& target);
+/// The rule of the target's device.
+Schedule default_schedule(const ConvProblem& problem, const Target& target);
 
 }  // namespace sepconv

@@ -4,6 +4,8 @@
 namespace sepconv {
 namespace {
 
+const std::vector<DataType> kDeviceTypes = {DataType::float32, DataType::float16, DataType::bfloat16};
+
 /// A CUDA target of one compute capability. Newer devices compile its PTX again when it is loaded.
 Target cuda_target(const std::string& capability, std::uint64_t feature, int rank) {
   return {.name = "cuda-sm" + capability,
@@ -14,7 +16,8 @@ Target cuda_target(const std::string& capability, std::uint64_t feature, int ran
           .l2_bytes = 2 << 20,
           .required_features = kCpuSse41 | feature,
           .rank = rank,
-          .device = Device::cuda};
+          .device = Device::cuda,
+          .types = kDeviceTypes};
 }
 
 }  // namespace
@@ -35,7 +38,8 @@ std::vector<Target> gpu_targets() {
        .l2_bytes = 1 << 20,
        .required_features = kCpuSse41 | kDeviceOpenCl,
        .rank = 100,
-       .device = Device::opencl},
+       .device = Device::opencl,
+       .types = kDeviceTypes},
   };
 }
 

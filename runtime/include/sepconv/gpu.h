@@ -1,0 +1,125 @@
+#pragma once
+// Layers on a GPU: tensors in device memory, the application's own context and stream, no hidden copy and no hidden
+// wait. Link sepconv::gpu, and a library that was compiled with a GPU target (cuda-sm80, opencl, ...).
+//
+//   sepconv::use_kernels(mobilenet::kernels());
+//   sepconv::GpuContext gpu(sepconv::GpuApi::cuda);
+//   sepconv::GpuLayer layer(gpu, sepconv::load_layer("mobilenet.weights", "conv_dw_3"));
+//   sepconv::GpuTensor x(gpu, DataType::float32, {8, 56, 56, 128}), y(gpu, DataType::float32, layer.output_shape(8));
+//   status = x.copy_from(host_x);    // waits for the copy
+//   status = layer.run(x, y);        // starts the kernel
+//   status = y.copy_to(host_y);      // waits for the kernel and the copy
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sepconv/conv_problem.h"
+#include "sepconv/conv_weights.h"
+#include "sepconv/kernel_row.h"
+#include "sepconv/layer.h"
+#include "sepconv/status.h"
+#include "sepconv/tensor_view.h"
+
+namespace sepconv {
+
+enum class GpuApi : std::uint8_t { cuda, opencl };
+
+/// What an application already has: a CUcontext and a CUstream of it (null: the default stream).
+struct CudaHandles {
+  void* context = nullptr;
+  void* stream = nullptr;
+};
+
+/// A device and the queue that its work goes to. Copies are the same context. Device memory that tensors give back is
+/// kept for the next tensor until release_unused_memory().
+///
+/// CUDA kernels are compiled for the device when they are first called; they may use 128 registers a thread, or what
+/// the environment variable HL_CUDA_JIT_MAX_REGISTERS says.
+class GpuContext {
+ public:
+  /// A context of this library's on the default device (HL_GPU_DEVICE chooses another).
+  /// @throws std::runtime_error saying what is missing: the driver, a platform or a device.
+  explicit GpuContext(GpuApi api);
+
+  /// The application's context and stream, which must outlive every tensor and layer.
+  /// @throws std::invalid_argument without a context; std::runtime_error if the driver refuses it.
+  explicit GpuContext(const CudaHandles& handles);
+
+  GpuApi api() const noexcept;
+
+  /// What the device can run: bits from kDeviceCuda50 on (kernel_row.h).
+  std::uint64_t features() const noexcept;
+
+  /// Waits until everything that was started here is done, and reports what failed meanwhile.
+  Status synchronize() const noexcept;
+
+  /// Gives memory that no tensor uses back to the driver, for all contexts.
+  void release_unused_memory() const noexcept;
+
+  struct State;
+  const std::shared_ptr<State>& state() const noexcept { return state_; }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// Dense elements in device memory; the last axis innermost. Moved, not copied.
+class GpuTensor {
+ public:
+  /// Uninitialised memory.
+  /// @throws std::invalid_argument for a shape that dense_view refuses, an empty one or 2^31 elements and more;
+  ///   std::runtime_error when the device has no memory left.
+  GpuTensor(const GpuContext& context, DataType dtype, const Shape& shape);
+  ~GpuTensor();
+  GpuTensor(GpuTensor&& other) noexcept;
+  GpuTensor& operator=(GpuTensor&& other) noexcept;
+
+  DataType dtype() const noexcept;
+  const Shape& shape() const noexcept;
+
+  /// Copies a dense host tensor of the same type and shape to the device, or back, after all that was started before,
+  /// and waits for it.
+  Status copy_from(const ConstTensorView& host) noexcept;
+  Status copy_to(const TensorView& host) const noexcept;
+
+  struct Memory;
+  const Memory& memory() const noexcept { return *memory_; }
+
+ private:
+  std::unique_ptr<Memory> memory_;
+};
+
+/// One ConvProblem with its weights on a device. There is no silent way back to the CPU: an application that wants one
+/// catches the constructor's error and calls the ConvLayer instead.
+class GpuLayer {
+ public:
+  /// Chooses, among the registered rows of the context's kind, the one of the highest rank that the device runs, and
+  /// copies the weights to the device.
+  /// @param target  restricts the choice to one target's or symbol's row; empty: SEPCONV_TARGET, else no restriction.
+  /// @throws std::invalid_argument if no row serves, naming each row with the reason, or if the problem ends with an
+  ///   activation along an axis (softmax, glu), which is applied on the host; std::runtime_error if the device fails.
+  GpuLayer(const GpuContext& context, std::string name, const ConvProblem& problem, const ConvWeights& weights,
+           std::string_view target = {});
+  GpuLayer(const GpuContext& context, const ConvLayer& layer, std::string_view target = {})
+      : GpuLayer(context, layer.name(), layer.problem(), layer.weights(), target) {}
+
+  const std::string& name() const noexcept;
+  const ConvProblem& problem() const noexcept;
+  const KernelRow& kernel() const noexcept;
+
+  /// {N, H, W, C} or {N, C, H, W}, as the problem's layout says.
+  Shape input_shape(std::int64_t batch) const;
+  Shape output_shape(std::int64_t batch) const;
+
+  /// Starts the kernel in the context's queue and returns; 1-D problems also take tensors of rank 3, without H. Several
+  /// threads may call it. Errors of the kernel itself are reported by the next call that waits.
+  Status run(const GpuTensor& in, GpuTensor& out) const noexcept;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace sepconv

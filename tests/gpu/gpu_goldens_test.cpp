@@ -1,0 +1,102 @@
+// Every golden case of a type that GPU kernels have, on every GPU target that the library was compiled for.
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "axis_activation.h"
+#include "compare.h"
+#include "device_values.h"
+#include "golden_cases.h"
+#include "gpu_goldens.h"
+#include "sepconv/kernel_registry.h"
+
+namespace sepconv {
+namespace {
+
+const std::vector<GoldenCase>& cases() {
+  static const std::vector<GoldenCase> all = [] {
+    std::vector<GoldenCase> kept;
+    for (GoldenCase& c : read_golden_cases(SEPCONV_TEST_GOLDENS, [](const std::string&) { return true; }))
+      if (c.skip_reason.empty() && c.layer.problem.dtype != DataType::float64) kept.push_back(std::move(c));
+    return kept;
+  }();
+  return all;
+}
+
+std::vector<std::string> targets() {
+  std::set<std::string> names;
+  const KernelTable& table = gpu_goldens::kernels();
+  for (std::size_t i = 0; i < table.row_count; ++i) names.insert(table.rows[i].target);
+  return {names.begin(), names.end()};
+}
+
+struct Parameter {
+  std::string target;
+  std::size_t index;
+};
+
+std::vector<Parameter> parameters() {
+  std::vector<Parameter> all;
+  for (const std::string& target : targets())
+    for (std::size_t i = 0; i < cases().size(); ++i) all.push_back({target, i});
+  return all;
+}
+
+/// The shape that the kernel writes: before an activation along an axis, of which glu halves one.
+Shape kernel_shape(const GoldenCase& c) {
+  Shape shape = c.out_shape;
+  shape[c.layer.problem.layout == Layout::nhwc ? shape.size() - 1 : 1] = c.layer.problem.OC;
+  return shape;
+}
+
+class Goldens : public testing::TestWithParam<Parameter> {};
+
+TEST_P(Goldens, EqualKeras) {
+  const GoldenCase& c = cases()[GetParam().index];
+  const Device& device = device_for(GetParam().target);
+  if (device.context == nullptr) GTEST_SKIP() << device.why_not;
+  use_kernels(gpu_goldens::kernels());
+  const ConvProblem& problem = c.layer.problem;
+  const DataType dtype = problem.dtype;
+  const GpuLayer layer(*device.context, c.name, kernel_problem(problem), c.layer.weights, GetParam().target);
+  EXPECT_EQ(layer.kernel().target, GetParam().target);
+
+  GpuTensor in(*device.context, dtype, c.in_shape), out(*device.context, dtype, kernel_shape(c));
+  const std::vector<std::byte> input = bytes_of(c.input, dtype);
+  std::vector<std::byte> made(static_cast<std::size_t>(dense_view(nullptr, dtype, out.shape()).elements()) *
+                              size_bytes(dtype));
+  // What the kernel leaves out shows as NaN.
+  std::fill(made.begin(), made.end(), std::byte{0xff});
+  Status status = in.copy_from(dense_view(static_cast<const void*>(input.data()), dtype, in.shape()));
+  ASSERT_TRUE(status.ok()) << status.message();
+  status = out.copy_from(dense_view(static_cast<const void*>(made.data()), dtype, out.shape()));
+  ASSERT_TRUE(status.ok()) << status.message();
+  status = layer.run(in, out);
+  ASSERT_TRUE(status.ok()) << status.message();
+  const TensorView view = dense_view(static_cast<void*>(made.data()), dtype, out.shape());
+  status = out.copy_to(view);
+  ASSERT_TRUE(status.ok()) << status.message();
+
+  std::vector<std::byte> result = made;
+  if (kernel_problem(problem) != problem) {
+    result.resize(c.expected.size() * size_bytes(dtype));
+    apply_axis_activation(problem.output.activation, view,
+                          dense_view(static_cast<void*>(result.data()), dtype, c.out_shape));
+  }
+  const Comparison comparison = compare(values_of(result, dtype), c.expected, c.limit, dtype);
+  EXPECT_TRUE(comparison.ok) << c.name << ": error " << comparison.max_error << " at " << comparison.index
+                             << ", allowed " << comparison.limit << "; " << layer.kernel().schedule;
+}
+
+std::string case_name(const testing::TestParamInfo<Parameter>& info) {
+  std::string name = info.param.target + "_" + cases()[info.param.index].name;
+  for (char& character : name)
+    if (!std::isalnum(static_cast<unsigned char>(character))) character = '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Keras, Goldens, testing::ValuesIn(parameters()), case_name);
+
+}  // namespace
+}  // namespace sepconv

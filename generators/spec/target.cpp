@@ -27,6 +27,10 @@ constexpr Os kNativeOs = Os::linux;
 
 }  // namespace
 
+bool serves(const Target& target, DataType dtype) {
+  return target.types.empty() || std::find(target.types.begin(), target.types.end(), dtype) != target.types.end();
+}
+
 const std::vector<Target>& all_targets() {
   static const std::vector<Target> targets = [] {
     std::vector<Target> all = x86_targets();

@@ -28,8 +28,12 @@ struct Target {
   Arch arch = Arch::x86_64;
   Os os = Os::linux;
   Device device = Device::cpu;
-  std::string experimental;  // why the row is compiled only when it is named; empty for those that are shipped
+  std::string experimental;     // why the row is compiled only when it is named; empty for those that are shipped
+  std::vector<DataType> types;  // that its rows are for; empty: all
 };
+
+/// Whether the target has rows for this type.
+bool serves(const Target& target, DataType dtype);
 
 /// All targets, sorted by name.
 const std::vector<Target>& all_targets();

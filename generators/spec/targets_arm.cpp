@@ -1,21 +1,44 @@
+#include <utility>
+
 #include "sepconv/kernel_row.h"
 #include "target.h"
 
 namespace sepconv {
+namespace {
+
+/// NEON, which every AArch64 CPU has. Figures of a Cortex-A76: 64 KiB of L1, 256 to 512 KiB of L2.
+Target neon(std::string name, std::string halide, Os os) {
+  return {.name = std::move(name),
+          .halide = std::move(halide),
+          .lanes = 4,
+          .registers = 32,
+          .l1_bytes = 64 << 10,
+          .l2_bytes = 256 << 10,
+          .required_features = kCpuNeon,
+          .rank = 10,
+          .arch = Arch::arm_64,
+          .os = os};
+}
+
+/// The same with float16's conversions in hardware. Sums of float16 are float32, so its arithmetic is not used; but
+/// only with all of the extension does Halide emit the conversions. Other types gain nothing from it.
+Target with_fp16(Target target) {
+  target.name += "-fp16";
+  target.halide += "-arm_fp16";
+  target.required_features |= kCpuFp16;
+  target.rank += 10;
+  target.types = {DataType::float16};
+  return target;
+}
+
+}  // namespace
 
 std::vector<Target> arm_targets() {
-  // Figures of a Cortex-A76: 64 KiB of L1, 256 to 512 KiB of L2.
-  return {
-      {.name = "arm-64",
-       .halide = "arm-64-linux",
-       .lanes = 4,
-       .registers = 32,
-       .l1_bytes = 64 << 10,
-       .l2_bytes = 256 << 10,
-       .required_features = kCpuNeon,
-       .rank = 10,
-       .arch = Arch::arm_64},
-  };
+  const Target linux = neon("arm-64", "arm-64-linux", Os::linux);
+  const Target android = neon("arm-64-android", "arm-64-android", Os::android);
+  Target osx = neon("arm-64-osx", "arm-64-osx-arm_fp16", Os::osx);
+  osx.required_features |= kCpuFp16;  // every Apple core that macOS runs on
+  return {linux, with_fp16(linux), android, with_fp16(android), osx};
 }
 
 }  // namespace sepconv

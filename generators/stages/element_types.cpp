@@ -43,7 +43,7 @@ Expr narrow_bfloat16(const Expr& value) {
 }  // namespace
 
 ElementTypes::ElementTypes(DataType dtype, const Target& target)
-    : dtype_(dtype), has_f16c_((target.required_features & kCpuF16c) != 0) {}
+    : dtype_(dtype), converts_float16_((target.required_features & (kCpuF16c | kCpuFp16)) != 0) {}
 
 Type ElementTypes::stored() const { return is_16_bit() ? UInt(16) : accumulator(); }
 
@@ -52,13 +52,13 @@ Type ElementTypes::accumulator() const { return dtype_ == DataType::float64 ? Fl
 Expr ElementTypes::widen(const Expr& stored) const {
   if (!is_16_bit()) return stored;
   if (dtype_ == DataType::bfloat16) return float_of(cast<std::uint32_t>(stored) << u32(16));
-  return has_f16c_ ? cast<float>(reinterpret(Float(16), stored)) : strict_float(widen_float16(stored));
+  return converts_float16_ ? cast<float>(reinterpret(Float(16), stored)) : strict_float(widen_float16(stored));
 }
 
 Expr ElementTypes::narrow(const Expr& value) const {
   if (!is_16_bit()) return value;
   if (dtype_ == DataType::bfloat16) return narrow_bfloat16(value);
-  return has_f16c_ ? reinterpret(UInt(16), cast(Float(16), value)) : strict_float(narrow_float16(value));
+  return converts_float16_ ? reinterpret(UInt(16), cast(Float(16), value)) : strict_float(narrow_float16(value));
 }
 
 Expr ElementTypes::rounded(const Expr& value) const { return is_16_bit() ? widen(narrow(value)) : value; }

@@ -29,7 +29,7 @@ class ElementTypes {
 
  private:
   DataType dtype_ = DataType::float32;
-  bool has_f16c_ = false;
+  bool converts_float16_ = false;  // the CPU does
 };
 
 }  // namespace sepconv

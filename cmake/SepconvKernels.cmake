@@ -28,7 +28,7 @@ function(sepconv_add_kernels name)
   if(NOT arg_TARGETS AND CMAKE_CROSSCOMPILING)
     # The compiler's own default is the machine that it runs on.
     if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
-      set(arg_TARGETS arm-64)
+      set(arg_TARGETS arm-64 arm-64-fp16)
     else()
       message(FATAL_ERROR "sepconv_add_kernels(${name}): TARGETS is missing; `sepconv targets` lists them")
     endif()

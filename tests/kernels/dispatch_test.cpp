@@ -45,7 +45,8 @@ TEST_F(DispatchTest, TakesTheStaticRowOfTheHighestRankThatRuns) {
   ASSERT_GE(running_.size(), 2u);
   std::set<std::string> targets;
   const KernelTable& table = test_layers::kernels();
-  for (std::size_t i = 0; i < table.row_count; ++i) targets.insert(table.rows[i].target);
+  for (std::size_t i = 0; i < table.row_count; ++i)
+    if (table.rows[i].problem == to_text(problem_)) targets.insert(table.rows[i].target);
   EXPECT_EQ(running_.size() + lacking_.size(), 2 * targets.size()) << "static and dynamic";
   std::int32_t rank = 0;
   for (const KernelRow* row : running_) rank = std::max(rank, row->rank);
@@ -78,6 +79,7 @@ TEST_F(DispatchTest, WhyNotHasALineForEveryRow) {
   EXPECT_EQ(count(text, "lower rank") + count(text, "dynamic extents, where"), running_.size() - 1);
   EXPECT_EQ(count(text, "operating system lacks"), lacking_.size());
   EXPECT_EQ(count(text, "made for another problem"), all_rows().size() - running_.size() - lacking_.size());
+  if (running_.front()->target == std::string(running_.back()->target)) return;  // none is left out
   const ScopedVariable target("SEPCONV_TARGET", running_.front()->target);
   EXPECT_NE(layer().why_not().find(std::string("restricted by SEPCONV_TARGET=") + running_.front()->target),
             std::string::npos);

@@ -1,6 +1,7 @@
 // Kernels for GPUs: one kernel a layer, for all three operations. Fused, the depthwise result of a block's pixels is
 // only ever in shared memory.
 
+#include "block_checks.h"
 #include "kernel_generator.h"
 #include "schedules/depthwise_gpu.h"
 #include "schedules/pointwise_gpu.h"
@@ -10,6 +11,7 @@
 #include "stages/epilogue.h"
 #include "stages/pointwise.h"
 #include "thread_registers.h"
+#include "vector_comparisons.h"
 
 namespace sepconv {
 
@@ -69,6 +71,8 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   Halide::Pipeline build_pipeline() override {
     Halide::Pipeline built = Halide::Generator<GpuGenerator>::build_pipeline();
     if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
+    built.add_custom_lowering_pass(new BlockChecks);
+    if (target_.device == Device::opencl) built.add_custom_lowering_pass(new VectorComparisons);
     return built;
   }
 

@@ -14,10 +14,10 @@ namespace {
 void schedule_taps(Func consumer, const Var& at, DepthwiseStage& stage, const ConvProblem& p, int dense, int sparse) {
   constexpr int kUnrolledTaps = 25;
   const auto args = stage.sum.args();
-  stage.sum.compute_at(consumer, at)
-      .store_in(MemoryType::Register)
-      .bound_extent(args[0], dense)
-      .bound_extent(args[1], sparse);
+  stage.sum.compute_at(consumer, at).store_in(MemoryType::Register);
+  // Of a single element Halide finds the extent itself, and would check what is said of it where it cannot.
+  if (dense > 1) stage.sum.bound_extent(args[0], dense);
+  if (sparse > 1) stage.sum.bound_extent(args[1], sparse);
   const int vector = gpu_vector(dense, dense);
   std::vector<VarOrRVar> nest(args.begin(), args.end());
   nest.insert(nest.begin() + 2, {stage.tap.x, stage.tap.y});
@@ -31,10 +31,8 @@ void schedule_taps(Func consumer, const Var& at, DepthwiseStage& stage, const Co
 void schedule_depthwise_gpu(Func out, DepthwiseStage& stage, const ConvProblem& p, const GpuSchedule& s,
                             const GpuLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
-  // With a multiplier, an output's channels lie in different planes of the stage.
-  const int channels = p.depth_multiplier == 1 ? s.tile_f : 1;
-  schedule_taps(out, nhwc ? loops.f_thread : loops.q_thread, stage, p, nhwc ? channels : s.tile_q,
-                nhwc ? s.tile_q : channels);
+  schedule_taps(out, nhwc ? loops.f_thread : loops.q_thread, stage, p, nhwc ? s.tile_f : s.tile_q,
+                nhwc ? s.tile_q : s.tile_f);
 }
 
 void schedule_depthwise_gpu(Func middle, const Var& item, DepthwiseStage& stage, const ConvProblem& p,

@@ -29,6 +29,7 @@ GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& targe
   int &dense_threads = nhwc ? s.threads_f : s.threads_q, &sparse_threads = nhwc ? s.threads_q : s.threads_f;
   int &dense_tile = nhwc ? s.tile_f : s.tile_q, &sparse_tile = nhwc ? s.tile_q : s.tile_f;
   dense_tile = gpu_vector(4, dense);
+  if (nhwc && !p.has_pointwise() && p.depth_multiplier != 1) dense_tile = 1;
   dense_threads = std::min(32, power_of_two_from(ceil_div(dense, dense_tile)));
   if (!p.has_pointwise()) {
     s.k_step = 0;

@@ -89,6 +89,8 @@ std::optional<std::string> reject_reason(const GpuSchedule& s, const ConvProblem
   if (p.has_pointwise() != (s.k_step > 0))
     return refuse("k", s.k_step,
                   p.has_pointwise() ? "a pointwise stage needs steps" : "a depthwise problem has no steps");
+  if (!p.has_pointwise() && p.depth_multiplier != 1 && s.tile_f != 1)
+    return refuse("f", s.tile_f, "with a depth multiplier, a thread of a depthwise problem has one channel");
   if (s.threads() > kMaxThreads)
     return refuse("tq", s.threads_q, std::to_string(s.threads()) + " threads; a block has at most 256");
   if (register_estimate(s) > target.registers)

@@ -61,15 +61,18 @@ std::vector<MicroTile> micro_tiles(const Target& target) {
 /// The tile that computes the fewest sums in vain. `columns`: of a block that is not flat.
 MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat, int columns) {
   const bool nhwc = p.layout == Layout::nhwc;
+  const int pixels = flat ? p.OH() * p.OW() : columns;
   const std::vector<MicroTile> tiles = micro_tiles(target);
-  MicroTile best = tiles.front();
+  MicroTile best = tiles.back();  // the narrowest: its many elements serve where the side of vectors is short
+  if (!p.has_pointwise()) return best;
   double best_cost = std::numeric_limits<double>::infinity();
   for (const MicroTile& tile : tiles) {
     const int vector_tile = tile.vectors * target.lanes;
-    const int mr = nhwc ? tile.scalars : vector_tile, nr = nhwc ? vector_tile : tile.scalars;
-    const double pixels = flat ? flat_block_rows(p, target, std::min(mr, p.OH() * p.OW())).cost
-                               : double(round_up(columns, std::min(mr, columns))) / columns;
-    const double cost = pixels * round_up(p.OC, std::min(nr, round_up(p.OC, target.lanes))) / p.OC;
+    if (!nhwc && vector_tile > pixels) continue;
+    const int mr = std::min(nhwc ? tile.scalars : vector_tile, pixels);
+    const int nr = nhwc ? vector_tile : std::min(tile.scalars, p.OC);
+    const double in_vain_mr = flat ? flat_block_rows(p, target, mr).cost : double(round_up(columns, mr)) / columns;
+    const double cost = in_vain_mr * round_up(p.OC, nr) / p.OC;
     if (cost < best_cost) best = tile, best_cost = cost;
   }
   return best;

@@ -72,6 +72,9 @@ std::string to_text(Device device) {
 std::string system_text(const Target& target) { return to_text(target.arch) + " " + to_text(target.os); }
 
 const Target& target_from_name(std::string_view name) {
+  for (const RefusedTarget& refused : refused_targets())
+    if (refused.name == name)
+      throw std::invalid_argument("target: '" + std::string(name) + "' is refused: " + std::string(refused.reason));
   std::string known;
   for (const Target& target : all_targets()) {
     if (target.name == name) return target;

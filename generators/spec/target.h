@@ -50,7 +50,13 @@ std::string to_text(Device device);  // "cpu"
 /// "x86-64 linux": what all objects of one library have in common.
 std::string system_text(const Target& target);
 
-/// @throws std::invalid_argument naming the unknown name and the known ones.
+/// A target that people ask for, and why there is none.
+struct RefusedTarget {
+  std::string_view name, reason;
+};
+const std::vector<RefusedTarget>& refused_targets();
+
+/// @throws std::invalid_argument naming the unknown name and the known ones, or why the target is refused.
 const Target& target_from_name(std::string_view name);
 
 /// The target as kernels of this type see it: half the lanes for float64, whose sums are twice as wide.

@@ -41,4 +41,15 @@ std::vector<Target> arm_targets() {
   return {linux, with_fp16(linux), android, with_fp16(android), osx};
 }
 
+const std::vector<RefusedTarget>& refused_targets() {
+  static const std::vector<RefusedTarget> refused = {
+      {"arm-64-dotprod", "its instructions add products of 8-bit integers, which no layer here computes; use arm-64"},
+      {"arm-64-sve2",
+       "Halide 21's SVE2 is experimental and fixes the vectors' width when it compiles, so that an object would be "
+       "wrong "
+       "on a CPU of another width; CPUs with SVE2 run arm-64"},
+  };
+  return refused;
+}
+
 }  // namespace sepconv

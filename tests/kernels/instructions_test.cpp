@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "compile/files.h"
 #include "compile/process.h"
 #include "instruction_check.h"
 #include "sepconv/activation.h"
+#include "sepconv/conv_problem.h"
 #include "sepconv/kernel_row.h"
 #include "test_environment.h"
 
@@ -40,12 +42,22 @@ std::vector<std::string> problems() {
   return texts;
 }
 
+void compile(const std::string& problem, const Target& target, const std::filesystem::path& folder) {
+  const ProcessResult result = run_process({SEPCONV_TEST_GENERATOR, "--problem", problem, "--target", target.name,
+                                            "--symbol", "kernel", "--output", folder.string()});
+  if (!result.ok()) throw std::runtime_error(problem + " on " + target.name + ": " + result.output);
+}
+
 Disassembly compiled(const std::string& problem, const Target& target) {
   const TempDir folder;
-  const ProcessResult result = run_process({SEPCONV_TEST_GENERATOR, "--problem", problem, "--target", target.name,
-                                            "--symbol", "kernel", "--output", folder.path().string()});
-  if (!result.ok()) throw std::runtime_error(problem + " on " + target.name + ": " + result.output);
+  compile(problem, target, folder.path());
   return disassemble(folder.path() / "kernel.o", target.arch);
+}
+
+std::string object_bytes(const std::string& problem, const char* target) {
+  const TempDir folder;
+  compile(problem, target_from_name(target), folder.path());
+  return read_file(folder.path() / "kernel.o");
 }
 
 std::vector<std::string> cpu_target_names() {
@@ -55,11 +67,12 @@ std::vector<std::string> cpu_target_names() {
   return names;
 }
 
-class Instructions : public testing::TestWithParam<std::string> {};
+class RowInstructions : public testing::TestWithParam<std::string> {};
 
-TEST_P(Instructions, BelongToTheFeaturesThatTheRowAsksFor) {
+TEST_P(RowInstructions, BelongToTheFeaturesThatTheRowAsksFor) {
   const Target& target = target_from_name(GetParam());
   for (const std::string& problem : problems()) {
+    if (!serves(target, problem_from_text(problem).dtype)) continue;
     const Disassembly code = compiled(problem, target);
     EXPECT_GT(code.instructions.size(), 50u) << problem;
     const std::vector<std::string> foreign = foreign_instructions(code, target.arch, target.required_features);
@@ -68,12 +81,24 @@ TEST_P(Instructions, BelongToTheFeaturesThatTheRowAsksFor) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, Instructions, testing::ValuesIn(cpu_target_names()), [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(Targets, RowInstructions, testing::ValuesIn(cpu_target_names()), [](const auto& test) {
   std::string name = test.param;
   for (char& c : name)
     if (c == '-') c = '_';
   return name;
 });
+
+/// docs/numerics.md: AVX512_BF16's instructions are not used, so these rows are proven where AVX-512's are.
+TEST(Instructions, Avx512Bf16RowsAreThoseOfAvx512) {
+  std::size_t compared = 0;
+  for (const std::string& problem : problems()) {
+    if (problem_from_text(problem).dtype != DataType::bfloat16) continue;
+    EXPECT_TRUE(object_bytes(problem, "x86-64-avx512-bf16") == object_bytes(problem, "x86-64-avx512")) << problem;
+    ++compared;
+  }
+  EXPECT_GT(compared, 3u);
+  EXPECT_TRUE(object_bytes(problems()[0], "x86-64-avx2") != object_bytes(problems()[0], "x86-64-avx512"));
+}
 
 /// The check can fail: the code of each row is foreign to the row below it.
 TEST(InstructionCheck, FindsTheInstructionsOfWiderTargets) {

@@ -18,6 +18,7 @@
 #include "interrupt.h"
 #include "program_paths.h"
 #include "sepconv/plan.h"
+#include "size_report.h"
 #include "strict_float.h"
 
 namespace sepconv::tools {
@@ -28,6 +29,7 @@ constexpr const char* kExamples = R"(Examples:
   sepconv compile speech.json -o out --name speech --target x86-64-avx2,x86-64-avx512 --layers 'encoder/*'
   sepconv compile detector.h5 -o out --input-shape 320x320x3 --dynamic
   sepconv compile mobilenet.keras -o out --lock mobilenet.lock.json --locked
+  sepconv compile mobilenet.keras -o out --target arm-64,arm-64-fp16 --report
 
 Writes lib<name>.a (with --shared lib<name>.so), <name>.h, <name>.weights, <name>.lock.json and <name>Config.cmake.
 Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
@@ -36,7 +38,7 @@ struct CompileArguments {
   std::string model, output_dir, name, layers = "*", input_shape, lock, cache, generator, include_dir;
   std::vector<std::string> targets;
   bool dynamic = false, locked = false, shared = false, no_cache = false, no_fold = false, no_join = false,
-       strict_float = false;
+       strict_float = false, report = false, json = false;
   int jobs = 0;
   double timeout = 120;
 };
@@ -71,11 +73,12 @@ std::string lockfile_text(const std::optional<Lockfile>& given, const std::vecto
 
 void print_result(const CompileArguments& arguments, const Plan& plan, const CompileResult& result,
                   const std::string& name, double seconds) {
-  fmt::print("{}: {} layers, {} kernels ({} from the cache), {} layers skipped, {:.2f} s\n", name, plan.layers.size(),
-             result.kernels.size(), result.cached, plan.skipped.size(), seconds);
+  std::FILE* const out = arguments.json ? stderr : stdout;  // JSON alone goes to stdout
+  fmt::print(out, "{}: {} layers, {} kernels ({} from the cache), {} layers skipped, {:.2f} s\n", name,
+             plan.layers.size(), result.kernels.size(), result.cached, plan.skipped.size(), seconds);
   for (const auto& file : result.files) {
     const bool written = std::find(result.written.begin(), result.written.end(), file) != result.written.end();
-    fmt::print("{} {}\n", written ? "wrote    " : "unchanged",
+    fmt::print(out, "{} {}\n", written ? "wrote    " : "unchanged",
                (std::filesystem::path(arguments.output_dir) / file.filename()).string());
   }
 }
@@ -91,6 +94,7 @@ int compile(const CompileArguments& arguments) {
   options.dynamic = arguments.dynamic;
   options.shared = arguments.shared;
   options.locked = arguments.locked;
+  options.measure = arguments.report;
   std::optional<Lockfile> lockfile;
   if (!arguments.lock.empty()) lockfile = Lockfile::read(arguments.lock);
   if (lockfile) options.schedules = &*lockfile;
@@ -111,6 +115,10 @@ int compile(const CompileArguments& arguments) {
   const CompileResult result = compile_library(plan, options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   print_result(arguments, plan, result, options.name, seconds);
+  if (arguments.json)
+    fmt::print("{}\n", size_report_json(options.name, result));
+  else if (arguments.report)
+    print_size_report(result);
   return kDone;
 }
 
@@ -130,13 +138,16 @@ void add_compile_command(CLI::App& app, int& status) {
       ->required();
   command->add_option("-o,--output", a.output_dir, "Folder for the library's files")->required();
   command->add_option("--name", a.name, "The library's name and C++ namespace; the model file's name if left out");
-  command->add_option("--target", a.targets, "Targets, separated by commas; all of x86-64 if left out")->delimiter(',');
+  command->add_option("--target", a.targets, "Targets, separated by commas; this machine's shipped ones if left out")
+      ->delimiter(',');
   command->add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
   command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
   command->add_flag("--dynamic", a.dynamic, "Also compile each layer for extents that are known at run time only");
   CLI::Option* lock = command->add_option("--lock", a.lock, "Lockfile to take schedules from");
   command->add_flag("--locked", a.locked, "Refuse layers that the lockfile lacks")->needs(lock);
   command->add_flag("--shared", a.shared, "Make a loadable library in place of an archive");
+  CLI::Option* report = command->add_flag("--report", a.report, "Print the bytes of code by kernel and by target");
+  command->add_flag("--json", a.json, "Print the report as JSON, and everything else to stderr")->needs(report);
   command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
       ->check(CLI::Range(1, 4096));
   command->add_option("--timeout", a.timeout, "Seconds that one kernel may take to compile")

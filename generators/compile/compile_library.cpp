@@ -11,6 +11,7 @@
 #include "compile/files.h"
 #include "compile/kernel_builder.h"
 #include "compile/library_text.h"
+#include "compile/shared_bodies.h"
 #include "compile/staging.h"
 #include "compile/toolchain.h"
 #include "sepconv/weights_file.h"
@@ -43,30 +44,45 @@ void check(const Plan& plan, const CompileOptions& options) {
                     options.include_dir.string()));
 }
 
-/// The generator makes the bodies of parallel loops global too; under their canonical names they would clash with those
-/// of another library that has the same kernel.
-SymbolChanges symbol_changes(const std::vector<PlannedKernel>& kernels) {
+/// The generator makes the bodies of parallel loops global too. No other library has their names; where the format
+/// allows it they are hidden as well.
+SymbolChanges symbol_changes(const LibraryContents& library) {
+  // All kernels of a library are of one system. llvm-objcopy hides no symbols of Mach-O, whose names begin with "_".
+  const bool mach_o = library.kernels.front().target.os == Os::osx;
+  const std::string prefix = mach_o ? "_" : "";
   SymbolChanges changes;
-  changes.renamed.assign(std::begin(kRuntimeCalls), std::end(kRuntimeCalls));
-  for (const char* name : kDeviceCalls) changes.renamed.emplace_back(name, kDevicePrefix + std::string(name));
-  for (const PlannedKernel& kernel : kernels) {
+  for (const auto& [name, ours] : kRuntimeCalls) changes.renamed.emplace_back(prefix + name, prefix + ours);
+  for (const char* name : kDeviceCalls) changes.renamed.emplace_back(prefix + name, prefix + kDevicePrefix + name);
+  for (std::size_t i = 0; i < library.kernels.size(); ++i) {
+    if (!library.has_body(i)) continue;
+    const PlannedKernel& kernel = library.kernels[i];
     for (const char* suffix : {"", "_argv", "_metadata"}) {
-      changes.renamed.emplace_back(kernel.canonical_symbol() + suffix, kernel.symbol + suffix);
-      changes.exported.push_back(kernel.canonical_symbol() + suffix);
+      const std::string name = prefix + kernel.object_symbol() + suffix;
+      changes.renamed.emplace_back(name, prefix + kernel.symbol + suffix);
+      if (!mach_o) changes.exported.push_back(name);
     }
   }
   return changes;
 }
 
-std::vector<std::filesystem::path> write_objects(const std::vector<PlannedKernel>& kernels,
+std::vector<std::filesystem::path> write_objects(const LibraryContents& library,
                                                  const std::vector<KernelObject>& objects,
                                                  const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
-  for (std::size_t i = 0; i < kernels.size(); ++i) {
-    paths.push_back(folder / (kernels[i].symbol + ".o"));
-    write_file(paths.back(), objects[i].bytes);
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    if (!library.has_body(i)) continue;
+    paths.push_back(folder / (library.kernels[i].symbol + ".o"));
+    write_file(paths.back(), with_symbol(objects[i].bytes, library.kernels[i].object_symbol()));
   }
   return paths;
+}
+
+/// The size of each kernel's object; nothing for those that share another's.
+std::vector<CodeSize> kernel_sizes(const LibraryContents& library, const std::vector<CodeSize>& objects) {
+  std::vector<CodeSize> sizes(library.kernels.size());
+  for (std::size_t i = 0, object = 0; i < sizes.size(); ++i)
+    if (library.has_body(i)) sizes[i] = objects[object++];
+  return sizes;
 }
 
 void write_weights(const Plan& plan, const std::filesystem::path& path) {
@@ -83,13 +99,14 @@ void write_weights(const Plan& plan, const std::filesystem::path& path) {
 /// Puts the library's files into the staging folder; returns their names.
 std::vector<std::string> stage_files(const Plan& plan, const CompileOptions& options, const Toolchain& tools,
                                      const LibraryContents& library, const std::vector<KernelObject>& objects,
-                                     const std::filesystem::path& folder) {
+                                     const std::filesystem::path& folder, CompileResult& result) {
   const std::string& name = options.name;
   const ProcessLimits limits{options.kernel_seconds, options.cancelled};
   std::filesystem::create_directory(folder / "objects");
   const std::string archive = "lib" + name + ".a", shared = "lib" + name + ".so";
-  make_archive(tools, write_objects(library.kernels, objects, folder / "objects"), symbol_changes(library.kernels),
-               folder / archive, limits);
+  const std::vector<std::filesystem::path> paths = write_objects(library, objects, folder / "objects");
+  if (options.measure) result.sizes = kernel_sizes(library, code_sizes(tools, paths, limits));
+  make_archive(tools, paths, symbol_changes(library), folder / archive, limits);
   if (options.shared) {
     const std::filesystem::path source = folder / (name + "_table.cpp");
     write_file(source, shared_source_text(library));
@@ -115,7 +132,7 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   // of libHalide that changes under an unchanged program needs an empty cache.
   const RowOptions rows{options.name,   options.targets,   options.dynamic,
                         options.locked, options.schedules, content_hash(read_file(options.generator))};
-  LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers};
+  LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers, {}};
   if (options.shared && has_device_kernels(library.kernels))
     throw std::invalid_argument(
         "shared: kernels for GPUs call libsepconv_gpu, which is linked once into the program; leave out --shared");
@@ -130,13 +147,16 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   std::filesystem::create_directory(staging.folder() / "kernels");
   const BuiltKernels built = build_kernels(library.kernels, options, staging.folder() / "kernels");
   for (const KernelObject& object : built.objects) library.facts.push_back(object.facts);
+  library.bodies = shared_bodies(built.objects);
   try {
-    const std::vector<std::string> names = stage_files(plan, options, tools, library, built.objects, staging.folder());
     CompileResult result;
+    const std::vector<std::string> names =
+        stage_files(plan, options, tools, library, built.objects, staging.folder(), result);
     result.written = staging.publish(names);
     result.cached = built.cached;
     for (const std::string& name : names) result.files.push_back(staging.output_dir() / name);
     result.kernels = std::move(library.kernels);
+    result.bodies = std::move(library.bodies);
     return result;
   } catch (const std::runtime_error&) {
     if (options.cancelled != nullptr && options.cancelled->load()) throw CompileCancelled();

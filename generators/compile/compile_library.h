@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "compile/code_sizes.h"
 #include "compile/kernel_rows.h"
 #include "compile/schedule_source.h"
 #include "sepconv/plan.h"
@@ -36,6 +37,7 @@ struct CompileOptions {
   bool dynamic = false;  // a dynamic-extent kernel beside each static one
   bool shared = false;   // lib<name>.so, which exports one symbol, instead of lib<name>.a
   bool locked = false;   // refuse rows that `schedules` lacks
+  bool measure = false;  // tell the sizes of the kernels
   const ScheduleSource* schedules = nullptr;
   /// The text of <name>.lock.json for the kernels of the library; no such file is written without it.
   std::function<std::string(const std::vector<PlannedKernel>&)> lockfile_text;
@@ -50,7 +52,9 @@ struct CompileOptions {
 
 struct CompileResult {
   std::vector<PlannedKernel> kernels;
-  std::size_t cached = 0;                      // kernels that the cache had
+  std::vector<std::size_t> bodies;  // for each kernel the one whose object it shares; its own index if none
+  std::vector<CodeSize> sizes;      // one per kernel, zero for those that share another's object; empty unless measured
+  std::size_t cached = 0;           // kernels that the cache had
   std::vector<std::filesystem::path> files;    // the library's files
   std::vector<std::filesystem::path> written;  // those of them that changed
 };

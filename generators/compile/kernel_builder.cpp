@@ -12,6 +12,7 @@
 
 #include "compile/files.h"
 #include "compile/process.h"
+#include "compile/shared_bodies.h"
 
 namespace sepconv {
 namespace {
@@ -37,14 +38,16 @@ std::runtime_error kernel_error(const PlannedKernel& kernel, const std::string& 
 
 KernelObject run_generator(const PlannedKernel& kernel, const CompileOptions& options,
                            const std::filesystem::path& work_dir, const ProcessLimits& limits) {
-  const std::string symbol = kernel.canonical_symbol();
+  const std::string symbol = kPlaceholderSymbol;
+  const std::filesystem::path folder = work_dir / kernel.key;  // files are named by the symbol
+  std::filesystem::create_directory(folder);
   const ProcessResult result = run_process(
       {options.generator.string(), "--problem", to_text(kernel.problem), "--schedule", to_text(kernel.schedule),
-       "--target", kernel.target.name, "--symbol", symbol, "--output", work_dir.string()},
+       "--target", kernel.target.name, "--symbol", symbol, "--output", folder.string()},
       limits);
   if (result.end == ProcessResult::End::cancelled) throw CompileCancelled();
   if (!result.ok()) throw kernel_error(kernel, end_text(result, limits), result.output);
-  const std::filesystem::path object = work_dir / (symbol + ".o"), facts = work_dir / (symbol + ".json");
+  const std::filesystem::path object = folder / (symbol + ".o"), facts = folder / (symbol + ".json");
   try {
     KernelObject built{facts_from_json(read_file(facts)), read_file(object)};
     if (built.bytes.empty()) throw std::runtime_error("the object file is empty");

@@ -14,7 +14,7 @@
 namespace sepconv {
 namespace {
 
-constexpr std::string_view kEntryMagic = "sepconv-kernel-cache 1\n";
+constexpr std::string_view kEntryMagic = "sepconv-kernel-cache 2\n";
 
 std::uint64_t take_count(nlohmann::json& json, const char* field, std::uint64_t limit) {
   const auto found = json.find(field);

@@ -19,7 +19,7 @@ struct KernelFacts {
 
 struct KernelObject {
   KernelFacts facts;
-  std::string bytes;  // the object file, its function still under the canonical symbol
+  std::string bytes;  // the object file, its function still under kPlaceholderSymbol
 };
 
 /// The generator's NAME.json.

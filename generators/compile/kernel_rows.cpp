@@ -61,6 +61,12 @@ std::vector<const Target*> find_targets(const std::vector<std::string>& names) {
       throw std::invalid_argument(fmt::format("target: '{}' is given twice", name));
     targets.push_back(&target);
   }
+  for (const Target* target : targets)
+    if (target->arch != targets.front()->arch || target->os != targets.front()->os)
+      throw std::invalid_argument(
+          fmt::format("targets: '{}' is for {} and '{}' for {}, which no archive can hold together; compile a library "
+                      "for each, into a folder of its own",
+                      targets.front()->name, system_text(*targets.front()), target->name, system_text(*target)));
   std::sort(targets.begin(), targets.end(), [](const Target* a, const Target* b) { return a->name < b->name; });
   return targets;
 }
@@ -99,6 +105,8 @@ std::string kernel_key(const PlannedKernel& kernel, const std::string& problem, 
 }
 
 }  // namespace
+
+std::string PlannedKernel::object_symbol() const { return "sepconv_kernel_" + content_hash(symbol); }
 
 std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& options) {
   check_library_name(options.library);

@@ -21,8 +21,9 @@ struct PlannedKernel {
   std::string key;                  // 32 hex digits: everything that the object's bytes depend on
   std::string symbol;               // library name + row + the key's first digits; a C identifier under 200 characters
 
-  /// The function's name in what the generator writes; the library's own symbol replaces it when the archive is made.
-  std::string canonical_symbol() const { return "sepconv_kernel_" + key; }
+  /// The function's name in its object file, as long as that of the placeholder which the generator writes. `symbol`
+  /// replaces it when the archive is made; the names of its loops keep it, so no other library has it.
+  std::string object_symbol() const;
 };
 
 /// Whether any of them runs on a GPU, and so calls libsepconv_gpu.

@@ -12,7 +12,8 @@ constexpr const char* kBanner = "// Made by sepconv compile; changes are lost wh
 /// The rows and layers of the table as constants of namespace <name>::detail, and the functions that they name.
 std::string table_text(const LibraryContents& library) {
   std::string text = "extern \"C\" {\n";
-  for (const PlannedKernel& kernel : library.kernels) text += fmt::format("int {}_argv(void** argv);\n", kernel.symbol);
+  for (std::size_t i = 0; i < library.kernels.size(); ++i)
+    if (library.has_body(i)) text += fmt::format("int {}_argv(void** argv);\n", library.kernels[i].symbol);
   text += fmt::format("}}\n\nnamespace {} {{\nnamespace detail {{\n\n", library.name);
   text += "inline constexpr sepconv::KernelRow kRows[] = {\n";
   for (std::size_t i = 0; i < library.kernels.size(); ++i) {
@@ -23,9 +24,10 @@ std::string table_text(const LibraryContents& library) {
         "     /*required_features=*/0x{:x},\n     /*rank=*/{},\n     /*depthwise_panel=*/{},\n"
         "     /*pointwise_panel=*/{},\n     /*flat_output=*/{},\n     /*call_scratch_bytes=*/{},\n"
         "     /*task_scratch_bytes=*/{}}},\n",
-        string_literal(kernel.symbol), kernel.symbol, string_literal(to_text(kernel.problem)),
-        string_literal(kernel.target.name), string_literal(to_text(kernel.schedule)), kernel.target.required_features,
-        kernel.target.rank, facts.depthwise_panel, facts.pointwise_panel, facts.flat_output, facts.call_scratch_bytes,
+        string_literal(kernel.symbol), library.kernels[library.bodies[i]].symbol,
+        string_literal(to_text(kernel.problem)), string_literal(kernel.target.name),
+        string_literal(to_text(kernel.schedule)), kernel.target.required_features, kernel.target.rank,
+        facts.depthwise_panel, facts.pointwise_panel, facts.flat_output, facts.call_scratch_bytes,
         facts.task_scratch_bytes);
   }
   text += "};\n\ninline constexpr sepconv::LayerEntry kLayers[] = {\n";

@@ -16,6 +16,9 @@ struct LibraryContents {
   std::vector<PlannedKernel> kernels;
   std::vector<KernelFacts> facts;  // one per kernel
   std::vector<PlannedLayer> layers;
+  std::vector<std::size_t> bodies;  // for each kernel the one whose object it shares; its own index if none
+
+  bool has_body(std::size_t kernel) const { return bodies[kernel] == kernel; }
 };
 
 /// The one symbol that a shared library exports: `extern "C" const sepconv::KernelTable* sepconv_kernel_table()`.

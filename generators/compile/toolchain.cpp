@@ -57,6 +57,10 @@ Toolchain find_toolchain(bool with_compiler) {
   if (!objcopy)
     throw std::runtime_error("llvm-objcopy is not in PATH; install the Debian package 'llvm' (apt-get install llvm)");
   tools.objcopy = *objcopy;
+  const auto size = find_llvm_program("llvm-size");
+  if (!size)
+    throw std::runtime_error("llvm-size is not in PATH; install the Debian package 'llvm' (apt-get install llvm)");
+  tools.size = *size;
   auto archiver = find_llvm_program("llvm-ar");
   if (!archiver) archiver = find_program("ar");
   if (!archiver)
@@ -89,9 +93,10 @@ void make_archive(const Toolchain& tools, const std::vector<std::filesystem::pat
   const std::string renamed_file = archive.string() + ".renamed", exported_file = archive.string() + ".exported";
   write_file(renamed_file, renamed);
   write_file(exported_file, exported);
-  run_tool({tools.objcopy.string(), "--enable-deterministic-archives", "--keep-global-symbols=" + exported_file,
-            "--redefine-syms=" + renamed_file, archive.string()},
-           "renaming symbols", limits);
+  argv = {tools.objcopy.string(), "--enable-deterministic-archives", "--redefine-syms=" + renamed_file};
+  if (!symbols.exported.empty()) argv.push_back("--keep-global-symbols=" + exported_file);
+  argv.push_back(archive.string());
+  run_tool(argv, "renaming symbols", limits);
 }
 
 void link_shared(const Toolchain& tools, const std::filesystem::path& archive, const std::filesystem::path& source,

@@ -14,6 +14,7 @@ namespace sepconv {
 struct Toolchain {
   std::filesystem::path objcopy;      // llvm-objcopy, or a versioned name of it
   std::filesystem::path archiver;     // llvm-ar, a versioned name of it, or ar
+  std::filesystem::path size;         // llvm-size, or a versioned name of it
   std::vector<std::string> compiler;  // $CXX split at spaces, or c++; empty unless asked for
 };
 
@@ -23,7 +24,7 @@ Toolchain find_toolchain(bool with_compiler);
 /// What becomes of the symbols of an archive.
 struct SymbolChanges {
   std::vector<std::pair<std::string, std::string>> renamed;  // old name -> new name
-  std::vector<std::string> exported;                         // old names of the only definitions that other files see
+  std::vector<std::string> exported;  // old names of the only definitions that other files see; empty: all are seen
 };
 
 /// Makes `archive` of the objects, without time stamps or owners, and changes the symbols of all of them. The lists of

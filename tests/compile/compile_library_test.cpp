@@ -112,6 +112,53 @@ TEST_F(CompileLibrary, WritesTheFilesAndOneKernelForEachProblemAndTarget) {
   }
 }
 
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+TEST_F(CompileLibrary, KernelsOfTheSameBytesShareOneObject) {
+  options_.measure = true;
+  options_.targets = {"x86-64-avx2", "x86-64-sse41"};
+  const CompileResult apart = compile_library(small_plan(), options_);
+  EXPECT_EQ(apart.bodies, (std::vector<std::size_t>{0, 1, 2, 3}));
+  for (const CodeSize& size : apart.sizes) EXPECT_GT(size.code, 0u);
+
+  const ScopedVariable mode("FAKE_GENERATOR_MODE", "same");
+  options_.cache_dir = dir_.path() / "other_cache";
+  const CompileResult shared = compile_library(small_plan(), options_);
+  EXPECT_EQ(shared.bodies, (std::vector<std::size_t>{0, 0, 0, 0}));
+  EXPECT_GT(shared.sizes[0].code, 0u);
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(shared.sizes[i].code + shared.sizes[i].constants, 0u);
+  const std::string body = shared.kernels[0].symbol, header = output("small.h");
+  EXPECT_EQ(count(header, "int small_"), 1u) << "one function is declared";
+  EXPECT_EQ(count(header, "&::" + body + "_argv,"), 4u) << "and called by every row";
+  for (const PlannedKernel& kernel : shared.kernels) EXPECT_EQ(count(header, "\"" + kernel.symbol + "\","), 1u);
+  const ProcessResult listed = run_process({"ar", "t", (options_.output_dir / "libsmall.a").string()});
+  EXPECT_EQ(listed.output, body + ".o\n");
+
+  options_.shared = true;
+  compile_library(small_plan(), options_);  // which links, so no symbol is missing
+  EXPECT_TRUE(output_files().contains("libsmall.so"));
+}
+
+TEST_F(CompileLibrary, RefusesToMixArchitectures) {
+  const auto refusal = [&](std::vector<std::string> targets) -> std::string {
+    options_.targets = std::move(targets);
+    try {
+      compile_library(small_plan(), options_);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string mixed = refusal({"x86-64-avx2", "x86-64-sse41", "arm-64"});
+  EXPECT_NE(mixed.find("'x86-64-avx2' is for x86-64 linux and 'arm-64' for arm-64 linux"), std::string::npos) << mixed;
+  EXPECT_NE(refusal({"arm-64-osx", "arm-64"}).find("'arm-64-osx' is for arm-64 osx"), std::string::npos);
+  EXPECT_EQ(output_files(), std::set<std::string>{});
+}
+
 TEST_F(CompileLibrary, DynamicAddsARowForEachDynamicProblem) {
   options_.dynamic = true;
   options_.targets = {"x86-64-avx2"};
@@ -356,7 +403,7 @@ TEST_F(CompileLibrary, TakesSchedulesFromTheSourceAndNotesTheRest) {
   for (const PlannedKernel& kernel : result.kernels) {
     EXPECT_EQ(kernel.from_source, kernel.problem.IH == 14);
     if (kernel.from_source) {
-      EXPECT_EQ(kernel.schedule.pointwise->k_unroll, 3);
+      EXPECT_EQ(std::get<CpuSchedule>(kernel.schedule).pointwise->k_unroll, 3);
     }
   }
   ASSERT_EQ(notes.lines.size(), 1u);

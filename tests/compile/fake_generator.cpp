@@ -1,6 +1,7 @@
 // Stands in for sepconv-generator: honours the same command line and writes a real object made by the system's C
 // compiler, or misbehaves as the environment says.
-//   FAKE_GENERATOR_MODE   fail, refuse, crash, hang, no_object, bad_facts; otherwise it compiles
+//   FAKE_GENERATOR_MODE   fail, refuse, crash, hang, no_object, bad_facts, same (code that does not tell the row);
+//                         otherwise it compiles
 //   FAKE_GENERATOR_MATCH  misbehaves only for problems that contain this text
 //   FAKE_GENERATOR_LOG    a line is appended for each call
 //   FAKE_GENERATOR_DELAY  seconds to wait first
@@ -66,6 +67,8 @@ int main(int argc, char** argv) {
   }
 
   // The text of the row is in the object, so that other rows give other bytes.
+  const std::string row =
+      mode == "same" ? "any" : arguments["--problem"] + arguments["--schedule"] + arguments["--target"];
   std::ofstream(base + ".cc")
       << "typedef unsigned char u8; typedef unsigned long size;\n"
          "extern \"C\" int halide_do_par_for(void*, int (*)(void*, int, u8*), int, int, u8*);\n"
@@ -74,8 +77,8 @@ int main(int argc, char** argv) {
          "extern \"C\" int "
       << symbol << "_par_for_task(void* c, int i, u8* p) {\n"  // global, as Halide's are
       << "  p[i] = 1; halide_free(c, halide_malloc(c, 1 << 20)); return 0; }\nextern \"C\" const char* " << symbol
-      << "_metadata() { return \"" << arguments["--problem"] << arguments["--schedule"] << arguments["--target"]
-      << "\"; }\nextern \"C\" int " << symbol << "(void* c) { u8 done[4] = {}; return halide_do_par_for(c, " << symbol
+      << "_metadata() { return \"" << row << "\"; }\nextern \"C\" int " << symbol
+      << "(void* c) { u8 done[4] = {}; return halide_do_par_for(c, " << symbol
       << "_par_for_task, 0, 4, done); }\nextern \"C\" int " << symbol << "_argv(void** a) { return " << symbol
       << "(*(void**)a[0]); }\n";
   if (mode != "no_object" && compile(base + ".cc", base + ".o") != 0) return 1;

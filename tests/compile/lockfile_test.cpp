@@ -28,7 +28,8 @@ const Target& avx2() { return target_from_name("x86-64-avx2"); }
 Lockfile example() {
   const ConvProblem problem = example_problem();
   Lockfile lockfile;
-  for (const Target& target : native_cpu_targets()) lockfile.set(problem, target, {default_cpu_schedule(problem, target), {}});
+  for (const Target& target : native_cpu_targets())
+    lockfile.set(problem, target, {default_cpu_schedule(problem, target), {}});
   Record tuned;
   tuned.source = RecordSource::tuned;
   tuned.seconds = 1.25e-4;

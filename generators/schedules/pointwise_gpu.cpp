@@ -43,10 +43,10 @@ Var schedule_staging_gpu(Func middle, Func unpacked, PointwiseStage& stage, cons
   for (Func func : {middle, unpacked})
     func.compute_at(stage.sum, step_loop()).store_in(MemoryType::GPUShared);
   const auto weight_args = unpacked.args();
-  schedule_flat_gpu(unpacked, s, weight_args[0], s.block_f(), weight_args[1], s.k_step, gpu_vector(s.block_f(), 4));
+  schedule_flat_gpu(unpacked, p.layout, s, weight_args[0], s.block_f(), weight_args[1], s.k_step, gpu_vector(s.block_f(), 4));
   middle.reorder_storage(q, c).align_storage(q, shared_pitch(s, p.layout));
-  return nhwc ? schedule_flat_gpu(middle, s, c, s.k_step, q, s.block_q(), gpu_vector(s.k_step, p.IC))
-              : schedule_flat_gpu(middle, s, q, s.block_q(), c, s.k_step, 1);
+  return nhwc ? schedule_flat_gpu(middle, p.layout, s, c, s.k_step, q, s.block_q(), gpu_vector(s.k_step, p.IC))
+              : schedule_flat_gpu(middle, p.layout, s, q, s.block_q(), c, s.k_step, 1);
 }
 
 }  // namespace sepconv

@@ -54,11 +54,12 @@ void schedule_tile_gpu(Halide::Stage stage, Layout layout, const GpuSchedule& s,
       .unroll(sparse);
 }
 
-Var schedule_flat_gpu(Func func, const GpuSchedule& s, const Var& column, int columns, const Var& row, int rows,
-                      int vector) {
+Var schedule_flat_gpu(Func func, Layout layout, const GpuSchedule& s, const Var& column, int columns, const Var& row,
+                      int rows, int vector) {
   Var part("part"), element("element"), item("item"), thread("thread"), x("thread_x"), y("thread_y");
   const int items = columns / vector * rows, threads = s.threads();
-  const int width = std::max(s.threads_f, s.threads_q), threads_x = std::min(width, threads);
+  // The same rectangle of threads as the tile's: a block is as large as the largest of its stages along each axis.
+  const int threads_x = layout == Layout::nhwc ? s.threads_f : s.threads_q;
   func.bound_extent(column, columns).bound_extent(row, rows);
   func.split(column, part, element, vector, TailStrategy::RoundUp)
       .reorder(element, part, row)

@@ -31,7 +31,7 @@ void schedule_tile_gpu(Halide::Stage stage, Layout layout, const GpuSchedule& sc
 /// threads of a block.
 /// @param vector  columns that a thread computes together.
 /// @return the loop over a thread's vectors.
-Halide::Var schedule_flat_gpu(Halide::Func func, const GpuSchedule& schedule, const Halide::Var& column, int columns,
-                              const Halide::Var& row, int rows, int vector);
+Halide::Var schedule_flat_gpu(Halide::Func func, Layout layout, const GpuSchedule& schedule, const Halide::Var& column,
+                              int columns, const Halide::Var& row, int rows, int vector);
 
 }  // namespace sepconv

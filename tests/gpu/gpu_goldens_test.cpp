@@ -64,7 +64,7 @@ TEST_P(Goldens, EqualKeras) {
 
   GpuTensor in(*device.context, dtype, c.in_shape), out(*device.context, dtype, kernel_shape(c));
   const std::vector<std::byte> input = bytes_of(c.input, dtype);
-  std::vector<std::byte> made(static_cast<std::size_t>(dense_view(nullptr, dtype, out.shape()).elements()) *
+  std::vector<std::byte> made(static_cast<std::size_t>(dense_view(static_cast<const void*>(nullptr), dtype, out.shape()).elements()) *
                               size_bytes(dtype));
   // What the kernel leaves out shows as NaN.
   std::fill(made.begin(), made.end(), std::byte{0xff});

@@ -1,6 +1,5 @@
 // sepconv targets: the target table, and what of it this machine can run.
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <iostream>
@@ -8,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "device_probe.h"
 #include "sepconv/cpu_features.h"
 #include "spec/target.h"
 #include "text_table.h"
@@ -24,8 +24,8 @@ constexpr const char* kExamples = R"(Examples:
 
 Lanes are float32 elements of a vector (of a GPU: threads of a warp), registers those of a vector's width (of a GPU:
 32-bit ones of a thread), L1 one core's data cache (of a GPU: a block's shared memory).
-'this machine' says whether the CPU and its operating system have what the target's kernels need; of a GPU, whether its
-driver's library is installed.
+'this machine' says whether the CPU, its operating system and, for GPUs, the devices that the installed drivers report
+have what the target's kernels need.
 Exit status: 0 done, 2 wrong use.)";
 
 std::vector<std::string> feature_names(std::uint64_t features) {
@@ -35,36 +35,10 @@ std::vector<std::string> feature_names(std::uint64_t features) {
   return names;
 }
 
-/// The library through which the device is driven; nothing for a CPU.
-const char* driver_library(Device device) {
-  switch (device) {
-    case Device::cpu: return nullptr;
-    case Device::cuda: return "libcuda.so.1";
-    case Device::opencl: return "libOpenCL.so.1";
-  }
-  return nullptr;
-}
-
-bool can_be_loaded(const char* library) {
-  void* handle = ::dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-  if (handle != nullptr) ::dlclose(handle);
-  return handle != nullptr;
-}
-
-/// What a kernel of the target needs.
-std::vector<std::string> needs(const Target& target) {
-  std::vector<std::string> names = feature_names(target.required_features);
-  if (const char* library = driver_library(target.device)) names.emplace_back(library);
-  return names;
-}
-
 /// What this machine lacks to run the target's kernels; empty when nothing.
 std::vector<std::string> missing(const Target& target) {
   if (!is_native(target)) return {system_text(target)};
-  std::vector<std::string> names = feature_names(target.required_features & ~detected_cpu_features());
-  if (const char* library = driver_library(target.device); library != nullptr && !can_be_loaded(library))
-    names.emplace_back(library);
-  return names;
+  return feature_names(target.required_features & ~(detected_cpu_features() | detected_devices()));
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -80,7 +54,8 @@ void print_text() {
   for (const Target& target : all_targets()) {
     const std::vector<std::string> lacking = missing(target);
     rows.push_back({target.name, to_text(target.device), system_text(target), std::to_string(target.lanes),
-                    std::to_string(target.registers), kib(target.l1_bytes), kib(target.l2_bytes), joined(needs(target)),
+                    std::to_string(target.registers), kib(target.l1_bytes), kib(target.l2_bytes),
+                    joined(feature_names(target.required_features)),
                     lacking.empty() ? "yes" : "lacks " + joined(lacking)});
   }
   print_table(rows, {false, false, false, true, true, true, true, false, false});
@@ -104,7 +79,7 @@ void print_json() {
                 {"l1_bytes", target.l1_bytes},
                 {"l2_bytes", target.l2_bytes},
                 {"rank", target.rank},
-                {"needs", needs(target)},
+                {"needs", feature_names(target.required_features)},
                 {"available", lacking.empty()},
                 {"missing", lacking}};
     if (!target.experimental.empty()) row["experimental"] = target.experimental;

@@ -78,6 +78,11 @@ std::string cpu_feature_names(std::uint64_t features) {
       {kCpuFp16, "fp16"},
       {kCpuDotProd, "dotprod"},
       {kCpuSve2, "sve2"},
+      {kDeviceCuda50, "CUDA device of capability 5.0 or higher"},
+      {kDeviceCuda70, "CUDA device of capability 7.0 or higher"},
+      {kDeviceCuda80, "CUDA device of capability 8.0 or higher"},
+      {kDeviceCuda86, "CUDA device of capability 8.6 or higher"},
+      {kDeviceOpenCl, "OpenCL device"},
   };
   std::string text;
   const auto add = [&](const std::string& name) { text += (text.empty() ? "" : ", ") + name; };

@@ -22,6 +22,10 @@ RowVerdict judge(const RegisteredRow& candidate, const ConvProblem& problem, std
   if (!other.empty()) return {row, Refusal::problem, "made for another problem: " + other};
   if (!forced.empty() && forced != row->symbol && forced != row->target)
     return {row, Refusal::restriction, "the choice is restricted by " + restriction};
+  const std::uint64_t devices =
+      row->required_features & (kDeviceCuda50 | kDeviceCuda70 | kDeviceCuda80 | kDeviceCuda86 | kDeviceOpenCl);
+  if (devices != 0)
+    return {row, Refusal::features, "made for a " + cpu_feature_names(devices) + ", where a GpuLayer calls it"};
   const std::uint64_t missing = row->required_features & ~detected_cpu_features();
   if (missing != 0)
     return {row, Refusal::features, "this CPU or its operating system lacks " + cpu_feature_names(missing)};
@@ -39,13 +43,23 @@ std::string not_best_text(const RegisteredRow& row, const RegisteredRow& best) {
   return "equal rank, and " + taken + " comes first by name";
 }
 
-/// The best target that this CPU runs, as a command line names it.
+/// The best target for every type that this CPU runs, as a command line names it; nothing when it runs none.
 std::string target_option() {
+#if defined(__aarch64__) && defined(__APPLE__)
+  return " --target arm-64-osx";
+#elif defined(__aarch64__) && defined(__ANDROID__)
+  return " --target arm-64-android";
+#elif defined(__aarch64__)
+  return " --target arm-64";
+#else
+  constexpr std::uint64_t avx2 = kCpuSse41 | kCpuAvx | kCpuF16c | kCpuFma | kCpuAvx2 | kCpuBmi;
   const std::uint64_t features = detected_cpu_features();
-  if (features & kCpuAvx512Skylake) return " --target x86-64-avx512";
-  if (features & kCpuAvx2) return " --target x86-64-avx2";
-  if (features & kCpuSse41) return " --target x86-64-sse41";
+  const auto has = [&](std::uint64_t needed) { return (features & needed) == needed; };
+  if (has(avx2 | kCpuAvx512Skylake)) return " --target x86-64-avx512";
+  if (has(avx2)) return " --target x86-64-avx2";
+  if (has(kCpuSse41)) return " --target x86-64-sse41";
   return {};
+#endif
 }
 
 }  // namespace

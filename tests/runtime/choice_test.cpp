@@ -62,6 +62,19 @@ TEST(Choice, HighestRankThatRuns) {
   expect_contains(text, "refused: rank_best (t-best): this CPU or its operating system lacks unknown feature 41\n");
 }
 
+TEST(Choice, RowsOfGpusAreNotForTheCpu) {
+  const ConvProblem p = problem(11);
+  const KernelRow& cpu = register_fake_row(p, {.symbol = "beside_a_gpu", .rank = 1});
+  register_fake_row(p, {.symbol = "on_a_gpu", .target = "gpu", .required_features = kDeviceCuda80, .rank = 90});
+  const ConvLayer layer = layer_of(p);
+  EXPECT_EQ(layer.kernel(), &cpu);
+  expect_contains(
+      layer.why_not(),
+      "refused: on_a_gpu (gpu): made for a CUDA device of capability 8.0 or higher, where a GpuLayer calls it\n");
+  const Environment target("SEPCONV_TARGET", "gpu");
+  EXPECT_EQ(layer_of(p).kernel(), nullptr);
+}
+
 TEST(Choice, FeaturesThatTheCpuHas) {
   const ConvProblem p = problem(3);
   const KernelRow& row =
@@ -93,6 +106,14 @@ TEST(Choice, NoKernelNamesProblemAndCommand) {
   expect_contains(status.message(), to_text(p));
   expect_contains(status.message(), "sepconv compile MODEL --layers 'block/conv'");
   expect_contains(status.message(), "made for other problems");
+#if defined(__aarch64__)
+  expect_contains(status.message(), " --target arm-64");
+#elif defined(__x86_64__)
+  const char* target = __builtin_cpu_supports("avx512bw") ? " --target x86-64-avx512 -o"
+                       : __builtin_cpu_supports("avx2")   ? " --target x86-64-avx2 -o"
+                                                          : " --target x86-64-sse41 -o";
+  expect_contains(status.message(), target);
+#endif
   expect_contains(layer.why_not(), "refused: other_stride (fake): made for another problem: strides 1x2, wanted 1x1");
   EXPECT_EQ(output, std::vector<float>(output.size(), 5.0f));
   EXPECT_THROW(static_cast<void>(layer.workspace_bytes()), std::invalid_argument);
@@ -194,6 +215,8 @@ TEST(CpuFeatures, NamesAndImplications) {
 #if defined(__x86_64__)
   EXPECT_EQ((features & kCpuAvx2) != 0, __builtin_cpu_supports("avx2") != 0);  // the compiler's own detection
   EXPECT_EQ((features & kCpuFma) != 0, __builtin_cpu_supports("fma") != 0);
+  EXPECT_EQ((features & kCpuBmi) != 0,
+            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"));
   EXPECT_EQ((features & kCpuSse41) != 0, __builtin_cpu_supports("sse4.1") != 0);
   EXPECT_EQ((features & kCpuAvx512Skylake) != 0,
             __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&

@@ -1,0 +1,11 @@
+#pragma once
+// Which devices this machine has, asked of their drivers without being linked with them.
+
+#include <cstdint>
+
+namespace sepconv::tools {
+
+/// The CpuFeature bits from 32 on (kernel_row.h) whose kernels a device of this machine can run; 0 without a driver.
+std::uint64_t detected_devices();
+
+}  // namespace sepconv::tools

@@ -5,7 +5,7 @@ CMAKE := .venv/bin/cmake
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench dev asan tsan format format-check tidy clean
+.PHONY: help setup demo test test-all arm bench dev asan tsan format format-check tidy clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,10 @@ test: setup ## Build everything and run the quick tests
 
 test-all: setup ## Build everything and run all tests, the slow ones too
 	@$(CMAKE) --workflow --preset test-all
+
+arm: setup ## Cross-compile runtime, kernels and tests for 64-bit ARM, and run all of them under qemu
+	@$(CMAKE) --workflow --preset compiler
+	@$(CMAKE) --workflow --preset arm
 
 bench: setup ## Compile a suite of layers from well-known networks and time them (some minutes)
 	@$(CMAKE) --workflow --preset bench
@@ -46,4 +50,4 @@ tidy: setup ## Run clang-tidy over the C++ sources (builds the dev preset for th
 	@git ls-files '*.cpp' | xargs -P "$$(nproc)" -n 4 clang-tidy -p build/dev --quiet
 
 clean: ## Remove what the presets built; keeps .venv and the cache of compiled kernels
-	@rm -rf build/dev build/release build/asan-ubsan build/tsan
+	@rm -rf build/dev build/release build/asan-ubsan build/tsan build/arm

@@ -39,8 +39,12 @@ readonly commands=(
   'pkg-config:pkg-config'
   'llvm:llvm-objcopy'
 )
-# Installed together with the others where that is possible; the build works without.
-readonly optional_commands=('ccache:ccache')
+# Installed where that needs no question; the build works without, and tests that want one are skipped and say so.
+readonly optional_commands=(
+  'ccache:ccache'
+  'g++-aarch64-linux-gnu:aarch64-linux-gnu-g++'
+  'qemu-user:qemu-aarch64'
+)
 
 fail() {
   printf 'setup: %s\n' "$*" >&2
@@ -111,12 +115,36 @@ install_system_packages() {
       fail "run this, then run again: sudo apt-get install -y ${packages[*]}"
     fi
   fi
-  mapfile -t -O "${#packages[@]}" packages < <(missing_commands "${optional_commands[@]}")
   printf 'setup: installing system packages: %s\n' "${packages[*]}"
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
   logged "${apt[@]}" update || fail 'apt-get update failed'
   logged "${apt[@]}" install -y --no-install-recommends "${packages[@]}" ||
     fail "apt-get install failed: ${packages[*]}"
+}
+
+# Asks and fails for nothing. What could not be installed is not tried again until the list changes.
+install_optional_packages() {
+  local packages as_root=() tried=$root/build/setup-optional-tried
+  mapfile -t packages < <(missing_commands "${optional_commands[@]}")
+  if ((${#packages[@]} == 0)) || [[ -f $tried && $(<"$tried") == "${packages[*]}" ]]; then
+    return
+  fi
+  if ! command -v apt-get >/dev/null; then
+    return
+  fi
+  if ((EUID != 0)); then
+    as_root=(sudo -n)
+    if ! sudo -n true 2>/dev/null; then
+      return
+    fi
+  fi
+  printf 'setup: installing optional system packages: %s\n' "${packages[*]}"
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+  if ! logged "${apt[@]}" update || ! logged "${apt[@]}" install -y --no-install-recommends "${packages[@]}"; then
+    printf 'setup: went on without: %s\n' "${packages[*]}"
+    mkdir -p "$(dirname "$tried")"
+    printf '%s\n' "${packages[*]}" >"$tried"
+  fi
 }
 
 make_venv() {
@@ -158,6 +186,7 @@ main() {
       fail "installed, but ${compiler[*]} or PATH still lacks what these packages hold: ${missing[*]}"
     fi
   fi
+  install_optional_packages
   if ! venv_is_ready; then
     make_venv
   fi

@@ -52,8 +52,14 @@ class ToolFailed(Exception):
     pass
 
 
+class UnknownCpu(ToolFailed):
+    """This llvm-mca has no model of the core."""
+
+
 def run(argv, **kwargs):
     result = subprocess.run(argv, capture_output=True, text=True, **kwargs)
+    if "is not a recognized processor" in result.stderr:
+        raise UnknownCpu
     if result.returncode != 0:
         raise ToolFailed(f"{argv[0]} failed: {result.stderr.strip()}")
     return result.stdout
@@ -146,7 +152,12 @@ def main():
                 raise ToolFailed(f"{name}: no loop of by-element multiply-adds in the assembly")
             loads, spills = loads_of(loop.body) / loop.fmas, spills_of(loop.body)
             for cpu in arguments.cpu or CPUS:
-                rate, use = port_use(mca, cpu, loop)
+                try:
+                    rate, use = port_use(mca, cpu, loop)
+                except UnknownCpu:
+                    print(f"{name:<{width}}  {cpu:<11}  {os.path.basename(mca)} does not know this core")
+                    failed = failed or arguments.min_use is not None
+                    continue
                 print(f"{name:<{width}}  {cpu:<11}  {loop.fmas:3} FMAs of {len(loop.body):3}  {rate:4.2f} a cycle"
                       f"  port use {100 * use:5.1f}%  loads/FMA {loads:4.2f}  spills {spills}", flush=True)
                 if arguments.min_use is not None and (100 * use < arguments.min_use or spills):

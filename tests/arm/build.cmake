@@ -6,4 +6,11 @@ execute_process(COMMAND "${CMAKE_COMMAND}" -S "${SOURCE_DIR}" -B "${BUILD_DIR}" 
     -D SEPCONV_HOST_TOOLS=${HOST_DIR}
     -C "${SOURCE_DIR}/cmake/toolchains/cross-options.cmake"
   COMMAND_ERROR_IS_FATAL ANY)
-execute_process(COMMAND "${CMAKE_COMMAND}" --build "${BUILD_DIR}" COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND "${CMAKE_COMMAND}" --build "${BUILD_DIR}" --target
+    sepconv-runner
+    sepconv_arm_dispatch_test
+    sepconv_kernel_library_tests
+    sepconv_kernel_rows_tests
+    sepconv_runner_tests
+    sepconv_runtime_tests
+  COMMAND_ERROR_IS_FATAL ANY)

@@ -64,11 +64,13 @@ int gpu_vector(int tile, int extent) {
   return 1;
 }
 
-int shared_pitch(const GpuSchedule& s, Layout layout) { return s.block_q() + (layout == Layout::nhwc ? 4 : 0); }
+int shared_pitch(const GpuSchedule& s, Layout layout) {
+  return round_up(s.block_q(), kSharedVector) + (layout == Layout::nhwc ? kSharedVector : 0);
+}
 
 std::int64_t shared_bytes(const GpuSchedule& s, const ConvProblem& p) {
   if (!p.has_pointwise()) return 0;
-  return std::int64_t{4} * s.k_step * (s.block_f() + shared_pitch(s, p.layout));
+  return std::int64_t{4} * s.k_step * (round_up(s.block_f(), kSharedVector) + shared_pitch(s, p.layout));
 }
 
 int register_estimate(const GpuSchedule& s) {

@@ -62,6 +62,10 @@ void compile(const Options& options) {
   Halide::Internal::execute_generator(arguments);
 
   const KernelFacts& facts = kernel_facts();
+  if (!cpu && facts.shared_bytes > target.l1_bytes)
+    throw std::runtime_error("a block needs " + std::to_string(facts.shared_bytes) + " bytes of shared memory; " +
+                             target.name + " has " + std::to_string(target.l1_bytes));
+  if (!cpu && options.listings) std::printf("shared memory of a block: %lld bytes\n", static_cast<long long>(facts.shared_bytes));
   const fs::path path = fs::path(options.output) / (options.symbol + ".json");
   std::ofstream file(path);
   file << "{\"call_scratch_bytes\": " << facts.scratch.call_bytes

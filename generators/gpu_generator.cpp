@@ -71,7 +71,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   Halide::Pipeline build_pipeline() override {
     Halide::Pipeline built = Halide::Generator<GpuGenerator>::build_pipeline();
     if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
-    built.add_custom_lowering_pass(new BlockChecks);
+    built.add_custom_lowering_pass(new BlockChecks(kernel_facts().shared_bytes));
     if (target_.device == Device::opencl) built.add_custom_lowering_pass(new VectorComparisons);
     return built;
   }

@@ -21,6 +21,7 @@ struct KernelFacts {
   bool flat_output = false;
   int depthwise_panel = 0;
   int pointwise_panel = 0;
+  std::int64_t shared_bytes = 0;  // of a GPU block
 };
 
 /// The facts of the kernel that this process compiles: one process compiles one kernel.

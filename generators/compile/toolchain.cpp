@@ -42,6 +42,12 @@ std::optional<std::filesystem::path> find_llvm_program(const std::string& name) 
   return std::nullopt;
 }
 
+/// The compiler that links for the target where CXX names none; nullptr if there is no usual one.
+const char* usual_compiler(const Target& target) {
+  if (is_native(target)) return "c++";
+  return target.arch == Arch::arm_64 && target.os == Os::linux ? "aarch64-linux-gnu-g++" : nullptr;
+}
+
 void run_tool(const std::vector<std::string>& argv, const std::string& purpose, const ProcessLimits& limits) {
   const ProcessResult result = run_process(argv, limits);
   if (!result.ok())
@@ -51,7 +57,7 @@ void run_tool(const std::vector<std::string>& argv, const std::string& purpose, 
 
 }  // namespace
 
-Toolchain find_toolchain(bool with_compiler) {
+Toolchain find_toolchain(const Target* shared_for) {
   Toolchain tools;
   const auto objcopy = find_llvm_program("llvm-objcopy");
   if (!objcopy)
@@ -66,17 +72,22 @@ Toolchain find_toolchain(bool with_compiler) {
   if (!archiver)
     throw std::runtime_error("neither llvm-ar nor ar is in PATH; install the Debian package 'llvm' or 'binutils'");
   tools.archiver = *archiver;
-  if (!with_compiler) return tools;
+  if (shared_for == nullptr) return tools;
 
   const char* variable = std::getenv("CXX");
   const bool named = variable != nullptr && *variable != '\0';
-  std::istringstream words(named ? variable : "c++");
+  const char* usual = usual_compiler(*shared_for);
+  if (!named && usual == nullptr)
+    throw std::runtime_error(fmt::format("a shared library for {} needs a C++ compiler for that system; set CXX to one",
+                                         system_text(*shared_for)));
+  std::istringstream words(named ? variable : usual);
   for (std::string word; words >> word;) tools.compiler.push_back(word);
   if (tools.compiler.empty() || !find_program(tools.compiler.front()))
     throw std::runtime_error(
-        fmt::format("a shared library needs a C++ compiler, and {} is not in PATH; install the Debian package 'g++', "
+        fmt::format("a shared library needs a C++ compiler, and {} is not in PATH; install the Debian package '{}', "
                     "set CXX, or leave out --shared",
-                    named ? fmt::format("CXX='{}'", variable) : "'c++'"));
+                    named ? fmt::format("CXX='{}'", variable) : fmt::format("'{}'", usual),
+                    is_native(*shared_for) ? "g++" : "g++-aarch64-linux-gnu"));
   return tools;
 }
 

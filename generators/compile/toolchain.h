@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compile/process.h"
+#include "spec/target.h"
 
 namespace sepconv {
 
@@ -15,11 +16,12 @@ struct Toolchain {
   std::filesystem::path objcopy;      // llvm-objcopy, or a versioned name of it
   std::filesystem::path archiver;     // llvm-ar, a versioned name of it, or ar
   std::filesystem::path size;         // llvm-size, or a versioned name of it
-  std::vector<std::string> compiler;  // $CXX split at spaces, or c++; empty unless asked for
+  std::vector<std::string> compiler;  // $CXX split at spaces, or the usual one; empty unless asked for
 };
 
+/// @param shared_for  the target of a shared library that will be linked; nullptr if none will.
 /// @throws std::runtime_error naming the program that is missing and the Debian package that has it.
-Toolchain find_toolchain(bool with_compiler);
+Toolchain find_toolchain(const Target* shared_for);
 
 /// What becomes of the symbols of an archive.
 struct SymbolChanges {

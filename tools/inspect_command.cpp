@@ -7,9 +7,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
+#include <variant>
 
 #include "commands.h"
 #include "input_shape.h"
+#include "schedule_words.h"
 #include "sepconv/plan.h"
 #include "text_table.h"
 
@@ -21,6 +24,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kExamples = R"(Examples:
   sepconv inspect mobilenet.keras
   sepconv inspect detector.h5 --input-shape 320x320x3 --layers 'block_*'
+  sepconv inspect mobilenet.keras --target x86-64-avx2
   sepconv inspect mobilenet.keras --json
 
 Operations count a multiply-add as two; bytes are of one image, inputs and outputs read and written once.
@@ -133,7 +137,36 @@ void print_text(const Plan& plan) {
     std::cout << fmt::format("  {} ({}): {}\n", layer.name, layer.class_name, layer.reason);
 }
 
-void print_json(const Plan& plan) {
+/// The rule's schedule, or why the target has no kernel for the problem.
+std::variant<Schedule, std::string> schedule_on(const ConvProblem& problem, const Target& target) {
+  if (!serves(target, problem.dtype)) return std::string("no kernels for ") + to_text(problem.dtype);
+  try {
+    return default_schedule(problem, target);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+}
+
+void print_schedules(const Plan& plan, const Target& target) {
+  std::cout << fmt::format("\nschedules that the rule chooses on {}:\n", target.name);
+  for (const PlannedLayer& layer : plan.layers) {
+    const ConvProblem problem = kernel_problem(layer.problem);
+    const auto chosen = schedule_on(problem, target);
+    if (const auto* reason = std::get_if<std::string>(&chosen)) {
+      std::cout << fmt::format("{}: none: {}\n", layer.name, *reason);
+      continue;
+    }
+    std::cout << layer.name << ": ";
+    const char* indent = "";
+    for (const std::string& line : schedule_words(problem, std::get<Schedule>(chosen), target)) {
+      std::cout << indent << line << '\n';
+      indent = "  ";
+    }
+  }
+}
+
+/// @param target  null: without schedules.
+void print_json(const Plan& plan, const Target* target) {
   Json layers = Json::array(), skipped = Json::array();
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem& p = layer.problem;
@@ -148,6 +181,14 @@ void print_json(const Plan& plan) {
       row["activation_bytes"] = cost->activation_bytes;
       row["flops_per_byte"] = cost->intensity();
     }
+    if (target != nullptr) {
+      const ConvProblem problem = kernel_problem(p);
+      const auto chosen = schedule_on(problem, *target);
+      if (const auto* reason = std::get_if<std::string>(&chosen))
+        row["no_schedule"] = *reason;
+      else
+        row["kernel"] = schedule_json(problem, std::get<Schedule>(chosen), *target);
+    }
     layers.push_back(std::move(row));
   }
   for (const SkippedLayer& layer : plan.skipped)
@@ -157,18 +198,24 @@ void print_json(const Plan& plan) {
 }
 
 struct InspectArguments {
-  std::string model, layers = "*", input_shape;
+  std::string model, layers = "*", input_shape, target;
   bool json = false, no_fold = false, no_join = false;
 };
 
 int inspect(const InspectArguments& arguments) {
+  const Target* target = arguments.target.empty() ? nullptr : &target_from_name(arguments.target);
   PlanOptions options;
   options.fold = !arguments.no_fold;
   options.join = !arguments.no_join;
   options.layers = arguments.layers;
   if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
   const Plan plan = plan_file(arguments.model, options);
-  arguments.json ? print_json(plan) : print_text(plan);
+  if (arguments.json) {
+    print_json(plan, target);
+    return kDone;
+  }
+  print_text(plan);
+  if (target != nullptr) print_schedules(plan, *target);
   return kDone;
 }
 
@@ -183,6 +230,7 @@ void add_inspect_command(CLI::App& app, int& status) {
       ->required();
   command->add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
   command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
+  command->add_option("--target", a.target, "Also show the schedule that the rule chooses on this target, in words");
   command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
   command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
   command->add_flag("--json", a.json, "Print JSON rather than a table");

@@ -82,6 +82,18 @@ int vector_below(int extent, const Target& target) {
   return elems;
 }
 
+RegisterTile register_tile(const DepthwiseCpuSchedule& dw, const ConvProblem& p, const Target& target) {
+  const bool nhwc = p.layout == Layout::nhwc;
+  const int vector_tile = nhwc ? dw.c_tile : dw.ow_tile;
+  return {vector_tile / vector_elems(vector_tile, target), nhwc ? dw.ow_tile : dw.c_tile, 2};
+}
+
+RegisterTile register_tile(const PointwiseCpuSchedule& pw, const ConvProblem&, const Target& target) {
+  const int vector_tile = pw.vector_f ? pw.nr : pw.mr;
+  const int vectors = vector_tile / vector_elems(vector_tile, target);
+  return {vectors, pw.vector_f ? pw.mr : pw.nr, vectors + 1};
+}
+
 ConvProblem as_scheduled(ConvProblem p) {
   const bool dense = p.stride_h == 1 && p.stride_w == 1 && p.pad_top + p.pad_bottom + p.pad_left + p.pad_right == 0;
   if (p.op == ConvOp::pointwise && dense && !p.is_dynamic()) {
@@ -125,22 +137,21 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     const DepthwiseCpuSchedule& dw = *s.depthwise;
     if (dw.c_tile < 1 || dw.ow_tile < 1) return std::string("dw.c and dw.ow: expected at least 1");
     if (dw.pad_tile != 0 && dw.pad_tile != 1) return refuse("dw.pad", dw.pad_tile, "expected 0 or 1");
-    const int vector_tile = nhwc ? dw.c_tile : dw.ow_tile, scalar_tile = nhwc ? dw.ow_tile : dw.c_tile;
-    const int sums = vector_tile / vector_elems(vector_tile, target) * scalar_tile;
-    if (sums + 2 > target.registers)
+    const RegisterTile tile_registers = register_tile(dw, p, target);
+    if (tile_registers.total() > target.registers)
       return refuse("dw.ow", dw.ow_tile,
-                    std::to_string(sums) + " sums do not fit " + std::to_string(target.registers) + " registers");
+                    std::to_string(tile_registers.sums()) + " sums do not fit " + std::to_string(target.registers) +
+                        " registers");
   }
   if (s.pointwise) {
     const PointwiseCpuSchedule& pw = *s.pointwise;
     if (pw.mr < 1 || pw.nr < 1 || pw.k_unroll < 1) return std::string("pw.mr, pw.nr and pw.ku: expected at least 1");
     if (pw.vector_f != 0 && pw.vector_f != 1) return refuse("pw.vf", pw.vector_f, "expected 0 or 1");
     if (nhwc && !pw.vector_f) return refuse("pw.vf", 0, "in nhwc pixels do not lie side by side");
-    const int vector_tile = pw.vector_f ? pw.nr : pw.mr, scalar_tile = pw.vector_f ? pw.mr : pw.nr;
-    const int vectors = vector_tile / vector_elems(vector_tile, target);
-    if (vectors * scalar_tile + vectors + 1 > target.registers)
+    const RegisterTile tile_registers = register_tile(pw, p, target);
+    if (tile_registers.total() > target.registers)
       return refuse("pw.mr", pw.mr,
-                    "with nr=" + std::to_string(pw.nr) + ", " + std::to_string(vectors * scalar_tile + vectors + 1) +
+                    "with nr=" + std::to_string(pw.nr) + ", " + std::to_string(tile_registers.total()) +
                         " registers are needed and " + std::to_string(target.registers) + " exist");
   }
   return std::nullopt;

@@ -79,6 +79,16 @@ std::optional<std::string> reject_reason(const CpuSchedule& schedule, const Conv
 /// most the target's lanes.
 int vector_elems(int tile, const Target& target);
 
+/// Registers of a stage's innermost tile: vectors x scalars sums, and what is multiplied into them.
+struct RegisterTile {
+  int vectors = 1, scalars = 1, operands = 0;
+  int sums() const { return vectors * scalars; }
+  int total() const { return sums() + operands; }
+};
+/// @param target  as target_for_type gives it.
+RegisterTile register_tile(const DepthwiseCpuSchedule& schedule, const ConvProblem& problem, const Target& target);
+RegisterTile register_tile(const PointwiseCpuSchedule& schedule, const ConvProblem& problem, const Target& target);
+
 inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 /// Elements of the largest vector that an extent holds: a power of two, at most the target's lanes.

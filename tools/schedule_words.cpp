@@ -1,0 +1,104 @@
+#include "schedule_words.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace sepconv::tools {
+namespace {
+
+std::int64_t sum_bytes(const ConvProblem& p) {
+  return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
+}
+
+/// Of the depthwise result that the pointwise stage reads; nothing where there is none or its size is not known.
+std::optional<std::int64_t> block_bytes(const ConvProblem& p, const CpuSchedule& s) {
+  if (p.op != ConvOp::separable || p.is_dynamic()) return std::nullopt;
+  const std::int64_t pixels =
+      s.block.fuse ? std::int64_t{s.block.oh_block} * s.block.ow_block : std::int64_t{p.OH()} * p.OW();
+  return pixels * p.middle_channels() * sum_bytes(p);
+}
+
+std::int64_t panel_bytes(const ConvProblem& p, const PointwiseCpuSchedule& pw) {
+  return std::int64_t{p.middle_channels()} * pw.nr * sum_bytes(p);
+}
+
+std::string share(std::int64_t bytes, std::int64_t cache, const char* name) {
+  return fmt::format("{:.1f} KiB, {:.0f}% of {}'s {} KiB", static_cast<double>(bytes) / 1024,
+                     100.0 * static_cast<double>(bytes) / static_cast<double>(cache), name, cache / 1024);
+}
+
+std::string block_words(const ConvProblem& p, const CpuSchedule& s, const Target& target) {
+  const BlockCpuSchedule& b = s.block;
+  std::string text = b.flat ? fmt::format("blocks of {} whole rows, tiled across their ends", b.oh_block)
+                            : fmt::format("blocks of {} rows x {} columns", b.oh_block, b.ow_block);
+  if (!p.is_dynamic()) {
+    const int rows = (p.OH() + b.oh_block - 1) / b.oh_block, columns = (p.OW() + b.ow_block - 1) / b.ow_block;
+    text += fmt::format(", {} an image", rows * columns);
+  }
+  if (const auto bytes = block_bytes(p, s))
+    text += fmt::format("; the depthwise result of {} is kept: {}", b.fuse ? "a block" : "the image",
+                        share(*bytes, target.l2_bytes, "L2"));
+  return text;
+}
+
+std::string tile_words(const char* stage, int pixels, const char* pixel_name, int channels, const RegisterTile& tile,
+                       const Target& target) {
+  return fmt::format("{}: tiles of {} {} x {} channels: {} vectors x {} = {} sums + {} operands = {} of {} registers",
+                     stage, pixels, pixel_name, channels, tile.vectors, tile.scalars, tile.sums(), tile.operands,
+                     tile.total(), target.registers);
+}
+
+std::vector<std::string> cpu_words(const ConvProblem& problem, const CpuSchedule& s, const Target& any_target) {
+  const ConvProblem p = as_scheduled(problem);
+  const Target target = target_for_type(any_target, p.dtype);
+  std::vector<std::string> lines = {to_text(s), block_words(p, s, target)};
+  if (s.depthwise) {
+    const DepthwiseCpuSchedule& dw = *s.depthwise;
+    lines.push_back(tile_words("depthwise", dw.ow_tile, "columns", dw.c_tile, register_tile(dw, p, target), target));
+  }
+  if (s.pointwise) {
+    const PointwiseCpuSchedule& pw = *s.pointwise;
+    lines.push_back(tile_words("pointwise", pw.mr, "pixels", pw.nr, register_tile(pw, p, target), target));
+    lines.back() += fmt::format("; a panel of weights: {}", share(panel_bytes(p, pw), target.l1_bytes, "L1"));
+  }
+  return lines;
+}
+
+std::vector<std::string> gpu_words(const ConvProblem& p, const GpuSchedule& s, const Target& target) {
+  return {to_text(s),
+          fmt::format("blocks of {} x {} threads make {} channels x {} pixels", s.threads_f, s.threads_q, s.block_f(),
+                      s.block_q()),
+          fmt::format("a thread: {} channels x {} pixels, about {} of {} registers", s.tile_f, s.tile_q,
+                      register_estimate(s), target.registers),
+          fmt::format("shared memory of a block: {:.1f} of {} KiB", static_cast<double>(shared_bytes(s, p)) / 1024,
+                      target.l1_bytes / 1024)};
+}
+
+}  // namespace
+
+std::vector<std::string> schedule_words(const ConvProblem& problem, const Schedule& schedule, const Target& target) {
+  if (const auto* gpu = std::get_if<GpuSchedule>(&schedule)) return gpu_words(problem, *gpu, target);
+  return cpu_words(problem, std::get<CpuSchedule>(schedule), target);
+}
+
+nlohmann::ordered_json schedule_json(const ConvProblem& problem, const Schedule& schedule, const Target& any_target) {
+  nlohmann::ordered_json json = {{"target", any_target.name}, {"schedule", to_text(schedule)}};
+  if (const auto* gpu = std::get_if<GpuSchedule>(&schedule)) {
+    json["registers"] = {{"thread", register_estimate(*gpu)}, {"of", any_target.registers}};
+    json["shared_bytes"] = shared_bytes(*gpu, problem);
+    return json;
+  }
+  const CpuSchedule& s = std::get<CpuSchedule>(schedule);
+  const ConvProblem p = as_scheduled(problem);
+  const Target target = target_for_type(any_target, p.dtype);
+  if (s.depthwise) json["registers"]["depthwise"] = register_tile(*s.depthwise, p, target).total();
+  if (s.pointwise) json["registers"]["pointwise"] = register_tile(*s.pointwise, p, target).total();
+  json["registers"]["of"] = target.registers;
+  if (const auto bytes = block_bytes(p, s)) json["block_bytes"] = *bytes;
+  if (s.pointwise) json["panel_bytes"] = panel_bytes(p, *s.pointwise);
+  return json;
+}
+
+}  // namespace sepconv::tools

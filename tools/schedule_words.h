@@ -1,0 +1,20 @@
+#pragma once
+// What the rule's schedule of a problem means: tiles, and the sums of registers and cache that decided them.
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "spec/gpu_schedule.h"
+
+namespace sepconv::tools {
+
+/// Lines without indent or line feed, the schedule's text first.
+std::vector<std::string> schedule_words(const ConvProblem& problem, const Schedule& schedule, const Target& target);
+
+/// {"target", "schedule", "registers"?: {"depthwise"?, "pointwise"?, "thread"?, "of"}, "block_bytes"?, "panel_bytes"?,
+/// "shared_bytes"?}: bytes of the depthwise result that a block keeps (known for static extents), of the pointwise
+/// weights that its inner loop reads again and again, and of a GPU's shared memory.
+nlohmann::ordered_json schedule_json(const ConvProblem& problem, const Schedule& schedule, const Target& target);
+
+}  // namespace sepconv::tools

@@ -215,10 +215,7 @@ int verify(const VerifyArguments& arguments) {
       ++counts.failed;
     }
     std::size_t name_width = 0;
-    for (const PlannedLayer& layer : job.plan.layers) {
-      request.layers.push_back(layer.name);
-      name_width = std::max(name_width, layer.name.size());
-    }
+    for (const PlannedLayer& layer : job.plan.layers) name_width = std::max(name_width, layer.name.size());
     request.mode = job.mode;
     request.library = scratch.path() / "libverify.so";
     request.weights = scratch.path() / "verify.weights";
@@ -226,6 +223,9 @@ int verify(const VerifyArguments& arguments) {
     request.seconds = arguments.timeout;
     request.cancelled = &interrupt.flag();
     for (const std::string& target : targets) {
+      request.layers.clear();
+      for (const PlannedLayer& layer : job.plan.layers)
+        if (serves(target_from_name(target), layer.problem.dtype)) request.layers.push_back(layer.name);
       request.arguments = job.arguments;
       request.arguments.insert(request.arguments.end(), {"--target", target});
       if (arguments.dynamic) request.arguments.emplace_back("--all-rows");

@@ -5,7 +5,7 @@ CMAKE := .venv/bin/cmake
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all arm bench dev asan tsan format format-check tidy clean
+.PHONY: help setup demo test test-all arm bench dev asan tsan gpu-check format format-check tidy clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,9 @@ asan: setup ## Quick tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 tsan: setup ## Quick tests under ThreadSanitizer
 	@$(CMAKE) --workflow --preset tsan
+
+gpu-check: setup ## On a machine with an NVIDIA GPU: run the golden cases through the CUDA driver
+	@scripts/gpu_check.sh
 
 format: ## Format the C++ sources with clang-format
 	@$(CXX_SOURCES) | xargs clang-format -i

@@ -8,8 +8,8 @@
 namespace sepconv {
 
 /// A lowering pass. Where Halide cannot prove that a partial tile lies within the tile that the schedule promises
-/// (bound_extent), it checks so inside of the kernel. It does, since both come from the same splits; and device code has
-/// no way to fail: the back ends drop such checks with a warning, which would end the compilation.
+/// (bound_extent), it checks so inside of the kernel. It does, since both come from the same splits; and device code
+/// has no way to fail: the back ends drop such checks with a warning, which would end the compilation.
 ///
 /// It also adds up the shared memory of a block.
 class BlockChecks : public Halide::Internal::IRMutator {

@@ -65,7 +65,8 @@ void compile(const Options& options) {
   if (!cpu && facts.shared_bytes > target.l1_bytes)
     throw std::runtime_error("a block needs " + std::to_string(facts.shared_bytes) + " bytes of shared memory; " +
                              target.name + " has " + std::to_string(target.l1_bytes));
-  if (!cpu && options.listings) std::printf("shared memory of a block: %lld bytes\n", static_cast<long long>(facts.shared_bytes));
+  if (!cpu && options.listings)
+    std::printf("shared memory of a block: %lld bytes\n", static_cast<long long>(facts.shared_bytes));
   const fs::path path = fs::path(options.output) / (options.symbol + ".json");
   std::ofstream file(path);
   file << "{\"call_scratch_bytes\": " << facts.scratch.call_bytes
@@ -96,7 +97,7 @@ int main(int argc, char** argv) {
   static sepconv::ErrorReporter reporter;
   Halide::set_custom_compile_time_error_reporter(&reporter);
   try {
-    if (options.schedule.empty()) 
+    if (options.schedule.empty())
       options.schedule = sepconv::to_text(sepconv::default_schedule(sepconv::problem_from_text(options.problem),
                                                                     sepconv::target_from_name(options.target)));
     sepconv::compile(options);

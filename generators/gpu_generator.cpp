@@ -43,8 +43,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     } else {
       Expr value = types_.rounded(depthwise_.sum(at));
       const int panel = schedule_.k_step, channels = round_up(problem_.IC, panel);
-      if (middle_bias_)
-        value = value + array(middle_bias_, channels * problem_.depth_multiplier)(m_ * channels + c_);
+      if (middle_bias_) value = value + array(middle_bias_, channels * problem_.depth_multiplier)(m_ * channels + c_);
       const bool has_epilogue = problem_.middle.bias || problem_.middle.activation.kind != ActivationKind::linear;
       value = activate(problem_.middle.activation, value);
       middle_(at) = has_epilogue ? types_.rounded(value) : value;
@@ -112,8 +111,8 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   void make_pointwise() {
     const int panel = schedule_.block_f();
     kernel_facts().pointwise_panel = panel;
-    weights_func_ = unpacked_weights(
-        problem_, array(weights_, round_up(problem_.OC, panel) * problem_.middle_channels()), panel);
+    weights_func_ =
+        unpacked_weights(problem_, array(weights_, round_up(problem_.OC, panel) * problem_.middle_channels()), panel);
     Func bias;
     if (bias_) {
       Var i("i");

@@ -44,6 +44,7 @@ readonly optional_commands=(
   'ccache:ccache'
   'g++-aarch64-linux-gnu:aarch64-linux-gnu-g++'
   'qemu-user:qemu-aarch64'
+  'pocl-opencl-icd:/etc/OpenCL/vendors/pocl.icd'
 )
 
 fail() {
@@ -60,11 +61,11 @@ logged() {
   fi
 }
 
-# Prints the packages of "package:command" entries whose command is not there.
+# Prints the packages of "package:command" entries whose command, or file, is not there.
 missing_commands() {
   local entry
   for entry in "$@"; do
-    command -v "${entry#*:}" >/dev/null || printf '%s\n' "${entry%%:*}"
+    command -v "${entry#*:}" >/dev/null || [[ -e ${entry#*:} ]] || printf '%s\n' "${entry%%:*}"
   done
 }
 

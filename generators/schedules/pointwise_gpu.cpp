@@ -40,10 +40,10 @@ void schedule_pointwise_gpu(Func out, PointwiseStage& stage, const ConvProblem& 
 Var schedule_staging_gpu(Func middle, Func unpacked, PointwiseStage& stage, const ConvProblem& p, const GpuSchedule& s,
                          const Var& c, const Var& q) {
   const bool nhwc = p.layout == Layout::nhwc;
-  for (Func func : {middle, unpacked})
-    func.compute_at(stage.sum, step_loop()).store_in(MemoryType::GPUShared);
+  for (Func func : {middle, unpacked}) func.compute_at(stage.sum, step_loop()).store_in(MemoryType::GPUShared);
   const auto weight_args = unpacked.args();
-  schedule_flat_gpu(unpacked, p.layout, s, weight_args[0], s.block_f(), weight_args[1], s.k_step, gpu_vector(s.block_f(), 4));
+  schedule_flat_gpu(unpacked, p.layout, s, weight_args[0], s.block_f(), weight_args[1], s.k_step,
+                    gpu_vector(s.block_f(), 4));
   unpacked.align_storage(weight_args[0], kSharedVector);
   middle.reorder_storage(q, c).align_storage(q, shared_pitch(s, p.layout));
   return nhwc ? schedule_flat_gpu(middle, p.layout, s, c, s.k_step, q, s.block_q(), gpu_vector(s.k_step, p.IC))

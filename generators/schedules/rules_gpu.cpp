@@ -51,6 +51,7 @@ GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& targe
           break;
         }
     if (p.IC % 32 == 0 && s.block_f() <= 64) s.k_step = 32;
+    while (shared_bytes(s, p) > target.l1_bytes && sparse_tile > 1) sparse_tile /= 2;
   }
   if (const auto reason = reject_reason(s, p, target)) throw std::invalid_argument(*reason);
   return s;

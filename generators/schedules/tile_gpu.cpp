@@ -26,7 +26,8 @@ void schedule_output_gpu(Func out, const ConvProblem& p, const GpuSchedule& s, c
       .split(loops.f_thread, loops.f_block, loops.f_thread, s.threads_f, output_tail(f_parts, s.threads_f))
       .split(loops.q_thread, loops.q_block, loops.q_thread, s.threads_q, output_tail(q_parts, s.threads_q));
   const Var dense = nhwc ? f : q, sparse = nhwc ? q : f;
-  const Var dense_thread = nhwc ? loops.f_thread : loops.q_thread, sparse_thread = nhwc ? loops.q_thread : loops.f_thread;
+  const Var dense_thread = nhwc ? loops.f_thread : loops.q_thread,
+            sparse_thread = nhwc ? loops.q_thread : loops.f_thread;
   out.reorder(dense, sparse, dense_thread, sparse_thread, loops.f_block, loops.q_block, n)
       .gpu_blocks(loops.f_block, loops.q_block, n)
       .gpu_threads(dense_thread, sparse_thread)
@@ -40,7 +41,8 @@ void schedule_tile_gpu(Halide::Stage stage, Layout layout, const GpuSchedule& s,
                        const std::vector<VarOrRVar>& outside) {
   const bool nhwc = layout == Layout::nhwc;
   const Var dense = nhwc ? f : q, sparse = nhwc ? q : f;
-  const Var dense_thread = nhwc ? loops.f_thread : loops.q_thread, sparse_thread = nhwc ? loops.q_thread : loops.f_thread;
+  const Var dense_thread = nhwc ? loops.f_thread : loops.q_thread,
+            sparse_thread = nhwc ? loops.q_thread : loops.f_thread;
   stage.split(f, loops.f_thread, f, s.tile_f, TailStrategy::RoundUp)
       .split(q, loops.q_thread, q, s.tile_q, TailStrategy::RoundUp);
   std::vector<VarOrRVar> nest = {dense, sparse};

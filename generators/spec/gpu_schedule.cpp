@@ -8,7 +8,7 @@
 namespace sepconv {
 namespace {
 
-constexpr int kMaxThreads = 256;        // OpenCL devices may have no more
+constexpr int kMaxThreads = 256;          // OpenCL devices may have no more
 constexpr std::int64_t kMaxGrid = 65535;  // blocks along each axis but the first
 
 // The only list of fields.
@@ -32,9 +32,8 @@ std::optional<std::string> unsupported(const ConvProblem& p) {
 
 std::string to_text(const GpuSchedule& schedule) {
   std::string text = "gpu";
-  visit_gpu_fields(schedule, [&](std::string_view field, int value) {
-    text += "_" + std::string(field) + std::to_string(value);
-  });
+  visit_gpu_fields(
+      schedule, [&](std::string_view field, int value) { text += "_" + std::string(field) + std::to_string(value); });
   return text;
 }
 

@@ -35,14 +35,15 @@ std::string to_text(const GpuSchedule& schedule);
 /// @throws std::invalid_argument naming the bad field.
 GpuSchedule gpu_schedule_from_text(std::string_view text);
 
-/// Elements of the widest load and store along an axis of which a thread has `tile` and the problem `extent`: 4, 2 or 1.
+/// Elements of the widest load and store along an axis of which a thread has `tile` and the problem `extent`: 4, 2
+/// or 1.
 int gpu_vector(int tile, int extent);
 
 /// Elements that the rows in shared memory are a multiple of: each is read in vectors, at aligned places.
 inline constexpr int kSharedVector = 4;
 
-/// Pixels between the channels of a step in shared memory: those of the block, and in nhwc, where a warp's threads write
-/// consecutive channels, one vector more, so that fewer of them meet in a bank.
+/// Pixels between the channels of a step in shared memory: those of the block, and in nhwc, where a warp's threads
+/// write consecutive channels, one vector more, so that fewer of them meet in a bank.
 int shared_pitch(const GpuSchedule& schedule, Layout layout);
 
 /// Bytes of shared memory that a block uses.

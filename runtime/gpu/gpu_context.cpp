@@ -68,8 +68,7 @@ std::uint64_t cuda_features(int major, int minor) {
 void open_device(GpuContext::State& state) {
   install_handlers();
   const bool cuda = state.api == GpuApi::cuda;
-  state.device =
-      cuda ? sepconv_gpu_halide_cuda_device_interface() : sepconv_gpu_halide_opencl_device_interface();
+  state.device = cuda ? sepconv_gpu_halide_cuda_device_interface() : sepconv_gpu_halide_opencl_device_interface();
   int major = 0, minor = 0;
   int result = sepconv_gpu_halide_device_sync_global(&state, state.device);
   if (result == 0 && cuda) result = state.device->compute_capability(&state, &major, &minor);

@@ -75,7 +75,8 @@ GpuLayer::GpuLayer(const GpuContext& context, std::string name, const ConvProble
                    std::string_view target) {
   validate(problem);
   if (kernel_problem(problem) != problem)
-    throw std::invalid_argument("layer '" + name + "': its activation along an axis is applied on the host; make the "
+    throw std::invalid_argument("layer '" + name +
+                                "': its activation along an axis is applied on the host; make the "
                                 "layer of kernel_problem() and apply the activation to the copied output");
   auto state = std::make_shared<State>();
   state->name = std::move(name);

@@ -23,8 +23,8 @@ Status check(const GpuTensor::Memory& memory, const ConstTensorView& host, const
   std::int64_t pitch = 1;
   for (int axis = host.rank - 1; axis >= 0; --axis) {
     if (host.extents[axis] != memory.shape[axis])
-      return Status::error(StatusCode::invalid_shape, "GPU: %s: axis %d of the host tensor is %lld; expected %lld", what,
-                           axis, static_cast<long long>(host.extents[axis]),
+      return Status::error(StatusCode::invalid_shape, "GPU: %s: axis %d of the host tensor is %lld; expected %lld",
+                           what, axis, static_cast<long long>(host.extents[axis]),
                            static_cast<long long>(memory.shape[axis]));
     if (host.extents[axis] != 1 && host.pitches[axis] != pitch)
       return Status::error(StatusCode::invalid_layout, "GPU: %s: the host tensor is not dense", what);
@@ -55,8 +55,7 @@ GpuTensor::Memory::Memory(std::shared_ptr<GpuContext::State> state, DataType typ
   buffer.dim = &dimension;
   const int result = sepconv_gpu_halide_device_malloc(context.get(), &buffer, context->device);
   if (result != 0)
-    throw std::runtime_error("GPU: cannot allocate a tensor of shape " + to_text(shape) + ": " +
-                             context->take_error());
+    throw std::runtime_error("GPU: cannot allocate a tensor of shape " + to_text(shape) + ": " + context->take_error());
 }
 
 GpuTensor::Memory::~Memory() { sepconv_gpu_halide_device_free(context.get(), &buffer); }

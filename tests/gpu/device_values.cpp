@@ -13,8 +13,7 @@ std::vector<std::byte> bytes_of(const std::vector<double>& values, DataType dtyp
       const float value = static_cast<float>(values[i]);
       std::memcpy(at, &value, sizeof value);
     } else {
-      const std::uint16_t bits =
-          dtype == DataType::float16 ? to_float16(values[i]).bits : to_bfloat16(values[i]).bits;
+      const std::uint16_t bits = dtype == DataType::float16 ? to_float16(values[i]).bits : to_bfloat16(values[i]).bits;
       std::memcpy(at, &bits, sizeof bits);
     }
   }

@@ -64,8 +64,9 @@ TEST_P(Goldens, EqualKeras) {
 
   GpuTensor in(*device.context, dtype, c.in_shape), out(*device.context, dtype, kernel_shape(c));
   const std::vector<std::byte> input = bytes_of(c.input, dtype);
-  std::vector<std::byte> made(static_cast<std::size_t>(dense_view(static_cast<const void*>(nullptr), dtype, out.shape()).elements()) *
-                              size_bytes(dtype));
+  std::vector<std::byte> made(
+      static_cast<std::size_t>(dense_view(static_cast<const void*>(nullptr), dtype, out.shape()).elements()) *
+      size_bytes(dtype));
   // What the kernel leaves out shows as NaN.
   std::fill(made.begin(), made.end(), std::byte{0xff});
   Status status = in.copy_from(dense_view(static_cast<const void*>(input.data()), dtype, in.shape()));

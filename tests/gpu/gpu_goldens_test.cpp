@@ -89,6 +89,39 @@ TEST_P(Goldens, EqualKeras) {
   EXPECT_TRUE(comparison.ok) << c.name << ": error " << comparison.max_error << " at " << comparison.index
                              << ", allowed " << comparison.limit << "; " << layer.kernel().schedule;
 }
+TEST(GpuErrors, SayWhatIsWrong) {
+  EXPECT_THROW(GpuContext(CudaHandles{}), std::invalid_argument);
+  const Device& device = device_for("opencl");
+  if (device.context == nullptr) GTEST_SKIP() << device.why_not;
+  use_kernels(gpu_goldens::kernels());
+  const GpuContext& gpu = *device.context;
+  EXPECT_THROW(GpuTensor(gpu, DataType::float64, {4}), std::invalid_argument);
+  EXPECT_THROW(GpuTensor(gpu, DataType::float32, {0, 4}), std::invalid_argument);
+
+  const GoldenCase& c = cases().front();
+  const ConvProblem problem = kernel_problem(c.layer.problem);
+  ConvProblem softmax = problem, other = problem;
+  softmax.output.activation.kind = ActivationKind::softmax;
+  other.IW += 1;
+  EXPECT_THROW(GpuLayer(gpu, "x", softmax, c.layer.weights), std::invalid_argument);
+  try {
+    GpuLayer(gpu, "x", other, c.layer.weights);
+    FAIL() << "no row is made for this width";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("layer 'x': no GPU kernel for"), std::string::npos) << error.what();
+  }
+
+  const GpuLayer layer(gpu, "x", problem, c.layer.weights);
+  GpuTensor in(gpu, problem.dtype, layer.input_shape(1)), out(gpu, problem.dtype, layer.output_shape(2));
+  EXPECT_EQ(layer.run(in, out).code(), StatusCode::invalid_shape);
+  const GpuContext second(GpuApi::opencl);
+  GpuTensor foreign(second, problem.dtype, layer.output_shape(1));
+  EXPECT_EQ(layer.run(in, foreign).code(), StatusCode::invalid_layout);
+  const std::vector<float> host(3);
+  EXPECT_EQ(in.copy_from(dense_view(host.data(), {3})).code(), StatusCode::invalid_shape);
+  EXPECT_TRUE(gpu.synchronize().ok());
+  gpu.release_unused_memory();
+}
 
 std::string case_name(const testing::TestParamInfo<Parameter>& info) {
   std::string name = info.param.target + "_" + cases()[info.param.index].name;

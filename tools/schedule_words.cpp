@@ -5,8 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "spec/gpu_estimate.h"
+
 namespace sepconv::tools {
 namespace {
+
+constexpr std::int64_t kBatch = 1;  // images of a call, in what is counted for a GPU
 
 std::int64_t sum_bytes(const ConvProblem& p) {
   return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
@@ -67,13 +71,21 @@ std::vector<std::string> cpu_words(const ConvProblem& problem, const CpuSchedule
 }
 
 std::vector<std::string> gpu_words(const ConvProblem& p, const GpuSchedule& s, const Target& target) {
-  return {to_text(s),
-          fmt::format("blocks of {} x {} threads make {} channels x {} pixels", s.threads_f, s.threads_q, s.block_f(),
-                      s.block_q()),
-          fmt::format("a thread: {} channels x {} pixels, about {} of {} registers", s.tile_f, s.tile_q,
-                      register_estimate(s), target.registers),
-          fmt::format("shared memory of a block: {:.1f} of {} KiB", static_cast<double>(shared_bytes(s, p)) / 1024,
-                      target.l1_bytes / 1024)};
+  std::vector<std::string> lines = {
+      to_text(s),
+      fmt::format("blocks of {} x {} threads make {} channels x {} pixels", s.threads_f, s.threads_q, s.block_f(),
+                  s.block_q()),
+      fmt::format("a thread: {} channels x {} pixels, about {} of {} registers", s.tile_f, s.tile_q,
+                  register_estimate(s), target.registers),
+      fmt::format("shared memory of a block: {:.1f} of {} KiB", static_cast<double>(shared_bytes(s, p)) / 1024,
+                  target.l1_bytes / 1024)};
+  for (const GpuFigures& gpu : known_gpus()) {
+    const GpuEstimate e = estimate_gpu(s, p, kBatch, target.registers, gpu);
+    lines.push_back(fmt::format(
+        "counted for a {}, batch {}: {:.3g} us, {:.0f}% of the roofline's {:.3g} us; occupancy {:.0f}%", gpu.name,
+        kBatch, e.seconds * 1e6, 100 * e.roofline_seconds / e.seconds, e.roofline_seconds * 1e6, 100 * e.occupancy));
+  }
+  return lines;
 }
 
 }  // namespace
@@ -88,6 +100,17 @@ nlohmann::ordered_json schedule_json(const ConvProblem& problem, const Schedule&
   if (const auto* gpu = std::get_if<GpuSchedule>(&schedule)) {
     json["registers"] = {{"thread", register_estimate(*gpu)}, {"of", any_target.registers}};
     json["shared_bytes"] = shared_bytes(*gpu, problem);
+    json["counted"] = nlohmann::ordered_json::array();
+    for (const GpuFigures& figures : known_gpus()) {
+      const GpuEstimate e = estimate_gpu(*gpu, problem, kBatch, any_target.registers, figures);
+      json["counted"].push_back({{"gpu", figures.name},
+                                 {"batch", kBatch},
+                                 {"seconds", e.seconds},
+                                 {"roofline_seconds", e.roofline_seconds},
+                                 {"occupancy", e.occupancy},
+                                 {"flops", e.flops},
+                                 {"dram_bytes", e.dram_bytes}});
+    }
     return json;
   }
   const CpuSchedule& s = std::get<CpuSchedule>(schedule);

@@ -51,6 +51,18 @@ TEST_F(InspectTarget, PrintsTheRulesScheduleWithItsSums) {
   }
 }
 
+TEST_F(InspectTarget, CountsTheTimeOnNamedGpus) {
+  const nlohmann::json layer = nlohmann::json::parse(inspect({"--target", "cuda-sm80", "--json"})).at("layers").at(0);
+  const nlohmann::json& counted = layer.at("kernel").at("counted");
+  EXPECT_GE(counted.size(), 2u);
+  for (const nlohmann::json& gpu : counted) {
+    EXPECT_GT(gpu.at("roofline_seconds"), 0) << gpu;
+    EXPECT_GE(gpu.at("seconds"), gpu.at("roofline_seconds")) << gpu;
+    EXPECT_GE(gpu.at("flops"), layer.at("flops")) << gpu;
+  }
+  EXPECT_NE(inspect({"--target", "cuda-sm80"}).find("% of the roofline's "), std::string::npos);
+}
+
 TEST_F(InspectTarget, SaysWhyATargetHasNoKernel) {
   const std::string text = inspect({"--target", "x86-64-avx512-bf16"});
   EXPECT_NE(text.find("conv: none: no kernels for f32\n"), std::string::npos) << text;

@@ -39,7 +39,7 @@ int save(const SaveArguments& arguments) {
     throw std::invalid_argument(
         names.empty() ? fmt::format("{}: has no separable or depthwise convolution layer", arguments.model)
                       : fmt::format("{}: has no layer '{}'; its layers: {}", arguments.model, arguments.layer, names));
-  save_weights(chosen, arguments.output);
+  save_weights_by_path(chosen, arguments.output);
   fmt::print("{}: the weights of {} layer{}\n", arguments.output, chosen.size(), chosen.size() == 1 ? "" : "s");
   return kDone;
 }

@@ -141,7 +141,7 @@ void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::f
   save(named, path);
 }
 
-void save_weights(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path) {
+void save_weights_by_path(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path) {
   std::vector<NamedLayer> named;
   for (const LoadedLayer& loaded : layers) named.push_back({loaded.path, &loaded.layer});
   save(named, path);

@@ -16,8 +16,8 @@ namespace sepconv {
 ///         std::runtime_error naming the path when it cannot be written
 void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::filesystem::path& path);
 void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path);
-/// Layers of a model; an .npz names them by their paths.
-void save_weights(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path);
+/// The same for layers of a model; an .npz names them by their paths.
+void save_weights_by_path(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path);
 
 /// Writes all weights of a .keras or .h5 model, of every layer that has some, as a ".weights.h5" that load_weights() of
 /// the same model takes, in Keras 3 and tf.keras 2.14 and later. Those of a .keras file of these are taken over byte for

@@ -63,7 +63,11 @@ def run(argv):
 
 def find_ptxas():
     wheels = glob.glob(os.path.join(ROOT, ".venv/lib/python3*/site-packages/nvidia/cuda_nvcc/bin/ptxas"))
-    return wheels[0] if wheels else shutil.which("ptxas")
+    candidates = wheels + [path for path in [shutil.which("ptxas")] if path]
+    for path in candidates:
+        if "sm_50" in subprocess.run([path, "--help"], capture_output=True, text=True).stdout:
+            return path
+    return None
 
 
 def ptx_of(object_path):
@@ -102,7 +106,7 @@ def main():
     parser.add_argument("problem", nargs="*", help="problem texts; default: MobileNetV1's blocks, both data formats")
     arguments = parser.parse_args()
     if not arguments.ptxas:
-        print("skipped: no ptxas; install nvidia-cuda-nvcc-cu12 into .venv, or CUDA 12")
+        print("skipped: no ptxas that knows sm_50; install nvidia-cuda-nvcc-cu12 into .venv, or CUDA 12")
         return 3
     problems = arguments.problem or [separable(*block, layout) for layout in ("nhwc", "nchw") for block in BLOCKS]
     jobs = [(problem, target) for problem in problems for target in arguments.target or TARGETS]

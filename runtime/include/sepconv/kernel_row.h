@@ -18,7 +18,7 @@ enum CpuFeature : std::uint64_t {
   kCpuAvx2 = 1u << 4,
   kCpuAvx512Skylake = 1u << 5,  // F, CD, VL, DQ, BW
   kCpuAvx512Bf16 = 1u << 6,
-  kCpuBmi = 1u << 7,  // BMI1, BMI2, LZCNT, MOVBE, POPCNT: what compilers take for granted beside AVX2
+  kCpuBmi = 1u << 7,   // BMI1, BMI2, LZCNT, MOVBE, POPCNT: what compilers take for granted beside AVX2
   kCpuNeon = 1u << 8,  // Advanced SIMD of AArch64
   kCpuFp16 = 1u << 9,  // float16 arithmetic: FEAT_FP16
   kCpuDotProd = 1u << 10,

@@ -20,8 +20,8 @@ void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path
 void save_weights_by_path(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path);
 
 /// Writes all weights of a .keras or .h5 model, of every layer that has some, as a ".weights.h5" that load_weights() of
-/// the same model takes, in Keras 3 and tf.keras 2.14 and later. Those of a .keras file of these are taken over byte for
-/// byte, optimizer included.
+/// the same model takes, in Keras 3 and tf.keras 2.14 and later. Those of a .keras file of these are taken over byte
+/// for byte, optimizer included.
 /// @throws std::invalid_argument naming the model file and what is wrong with it, or that an older file has layers
 ///         inside of wrappers (Bidirectional, attention); std::runtime_error as save_weights
 void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path);

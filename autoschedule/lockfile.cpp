@@ -83,9 +83,10 @@ struct ParsedRow {
 
 ParsedRow row_from(const Json& json) {
   check_fields(json, {"problem", "target", "schedule", "record"});
+  const Target& target = target_from_name(take_text(json, "target"));
   ParsedRow parsed{problem_from_text(take_text(json, "problem")),
-                   &target_from_name(take_text(json, "target")),
-                   {schedule_from_text(take_text(json, "schedule")), record_from(take(json, "record"))}};
+                   &target,
+                   {schedule_from_text(take_text(json, "schedule"), target), record_from(take(json, "record"))}};
   if (const auto reason = reject_reason(parsed.row.schedule, parsed.problem, *parsed.target))
     throw std::invalid_argument(fmt::format("schedule '{}' does not fit problem '{}' on target '{}': {}",
                                             to_text(parsed.row.schedule), to_text(parsed.problem), parsed.target->name,
@@ -183,9 +184,9 @@ const LockRow* Lockfile::row(const ConvProblem& problem, const Target& target) c
   return found == rows_.end() ? nullptr : &found->second;
 }
 
-std::optional<CpuSchedule> Lockfile::find(const ConvProblem& problem, const Target& target) const {
+std::optional<Schedule> Lockfile::find(const ConvProblem& problem, const Target& target) const {
   const LockRow* known = row(problem, target);
-  return known == nullptr ? std::nullopt : std::optional<CpuSchedule>(known->schedule);
+  return known == nullptr ? std::nullopt : std::optional<Schedule>(known->schedule);
 }
 
 }  // namespace sepconv

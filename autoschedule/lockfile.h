@@ -6,19 +6,20 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "compile/schedule_source.h"
 #include "record.h"
 #include "sepconv/conv_problem.h"
-#include "spec/schedule.h"
+#include "spec/gpu_schedule.h"
 #include "spec/target.h"
 
 namespace sepconv {
 
 struct LockRow {
-  CpuSchedule schedule;
+  Schedule schedule;
   Record record;
 };
 
@@ -48,7 +49,7 @@ class Lockfile : public ScheduleSource {
   /// The row, or null.
   const LockRow* row(const ConvProblem& problem, const Target& target) const;
 
-  std::optional<CpuSchedule> find(const ConvProblem& problem, const Target& target) const override;
+  std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const override;
 
   std::size_t size() const { return rows_.size(); }
 

@@ -61,13 +61,11 @@ Plan read_plan(const CompileArguments& arguments) {
   return plan;
 }
 
-/// All rows of the lockfile that was given, and one for each kernel for a CPU that it lacked. The rows of GPUs always
-/// have the rule's schedule.
+/// All rows of the lockfile that was given, and one for each kernel that it lacked.
 std::string lockfile_text(const std::optional<Lockfile>& given, const std::vector<PlannedKernel>& kernels) {
   Lockfile lockfile = given.value_or(Lockfile{});
   for (const PlannedKernel& kernel : kernels)
-    if (const auto* schedule = std::get_if<CpuSchedule>(&kernel.schedule); schedule != nullptr && !kernel.from_source)
-      lockfile.set(kernel.problem, kernel.target, {*schedule, Record{}});
+    if (!kernel.from_source) lockfile.set(kernel.problem, kernel.target, {kernel.schedule, Record{}});
   return lockfile.text();
 }
 

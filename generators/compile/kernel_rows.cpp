@@ -120,15 +120,14 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
       kernel.problem = use.problem;
       kernel.target = *target;
       kernel.layers = use.layers;
-      std::optional<CpuSchedule> known;
-      if (options.schedules != nullptr && target->device == Device::cpu)
-        known = options.schedules->find(use.problem, *target);
+      std::optional<Schedule> known;
+      if (options.schedules != nullptr) known = options.schedules->find(use.problem, *target);
       if (!known && options.locked)
         throw std::invalid_argument(fmt::format(
             "lockfile: no row for layer '{}' on target '{}' (problem '{}'); leave out --locked to let the rule choose",
             use.layers.front(), target->name, text));
       kernel.from_source = known.has_value();
-      kernel.schedule = known ? Schedule(*known) : default_schedule(use.problem, *target);
+      kernel.schedule = known ? *known : default_schedule(use.problem, *target);
       if (const auto reason = reject_reason(kernel.schedule, use.problem, *target))
         throw std::invalid_argument(fmt::format("schedule '{}' of layer '{}' on target '{}' (problem '{}'): {}",
                                                 to_text(kernel.schedule), use.layers.front(), target->name, text,

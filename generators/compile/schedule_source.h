@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "sepconv/conv_problem.h"
-#include "spec/schedule.h"
+#include "spec/gpu_schedule.h"
 #include "spec/target.h"
 
 namespace sepconv {
@@ -13,7 +13,7 @@ class ScheduleSource {
  public:
   virtual ~ScheduleSource() = default;
   /// The schedule on record for the problem on the target, or nothing.
-  virtual std::optional<CpuSchedule> find(const ConvProblem& problem, const Target& target) const = 0;
+  virtual std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const = 0;
 };
 
 }  // namespace sepconv

@@ -112,6 +112,11 @@ std::string to_text(const Schedule& schedule) {
   return std::visit([](const auto& kind) { return to_text(kind); }, schedule);
 }
 
+Schedule schedule_from_text(std::string_view text, const Target& target) {
+  if (target.device == Device::cpu) return schedule_from_text(text);
+  return gpu_schedule_from_text(text);
+}
+
 std::optional<std::string> reject_reason(const Schedule& schedule, const ConvProblem& problem, const Target& target) {
   return std::visit([&](const auto& kind) { return reject_reason(kind, problem, target); }, schedule);
 }

@@ -64,6 +64,9 @@ GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& targe
 using Schedule = std::variant<CpuSchedule, GpuSchedule>;
 
 std::string to_text(const Schedule& schedule);
+/// Reads a schedule of the kind that the target's device takes.
+/// @throws std::invalid_argument naming the bad part or field.
+Schedule schedule_from_text(std::string_view text, const Target& target);
 std::optional<std::string> reject_reason(const Schedule& schedule, const ConvProblem& problem, const Target& target);
 /// The rule of the target's device.
 Schedule default_schedule(const ConvProblem& problem, const Target& target);

@@ -105,6 +105,20 @@ TEST_F(CompileCommand, TheLockfileGivesTheSameBytes) {
     EXPECT_EQ(read_file(path("out/" + name)), read_file(path("first/" + name))) << name;
 }
 
+TEST_F(CompileCommand, TheLockfileHasRowsForGpus) {
+  ASSERT_TRUE(compile({"--target", "x86-64-avx2,cuda-sm80"}).ok());
+  const std::string lock = path("gpu.lock.json");
+  std::string text = read_file(path("out/layers.lock.json"));
+  const std::size_t begin = text.find("\"schedule\": \"gpu_tf"), step = text.find("_k8", begin);
+  ASSERT_NE(step, std::string::npos) << text;
+  write_file(lock, text.replace(step, 3, "_k4"));
+  const ProcessResult result = compile({"--target", "x86-64-avx2,cuda-sm80", "--lock", lock, "--locked"});
+  ASSERT_TRUE(result.ok()) << result.output;
+  EXPECT_EQ(read_file(path("out/layers.lock.json")), text);
+  std::filesystem::remove_all(out_);
+  expect_wrong_use({"--target", "cuda-sm70", "--lock", lock, "--locked"}, "on target 'cuda-sm70'");
+}
+
 TEST_F(CompileCommand, ALockfileThatLacksALayer) {
   ASSERT_TRUE(compile({"--layers", "time"}).ok());
   const std::string lock = path("one.lock.json");

@@ -383,8 +383,8 @@ TEST_F(CompileLibrary, LeftOversOfAKilledBuildAreRemoved) {
 
 struct FixedSource : ScheduleSource {
   std::optional<CpuSchedule> schedule;
-  std::optional<CpuSchedule> find(const ConvProblem& problem, const Target&) const override {
-    return problem.IH == 14 ? schedule : std::nullopt;
+  std::optional<Schedule> find(const ConvProblem& problem, const Target&) const override {
+    return problem.IH == 14 ? std::optional<Schedule>(schedule) : std::nullopt;
   }
 };
 

@@ -83,6 +83,25 @@ TEST(Lockfile, FindsNothingForAnotherProblem) {
   EXPECT_FALSE(example().find(problem, avx2()).has_value());
 }
 
+TEST(Lockfile, KeepsSchedulesOfEveryKindOfDevice) {
+  const ConvProblem problem = example_problem();
+  const Target& cuda = target_from_name("cuda-sm80");
+  Lockfile lockfile = example();
+  GpuSchedule schedule = default_gpu_schedule(problem, cuda);
+  schedule.k_step = 8;
+  lockfile.set(problem, cuda, {schedule, {}});
+  const Lockfile again = Lockfile::from_text(lockfile.text());
+  EXPECT_EQ(again.text(), lockfile.text());
+  const auto found = again.find(problem, cuda);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(std::get<GpuSchedule>(*found).k_step, 8);
+  // Each kind of device has its own.
+  const std::string cpu = to_text(*again.find(problem, avx2()));
+  EXPECT_NE(message_of(replaced(lockfile.text(), to_text(schedule), cpu)).find("expected 'gpu_...'"),
+            std::string::npos);
+  EXPECT_NE(message_of(replaced(lockfile.text(), cpu, to_text(schedule))), "accepted");
+}
+
 struct Refusal {
   const char* name;
   std::string from, to, message;

@@ -20,9 +20,9 @@ class FixedSchedules : public ScheduleSource {
   }
   std::map<std::string, CpuSchedule> schedules;
 
-  std::optional<CpuSchedule> find(const ConvProblem& problem, const Target& target) const override {
+  std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const override {
     const auto found = schedules.find(key(problem, target.name));
-    return found == schedules.end() ? std::nullopt : std::optional(found->second);
+    return found == schedules.end() ? std::nullopt : std::optional<Schedule>(found->second);
   }
 };
 

@@ -41,12 +41,10 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
       middle_(at) = padded_.func(image_arguments<Expr>(
           problem_.layout, c_, {pixels_.column * problem_.stride_w, pixels_.row * problem_.stride_h}, n_));
     } else {
-      Expr value = types_.rounded(depthwise_.sum(at));
-      const int panel = schedule_.k_step, channels = round_up(problem_.IC, panel);
-      if (middle_bias_) value = value + array(middle_bias_, channels * problem_.depth_multiplier)(m_ * channels + c_);
-      const bool has_epilogue = problem_.middle.bias || problem_.middle.activation.kind != ActivationKind::linear;
-      value = activate(problem_.middle.activation, value);
-      middle_(at) = has_epilogue ? types_.rounded(value) : value;
+      const int channels = round_up(problem_.IC, schedule_.k_step);
+      Expr bias;
+      if (middle_bias_) bias = array(middle_bias_, channels * problem_.depth_multiplier)(m_ * channels + c_);
+      middle_(at) = middle_value(depthwise_.sum(at), bias);
     }
     make_pointwise();
     finish(pointwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));

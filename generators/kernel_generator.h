@@ -10,6 +10,7 @@
 #include "scratch_meter.h"
 #include "spec/schedule.h"
 #include "stages/element_types.h"
+#include "stages/epilogue.h"
 #include "stages/padding.h"
 #include "stages/pixels.h"
 
@@ -78,6 +79,16 @@ class KernelGenerator : public Halide::Generator<Derived> {
   bool has_padding() const {
     const ConvProblem& p = problem_;
     return p.is_dynamic() || p.pad_top + p.pad_bottom + p.pad_left + p.pad_right > 0;
+  }
+
+  /// What the pointwise stage of a separable problem reads, made of the depthwise sum.
+  /// @param bias  undefined: none
+  Halide::Expr middle_value(const Halide::Expr& sum, const Halide::Expr& bias) const {
+    Halide::Expr value = types_.rounded(sum);
+    if (bias.defined()) value = value + bias;
+    const bool has_epilogue = bias.defined() || problem_.middle.activation.kind != ActivationKind::linear;
+    value = activate(problem_.middle.activation, value);
+    return has_epilogue ? types_.rounded(value) : value;
   }
 
   /// Declares what the runtime guarantees: dense H, W and C, extents as the problem says, min 0; only the batch is

@@ -26,12 +26,9 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     padded_ = depthwise_input(has_padding() || computes_past_output());
     depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, rows_, c_, m_, n_);
     const auto at = middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_);
-    Expr value = types_.rounded(depthwise_.sum(at));
-    const int padded_channels = (problem_.IC + panel - 1) / panel * panel;
-    if (middle_bias_) value = value + Expr((*middle_bias_)(m_ * padded_channels + c_));
-    const bool has_epilogue = problem_.middle.bias || problem_.middle.activation.kind != ActivationKind::linear;
-    value = activate(problem_.middle.activation, value);
-    middle_(at) = has_epilogue ? types_.rounded(value) : value;
+    Expr bias;
+    if (middle_bias_) bias = (*middle_bias_)(m_ * round_up(problem_.IC, panel) + c_);
+    middle_(at) = middle_value(depthwise_.sum(at), bias);
     if (pixels_.flat) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
     pointwise_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                                  schedule_.pointwise->nr, pixels_, f_, n_);

@@ -22,7 +22,7 @@ struct SaveArguments {
 };
 
 int save(const SaveArguments& arguments) {
-  const bool archive = arguments.output.size() > 4 && arguments.output.substr(arguments.output.size() - 4) == ".npz";
+  const bool archive = arguments.output.ends_with(".npz");
   if (arguments.layer.empty() && !archive) {
     save_model_weights(arguments.model, arguments.output);
     fmt::print("{}: all weights of {}\n", arguments.output, arguments.model);

@@ -15,7 +15,7 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
   Func padded = input.func;
   const auto args = padded.args();
   const Var x = args[nhwc ? 1 : 0], y = args[args.size() - (nhwc ? 2 : 3)];
-  const int width = ((extents.columns - 1) * p.stride_w + p.KW_eff() + input.phases - 1) / input.phases;
+  const int width = ceil_div((extents.columns - 1) * p.stride_w + p.KW_eff(), input.phases);
   padded.compute_at(out, panel);
   padded.bound_storage(y, (extents.rows - 1) * p.stride_h + p.KH_eff());
   if (nhwc) {
@@ -23,7 +23,7 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
     if (p.IC >= s.c_tile)
       padded.vectorize(args[0], vector_elems(s.c_tile, target), TailStrategy::RoundUp).unroll(args[0]);
   } else {
-    const int copied = input.columns.empty() ? 0 : (p.pad_left + p.IW + input.phases - 1) / input.phases;
+    const int copied = input.columns.empty() ? 0 : ceil_div(p.pad_left + p.IW, input.phases);
     padded.bound_storage(x, round_up(std::max(width, copied), target.lanes));
     padded.vectorize(x, target.lanes, TailStrategy::RoundUp);
     for (std::size_t i = 0; i < input.columns.size(); ++i)

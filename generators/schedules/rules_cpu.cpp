@@ -9,15 +9,6 @@
 namespace sepconv {
 namespace {
 
-int ceil_div(int value, int divisor) { return (value + divisor - 1) / divisor; }
-
-/// Largest power of two <= value.
-int power_of_two_below(int value) {
-  int power = 1;
-  while (power * 2 <= value) power *= 2;
-  return power;
-}
-
 /// Bytes of an element of the depthwise result.
 std::int64_t sum_bytes(const ConvProblem& p) {
   return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
@@ -117,7 +108,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
       dw.c_tile = p.IC >= 2 * lanes ? 2 * lanes : p.IC >= lanes ? lanes : power_of_two_below(2 * p.IC - 1);
       dw.ow_tile = std::min(columns, 4);
     } else {
-      dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : std::min(lanes, power_of_two_below(columns));
+      dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : vector_below(columns, target);
       // Sums that do not wait for each other; and a channel's input is not read while its copy is still in the store
       // buffer, where a vector that straddles two stores would wait for them.
       const int sums = 4, vectors_of_tile = std::max(1, dw.ow_tile / lanes);
@@ -131,7 +122,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
       pw.nr = p.OC > lanes ? vectors * lanes : lanes;
       pw.mr = std::min(scalars, pixels);
     } else {
-      pw.mr = pixels >= vectors * lanes ? vectors * lanes : std::min(lanes, power_of_two_below(pixels));
+      pw.mr = pixels >= vectors * lanes ? vectors * lanes : vector_below(pixels, target);
       pw.nr = std::min(scalars, p.OC);
       pw.vector_f = 0;
     }

@@ -7,18 +7,6 @@
 #include "spec/schedule.h"
 
 namespace sepconv {
-namespace {
-
-int ceil_div(int value, int divisor) { return (value + divisor - 1) / divisor; }
-
-int power_of_two_from(int value) {
-  int power = 1;
-  while (power < value) power *= 2;
-  return power;
-}
-
-}  // namespace
-
 GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& target) {
   const ConvProblem p = as_scheduled(problem);
   GpuSchedule s;

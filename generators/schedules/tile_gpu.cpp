@@ -20,7 +20,7 @@ void schedule_output_gpu(Func out, const ConvProblem& p, const GpuSchedule& s, c
                          const GpuLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int pixels = p.OH() * p.OW();
-  const int f_parts = (p.OC + s.tile_f - 1) / s.tile_f, q_parts = (pixels + s.tile_q - 1) / s.tile_q;
+  const int f_parts = ceil_div(p.OC, s.tile_f), q_parts = ceil_div(pixels, s.tile_q);
   out.split(f, loops.f_thread, f, s.tile_f, output_tail(p.OC, s.tile_f))
       .split(q, loops.q_thread, q, s.tile_q, output_tail(pixels, s.tile_q))
       .split(loops.f_thread, loops.f_block, loops.f_thread, s.threads_f, output_tail(f_parts, s.threads_f))

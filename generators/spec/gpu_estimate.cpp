@@ -5,11 +5,7 @@
 #include "schedule.h"
 
 namespace sepconv {
-namespace {
-
-std::int64_t ceil_div(std::int64_t value, std::int64_t divisor) { return (value + divisor - 1) / divisor; }
-
-}  // namespace
+namespace {}  // namespace
 
 const std::vector<GpuFigures>& known_gpus() {
   static const std::vector<GpuFigures> gpus = {

@@ -103,7 +103,7 @@ std::optional<std::string> reject_reason(const GpuSchedule& s, const ConvProblem
                   std::to_string(shared_bytes(s, p)) + " bytes of shared memory are needed and a block has " +
                       std::to_string(target.l1_bytes));
   const std::int64_t pixels = std::int64_t{p.OH()} * p.OW();
-  if ((pixels + s.block_q() - 1) / s.block_q() > kMaxGrid)
+  if (ceil_div(pixels, s.block_q()) > kMaxGrid)
     return refuse("q", s.tile_q, std::to_string(pixels) + " pixels need more than 65535 blocks");
   return std::nullopt;
 }

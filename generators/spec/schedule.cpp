@@ -76,11 +76,7 @@ int vector_elems(int tile, const Target& target) {
   return elems;
 }
 
-int vector_below(int extent, const Target& target) {
-  int elems = 1;
-  while (elems < target.lanes && elems * 2 <= extent) elems *= 2;
-  return elems;
-}
+int vector_below(int extent, const Target& target) { return std::min(target.lanes, power_of_two_below(extent)); }
 
 RegisterTile register_tile(const DepthwiseCpuSchedule& dw, const ConvProblem& p, const Target& target) {
   const bool nhwc = p.layout == Layout::nhwc;

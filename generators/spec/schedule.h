@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "integers.h"
 #include "sepconv/conv_problem.h"
 #include "target.h"
 
@@ -88,8 +89,6 @@ struct RegisterTile {
 /// @param target  as target_for_type gives it.
 RegisterTile register_tile(const DepthwiseCpuSchedule& schedule, const ConvProblem& problem, const Target& target);
 RegisterTile register_tile(const PointwiseCpuSchedule& schedule, const ConvProblem& problem, const Target& target);
-
-inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 /// Elements of the largest vector that an extent holds: a power of two, at most the target's lanes.
 int vector_below(int extent, const Target& target);

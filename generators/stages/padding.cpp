@@ -1,5 +1,9 @@
 #include "padding.h"
 
+#include <algorithm>
+
+#include "spec/integers.h"
+
 namespace sepconv {
 
 using Halide::clamp;
@@ -39,7 +43,7 @@ PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pad
   rows.func(image_arguments<Var>(p.layout, c, pixel, n)) = types.zero();
   for (int first = 0; first < std::min(rows.phases, p.IW); ++first) {
     // Input columns first, first + phases, ...
-    const int count = (p.IW - first + rows.phases - 1) / rows.phases;
+    const int count = ceil_div(p.IW - first, rows.phases);
     const int column = p.pad_left + first;
     const auto copy = [&](int begin, int end, int vector) {
       Halide::RDom j(begin, end - begin, "column");
@@ -52,8 +56,7 @@ PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pad
       rows.columns.push_back(j);
       rows.vectors.push_back(vector);
     };
-    int vector = 1;
-    while (vector < lanes && vector * 2 <= count) vector *= 2;
+    const int vector = std::min(lanes, power_of_two_below(count));
     copy(0, count / vector * vector, vector);
     if (count % vector != 0) copy(count - vector, count, vector);
   }

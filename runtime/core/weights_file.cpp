@@ -6,11 +6,8 @@
 //   blobs: float64 for problems of that type, else float32, each at a multiple of 64 bytes, zeros between them
 #include "sepconv/weights_file.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +20,7 @@
 #include "sepconv/layer.h"
 #include "text.h"
 #include "weight_sizes.h"
+#include "whole_file.h"
 
 namespace sepconv {
 namespace {
@@ -216,22 +214,8 @@ void save_weights(const std::filesystem::path& path, const std::vector<NamedWeig
     validate(layer.problem);
     validate(layer.weights, layer.problem);
   }
-  const std::string file = file_bytes(layers);
-  static std::atomic<unsigned> serial{0};
-  std::filesystem::path temporary = path;
-  temporary += ".tmp." + std::to_string(getpid()) + "." + std::to_string(serial++);
-  std::error_code error;
-  {
-    std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
-    stream.write(file.data(), static_cast<std::streamsize>(file.size()));
-    stream.close();
-    if (stream) std::filesystem::rename(temporary, path, error);
-    if (stream && !error) return;
-  }
-  std::error_code ignored;
-  std::filesystem::remove(temporary, ignored);
-  throw std::invalid_argument("weights file '" + path.string() + "': cannot be written" +
-                              (error ? ": " + error.message() : std::string()));
+  if (const auto why_not = detail::write_whole_file(path, file_bytes(layers)))
+    throw std::invalid_argument("weights file '" + path.string() + "': cannot be written" + *why_not);
 }
 
 std::vector<NamedWeights> load_weights(const std::filesystem::path& path) {

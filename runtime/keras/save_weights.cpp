@@ -1,13 +1,12 @@
 #include "sepconv/save_weights.h"
 
-#include <unistd.h>
 #include <zip.h>
 
 #include <cstring>
-#include <fstream>
 #include <map>
 #include <stdexcept>
 
+#include "../core/whole_file.h"
 #include "hdf5_writer.h"
 #include "layer_weights.h"
 #include "model_graph.h"
@@ -15,29 +14,15 @@
 namespace sepconv {
 namespace {
 
+/// True for a name that is more than the ending.
 bool ends_with(const std::filesystem::path& path, const std::string& end) {
-  const std::string text = path.filename().string();
-  return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+  const std::string name = path.filename().string();
+  return name.size() > end.size() && name.ends_with(end);
 }
 
 void write_whole(const std::filesystem::path& path, const std::string& bytes) {
-  std::filesystem::path temporary = path;
-  temporary += ".tmp" + std::to_string(getpid());
-  std::error_code error;
-  {
-    std::ofstream stream(temporary, std::ios::binary);
-    stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    stream.close();
-    if (!stream) {
-      std::filesystem::remove(temporary, error);
-      throw std::runtime_error(path.string() + ": cannot be written");
-    }
-  }
-  std::filesystem::rename(temporary, path, error);
-  if (!error) return;
-  const std::string why = error.message();
-  std::filesystem::remove(temporary, error);
-  throw std::runtime_error(path.string() + ": cannot be written: " + why);
+  if (const auto why_not = detail::write_whole_file(path, bytes))
+    throw std::runtime_error(path.string() + ": cannot be written" + *why_not);
 }
 
 KerasArray array_of(const Tensor& tensor) { return {tensor.shape(), to_doubles(tensor), tensor.dtype()}; }

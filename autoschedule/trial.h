@@ -1,0 +1,97 @@
+#pragma once
+// One candidate schedule and what became of it: plain data, as the record store keeps it.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace sepconv {
+
+/// What is tried. Texts, because candidates travel: into the store, to other processes, to other machines.
+struct Candidate {
+  std::string problem;   // to_text(ConvProblem)
+  std::string target;    // a name from the target table
+  std::string schedule;  // to_text(Schedule), or one of Halide's autoschedulers: "halide-adams2019"
+
+  friend bool operator==(const Candidate&, const Candidate&) = default;
+};
+
+enum class TrialStatus : std::uint8_t {
+  ok,             // built, right, timed
+  build_failed,   // the generator refused it or failed: message
+  build_crashed,  // by a signal
+  build_timeout,
+  wrong_value,  // beyond the limit of its problem's reference, or a write outside of its buffers
+  run_crashed,
+  run_timeout,
+  out_of_memory,  // in the build or the run
+  not_run,        // the machine lacks what the target needs
+  lost,           // the worker that had it went away, again and again
+};
+inline constexpr int kTrialStatuses = 10;
+
+/// "ok", "build-failed", ...
+const char* to_text(TrialStatus status);
+/// @throws std::invalid_argument naming the text and the known ones.
+TrialStatus trial_status_from_text(const std::string& text);
+
+struct Trial {
+  Candidate candidate;
+  TrialStatus status = TrialStatus::lost;
+  std::string message;  // why it is not ok
+  double seconds = 0;   // median time of a call, warm caches
+  double seconds_min = 0;
+  double spread = 0;  // half the 95% confidence interval of the median, over the median
+  int samples = 0;
+  double cold_seconds = 0;          // median time of a call with its data out of the caches; 0 when not asked for
+  double yardstick_seconds = 0;     // median time of the task's first candidate, in alternation with this one
+  double max_error = 0, limit = 0;  // against the reference
+  double build_seconds = 0;
+
+  /// Time relative to the yardstick's: what a search minimises. Meaningful when ok.
+  double ratio() const { return yardstick_seconds > 0 ? seconds / yardstick_seconds : 0; }
+};
+
+/// How long and how a task measures.
+struct TimingOptions {
+  double seconds = 0.05;     // least time for each candidate
+  double max_seconds = 0.4;  // most time, for a spread above `spread`
+  double spread = 0.01;      // enough when the 95% interval is within this part of the median
+  double give_up_ratio =
+      2;  // a candidate so much slower than the yardstick after the first samples is not timed further
+  int threads = 1;
+  bool cold = false;  // also time with data out of the caches
+};
+
+/// Candidates of one problem and target that are built, checked and then timed in alternation in one process. The first
+/// is the yardstick of the others.
+struct TrialTask {
+  std::vector<Candidate> candidates;
+  TimingOptions timing;
+};
+
+/// Where trials happen: this machine's child processes, a cluster, or a recording.
+class TrialExecutor {
+ public:
+  virtual ~TrialExecutor() = default;
+
+  /// Does all the tasks, in any order, as far as possible at a time without disturbing measurements. A candidate that
+  /// fails, crashes or hangs is a Trial with that status, never an exception.
+  /// @param done  called once a task, one call at a time, with its index and one Trial a candidate.
+  /// @throws TuneCancelled when the run was interrupted; std::runtime_error when the machinery itself is broken (no
+  ///   generator, no cluster), with what to do.
+  virtual void run(const std::vector<TrialTask>& tasks,
+                   const std::function<void(std::size_t task, std::vector<Trial> trials)>& done) = 0;
+
+  /// What measured: CPU model, features, cores, frequency governor; one line. "cluster ..." for several.
+  virtual std::string machine() const = 0;
+};
+
+/// A tuning run stopped because somebody asked for it.
+class TuneCancelled : public std::exception {
+ public:
+  const char* what() const noexcept override { return "tune: interrupted; finished trials are kept"; }
+};
+
+}  // namespace sepconv

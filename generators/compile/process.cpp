@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 #include <thread>
@@ -89,6 +91,16 @@ bool drain(int fd, std::string& output) {
   }
 }
 
+/// Makes allocations fail beyond one and a half times the limit and 256 MiB. Children of the child inherit it.
+void limit_memory([[maybe_unused]] pid_t pid, [[maybe_unused]] std::uint64_t bytes) {
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // Not with sanitizers, whose shadow memory counts as data.
+  const rlim_t most = bytes + bytes / 2 + (rlim_t{256} << 20);
+  const rlimit limit{most, most};
+  ::prlimit(pid, RLIMIT_DATA, &limit, nullptr);
+#endif
+}
+
 /// True once the child has ended; it stays a zombie, so that its id still names its process group.
 bool has_ended(pid_t pid) {
   siginfo_t info{};
@@ -105,6 +117,7 @@ ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLim
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
   const pid_t pid = spawn(argv, pipe.write_end());
   pipe.close_write_end();
+  if (limits.memory_bytes != 0) limit_memory(pid, limits.memory_bytes);
 
   bool open = true, stopped = false;
   while (!has_ended(pid)) {
@@ -115,6 +128,11 @@ ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLim
     }
     if (elapsed() > limits.seconds) {
       result.end = ProcessResult::End::timed_out;
+      stopped = true;
+      break;
+    }
+    if (limits.memory_bytes != 0 && resident_bytes(pid) > limits.memory_bytes) {
+      result.end = ProcessResult::End::out_of_memory;
       stopped = true;
       break;
     }
@@ -146,8 +164,19 @@ std::string end_text(const ProcessResult& result, const ProcessLimits& limits) {
       return fmt::format("killed by signal {} ({})", result.code, ::strsignal(result.code));
     case ProcessResult::End::timed_out: return fmt::format("timed out after {:g} s", limits.seconds);
     case ProcessResult::End::cancelled: return "cancelled";
+    case ProcessResult::End::out_of_memory:
+      return fmt::format("needed more than {} MiB of memory", limits.memory_bytes >> 20);
   }
   return "ended";
+}
+
+std::uint64_t resident_bytes(int pid) {
+  std::FILE* file = std::fopen(fmt::format("/proc/{}/statm", pid).c_str(), "r");
+  if (file == nullptr) return 0;
+  unsigned long long total = 0, resident = 0;
+  const bool read = std::fscanf(file, "%llu %llu", &total, &resident) == 2;
+  std::fclose(file);
+  return read ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
 }  // namespace sepconv

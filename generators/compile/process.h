@@ -1,7 +1,8 @@
 #pragma once
-// Runs a program as a child process under a time limit, with its output captured.
+// Runs a program as a child process under limits of time and memory, with its output captured.
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,10 +11,14 @@ namespace sepconv {
 struct ProcessLimits {
   double seconds = 120;                          // wall clock; the process group is killed after it
   const std::atomic<bool>* cancelled = nullptr;  // the process group is killed soon after it becomes true
+  /// Of memory in use by the program (Linux): the process group is killed soon after it has more. 0 = no limit. What
+  /// grows too fast for that runs into an allocation that fails, at one and a half times the limit and
+  /// 256 MiB.
+  std::uint64_t memory_bytes = 0;
 };
 
 struct ProcessResult {
-  enum class End { exited, signalled, timed_out, cancelled };
+  enum class End { exited, signalled, timed_out, cancelled, out_of_memory };
   End end = End::exited;
   int code = 0;        // exit status, or the signal's number
   std::string output;  // stdout and stderr as they came, the last 64 KiB of them
@@ -27,7 +32,11 @@ struct ProcessResult {
 /// @throws std::runtime_error naming the program when it cannot be started.
 ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLimits& limits = {});
 
-/// "exit status 1", "killed by signal 11 (Segmentation fault)", "timed out after 120 s", "cancelled".
+/// "exit status 1", "killed by signal 11 (Segmentation fault)", "timed out after 120 s", "cancelled", "needed more than
+/// 4096 MiB of memory".
 std::string end_text(const ProcessResult& result, const ProcessLimits& limits);
+
+/// Bytes of memory that a running process uses; 0 where the system does not tell (it tells on Linux).
+std::uint64_t resident_bytes(int pid);
 
 }  // namespace sepconv

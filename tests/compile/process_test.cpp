@@ -59,6 +59,18 @@ TEST(Process, StopsWhenCancelled) {
   EXPECT_LT(result.seconds, 5);
 }
 
+TEST(Process, MemoryLimitEndsAProgramThatGrows) {
+  const ProcessLimits limits{60, nullptr, std::uint64_t{200} << 20};
+  const ProcessResult result = run_process({"tail", "/dev/zero"}, limits);  // keeps what it reads
+  EXPECT_EQ(result.end, ProcessResult::End::out_of_memory) << result.output;
+  EXPECT_EQ(end_text(result, limits), "needed more than 200 MiB of memory");
+}
+
+TEST(Process, MemoryLimitLeavesOthersAlone) {
+  const ProcessLimits limits{60, nullptr, std::uint64_t{200} << 20};
+  EXPECT_TRUE(run_process({"sh", "-c", "head -c 1000000 /dev/zero | tail -c 1"}, limits).ok());
+}
+
 TEST(Process, NamesAProgramThatIsNotThere) {
   try {
     run_process({"./no-such-program"});

@@ -1,0 +1,142 @@
+#include "cost_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "spec/gpu_estimate.h"
+#include "spec/integers.h"
+#include "spec/schedule.h"
+
+namespace sepconv {
+namespace {
+
+// A core of the last ten years: two multiply-adds and two loads a cycle, a chain of sums advances every four.
+constexpr double kFmaPerCycle = 2, kLoadsPerCycle = 2, kFmaLatency = 4;
+constexpr double kL2BytesPerCycle = 32, kBeyondBytesPerCycle = 10;
+constexpr double kTileOverhead = 16, kStepOverhead = 1;  // cycles of a tile's and of an unrolled step's loop
+
+/// Cycles to read so many bytes again and again from the cache that holds `footprint` bytes.
+double read_cycles(double bytes, double footprint, const Target& target) {
+  if (footprint <= 0.75 * double(target.l1_bytes)) return 0;
+  return bytes / (footprint <= 0.75 * double(target.l2_bytes) ? kL2BytesPerCycle : kBeyondBytesPerCycle);
+}
+
+struct BlockCount {
+  double blocks, pixels, tiles;  // blocks of an image; of a full block: its pixels and register tiles
+};
+
+BlockCount count_blocks(const BlockCpuSchedule& s, int OH, int OW, int tile) {
+  if (s.flat) {
+    const int pixels = s.oh_block * OW;
+    return {double(ceil_div(OH, s.oh_block)), double(pixels), double(ceil_div(pixels, tile))};
+  }
+  const int columns = std::min(s.ow_block, OW);
+  return {double(ceil_div(OH, s.oh_block)) * ceil_div(OW, s.ow_block), double(s.oh_block) * columns,
+          double(s.oh_block) * ceil_div(columns, tile)};
+}
+
+CostParts cpu_cost(const CpuSchedule& s, const ConvProblem& any, const Target& target, int threads) {
+  ConvProblem p = any;
+  if (p.is_dynamic()) {  // a middling size
+    if (p.dynamic_h()) p.IH = 8 * p.stride_h + p.KH_eff() - 1;
+    if (p.dynamic_w()) p.IW = 64 * p.stride_w + p.KW_eff() - 1;
+    for (std::int32_t* pad : {&p.pad_top, &p.pad_bottom, &p.pad_left, &p.pad_right}) *pad = std::max(*pad, 0);
+  }
+  const int OH = p.OH(), OW = p.OW(), K = p.middle_channels();
+  const bool nhwc = p.layout == Layout::nhwc;
+  const double element = double(size_bytes(accumulator_type(p.dtype)));
+  const double stored = double(size_bytes(p.dtype)), pixels = double(OH) * OW;
+  CostParts cost;
+  const BlockCount block = count_blocks(s.block, OH, OW, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
+
+  if (s.pointwise) {
+    const RegisterTile tile = register_tile(*s.pointwise, p, target);
+    const double panels = ceil_div(p.OC, s.pointwise->nr), tiles = block.tiles * block.blocks * panels;
+    const double step =
+        std::max({tile.sums() / kFmaPerCycle, (tile.vectors + tile.scalars) / kLoadsPerCycle, kFmaLatency}) +
+        kStepOverhead / s.pointwise->k_unroll;
+    cost.pointwise = tiles * (K * step + kTileOverhead + 2.0 * tile.sums());
+    const double panel_bytes = double(s.pointwise->nr) * K * element, all_bytes = panel_bytes * panels;
+    const double rows_bytes = double(s.pointwise->mr) * K * element;
+    cost.weights = read_cycles(tiles * panel_bytes, panel_bytes + rows_bytes, target) +
+                   read_cycles(block.blocks * all_bytes, all_bytes, target);
+    const double scratch_bytes = (s.block.fuse ? block.pixels : pixels) * K * element;
+    if (p.has_depthwise())
+      cost.scratch = read_cycles(tiles * rows_bytes, scratch_bytes, target) +
+                     read_cycles(pixels * K * element, scratch_bytes, target);
+  }
+  if (s.depthwise) {
+    const DepthwiseCpuSchedule& dw = *s.depthwise;
+    const RegisterTile tile = register_tile(dw, p, target);
+    const int columns = s.block.flat || !s.block.fuse ? OW : std::min(s.block.ow_block, OW);
+    const double column_blocks = s.block.flat || !s.block.fuse ? 1 : ceil_div(OW, s.block.ow_block);
+    const int x_tile = dw.ow_tile, c_tile = dw.c_tile;
+    const double tiles = column_blocks * ceil_div(columns, x_tile) * OH * ceil_div(p.IC, c_tile) * p.depth_multiplier;
+    const double taps = double(p.KH) * p.KW;
+    // A tap without a copied tile tests whether it lies in the image.
+    const double loads = (tile.vectors + tile.sums()) * (dw.pad_tile ? 1.0 : 3.0);
+    const double strided = !nhwc && p.stride_w > 1 && !dw.pad_tile ? 4.0 : 1.0;
+    cost.depthwise =
+        tiles * (taps * std::max({tile.sums() / kFmaPerCycle, strided * loads / kLoadsPerCycle, kFmaLatency}) +
+                 kTileOverhead + 2.0 * tile.sums());
+    const double vector = nhwc ? std::min(vector_elems(c_tile, target), p.IC) : target.lanes;
+    const double rows = (s.block.oh_block - 1.0) * p.stride_h + p.KH_eff();
+    const double row_blocks = ceil_div(OH, s.block.oh_block);
+    const double width = (columns - 1.0) * p.stride_w + p.KW_eff();
+    if (dw.pad_tile) {
+      const double tile_bytes = rows * width * c_tile * element;
+      cost.copies += 3 * column_blocks * row_blocks * rows * width * p.IC / vector;
+      cost.copies += read_cycles(taps * pixels * K * element, tile_bytes, target);
+    }
+    if (s.block.flat) cost.copies += 2 * pixels * K / vector;
+  }
+  cost.memory = (double(p.IH) * p.IW * p.IC + pixels * p.OC) * stored / kBeyondBytesPerCycle;
+  if (threads > 1) {
+    const double tasks = block.blocks;
+    cost.imbalance = ceil_div(static_cast<long>(tasks), static_cast<long>(threads)) * threads / tasks;
+  }
+  cost.total =
+      (cost.pointwise + cost.weights + cost.scratch + cost.depthwise + cost.copies + cost.memory) * cost.imbalance;
+  return cost;
+}
+
+double log_of(int value) { return std::log(double(std::max(value, 1))); }
+
+}  // namespace
+
+CostParts estimate_cost(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads) {
+  const ConvProblem p = as_scheduled(problem);
+  if (const auto* cpu = std::get_if<CpuSchedule>(&schedule))
+    return cpu_cost(*cpu, p, target_for_type(target, p.dtype), threads);
+  const GpuSchedule& gpu = std::get<GpuSchedule>(schedule);
+  constexpr double kCycles = 1e9;  // nanoseconds: GPUs' cycles differ
+  return {.total = kCycles * estimate_gpu(gpu, p, 1, register_estimate(gpu), known_gpus().front()).seconds};
+}
+
+std::vector<double> features(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads) {
+  const CostParts cost = estimate_cost(schedule, problem, target, threads);
+  std::vector<double> result = {std::log(cost.total)};
+  const auto* cpu = std::get_if<CpuSchedule>(&schedule);
+  if (cpu == nullptr) {
+    const GpuSchedule& gpu = std::get<GpuSchedule>(schedule);
+    for (int value : {gpu.threads_f, gpu.threads_q, gpu.tile_f, gpu.tile_q, gpu.k_step, gpu.fuse})
+      result.push_back(log_of(value));
+    return result;
+  }
+  for (double part : {cost.pointwise, cost.weights, cost.scratch, cost.depthwise, cost.copies, cost.memory})
+    result.push_back(part * cost.imbalance / cost.total);
+  const BlockCpuSchedule& block = cpu->block;
+  const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1});
+  const PointwiseCpuSchedule pw = cpu->pointwise.value_or(PointwiseCpuSchedule{0, 0, 0, 1});
+  for (int flag : {block.fuse, block.flat, dw.pad_tile, pw.vector_f}) result.push_back(flag);
+  for (int extent : {block.oh_block, block.ow_block, dw.c_tile, dw.ow_tile, pw.mr, pw.nr, pw.k_unroll}) {
+    result.push_back(log_of(extent));
+    result.push_back(log_of(extent) * log_of(extent));
+  }
+  const double registers = target.registers;
+  result.push_back(cpu->pointwise ? register_tile(pw, problem, target).total() / registers : 0);
+  result.push_back(cpu->depthwise ? register_tile(dw, problem, target).total() / registers : 0);
+  return result;
+}
+
+}  // namespace sepconv

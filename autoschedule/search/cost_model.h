@@ -1,0 +1,32 @@
+#pragma once
+// What a schedule should cost, counted without running it. It ranks candidates; it is no prediction of seconds.
+
+#include <vector>
+
+#include "sepconv/conv_problem.h"
+#include "spec/gpu_schedule.h"
+#include "spec/target.h"
+
+namespace sepconv {
+
+/// Cycles of one core by what they are spent on. The parts of a CPU kernel; of a GPU only `total` has a meaning.
+struct CostParts {
+  double pointwise = 0;  // the micro-tiles: multiply-adds, loads or their latency, whichever is slowest; waste included
+  double weights = 0;    // weights that come from L2 and beyond
+  double scratch = 0;    // the depthwise result where it does not stay in L1
+  double depthwise = 0;  // its sums
+  double copies = 0;     // input tiles and the copy to flat pixels
+  double memory = 0;     // input and output once
+  double imbalance = 1;  // time of the slowest thread over the mean
+  double total = 0;
+};
+
+/// @param threads  that the blocks are dealt to.
+CostParts estimate_cost(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads = 1);
+
+/// What a learned model looks at: the logarithm of the estimate first, then the shares of its parts and the tiles.
+/// Every schedule of a device kind has as many.
+std::vector<double> features(const Schedule& schedule, const ConvProblem& problem, const Target& target,
+                             int threads = 1);
+
+}  // namespace sepconv

@@ -1,0 +1,140 @@
+#include "knobs.h"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "spec/integers.h"
+
+namespace sepconv {
+namespace {
+
+using Values = std::vector<int>;
+
+/// The extents of so many equal parts: of 7 rows 7, 4, 3, 2, 1.
+Values equal_parts(int extent) {
+  std::set<int> parts;
+  for (int count = 1; count <= extent; ++count) parts.insert(ceil_div(extent, count));
+  return {parts.begin(), parts.end()};
+}
+
+Values multiples(int unit, int most) {
+  Values values;
+  for (int count = 1; count <= most; ++count) values.push_back(unit * count);
+  return values;
+}
+
+Values up_to(int most, Values values) {
+  std::erase_if(values, [&](int value) { return value > most; });
+  return values.empty() ? Values{1} : values;
+}
+
+Values powers_of_two(int least, int most) {
+  Values values;
+  for (int value = least; value <= most; value *= 2) values.push_back(value);
+  return values;
+}
+
+const Values kFlag = {0, 1};
+
+Values scalar_side(int extent, const Target& target) {
+  return up_to(extent, multiples(1, target.registers >= 32 ? 20 : 12));
+}
+
+Values cpu_values(const std::string& name, const ConvProblem& p, const Target& target) {
+  const bool nhwc = p.layout == Layout::nhwc, fixed = !p.is_dynamic();
+  const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 128 : p.OW();
+  const Values vectors = multiples(target.lanes, 4);
+  if (name == "block.fuse") return p.op == ConvOp::separable && fixed ? kFlag : Values{1};
+  if (name == "block.flat") return p.has_pointwise() && fixed && OH > 1 ? kFlag : Values{0};
+  if (name == "block.oh") return equal_parts(OH);
+  if (name == "block.ow") return equal_parts(OW);
+  if (name == "dw.c") {
+    if (!nhwc) return up_to(p.IC, powers_of_two(1, 8));
+    return p.IC >= target.lanes ? up_to(round_up(p.IC, target.lanes), vectors) : Values{power_of_two_from(p.IC)};
+  }
+  if (name == "dw.ow") {
+    if (!nhwc) return OW >= target.lanes ? up_to(round_up(OW, target.lanes), vectors) : Values{power_of_two_below(OW)};
+    return up_to(OW, {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14});
+  }
+  if (name == "dw.pad") return kFlag;
+  // In nchw either side of the micro-tile may be the one of vectors.
+  if (name == "pw.mr") {
+    Values values = scalar_side(OH * OW, target);
+    if (!nhwc) values.insert(values.end(), vectors.begin(), vectors.end());
+    return values;
+  }
+  if (name == "pw.nr") {
+    Values values = vectors;
+    if (!nhwc) {
+      const Values scalars = scalar_side(p.OC, target);
+      values.insert(values.end(), scalars.begin(), scalars.end());
+    }
+    return values;
+  }
+  if (name == "pw.ku") return up_to(p.IC, {1, 2, 4, 8});
+  if (name == "pw.vf") return nhwc ? Values{1} : kFlag;
+  return {};
+}
+
+Values gpu_values(const std::string& name, const ConvProblem& p) {
+  if (name == "gpu.tf" || name == "gpu.tq") return powers_of_two(1, 64);
+  if (name == "gpu.f" || name == "gpu.q") return powers_of_two(1, 8);
+  if (name == "gpu.k") return p.has_pointwise() ? up_to(p.IC, {4, 5, 6, 7, 8, 10, 12, 14, 16, 24, 32}) : Values{0};
+  if (name == "gpu.fuse") return p.op == ConvOp::separable ? kFlag : Values{1};
+  return {};
+}
+
+template <class Part>
+void add_knobs(std::vector<Knob>& all, const std::string& part, Part& fields) {
+  visit_fields(fields, [&](std::string_view field, int& value) {
+    all.push_back({part + "." + std::string(field), &value});
+  });
+}
+
+void settle(CpuSchedule& s, const ConvProblem& p, const Target& target) {
+  if (s.pointwise && p.layout == Layout::nchw) {
+    // The side of vectors is whole vectors; the other side keeps what it had, if registers allow.
+    PointwiseCpuSchedule& pw = *s.pointwise;
+    int &vectors = pw.vector_f ? pw.nr : pw.mr, &scalars = pw.vector_f ? pw.mr : pw.nr;
+    if (vectors % target.lanes != 0 && scalars % target.lanes == 0) std::swap(vectors, scalars);
+  }
+  if (p.dynamic_w()) return;
+  if (s.block.flat) {
+    s.block.ow_block = p.OW();
+    if (s.pointwise) s.pointwise->mr = std::min(s.pointwise->mr, s.block.oh_block * p.OW());
+  } else {
+    s.block.ow_block =
+        round_up(std::min(s.block.ow_block, p.OW()), s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
+  }
+}
+
+}  // namespace
+
+std::vector<Knob> knobs(Schedule& schedule) {
+  std::vector<Knob> all;
+  if (auto* cpu = std::get_if<CpuSchedule>(&schedule)) {
+    add_knobs(all, "block", cpu->block);
+    if (cpu->depthwise) add_knobs(all, "dw", *cpu->depthwise);
+    if (cpu->pointwise) add_knobs(all, "pw", *cpu->pointwise);
+  } else {
+    visit_gpu_fields(std::get<GpuSchedule>(schedule), [&](std::string_view field, int& value) {
+      all.push_back({"gpu." + std::string(field), &value});
+    });
+  }
+  return all;
+}
+
+std::vector<int> knob_values(const std::string& name, const ConvProblem& problem, const Target& target) {
+  Values values = target.device == Device::cpu ? cpu_values(name, problem, target) : gpu_values(name, problem);
+  if (values.empty()) throw std::logic_error("knob '" + name + "' has no values");
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
+}
+
+void settle(Schedule& schedule, const ConvProblem& problem, const Target& target) {
+  if (auto* cpu = std::get_if<CpuSchedule>(&schedule)) settle(*cpu, problem, target);
+}
+
+}  // namespace sepconv

@@ -28,6 +28,7 @@ readonly headers=(
   'libzip-dev:zip.h'
   'libhdf5-dev:hdf5/serial/hdf5.h|hdf5.h'
   'libxxhash-dev:xxhash.h'
+  'libsqlite3-dev:sqlite3.h'
   'libgtest-dev:gtest/gtest.h'
   'libbenchmark-dev:benchmark/benchmark.h'
 )

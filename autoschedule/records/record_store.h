@@ -25,14 +25,16 @@ struct TrialContext {
 enum class TrialKind : std::uint8_t { search, final_round };  // one of many, or the closing comparison in alternation
 
 struct TrialRecord {
-  std::int64_t id = 0;
+  std::int64_t id = 0;  // given by the store, as is `batch`
   Trial trial;
   TrialKind kind = TrialKind::search;
   TrialContext context;
   std::string origin;  // what proposed it: "rule", "random", "mutation", "transfer", "table", "halide"
   double unix_time = 0;
+  std::int64_t batch = 0;  // the same for all that one add() brought
 };
 
+/// Not for several threads at a time, nor on both sides of a fork; several processes may each open the file.
 class RecordStore {
  public:
   enum class Access { read_write, read_only };
@@ -43,8 +45,9 @@ class RecordStore {
   ~RecordStore();
   RecordStore(RecordStore&&) noexcept;
 
-  /// Adds finished trials, durably, all or none. A search trial whose candidate and context the store has already is
-  /// left out (another tuner was faster).
+  /// Adds finished trials, durably, all or none; a final round of a problem must come as one. A search trial whose
+  /// candidate and context the store has already is left out (another tuner was faster). NaN figures stay NaN.
+  /// @throws std::runtime_error naming the path and what to do: a full disk, a file that another program keeps locked.
   void add(const std::vector<TrialRecord>& records);
 
   /// The finished search trial of the candidate in this context, or nothing.

@@ -1,0 +1,17 @@
+#pragma once
+// The tables of a record store, and opening a file as one.
+
+#include <filesystem>
+
+#include "sqlite.h"
+
+namespace sepconv {
+
+/// Version of the tables. A store of another version is refused.
+inline constexpr int kStoreVersion = 1;
+
+/// Opens the file and checks that it is an undamaged store of this version; makes it if `write` and it is new.
+/// @throws std::invalid_argument naming the path, what is wrong and what to do.
+sqlite::Database open_store(const std::filesystem::path& path, bool write);
+
+}  // namespace sepconv

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "runner_options.h"
+#include "trial_command.h"
 
 namespace {
 
@@ -70,6 +71,8 @@ int main(int argc, char** argv) {
   run.add_option("--output", o.output, "The .npy file to write")->required()->type_name("FILE");
   run.add_option("--padding", o.padding, "valid, same or causal: for layers whose extents are dynamic");
   run.callback([&] { status = sepconv::run_file(o); });
+
+  sepconv::add_trial_command(app, status);
 
   app.add_subcommand("machine", "Say what this CPU can do, and how fast its multiply-adds are")->callback([&] {
     status = sepconv::run_machine();

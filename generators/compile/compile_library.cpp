@@ -11,6 +11,7 @@
 #include "compile/files.h"
 #include "compile/kernel_builder.h"
 #include "compile/library_text.h"
+#include "compile/runtime_calls.h"
 #include "compile/shared_bodies.h"
 #include "compile/staging.h"
 #include "compile/toolchain.h"
@@ -18,13 +19,6 @@
 
 namespace sepconv {
 namespace {
-
-/// Halide's names of what a kernel asks for, and ours.
-constexpr std::pair<const char*, const char*> kRuntimeCalls[] = {
-    {"halide_do_par_for", "sepconv_abi1_parallel_for"},
-    {"halide_malloc", "sepconv_abi1_allocate"},
-    {"halide_free", "sepconv_abi1_release"},
-};
 
 void check(const Plan& plan, const CompileOptions& options) {
   if (plan.layers.empty()) throw std::invalid_argument("compile: the plan has no layer to compile");

@@ -1,0 +1,41 @@
+#pragma once
+// One candidate in, a folder with its compiled kernel out: what a runner needs, on this machine or on another one.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "autoschedule/trial.h"
+
+namespace sepconv {
+
+struct BuilderOptions {
+  std::filesystem::path generator;                      // the sepconv-generator program
+  std::filesystem::path kernels;                        // built kernels are kept in this folder, one folder each
+  double seconds = 60;                                  // time limit of the generator, and of each tool
+  std::uint64_t memory_bytes = std::uint64_t{4} << 30;  // of the same
+  const std::atomic<bool>* cancelled = nullptr;         // stops a build soon after it becomes true
+};
+
+/// What became of a build.
+struct BuiltCandidate {
+  TrialStatus status = TrialStatus::ok;  // ok: built
+  std::string message;                   // why not
+  std::filesystem::path folder;          // kernel.so and kernel.json; empty unless built
+  double seconds = 0;                    // wall clock
+  bool cached = false;                   // it was in the folder already
+};
+
+/// Compiles the candidate with the generator in a child process and links it to a library for `sepconv-runner trial`,
+/// or finds it among the kernels built before. A candidate that cannot be built, crashes, hangs or needs too much
+/// memory is a status, never an exception; so is a cancelled build (`lost`). Several processes may use one folder.
+/// @throws std::runtime_error when no candidate could be built: no generator, no linker, a folder that cannot be
+///   written.
+BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions& options);
+
+/// The kernel's key among those built: 32 hex digits for the texts and everything else that its bytes depend on.
+/// @throws std::runtime_error when the generator cannot be read.
+std::string kernel_key(const Candidate& candidate, const std::filesystem::path& generator);
+
+}  // namespace sepconv

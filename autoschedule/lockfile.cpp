@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <system_error>
@@ -46,16 +47,34 @@ void check_version(const Json& object, const char* field, int wanted, const char
         fmt::format("{} {} is not known; this sepconv reads {}; {}", field, value.dump(), wanted, remedy));
 }
 
+std::optional<double> number_from(const Json& object, const char* field, bool zero_allowed) {
+  if (!object.contains(field)) return std::nullopt;
+  const Json& json = object[field];
+  const double value = json.is_number() ? json.get<double>() : -1;
+  if (!std::isfinite(value) || value < 0 || (value == 0 && !zero_allowed))
+    throw std::invalid_argument(
+        fmt::format("field '{}' is {}; expected {}", field, json.dump(), zero_allowed ? "0 or more" : "more than 0"));
+  return value;
+}
+
+std::optional<int> count_from(const Json& object, const char* field) {
+  if (!object.contains(field)) return std::nullopt;
+  const Json& json = object[field];
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  if (!json.is_number_integer() || json < 1 || json > kMost)
+    throw std::invalid_argument(fmt::format("field '{}' is {}; expected a whole number from 1", field, json.dump()));
+  return json.get<int>();
+}
+
 Record record_from(const Json& json) {
-  check_fields(json, {"source", "seconds", "machine", "versions"});
+  check_fields(json, {"source", "seconds", "ratio", "spread", "samples", "threads", "machine", "versions"});
   Record record;
   record.source = record_source_from_text(take_text(json, "source"));
-  if (json.contains("seconds")) {
-    const Json& seconds = json["seconds"];
-    if (!seconds.is_number() || !(seconds.get<double>() > 0) || !std::isfinite(seconds.get<double>()))
-      throw std::invalid_argument(fmt::format("field 'seconds' is {}; expected more than 0", seconds.dump()));
-    record.seconds = seconds.get<double>();
-  }
+  record.seconds = number_from(json, "seconds", false);
+  record.ratio = number_from(json, "ratio", false);
+  record.spread = number_from(json, "spread", true);
+  record.samples = count_from(json, "samples");
+  record.threads = count_from(json, "threads");
   if (json.contains("machine")) record.machine = take_text(json, "machine");
   if (json.contains("versions")) {
     const Json& versions = json["versions"];
@@ -69,6 +88,10 @@ nlohmann::ordered_json to_json(const Record& record) {
   nlohmann::ordered_json json;
   json["source"] = to_text(record.source);
   if (record.seconds) json["seconds"] = *record.seconds;
+  if (record.ratio) json["ratio"] = *record.ratio;
+  if (record.spread) json["spread"] = *record.spread;
+  if (record.samples) json["samples"] = *record.samples;
+  if (record.threads) json["threads"] = *record.threads;
   if (!record.machine.empty()) json["machine"] = record.machine;
   if (!record.versions.empty()) json["versions"] = record.versions;
   return json;

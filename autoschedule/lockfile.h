@@ -3,6 +3,9 @@
 //
 //   {"format": "sepconv-lock", "version": 1, "schedule_version": 1,
 //    "rows": [{"problem": "...", "target": "x86-64-avx2", "schedule": "...", "record": {"source": "rule"}}]}
+//
+// A measured row's record has figures too: "seconds", "ratio", "spread", "samples", "threads", "machine", "versions"
+// (record.h says what they mean).
 
 #include <filesystem>
 #include <map>
@@ -53,8 +56,10 @@ class Lockfile : public ScheduleSource {
 
   std::size_t size() const { return rows_.size(); }
 
- private:
   using Key = std::pair<std::string, std::string>;  // problem text, target name
+  const std::map<Key, LockRow>& rows() const { return rows_; }
+
+ private:
   std::map<Key, LockRow> rows_;
 };
 

@@ -4,16 +4,19 @@
 
 namespace sepconv {
 
-bool operator==(const Record& a, const Record& b) {
-  return a.source == b.source && a.seconds == b.seconds && a.machine == b.machine && a.versions == b.versions;
+const char* to_text(RecordSource source) {
+  switch (source) {
+    case RecordSource::rule: return "rule";
+    case RecordSource::tuned: return "tuned";
+    case RecordSource::model: break;
+  }
+  return "model";
 }
 
-const char* to_text(RecordSource source) { return source == RecordSource::rule ? "rule" : "tuned"; }
-
 RecordSource record_source_from_text(const std::string& text) {
-  for (const RecordSource source : {RecordSource::rule, RecordSource::tuned})
+  for (const RecordSource source : {RecordSource::rule, RecordSource::tuned, RecordSource::model})
     if (text == to_text(source)) return source;
-  throw std::invalid_argument("record source: unknown name '" + text + "'; expected rule or tuned");
+  throw std::invalid_argument("record source: unknown name '" + text + "'; expected rule, tuned or model");
 }
 
 }  // namespace sepconv

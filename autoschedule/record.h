@@ -8,20 +8,25 @@
 namespace sepconv {
 
 enum class RecordSource {
-  rule,   // chosen by default_cpu_schedule; nothing was measured
+  rule,   // chosen by default_schedule; with figures if a tuner found nothing faster, else not measured
   tuned,  // the fastest that a tuner measured
+  model,  // chosen by a cost model on a machine that could not run it
 };
 
 struct Record {
   RecordSource source = RecordSource::rule;
-  std::optional<double> seconds;                // measured time of one call at batch 1
+  std::optional<double> seconds;                // measured time of one call at batch 1: the median
+  std::optional<double> ratio;                  // its time over that of the rule's schedule, measured in alternation
+  std::optional<double> spread;                 // half the 95% confidence interval of the median, over the median
+  std::optional<int> samples;                   // calls, or groups of calls, that were timed
+  std::optional<int> threads;                   // that it was measured with
   std::string machine;                          // where it was measured; empty when nothing was
   std::map<std::string, std::string> versions;  // of what was measured: "halide" -> "21.0.0"
+
+  friend bool operator==(const Record&, const Record&) = default;
 };
 
-bool operator==(const Record& a, const Record& b);
-
-/// "rule", "tuned"
+/// "rule", "tuned", "model"
 const char* to_text(RecordSource source);
 
 /// @throws std::invalid_argument naming the text and the known ones.

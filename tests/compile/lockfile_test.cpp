@@ -33,6 +33,10 @@ Lockfile example() {
   Record tuned;
   tuned.source = RecordSource::tuned;
   tuned.seconds = 1.25e-4;
+  tuned.ratio = 0.75;
+  tuned.spread = 0;
+  tuned.samples = 900;
+  tuned.threads = 2;
   tuned.machine = "a \"quoted\" machine";
   tuned.versions = {{"halide", "21.0.0"}, {"sepconv", "0.1.0"}};
   lockfile.set(problem, avx2(), {default_cpu_schedule(problem, avx2()), tuned});
@@ -64,6 +68,17 @@ TEST(Lockfile, RoundTrip) {
   EXPECT_EQ(row->record.seconds, 1.25e-4);
   EXPECT_TRUE(row->record == lockfile.row(example_problem(), avx2())->record);
   EXPECT_EQ(to_text(*again.find(example_problem(), avx2())), to_text(row->schedule));
+}
+
+TEST(Lockfile, KeepsEverySource) {
+  for (const RecordSource source : {RecordSource::rule, RecordSource::tuned, RecordSource::model}) {
+    Lockfile lockfile;
+    Record record;
+    record.source = source;
+    lockfile.set(example_problem(), avx2(), {default_cpu_schedule(example_problem(), avx2()), record});
+    const Lockfile again = Lockfile::from_text(lockfile.text());
+    EXPECT_TRUE(again.row(example_problem(), avx2())->record == record) << to_text(source);
+  }
 }
 
 TEST(Lockfile, RowsAreSortedWhateverTheOrderOfEntry) {
@@ -129,8 +144,13 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"target", "x86-64-avx512", "x86-64-avx1024", "rows[1]: target: unknown name 'x86-64-avx1024'"},
         Refusal{"duplicate", "x86-64-sse41", "x86-64-avx2", "rows[2]: "}, Refusal{"problem", "k3x3", "k3", "rows[0]: "},
         Refusal{"schedule", "block_fuse1", "block_fuse7", "rows[0]: schedule"},
-        Refusal{"source", "\"rule\"", "\"guess\"", "unknown name 'guess'; expected rule or tuned"},
-        Refusal{"seconds", "0.000125", "-1", "field 'seconds' is -1"}),
+        Refusal{"source", "\"rule\"", "\"guess\"", "unknown name 'guess'; expected rule, tuned or model"},
+        Refusal{"seconds", "0.000125", "-1", "field 'seconds' is -1"},
+        Refusal{"ratio", "\"ratio\": 0.75", "\"ratio\": 0", "field 'ratio' is 0; expected more than 0"},
+        Refusal{"spread", "\"spread\": 0.0", "\"spread\": \"1%\"", "field 'spread' is \"1%\"; expected 0 or more"},
+        Refusal{"samples", "900", "9.5", "field 'samples' is 9.5; expected a whole number from 1"},
+        Refusal{"samples_range", "900", "2147483648", "field 'samples' is 2147483648; expected"},
+        Refusal{"threads", "\"threads\": 2", "\"threads\": 0", "field 'threads' is 0; expected"}),
     [](const auto& refusal) { return std::string(refusal.param.name); });
 
 TEST(Lockfile, RefusesASecondRowOfOneProblemAndTarget) {

@@ -10,9 +10,9 @@
 #include <stdexcept>
 #include <variant>
 
+#include "autoschedule/schedule_words.h"
 #include "commands.h"
 #include "input_shape.h"
-#include "schedule_words.h"
 #include "sepconv/plan.h"
 #include "text_table.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the rule's schedule of a problem means: tiles, and the sums of registers and cache that decided them.
+// What a schedule of a problem means: tiles, and the sums of registers and cache that decided them.
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -7,7 +7,7 @@
 
 #include "spec/gpu_schedule.h"
 
-namespace sepconv::tools {
+namespace sepconv {
 
 /// Lines without indent or line feed, the schedule's text first.
 std::vector<std::string> schedule_words(const ConvProblem& problem, const Schedule& schedule, const Target& target);
@@ -18,4 +18,4 @@ std::vector<std::string> schedule_words(const ConvProblem& problem, const Schedu
 /// and of a GPU's shared memory.
 nlohmann::ordered_json schedule_json(const ConvProblem& problem, const Schedule& schedule, const Target& target);
 
-}  // namespace sepconv::tools
+}  // namespace sepconv

@@ -7,7 +7,7 @@
 
 #include "spec/gpu_estimate.h"
 
-namespace sepconv::tools {
+namespace sepconv {
 namespace {
 
 constexpr std::int64_t kBatch = 1;  // images of a call, in what is counted for a GPU
@@ -124,4 +124,4 @@ nlohmann::ordered_json schedule_json(const ConvProblem& problem, const Schedule&
   return json;
 }
 
-}  // namespace sepconv::tools
+}  // namespace sepconv

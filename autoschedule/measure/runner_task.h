@@ -1,0 +1,35 @@
+#pragma once
+// One task given to sepconv-runner, and what it says about it: plain texts, so that it may run anywhere.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "autoschedule/trial.h"
+
+namespace sepconv {
+
+/// What the runner is told besides the kernels.
+struct RunnerSettings {
+  double call_seconds = 10;
+  std::uint64_t memory_bytes = 0;
+  int cpu = -1;
+  std::filesystem::path reference;  // the file that keeps the problem's exact result
+  std::filesystem::path report;     // the file that the runner writes
+};
+
+/// The arguments behind the runner's own words.
+/// @param yardstick  the first kernel is the task's first candidate.
+std::vector<std::string> runner_arguments(const std::vector<std::filesystem::path>& kernels, bool yardstick,
+                                          const TimingOptions& timing, const RunnerSettings& settings);
+
+/// The longest that a sound runner can take for its kernels.
+double runner_seconds(std::size_t kernels, const TimingOptions& timing, const RunnerSettings& settings);
+
+/// Fills the trials of the kernels, in order, with the lines of a report.
+/// @returns how many of them the report has: all, unless the runner ended early.
+/// @throws std::runtime_error for a line that is no report's.
+std::size_t read_report(const std::string& report, const std::vector<std::filesystem::path>& kernels,
+                        const std::vector<Trial*>& trials);
+
+}  // namespace sepconv

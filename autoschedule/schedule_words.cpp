@@ -35,7 +35,8 @@ std::string share(std::int64_t bytes, std::int64_t cache, const char* name) {
 
 std::string block_words(const ConvProblem& p, const CpuSchedule& s, const Target& target) {
   const BlockCpuSchedule& b = s.block;
-  std::string text = b.flat ? fmt::format("blocks of {} whole rows, tiled across their ends", b.oh_block)
+  std::string text = b.flat ? fmt::format("blocks of {} whole rows, tiled across their ends{}", b.oh_block,
+                                     b.flat == kFlatDirect ? " without a copy" : "")
                             : fmt::format("blocks of {} rows x {} columns", b.oh_block, b.ow_block);
   if (!p.is_dynamic()) {
     const int rows = (p.OH() + b.oh_block - 1) / b.oh_block, columns = (p.OW() + b.ow_block - 1) / b.ow_block;
@@ -79,6 +80,12 @@ std::vector<std::string> gpu_words(const ConvProblem& p, const GpuSchedule& s, c
                   register_estimate(s), target.registers),
       fmt::format("shared memory of a block: {:.1f} of {} KiB", static_cast<double>(shared_bytes(s, p)) / 1024,
                   target.l1_bytes / 1024)};
+  if (p.op == ConvOp::separable && !p.is_dynamic())
+    lines.push_back(s.fuse
+                        ? "one kernel: a block makes the depthwise results that it reads"
+                        : fmt::format("two kernels: the depthwise result of an image lies in device memory, {:.1f} KiB",
+                                      static_cast<double>(std::int64_t{p.OH()} * p.OW() * p.middle_channels()) *
+                                          static_cast<double>(size_bytes(p.dtype)) / 1024));
   for (const GpuFigures& gpu : known_gpus()) {
     const GpuEstimate e = estimate_gpu(s, p, kBatch, target.registers, gpu);
     lines.push_back(fmt::format(

@@ -66,7 +66,8 @@ void compile(const Options& options) {
     throw std::runtime_error("a block needs " + std::to_string(facts.shared_bytes) + " bytes of shared memory; " +
                              target.name + " has " + std::to_string(target.l1_bytes));
   if (!cpu && options.listings)
-    std::printf("shared memory of a block: %lld bytes\n", static_cast<long long>(facts.shared_bytes));
+    std::printf("schedule: %s\nshared memory of a block: %lld bytes\n", options.schedule.c_str(),
+                static_cast<long long>(facts.shared_bytes));
   const fs::path path = fs::path(options.output) / (options.symbol + ".json");
   std::ofstream file(path);
   file << "{\"call_scratch_bytes\": " << facts.scratch.call_bytes

@@ -1,7 +1,9 @@
-// Kernels for GPUs: one kernel a layer, for all three operations. Fused, the depthwise result of a block's pixels is
-// only ever in shared memory.
+// Kernels for GPUs, for all three operations. Fused, a separable layer is one kernel, and the depthwise result of a
+// block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its own, which leaves its
+// result in device memory.
 
 #include "block_checks.h"
+#include "device_memory.h"
 #include "kernel_generator.h"
 #include "schedules/depthwise_gpu.h"
 #include "schedules/pointwise_gpu.h"
@@ -23,6 +25,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
  public:
   void configure() {
     schedule_ = read_parameters(gpu_schedule_from_text);
+    depthwise_tiles_ = is_unfused() ? depthwise_tiles(problem_) : schedule_;
     declare_arguments(true);
   }
 
@@ -41,10 +44,16 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
       middle_(at) = padded_.func(image_arguments<Expr>(
           problem_.layout, c_, {pixels_.column * problem_.stride_w, pixels_.row * problem_.stride_h}, n_));
     } else {
-      const int channels = round_up(problem_.IC, schedule_.k_step);
+      const int channels = round_up(problem_.IC, kernel_facts().depthwise_panel);
       Expr bias;
       if (middle_bias_) bias = array(middle_bias_, channels * problem_.depth_multiplier)(m_ * channels + c_);
-      middle_(at) = middle_value(depthwise_.sum(at), bias);
+      const Expr value = middle_value(depthwise_.sum(at), bias);
+      if (is_unfused()) {
+        stored_(at) = types_.narrow(value);  // exact: the value is rounded to the type
+        middle_(at) = types_.widen(stored_(inside_stored()));
+      } else {
+        middle_(at) = value;
+      }
     }
     make_pointwise();
     finish(pointwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
@@ -53,27 +62,52 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   void schedule() {
     promise_layout();
     Func out = *output_;
+    const Layout layout = problem_.layout;
+    const int pixels = problem_.OH() * problem_.OW();
     const GpuLoops loops;
-    schedule_output_gpu(out, problem_, schedule_, f_, pixels_.q, n_, loops);
+    schedule_output_gpu(out, layout, problem_.OC, pixels, schedule_, f_, pixels_.q, n_, loops);
     if (problem_.op == ConvOp::depthwise) {
-      schedule_depthwise_gpu(out, depthwise_, problem_, schedule_, loops);
+      schedule_depthwise_gpu(out, layout == Layout::nhwc ? loops.f_thread : loops.q_thread, depthwise_, problem_,
+                             schedule_);
       return;
     }
     schedule_pointwise_gpu(out, pointwise_, problem_, schedule_, {f_, pixels_.q, loops});
     const Var item = schedule_staging_gpu(middle_, weights_func_, pointwise_, problem_, schedule_, c_, pixels_.q);
-    if (problem_.has_depthwise()) schedule_depthwise_gpu(middle_, item, depthwise_, problem_, schedule_);
+    if (is_unfused()) {
+      stored_.compute_root()
+          .bound(c_, 0, problem_.IC)
+          .bound(pixels_.q, 0, pixels)
+          .bound(m_, 0, problem_.depth_multiplier);
+      schedule_output_gpu(stored_, layout, problem_.IC, pixels, depthwise_tiles_, c_, pixels_.q, n_, GpuLoops(), {m_});
+      schedule_depthwise_gpu(stored_, m_, depthwise_, problem_, depthwise_tiles_);
+    } else if (problem_.has_depthwise()) {
+      schedule_staged_depthwise_gpu(middle_, item, depthwise_, problem_, schedule_);
+    }
   }
 
  protected:
   Halide::Pipeline build_pipeline() override {
     Halide::Pipeline built = Halide::Generator<GpuGenerator>::build_pipeline();
     if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
+    if (is_unfused()) built.add_custom_lowering_pass(new DeviceMemory);
     built.add_custom_lowering_pass(new BlockChecks(kernel_facts().shared_bytes));
     if (target_.device == Device::opencl) built.add_custom_lowering_pass(new VectorComparisons);
     return built;
   }
 
  private:
+  bool is_unfused() const { return problem_.op == ConvOp::separable && !schedule_.fuse; }
+
+  /// The arguments of `middle`, moved into the image and its channels where partial tiles and steps reach beyond; those
+  /// values are not used.
+  std::vector<Expr> inside_stored() const {
+    const int pixels = problem_.OH() * problem_.OW();
+    Expr c = c_, q = pixels_.q;
+    if (problem_.IC % schedule_.k_step != 0) c = min(c, problem_.IC - 1);
+    if (pixels % schedule_.block_q() != 0) q = min(q, pixels - 1);
+    return middle_arguments<Expr>(problem_.layout, c, {q}, m_, n_);
+  }
+
   /// A packed array whose indices are known to lie in it: Halide's own bounds of them are too wide.
   static Func array(InputBuffer* buffer, int elements) {
     Var i("i");
@@ -91,8 +125,9 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   /// values that nobody uses.
   void make_padded() {
     const int pixels = problem_.OH() * problem_.OW();
-    const bool past_end = pixels % schedule_.block_q() != 0;
-    const int channels = schedule_.k_step ? round_up(problem_.IC, schedule_.k_step) : problem_.IC;
+    const GpuSchedule& s = depthwise_tiles_;
+    const bool past_end = pixels % s.block_q() != 0;
+    const int channels = s.k_step ? round_up(problem_.IC, s.k_step) : problem_.IC;
     if (has_padding() || past_end || channels != problem_.IC)
       padded_.func = padded_input(problem_, *input_, *input_, pads(), channels, types_);
     else
@@ -100,7 +135,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   }
 
   void make_depthwise() {
-    const int panel = schedule_.k_step ? schedule_.k_step : schedule_.block_f();
+    const int panel = depthwise_tiles_.k_step ? depthwise_tiles_.k_step : depthwise_tiles_.block_f();
     kernel_facts().depthwise_panel = panel;
     const int elements = round_up(problem_.IC, panel) * problem_.KH * problem_.KW * problem_.depth_multiplier;
     depthwise_ = depthwise_stage(problem_, padded_, array(filter_, elements), panel, pixels_, c_, m_, n_);
@@ -121,8 +156,10 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   }
 
   GpuSchedule schedule_;
+  GpuSchedule depthwise_tiles_;  // of the kernel that has the depthwise stage
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
   PaddedInput padded_;
+  Func stored_{"stored"};  // the depthwise result in device memory, unfused only
   Func middle_{"middle"}, weights_func_;
   DepthwiseStage depthwise_;
   PointwiseStage pointwise_;

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Registers, spills and shared memory of CUDA kernels, by NVIDIA's assembler. No GPU is needed.
 
-For each layer of MobileNetV1 (or each PROBLEM) the generator compiles the kernel; ptxas then assembles its PTX under
-the register limit that libsepconv_gpu sets. ptxas comes with CUDA 12, or from PyPI as nvidia-cuda-nvcc-cu12 (CUDA 13's
-refuses sm_50 and sm_70).
+For each layer of MobileNetV1 (or each PROBLEM) the generator compiles the kernels with the rule's schedule (or
+--schedule), and on the newest target also fused where the rule does not and the other way round; ptxas then assembles
+their PTX under the register limit that libsepconv_gpu sets. ptxas comes with CUDA 12, or from PyPI as
+nvidia-cuda-nvcc-cu12 (CUDA 13's refuses sm_50 and sm_70).
 
   scripts/ptxas_check.py --generator build/release/generators/sepconv-generator
   scripts/ptxas_check.py --generator PATH --target cuda-sm80 --schedule SCHEDULE PROBLEM
@@ -79,21 +80,42 @@ def ptx_of(object_path):
     return data[begin : data.index(b"\0", begin)]
 
 
+def schedules(arguments, problem, target):
+    """The schedules to check: the one given, or the rule's; on the newest target also with the other fusing."""
+    if arguments.schedule:
+        return [arguments.schedule]
+    return [None, "other"] if problem.startswith("separable") and target == TARGETS[-1] else [None]
+
+
 def check(arguments, ptxas, folder, problem, target):
-    """The figures of one kernel: registers, spilled bytes, stack bytes, shared bytes."""
+    """(schedule, registers, spilled bytes, stack bytes, shared bytes) of each schedule's kernels."""
+    results = []
+    for schedule in schedules(arguments, problem, target):
+        if schedule == "other":
+            was = results[0][0]
+            schedule = was.replace("fuse1", "fuse0") if "fuse1" in was else was.replace("fuse0", "fuse1")
+        results.append(check_schedule(arguments, ptxas, folder, problem, target, schedule))
+    return results
+
+
+def check_schedule(arguments, ptxas, folder, problem, target, schedule):
     symbol = "kernel_" + re.sub(r"[^A-Za-z0-9]+", "_", f"{problem}_{target}")
     argv = [arguments.generator, "--problem", problem, "--target", target, "--symbol", symbol, "--output", folder]
-    if arguments.schedule:
-        argv += ["--schedule", arguments.schedule]
-    shared = int(re.search(r"shared memory of a block: (\d+)", run(argv + ["--listings"])).group(1))
+    if schedule:
+        argv += ["--schedule", schedule]
+    printed = run(argv + ["--listings"])
+    used = re.search(r"schedule: (\S+)", printed).group(1)
+    shared = int(re.search(r"shared memory of a block: (\d+)", printed).group(1))
     ptx = os.path.join(folder, symbol + ".ptx")
     with open(ptx, "wb") as file:
         file.write(ptx_of(os.path.join(folder, symbol + ".o")))
     text = run([ptxas, "-v", "--gpu-name", target.replace("cuda-sm", "sm_"), "--maxrregcount", str(arguments.registers),
                 "-o", ptx + ".cubin", ptx])
-    stack, stores, loads = map(int, re.search(
-        r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", text).groups())
-    return int(re.search(r"Used (\d+) registers", text).group(1)), stores + loads, stack, shared
+    # One of each for each kernel.
+    frames = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", text)
+    stack = sum(int(frame[0]) for frame in frames)
+    spills = sum(int(frame[1]) + int(frame[2]) for frame in frames)
+    return used, max(map(int, re.findall(r"Used (\d+) registers", text))), spills, stack, shared
 
 
 def main():
@@ -110,15 +132,17 @@ def main():
         return 3
     problems = arguments.problem or [separable(*block, layout) for layout in ("nhwc", "nchw") for block in BLOCKS]
     jobs = [(problem, target) for problem in problems for target in arguments.target or TARGETS]
-    bad = 0
+    count = bad = 0
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda job: check(arguments, arguments.ptxas, folder, *job), jobs)
-        for (problem, target), (registers, spills, stack, shared) in zip(jobs, results):
-            wrong = spills or stack or shared > SHARED_BYTES
-            bad += bool(wrong)
-            print(f"{target}  registers {registers:3}  spilled {spills} bytes  stack {stack}  shared {shared:5} bytes  "
-                  f"{problem}{'  FAILED' if wrong else ''}", flush=True)
-    print(f"{len(jobs)} kernels, {bad} bad, at most {arguments.registers} registers")
+        for (problem, target), found in zip(jobs, results):
+            for schedule, registers, spills, stack, shared in found:
+                wrong = spills or stack or shared > SHARED_BYTES
+                count += 1
+                bad += bool(wrong)
+                print(f"{target}  registers {registers:3}  spilled {spills} bytes  stack {stack}  "
+                      f"shared {shared:5} bytes  {problem}  {schedule}{'  FAILED' if wrong else ''}", flush=True)
+    print(f"{count} rows, {bad} bad, at most {arguments.registers} registers")
     return 1 if bad else 0
 
 

@@ -6,13 +6,14 @@
 
 namespace sepconv {
 
-/// The stage alone: `out` is the kernel's output, already split by schedule_output_gpu.
-void schedule_depthwise_gpu(Halide::Func out, DepthwiseStage& stage, const ConvProblem& problem,
-                            const GpuSchedule& schedule, const GpuLoops& loops);
+/// The stage alone: `out` is what its kernel writes, already split by schedule_output_gpu.
+/// @param at  the innermost loop of `out` outside of a thread's tile.
+void schedule_depthwise_gpu(Halide::Func out, const Halide::Var& at, DepthwiseStage& stage, const ConvProblem& problem,
+                            const GpuSchedule& schedule);
 
 /// The stage inside of a pointwise stage's staging.
 /// @param item  the loop of `middle` over a thread's vectors.
-void schedule_depthwise_gpu(Halide::Func middle, const Halide::Var& item, DepthwiseStage& stage,
-                            const ConvProblem& problem, const GpuSchedule& schedule);
+void schedule_staged_depthwise_gpu(Halide::Func middle, const Halide::Var& item, DepthwiseStage& stage,
+                                   const ConvProblem& problem, const GpuSchedule& schedule);
 
 }  // namespace sepconv

@@ -3,46 +3,72 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "spec/gpu_estimate.h"
 #include "spec/gpu_schedule.h"
 #include "spec/schedule.h"
 
 namespace sepconv {
-GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& target) {
-  const ConvProblem p = as_scheduled(problem);
-  GpuSchedule s;
+namespace {
+
+/// Times the least that the problem could take: on a server's GPU with large batches, and on an embedded one with
+/// single images.
+double cost(const GpuSchedule& s, const ConvProblem& p, const Target& target) {
+  const auto times_least = [&](const GpuFigures& gpu, int batch) {
+    const GpuEstimate e = estimate_gpu(s, p, batch, target.registers, gpu);
+    return e.seconds / e.roofline_seconds;
+  };
+  return times_least(known_gpus()[0], 16) + times_least(known_gpus()[1], 1);
+}
+
+/// Input channels of a step: 16, or a divisor near it; more where the weights of a step are few and the threads many,
+/// since what a thread puts into shared memory passes through its registers.
+int step_channels(const GpuSchedule& s, int IC) {
+  if (IC % 32 == 0 && s.block_f() <= 64 && s.threads() > 128) return 32;
+  for (int step : {16, 14, 12, 10, 8, 7, 6, 5})
+    if (IC % step == 0) return step;
+  return std::min(16, IC);
+}
+
+/// Calls consider(schedule) for the tiles of a pointwise stage, the preferred ones among equals first.
+template <class F>
+void each_tiling(const ConvProblem& p, F&& consider) {
   const bool nhwc = p.layout == Layout::nhwc;
-  const int pixels = p.is_dynamic() ? 1 : p.OH() * p.OW();
-  // The axis that is dense in memory gets the threads of a warp, four elements each where that many divide it.
-  const int dense = nhwc ? p.OC : pixels, sparse = nhwc ? pixels : p.OC;
+  const int pixels = p.OH() * p.OW(), dense = nhwc ? p.OC : pixels, sparse = nhwc ? pixels : p.OC;
+  GpuSchedule s;
   int &dense_threads = nhwc ? s.threads_f : s.threads_q, &sparse_threads = nhwc ? s.threads_q : s.threads_f;
   int &dense_tile = nhwc ? s.tile_f : s.tile_q, &sparse_tile = nhwc ? s.tile_q : s.tile_f;
   dense_tile = gpu_vector(4, dense);
-  if (nhwc && !p.has_pointwise() && p.depth_multiplier != 1) dense_tile = 1;
-  dense_threads = std::min(32, power_of_two_from(ceil_div(dense, dense_tile)));
-  if (!p.has_pointwise()) {
-    s.k_step = 0;
-    // No operand is shared between a thread's channels and another's: few pixels a thread, many threads.
-    sparse_threads = std::min(128 / dense_threads, power_of_two_from(sparse));
-    sparse_tile = nhwc && sparse > 512 ? 2 : 1;
-  } else {
-    sparse_threads = std::min(256 / dense_threads, power_of_two_from(sparse));
-    sparse_tile = std::clamp(power_of_two_from(ceil_div(sparse, sparse_threads)), 1, 8);
-    // Small images: rather more blocks with fewer sums each than idle multiprocessors.
-    constexpr int kFewBlocks = 64;
-    const auto blocks = [&] { return ceil_div(p.OC, s.block_f()) * ceil_div(pixels, s.block_q()); };
-    while (sparse_tile > 4 && blocks() < kFewBlocks) sparse_tile /= 2;
-    s.k_step = std::min(16, p.IC);
-    if (p.IC % s.k_step != 0)
-      for (int step : {14, 12, 10, 8, 7, 6, 5})
-        if (p.IC % step == 0) {
-          s.k_step = step;
-          break;
+  const int most_dense = power_of_two_from(ceil_div(dense, dense_tile));
+  // Images of 7, 14, 28 and 56 pixels a side are many: tiles that divide them waste nothing.
+  for (const int threads : {256, 224, 128, 112})
+    for (const int x : {32, 16, 8})
+      for (const int tile : {8, 4, 2, 1})
+        for (const int fuse : {1, 0}) {
+          if (fuse == 0 && p.op != ConvOp::separable) continue;
+          s.fuse = fuse;
+          dense_threads = std::min(x, most_dense);
+          sparse_threads = std::min(threads / dense_threads, power_of_two_from(sparse));
+          sparse_tile = std::min(tile, power_of_two_from(ceil_div(sparse, sparse_threads)));
+          s.k_step = step_channels(s, p.IC);
+          consider(s);
         }
-    if (p.IC % 32 == 0 && s.block_f() <= 64) s.k_step = 32;
-    while (shared_bytes(s, p) > target.l1_bytes && sparse_tile > 1) sparse_tile /= 2;
+}
+
+}  // namespace
+
+GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& target) {
+  const ConvProblem p = as_scheduled(problem);
+  GpuSchedule best = depthwise_tiles(p);
+  if (p.has_pointwise() && !p.is_dynamic()) {
+    double least = 0;
+    each_tiling(p, [&](const GpuSchedule& s) {
+      if (reject_reason(s, p, target)) return;
+      const double sum = cost(s, p, target);
+      if (least == 0 || sum < least) best = s, least = sum;
+    });
   }
-  if (const auto reason = reject_reason(s, p, target)) throw std::invalid_argument(*reason);
-  return s;
+  if (const auto reason = reject_reason(best, p, target)) throw std::invalid_argument(*reason);
+  return best;
 }
 
 }  // namespace sepconv

@@ -16,22 +16,24 @@ TailStrategy output_tail(int extent, int tile) {
 
 }  // namespace
 
-void schedule_output_gpu(Func out, const ConvProblem& p, const GpuSchedule& s, const Var& f, const Var& q, const Var& n,
-                         const GpuLoops& loops) {
-  const bool nhwc = p.layout == Layout::nhwc;
-  const int pixels = p.OH() * p.OW();
-  const int f_parts = ceil_div(p.OC, s.tile_f), q_parts = ceil_div(pixels, s.tile_q);
-  out.split(f, loops.f_thread, f, s.tile_f, output_tail(p.OC, s.tile_f))
+void schedule_output_gpu(Func out, Layout layout, int channels, int pixels, const GpuSchedule& s, const Var& f,
+                         const Var& q, const Var& n, const GpuLoops& loops, const std::vector<VarOrRVar>& inside) {
+  const bool nhwc = layout == Layout::nhwc;
+  const int f_parts = ceil_div(channels, s.tile_f), q_parts = ceil_div(pixels, s.tile_q);
+  out.split(f, loops.f_thread, f, s.tile_f, output_tail(channels, s.tile_f))
       .split(q, loops.q_thread, q, s.tile_q, output_tail(pixels, s.tile_q))
       .split(loops.f_thread, loops.f_block, loops.f_thread, s.threads_f, output_tail(f_parts, s.threads_f))
       .split(loops.q_thread, loops.q_block, loops.q_thread, s.threads_q, output_tail(q_parts, s.threads_q));
   const Var dense = nhwc ? f : q, sparse = nhwc ? q : f;
   const Var dense_thread = nhwc ? loops.f_thread : loops.q_thread,
             sparse_thread = nhwc ? loops.q_thread : loops.f_thread;
-  out.reorder(dense, sparse, dense_thread, sparse_thread, loops.f_block, loops.q_block, n)
+  std::vector<VarOrRVar> nest = {dense, sparse};
+  nest.insert(nest.end(), inside.begin(), inside.end());
+  nest.insert(nest.end(), {dense_thread, sparse_thread, loops.f_block, loops.q_block, n});
+  out.reorder(nest)
       .gpu_blocks(loops.f_block, loops.q_block, n)
       .gpu_threads(dense_thread, sparse_thread)
-      .vectorize(dense, gpu_vector(nhwc ? s.tile_f : s.tile_q, nhwc ? p.OC : pixels))
+      .vectorize(dense, gpu_vector(nhwc ? s.tile_f : s.tile_q, nhwc ? channels : pixels))
       .unroll(dense)
       .unroll(sparse);
 }

@@ -14,11 +14,13 @@ struct GpuLoops {
   Halide::Var f_thread{"f_thread"}, q_thread{"q_thread"}, f_block{"f_block"}, q_block{"q_block"};
 };
 
-/// Splits the kernel's output into blocks and threads. Partial tiles are guarded by the thread where the extent is a
-/// multiple of its part, else by the element. Blocks of the same pixels follow each other, so that they find their
-/// input in L2.
-void schedule_output_gpu(Halide::Func out, const ConvProblem& problem, const GpuSchedule& schedule,
-                         const Halide::Var& f, const Halide::Var& q, const Halide::Var& n, const GpuLoops& loops);
+/// Splits what a kernel writes, [channels x pixels] of each image, into blocks and threads. Partial tiles are guarded
+/// by the thread where the extent is a multiple of its part, else by the element. Blocks of the same pixels follow each
+/// other, so that they find their input in L2.
+/// @param inside  further axes, each of which a thread loops over.
+void schedule_output_gpu(Halide::Func out, Layout layout, int channels, int pixels, const GpuSchedule& schedule,
+                         const Halide::Var& f, const Halide::Var& q, const Halide::Var& n, const GpuLoops& loops,
+                         const std::vector<Halide::VarOrRVar>& inside = {});
 
 /// Deals a stage that covers a whole tile to the same threads as the output's: vectors along the dense axis, the rest
 /// unrolled.

@@ -1,5 +1,6 @@
 #include "gpu_schedule.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -10,12 +11,6 @@ namespace {
 
 constexpr int kMaxThreads = 256;          // OpenCL devices may have no more
 constexpr std::int64_t kMaxGrid = 65535;  // blocks along each axis but the first
-
-// The only list of fields.
-template <class Schedule, class F>
-void visit_gpu_fields(Schedule& s, F&& f) {
-  f("tf", s.threads_f), f("tq", s.threads_q), f("f", s.tile_f), f("q", s.tile_q), f("k", s.k_step);
-}
 
 std::string refuse(std::string_view field, std::int64_t value, const std::string& reason) {
   return "gpu." + std::string(field) + "=" + std::to_string(value) + ": " + reason;
@@ -77,16 +72,38 @@ int register_estimate(const GpuSchedule& s) {
   return s.tile_f * s.tile_q + s.tile_f + s.tile_q + kAddresses;
 }
 
+GpuSchedule depthwise_tiles(const ConvProblem& p) {
+  GpuSchedule s;
+  const bool nhwc = p.layout == Layout::nhwc;
+  // The pointwise stage of a separable problem reads the multipliers as planes, and a thread makes all of them.
+  const bool planes = p.has_pointwise();
+  const int channels = planes ? p.IC : p.middle_channels(), pixels = p.is_dynamic() ? 1 : p.OH() * p.OW();
+  const int dense = nhwc ? channels : pixels, sparse = nhwc ? pixels : channels;
+  int &dense_threads = nhwc ? s.threads_f : s.threads_q, &sparse_threads = nhwc ? s.threads_q : s.threads_f;
+  int &dense_tile = nhwc ? s.tile_f : s.tile_q, &sparse_tile = nhwc ? s.tile_q : s.tile_f;
+  dense_tile = nhwc && !planes && p.depth_multiplier != 1 ? 1 : gpu_vector(4, dense);
+  dense_threads = std::min(32, power_of_two_from(ceil_div(dense, dense_tile)));
+  sparse_tile = 1;
+  // Images of 7, 14, 28 and 56 pixels a side are many.
+  sparse_threads = std::min((sparse % 7 == 0 ? 224 : 256) / dense_threads, power_of_two_from(sparse));
+  if (nhwc) sparse_tile = sparse > 512 ? 4 : sparse > 128 ? 2 : 1;
+  s.k_step = 0;
+  return s;
+}
+
 std::optional<std::string> reject_reason(const GpuSchedule& s, const ConvProblem& problem, const Target& target) {
   const ConvProblem p = as_scheduled(problem);
   if (target.device == Device::cpu) return "a GPU schedule cannot serve the CPU target " + target.name;
   if (auto reason = unsupported(p)) return reason;
   std::optional<std::string> bad;
   visit_gpu_fields(s, [&](std::string_view field, int value) {
-    const int least = field == "k" ? 0 : 1;
+    const int least = field == "k" || field == "fuse" ? 0 : 1;
     if (value < least && !bad) bad = refuse(field, value, "expected at least " + std::to_string(least));
   });
   if (bad) return bad;
+  if (s.fuse > 1) return refuse("fuse", s.fuse, "expected 0 or 1");
+  if (s.fuse == 0 && p.op != ConvOp::separable)
+    return refuse("fuse", s.fuse, "only a separable problem has two stages to keep apart");
   if (p.has_pointwise() != (s.k_step > 0))
     return refuse("k", s.k_step,
                   p.has_pointwise() ? "a pointwise stage needs steps" : "a depthwise problem has no steps");
@@ -103,7 +120,8 @@ std::optional<std::string> reject_reason(const GpuSchedule& s, const ConvProblem
                   std::to_string(shared_bytes(s, p)) + " bytes of shared memory are needed and a block has " +
                       std::to_string(target.l1_bytes));
   const std::int64_t pixels = std::int64_t{p.OH()} * p.OW();
-  if (ceil_div(pixels, s.block_q()) > kMaxGrid)
+  const int block_pixels = s.fuse ? s.block_q() : std::min(s.block_q(), depthwise_tiles(p).block_q());
+  if (ceil_div(pixels, block_pixels) > kMaxGrid)
     return refuse("q", s.tile_q, std::to_string(pixels) + " pixels need more than 65535 blocks");
   return std::nullopt;
 }

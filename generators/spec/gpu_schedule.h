@@ -12,11 +12,13 @@
 
 namespace sepconv {
 
-/// One kernel a layer. A block of threads makes a tile of output channels x pixels, numbered y * OW + x; each thread
-/// keeps its part of the tile's sums in registers. With a pointwise stage the block walks over the input channels in
-/// steps: its threads put the weights of a step and the depthwise results of its pixels into shared memory, and then
-/// each adds the step's products.
+/// A block of threads makes a tile of output channels x pixels, numbered y * OW + x; each thread keeps its part of the
+/// tile's sums in registers. With a pointwise stage the block walks over the input channels in steps: its threads put
+/// the weights of a step and the depthwise results of its pixels into shared memory, and then each adds the step's
+/// products. Fused, the threads make those depthwise results for themselves; else a kernel of its own, with the tiles
+/// of depthwise_tiles(), has left them in device memory.
 struct GpuSchedule {
+  int fuse = 1;        // separable: 1 = one kernel; 0 = one for each stage
   int threads_f = 32;  // threads of a block along output channels
   int threads_q = 8;   // threads of a block along pixels
   int tile_f = 4;      // output channels of a thread; vectors in nhwc
@@ -28,7 +30,13 @@ struct GpuSchedule {
   int threads() const { return threads_f * threads_q; }
 };
 
-/// "gpu_tf32_tq8_f4_q8_k16"
+// The only list of fields. F is called as f("name", reference).
+template <class Schedule, class F>
+void visit_gpu_fields(Schedule& s, F&& f) {
+  f("fuse", s.fuse), f("tf", s.threads_f), f("tq", s.threads_q), f("f", s.tile_f), f("q", s.tile_q), f("k", s.k_step);
+}
+
+/// "gpu_fuse1_tf32_tq8_f4_q8_k16"
 std::string to_text(const GpuSchedule& schedule);
 
 /// Reads what to_text wrote.
@@ -53,10 +61,15 @@ std::int64_t shared_bytes(const GpuSchedule& schedule, const ConvProblem& proble
 /// the assembler's count is checked by tests.
 int register_estimate(const GpuSchedule& schedule);
 
+/// How the depthwise stage alone is dealt to threads: vectors along the axis that is dense in memory, few pixels and
+/// many threads, since no operand is shared. Of depthwise problems it is the whole schedule.
+GpuSchedule depthwise_tiles(const ConvProblem& problem);
+
 /// Why this schedule cannot serve the problem on the target, or nothing. Problems: static extents, and not float64.
 std::optional<std::string> reject_reason(const GpuSchedule& schedule, const ConvProblem& problem, const Target& target);
 
-/// The rule that picks a schedule.
+/// The rule that picks a schedule: of the tiles that fit, fused and not, those that estimate_gpu finds fastest on the
+/// two known_gpus(), whatever the target's device: an H100 with batches of 16 and a Jetson AGX Orin with single images.
 /// @throws std::invalid_argument for a problem that no GPU schedule serves, with the reason.
 GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& target);
 

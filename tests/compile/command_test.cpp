@@ -109,7 +109,7 @@ TEST_F(CompileCommand, TheLockfileHasRowsForGpus) {
   ASSERT_TRUE(compile({"--target", "x86-64-avx2,cuda-sm80"}).ok());
   const std::string lock = path("gpu.lock.json");
   std::string text = read_file(path("out/layers.lock.json"));
-  const std::size_t begin = text.find("\"schedule\": \"gpu_tf"), step = text.find("_k8", begin);
+  const std::size_t begin = text.find("\"schedule\": \"gpu_fuse"), step = text.find("_k8", begin);
   ASSERT_NE(step, std::string::npos) << text;
   write_file(lock, text.replace(step, 3, "_k4"));
   const ProcessResult result = compile({"--target", "x86-64-avx2,cuda-sm80", "--lock", lock, "--locked"});

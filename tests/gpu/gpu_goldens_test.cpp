@@ -89,6 +89,18 @@ TEST_P(Goldens, EqualKeras) {
   EXPECT_TRUE(comparison.ok) << c.name << ": error " << comparison.max_error << " at " << comparison.index
                              << ", allowed " << comparison.limit << "; " << layer.kernel().schedule;
 }
+
+TEST(GpuRows, AreFusedAndNot) {
+  int fused = 0, unfused = 0;
+  const KernelTable& table = gpu_goldens::kernels();
+  for (std::size_t i = 0; i < table.row_count; ++i) {
+    const std::string problem = table.rows[i].problem, schedule = table.rows[i].schedule;
+    if (problem.rfind("separable", 0) == 0) ++(schedule.find("fuse1") == std::string::npos ? unfused : fused);
+  }
+  EXPECT_GT(fused, 20);
+  EXPECT_GT(unfused, 20);
+}
+
 TEST(GpuErrors, SayWhatIsWrong) {
   EXPECT_THROW(GpuContext(CudaHandles{}), std::invalid_argument);
   const Device& device = device_for("opencl");

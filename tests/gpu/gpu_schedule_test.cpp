@@ -18,10 +18,11 @@ ConvProblem block(int size, int channels, int filters, int stride, const std::st
 }
 
 TEST(GpuSchedule, TextIsReadBack) {
-  const std::string text = "gpu_tf16_tq8_f4_q2_k32";
+  const std::string text = "gpu_fuse1_tf16_tq8_f4_q2_k32";
   EXPECT_EQ(to_text(gpu_schedule_from_text(text)), text);
-  for (const char* bad : {"gpu", "cpu_tf1_tq1_f1_q1_k1", "gpu_tf16_tq8_f4_q2", "gpu_tf16_tq8_f4_q2_k32_x1",
-                          "gpu_tq8_tf16_f4_q2_k32", "gpu_tfx_tq8_f4_q2_k32"})
+  for (const char* bad :
+       {"gpu", "gpu_tf16_tq8_f4_q2_k32", "cpu_tf1_tq1_f1_q1_k1", "gpu_fuse1_tf16_tq8_f4_q2",
+        "gpu_fuse1_tf16_tq8_f4_q2_k32_x1", "gpu_fuse1_tq8_tf16_f4_q2_k32", "gpu_fuse1_tfx_tq8_f4_q2_k32"})
     EXPECT_THROW(gpu_schedule_from_text(bad), std::invalid_argument) << bad;
 }
 
@@ -31,13 +32,38 @@ TEST(GpuSchedule, IsRefusedWithTheReason) {
   const auto reason = [&](const char* text, const ConvProblem& p, const Target& target) {
     return reject_reason(gpu_schedule_from_text(text), p, target).value_or("");
   };
-  EXPECT_EQ(reason("gpu_tf32_tq8_f4_q8_k16", problem, cuda), "");
-  EXPECT_NE(reason("gpu_tf32_tq16_f4_q4_k16", problem, cuda).find("512 threads"), std::string::npos);
-  EXPECT_NE(reason("gpu_tf32_tq8_f8_q16_k16", problem, cuda).find("registers"), std::string::npos);
-  EXPECT_NE(reason("gpu_tf32_tq8_f4_q8_k128", problem, cuda).find("shared memory"), std::string::npos);
-  EXPECT_NE(reason("gpu_tf32_tq8_f4_q8_k0", problem, cuda).find("gpu.k=0"), std::string::npos);
-  EXPECT_NE(reason("gpu_tf32_tq8_f4_q8_k16", with_dynamic_extents(problem), cuda).find("static"), std::string::npos);
-  EXPECT_NE(reason("gpu_tf32_tq8_f4_q8_k16", problem, target_from_name("x86-64-avx2")).find("CPU"), std::string::npos);
+  EXPECT_EQ(reason("gpu_fuse1_tf32_tq8_f4_q8_k16", problem, cuda), "");
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq16_f4_q4_k16", problem, cuda).find("512 threads"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq8_f8_q16_k16", problem, cuda).find("registers"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq8_f4_q8_k128", problem, cuda).find("shared memory"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq8_f4_q8_k0", problem, cuda).find("gpu.k=0"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq8_f4_q8_k16", with_dynamic_extents(problem), cuda).find("static"),
+            std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq8_f4_q8_k16", problem, target_from_name("x86-64-avx2")).find("CPU"),
+            std::string::npos);
+}
+
+TEST(GpuSchedule, OnlySeparableProblemsHaveTwoKernels) {
+  const Target& cuda = target_from_name("cuda-sm80");
+  const auto reason = [&](const char* text, const std::string& problem) {
+    return reject_reason(gpu_schedule_from_text(text), problem_from_text(problem), cuda).value_or("");
+  };
+  const std::string tail = "_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1";
+  EXPECT_EQ(reason("gpu_fuse0_tf32_tq8_f4_q8_k16", "separable_f32_nhwc" + tail + "_mid-nobias-linear_out-bias-relu"),
+            "");
+  EXPECT_NE(reason("gpu_fuse2_tf32_tq8_f4_q8_k16", "separable_f32_nhwc" + tail + "_mid-nobias-linear_out-bias-relu")
+                .find("gpu.fuse=2"),
+            std::string::npos);
+  EXPECT_NE(reason("gpu_fuse0_tf32_tq4_f4_q2_k0", "depthwise_f32_nhwc" + tail + "_out-bias-relu").find("gpu.fuse=0"),
+            std::string::npos);
+}
+
+/// Two blocks of 128 channels repeat few depthwise results; eight of them repeat many.
+TEST(DefaultGpuSchedule, FusesWhereThatPays) {
+  for (const Target& target : gpu_targets()) {
+    EXPECT_EQ(default_gpu_schedule(block(112, 32, 64, 1), target).fuse, 1) << target.name;
+    EXPECT_EQ(default_gpu_schedule(block(14, 512, 512, 1), target).fuse, 0) << target.name;
+  }
 }
 
 TEST(DefaultGpuSchedule, IsNeverOneThatTheGeneratorRefuses) {
@@ -65,7 +91,7 @@ TEST(GpuTargets, AreNotAmongTheDefaults) {
 TEST(GpuEstimate, CountsWhatTheScheduleDoes) {
   const GpuFigures& h100 = known_gpus().front();
   const ConvProblem problem = block(56, 128, 128, 1);
-  const GpuSchedule schedule = gpu_schedule_from_text("gpu_tf16_tq8_f4_q4_k16");
+  const GpuSchedule schedule = gpu_schedule_from_text("gpu_fuse1_tf16_tq8_f4_q4_k16");
   const GpuEstimate e = estimate_gpu(schedule, problem, 2, 128, h100);
   const double pixels = 2 * 56 * 56.0;
   EXPECT_EQ(e.blocks, 2 * 98 * 2);
@@ -74,6 +100,30 @@ TEST(GpuEstimate, CountsWhatTheScheduleDoes) {
   EXPECT_EQ(e.resident_blocks, 4);  // 128 threads of 128 registers
   EXPECT_DOUBLE_EQ(e.occupancy, 0.25);
   EXPECT_GE(e.seconds, e.roofline_seconds);
+}
+
+TEST(GpuEstimate, CountsBothKernelsOfUnfusedLayers) {
+  const GpuFigures& h100 = known_gpus().front();
+  const ConvProblem problem = block(56, 128, 128, 1);
+  const double pixels = 2 * 56 * 56.0, middle = pixels * 128;
+  GpuSchedule schedule = gpu_schedule_from_text("gpu_fuse1_tf16_tq8_f4_q4_k16");
+  const GpuEstimate fused = estimate_gpu(schedule, problem, 2, 128, h100);
+  schedule.fuse = 0;
+  const GpuEstimate e = estimate_gpu(schedule, problem, 2, 128, h100);
+  EXPECT_DOUBLE_EQ(e.flops, pixels * 128 * (18 + 2 * 128));  // nothing twice
+  EXPECT_DOUBLE_EQ(e.dram_bytes, fused.dram_bytes + 2 * 4 * middle);
+  EXPECT_DOUBLE_EQ(e.roofline_seconds, fused.roofline_seconds);
+  EXPECT_GT(e.seconds, h100.launch_seconds + e.roofline_seconds);
+  EXPECT_LT(e.l1_bytes, fused.l1_bytes);
+}
+
+/// A tile that reaches past the image is computed whole.
+TEST(GpuEstimate, CountsPartialTilesAsWholeOnes) {
+  const ConvProblem problem = block(7, 128, 128, 1);
+  const auto flops = [&](const char* text) {
+    return estimate_gpu(gpu_schedule_from_text(text), problem, 1, 128, known_gpus().front()).flops;
+  };
+  EXPECT_DOUBLE_EQ(flops("gpu_fuse1_tf32_tq8_f4_q8_k16") / flops("gpu_fuse1_tf32_tq7_f4_q7_k16"), 64.0 / 49);
 }
 
 /// The table of docs/gpu.md.

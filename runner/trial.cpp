@@ -212,7 +212,9 @@ class TrialSession {
     std::vector<std::size_t> good;
     for (std::size_t i = 0; i < cases_.size(); ++i)
       if (cases_[i].good) good.push_back(i);
-    const ChildResult result = run_in_child(limits(), [&](Progress& progress) { return time(good, progress); });
+    ChildLimits child_limits = limits();
+    if (child_limits.memory_bytes != 0 && options_.cold) child_limits.memory_bytes += evict_bytes();
+    const ChildResult result = run_in_child(child_limits, [&](Progress& progress) { return time(good, progress); });
     if (result.end != ChildResult::End::done) {
       take(cases_[good.at(static_cast<std::size_t>(result.item))], result, "while it was timed: ");
       return false;

@@ -1,12 +1,12 @@
 #include "trial_timing.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <fstream>
 #include <stdexcept>
+#include <string>
 
 #include "timing.h"
 
@@ -164,12 +164,14 @@ std::vector<AlternatedTiming> time_in_alternation(std::span<const std::function<
 
 std::size_t evict_bytes() {
   constexpr std::size_t kLeast = std::size_t{16} << 20, kMost = std::size_t{256} << 20;
-  long last_level = 0;
-#ifdef _SC_LEVEL3_CACHE_SIZE
-  for (const int level : {_SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE})
-    last_level = std::max(last_level, ::sysconf(level));
-#endif
-  return std::clamp(2 * static_cast<std::size_t>(std::max(last_level, 0L)), kLeast, kMost);
+  // In KiB, "32768K". Not sysconf, which counts the caches of all cores on some CPUs.
+  std::size_t last_level = 0;
+  for (const char* index : {"2", "3"}) {
+    std::ifstream file(std::string("/sys/devices/system/cpu/cpu0/cache/index") + index + "/size");
+    std::size_t kib = 0;
+    if (file >> kib) last_level = std::max(last_level, kib << 10);
+  }
+  return std::clamp(2 * last_level, kLeast, kMost);
 }
 
 }  // namespace sepconv

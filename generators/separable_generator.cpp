@@ -24,13 +24,14 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     kernel_facts().depthwise_panel = panel;
     kernel_facts().pointwise_panel = schedule_.pointwise->nr;
     padded_ = depthwise_input(has_padding() || computes_past_output());
-    depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, rows_, c_, m_, n_);
-    const auto at = middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_);
+    const Pixels& depthwise_pixels = direct() ? pixels_ : rows_;
+    depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, depthwise_pixels, c_, m_, n_);
+    const auto at = middle_arguments<Var>(problem_.layout, c_, depthwise_pixels.vars, m_, n_);
     Expr bias;
     if (middle_bias_) bias = (*middle_bias_)(m_ * round_up(problem_.IC, panel) + c_);
     middle_(at) = middle_value(depthwise_.sum(at), bias);
-    if (pixels_.flat) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
-    pointwise_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
+    if (copies_rows()) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
+    pointwise_ = pointwise_stage(problem_, copies_rows() ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                                  schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
     const Expr result = types_.narrow(activate(problem_.output.activation, pointwise_.sum(out_at)));
@@ -48,29 +49,39 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     // Fused: the depthwise result of one block. Unfused: of the whole image first, in parallel blocks of rows of its
     // own, and images one after the other.
     parallel_loops(out, block.fuse ? outer : blocks.blocks);
-    Func& scratch = pixels_.flat ? dense_ : middle_;
+    Func& scratch = copies_rows() ? dense_ : middle_;
     scratch.compute_at(out, block.fuse ? outer.front() : n_);
     // Vectors along output channels read single pixels of consecutive channels.
     if (transposes()) scratch.reorder_storage(c_, pixels_.flat ? pixels_.q : rows_.x);
-    if (pixels_.flat) {
-      const BlockExtents extents = block_extents(problem_, block, 1);
-      dense_.bound_storage(pixels_.q, extents.columns * extents.rows)
-          .split(pixels_.q, rows_.y, rows_.x, problem_.OW(), TailStrategy::RoundUp);
-      const std::vector<Var> dense_outer = split_rows_if_unfused(dense_);
-      const Var panel =
-          schedule_dense_cpu(dense_, problem_, schedule_.depthwise->c_tile, target_, rows_, {c_, m_, dense_outer});
-      middle_.compute_at(dense_, panel);
-      schedule_middle({extents.columns, block.oh_block}, {n_});
-    } else {
+    if (!pixels_.flat) {
       // A guarded tile reads the pixels beyond the image that it computes in vain.
       BlockExtents extents = block_extents(problem_, block, schedule_.pointwise->mr);
       extents.columns = round_up(extents.columns, schedule_.depthwise->ow_tile);
-      const std::vector<Var> middle_outer = split_rows_if_unfused(middle_);
-      schedule_middle(extents, middle_outer);
+      middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);
+      schedule_rows(rows_.x, extents.columns, split_rows_if_unfused(middle_));
+      return;
     }
+    const BlockExtents extents = block_extents(problem_, block, 1);
+    // Inside of a row the direct result's loop over columns keeps the name of its dimension.
+    const Var column = direct() ? pixels_.q : rows_.x;
+    scratch.bound_storage(pixels_.q, extents.columns * extents.rows)
+        .align_bounds(pixels_.q, problem_.OW())  // so that Halide sees which pixels are of one row
+        .split(pixels_.q, rows_.y, column, problem_.OW(), TailStrategy::RoundUp);
+    const std::vector<Var> scratch_outer = split_rows_if_unfused(scratch);
+    if (direct()) {
+      schedule_rows(column, extents.columns, scratch_outer);
+      return;
+    }
+    const Var panel =
+        schedule_dense_cpu(dense_, problem_, schedule_.depthwise->c_tile, target_, rows_, {c_, m_, scratch_outer});
+    middle_.compute_at(dense_, panel).bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, block.oh_block);
+    schedule_rows(column, extents.columns, {n_});
   }
 
  private:
+  bool direct() const { return schedule_.block.flat == kFlatDirect; }
+  bool copies_rows() const { return schedule_.block.flat == kFlatCopied; }
+
   /// @return the loops outside of a block's, or of the row blocks that a whole image is computed in.
   std::vector<Var> split_rows_if_unfused(Func result) {
     if (schedule_.block.fuse) return {n_};
@@ -79,17 +90,15 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     return {row_block, n_};
   }
 
-  /// @param extents  of the region that is computed at once: a panel's rows where the pixels are flat, else a block's
-  /// or
-  ///                 an image's.
-  void schedule_middle(const BlockExtents& extents, const std::vector<Var>& outer) {
+  /// The depthwise result, tile by tile of its rows.
+  /// @param column   its loop over the columns of a row
+  /// @param columns  of the region that is computed at once
+  void schedule_rows(const Var& column, int columns, const std::vector<Var>& outer) {
     const int tile = schedule_.depthwise->ow_tile;
     Var x_tile("x_tile");
-    middle_.bound_storage(rows_.x, extents.columns)
-        .bound_storage(rows_.y, extents.rows)
-        .split(rows_.x, x_tile, rows_.x, tile, pixels_.flat ? tile_tail(extents.columns, tile) : TailStrategy::RoundUp);
+    middle_.split(column, x_tile, column, tile, pixels_.flat ? tile_tail(columns, tile) : TailStrategy::RoundUp);
     schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_,
-                           {c_, rows_.x, x_tile, rows_.y, m_, outer, {extents.columns, schedule_.block.oh_block}});
+                           {c_, column, x_tile, rows_.y, m_, outer, {columns, schedule_.block.oh_block}});
   }
 
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};

@@ -88,7 +88,7 @@ CostParts cpu_cost(const CpuSchedule& s, const ConvProblem& any, const Target& t
       cost.copies += 3 * column_blocks * row_blocks * rows * width * p.IC / vector;
       cost.copies += read_cycles(taps * pixels * K * element, tile_bytes, target);
     }
-    if (s.block.flat) cost.copies += 2 * pixels * K / vector;
+    if (s.block.flat == kFlatCopied) cost.copies += 2 * pixels * K / vector;
   }
   cost.memory = (double(p.IH) * p.IW * p.IC + pixels * p.OC) * stored / kBeyondBytesPerCycle;
   if (threads > 1) {
@@ -128,7 +128,8 @@ std::vector<double> features(const Schedule& schedule, const ConvProblem& proble
   const BlockCpuSchedule& block = cpu->block;
   const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1});
   const PointwiseCpuSchedule pw = cpu->pointwise.value_or(PointwiseCpuSchedule{0, 0, 0, 1});
-  for (int flag : {block.fuse, block.flat, dw.pad_tile, pw.vector_f}) result.push_back(flag);
+  for (int flag : {block.fuse, int(block.flat != 0), int(block.flat == kFlatDirect), dw.pad_tile, pw.vector_f})
+    result.push_back(flag);
   for (int extent : {block.oh_block, block.ow_block, dw.c_tile, dw.ow_tile, pw.mr, pw.nr, pw.k_unroll}) {
     result.push_back(log_of(extent));
     result.push_back(log_of(extent) * log_of(extent));

@@ -46,7 +46,10 @@ Values cpu_values(const std::string& name, const ConvProblem& p, const Target& t
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 128 : p.OW();
   const Values vectors = multiples(target.lanes, 4);
   if (name == "block.fuse") return p.op == ConvOp::separable && fixed ? kFlag : Values{1};
-  if (name == "block.flat") return p.has_pointwise() && fixed && OH > 1 ? kFlag : Values{0};
+  if (name == "block.flat") {
+    if (!p.has_pointwise() || !fixed || OH == 1) return {0};
+    return p.op == ConvOp::separable ? Values{0, kFlatCopied, kFlatDirect} : Values{0, kFlatCopied};
+  }
   if (name == "block.oh") return equal_parts(OH);
   if (name == "block.ow") return equal_parts(OW);
   if (name == "dw.c") {

@@ -107,12 +107,14 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
   if (p.has_pointwise() != s.pointwise.has_value())
     return std::string(p.has_pointwise() ? "part 'pw' is missing" : "part 'pw' given") + " for op " + to_text(p.op);
   const BlockCpuSchedule& block = s.block;
-  for (const auto& [name, flag] : {std::pair{"block.fuse", block.fuse}, std::pair{"block.flat", block.flat}})
-    if (flag != 0 && flag != 1) return refuse(name, flag, "expected 0 or 1");
+  if (block.fuse != 0 && block.fuse != 1) return refuse("block.fuse", block.fuse, "expected 0 or 1");
+  const int most_flat = p.op == ConvOp::separable ? kFlatDirect : kFlatCopied;
+  if (block.flat < 0 || block.flat > most_flat)
+    return refuse("block.flat", block.flat, "expected 0 to " + std::to_string(most_flat));
   if (block.oh_block < 1) return refuse("block.oh", block.oh_block, "expected at least 1");
   if (block.ow_block < 1) return refuse("block.ow", block.ow_block, "expected at least 1");
   if (p.op != ConvOp::separable && !block.fuse) return refuse("block.fuse", 0, "one stage has nothing to unfuse");
-  if (block.flat && p.is_dynamic()) return refuse("block.flat", 1, "flattened pixels need static extents");
+  if (block.flat && p.is_dynamic()) return refuse("block.flat", block.flat, "flattened pixels need static extents");
   if (block.flat && block.ow_block != p.OW())
     return refuse("block.ow", block.ow_block, "flattened pixels need whole rows, " + std::to_string(p.OW()));
   if (!block.fuse && p.is_dynamic()) return refuse("block.fuse", 0, "an unfused schedule needs static extents");
@@ -122,7 +124,7 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     return refuse("block.ow", block.ow_block,
                   "not a multiple of the register tile's " + std::to_string(tile) + " columns");
   if (block.flat && p.op == ConvOp::depthwise)
-    return refuse("block.flat", 1, "a depthwise problem has no GEMM to flatten");
+    return refuse("block.flat", block.flat, "a depthwise problem has no GEMM to flatten");
   if (block.flat && s.depthwise && s.depthwise->ow_tile > p.OW())
     return refuse("dw.ow", s.depthwise->ow_tile, "more columns than the output's " + std::to_string(p.OW()));
   if (block.flat && s.pointwise->mr > block.oh_block * p.OW())

@@ -20,10 +20,14 @@ inline constexpr int kScheduleVersion = 2;
 /// The blocks that parallel tasks work on, and how the two stages meet in them.
 struct BlockCpuSchedule {
   int fuse = 1;      // separable: 1 = depthwise result of one block in scratch; 0 = of the whole image
-  int flat = 0;      // 1: pixels are tiled as y * OW + x, across row ends; a block is then oh_block whole rows
+  int flat = 0;      // not 0: pixels are tiled as y * OW + x, across row ends; a block is then oh_block whole rows
   int oh_block = 1;  // output rows of a block
   int ow_block = 1;  // output columns of a block: all of them when flat, else a multiple of the register tile's
 };
+
+// How the rows of a separable problem's depthwise result become flat pixels: a panel's are copied, or each is stored at
+// its place at once. Copies cost time; the others' addresses cost registers.
+inline constexpr int kFlatCopied = 1, kFlatDirect = 2;
 
 /// The depthwise stage.
 struct DepthwiseCpuSchedule {

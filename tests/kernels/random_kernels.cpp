@@ -130,7 +130,8 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
   }
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 32 : p.OW();
   s.block.fuse = p.op == ConvOp::separable ? draw.between(0, 1) : 1;
-  s.block.flat = p.has_pointwise() && !p.is_dynamic() ? draw.between(0, 1) : 0;
+  const int most_flat = p.op == ConvOp::separable ? kFlatDirect : kFlatCopied;
+  s.block.flat = p.has_pointwise() && !p.is_dynamic() ? draw.between(0, most_flat) : 0;
   s.block.oh_block = draw.between(1, OH);
   s.block.ow_block = s.block.flat ? OW : tile * draw.between(1, std::max(1, (OW + tile - 1) / tile));
   return s;

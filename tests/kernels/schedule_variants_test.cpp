@@ -29,7 +29,12 @@ struct Variant {
 
 // On 4 lanes and 16 registers.
 constexpr Variant kVariants[] = {
-    {kMobileNet, "block_fuse0_flat1_oh9_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2_vf1"},    // unfused, flat
+    {kMobileNet, "block_fuse0_flat1_oh9_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2_vf1"},  // unfused, flat
+    {kMobileNet, "block_fuse1_flat2_oh2_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2_vf1"},  // flat without a copy
+    {kMobileNet, "block_fuse0_flat2_oh4_ow11.dw_c4_ow5_pad0.pw_mr4_nr8_ku2_vf1"},  // the same, unfused
+    {kUneven, "block_fuse1_flat2_oh2_ow9.dw_c8_ow2_pad1.pw_mr5_nr8_ku1_vf1"},
+    {kPlanar, "block_fuse1_flat2_oh3_ow19.dw_c1_ow8_pad1.pw_mr8_nr5_ku3_vf0"},
+    {kPlanar, "block_fuse1_flat2_oh3_ow19.dw_c4_ow8_pad1.pw_mr5_nr8_ku2_vf1"},       // the same, transposed
     {kMobileNet, "block_fuse0_flat0_oh4_ow6.dw_c8_ow4_pad1.pw_mr3_nr8_ku2_vf1"},     // unfused, not flat
     {kMobileNet, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr6_nr8_ku1_vf1"},     // blocks that do not divide
     {kMobileNet, "block_fuse1_flat1_oh2_ow11.dw_c8_ow4_pad0.pw_mr6_nr8_ku3_vf1"},    // bounds checked at each tap

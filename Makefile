@@ -38,7 +38,7 @@ asan: setup ## Quick tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: setup ## Quick tests under ThreadSanitizer
 	@$(CMAKE) --workflow --preset tsan
 
-gpu-check: setup ## On a machine with an NVIDIA GPU: run the golden cases through the CUDA driver
+gpu-check: setup ## On a machine with an NVIDIA GPU: run the golden cases, and time layers against cuDNN
 	@scripts/gpu_check.sh
 
 format: ## Format the C++ sources with clang-format

@@ -1,29 +1,51 @@
 #!/usr/bin/env bash
-# Runs the golden cases through the CUDA driver on this machine's NVIDIA GPU, once for each CUDA target.
+# On a machine with an NVIDIA GPU: runs the golden cases through the CUDA driver, once for each CUDA target, and then
+# times the layers of MobileNetV1 and Xception against cuDNN and torch.compile (scripts/gpu_bench.py). torch goes into
+# an environment of its own, build/gpu-check/venv.
 #
 # Environment:
-#   SEPCONV_GPU_CHECK_TARGETS   targets, separated by semicolons; those that the GPU is too old for fail
-#                               (cuda-sm50;cuda-sm70;cuda-sm80)
-# Exit status: 0 all cases passed, 1 a case failed, 3 there is no NVIDIA GPU, or the build failed.
+#   SEPCONV_GPU_CHECK_TARGETS   targets of the golden cases, separated by semicolons; those that the GPU is too old for
+#                               fail (cuda-sm50;cuda-sm70;cuda-sm80)
+#   SEPCONV_GPU_BENCH_TARGETS   targets of the timed layers; the GPU runs the highest that it can (cuda-sm70;cuda-sm80)
+#   SEPCONV_GPU_BENCH_PYTHON    a Python that has torch with CUDA: nothing is installed
+#   SEPCONV_GPU_BENCH_OPTIONS   more options of scripts/gpu_bench.py, such as --only mobilenet --batch 1
+# Exit status: 0 all cases passed and all results agree, 1 a case failed or a result differs, 3 there is no NVIDIA GPU,
+# or something could not be built, installed or run.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 readonly build=$root/build/gpu-check
 readonly targets=${SEPCONV_GPU_CHECK_TARGETS:-cuda-sm50;cuda-sm70;cuda-sm80}
+readonly bench_targets=${SEPCONV_GPU_BENCH_TARGETS:-cuda-sm70;cuda-sm80}
+python=${SEPCONV_GPU_BENCH_PYTHON:-$build/venv/bin/python}
+read -ra options <<<"${SEPCONV_GPU_BENCH_OPTIONS:-}"
 
 if ! command -v nvidia-smi >/dev/null || ! nvidia-smi --query-gpu=name,driver_version --format=csv,noheader; then
   printf 'gpu-check: this machine has no NVIDIA GPU with a driver (nvidia-smi finds none); nothing was checked\n' >&2
   exit 3
 fi
 export PATH=$root/.venv/bin:$PATH
-cmake -S "$root" -B "$build" -G Ninja -DSEPCONV_BUILD_BENCH=OFF -DSEPCONV_BUILD_EXAMPLES=OFF \
-  "-DSEPCONV_GPU_TEST_TARGETS=$targets" || exit 3
-cmake --build "$build" --target sepconv_gpu_goldens_tests || exit 3
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSEPCONV_BUILD_EXAMPLES=OFF \
+  "-DSEPCONV_GPU_TEST_TARGETS=$targets" "-DSEPCONV_GPU_BENCH_TARGETS=$bench_targets" \
+  "-DSEPCONV_GPU_BENCH_LAYERS=$root/bench/gpu/layers.txt" || exit 3
+cmake --build "$build" --target sepconv_gpu_goldens_tests sepconv_gpu_bench || exit 3
+
 status=0
 "$build/tests/gpu/sepconv_gpu_goldens_tests" | tee "$build/gpu-check.log" || status=1
-if grep -q 'SKIPPED' "$build/gpu-check.log"; then
+if grep -q 'SKIPPED.*cuda' "$build/gpu-check.log"; then
   printf 'gpu-check: the CUDA device could not be used; the reason is above\n' >&2
   exit 3
 fi
-exit "$status"
+
+if [[ -z ${SEPCONV_GPU_BENCH_PYTHON:-} ]] && ! "$python" -c 'import torch' 2>/dev/null; then
+  printf 'gpu-check: installing torch into %s\n' "$build/venv"
+  python3 -m venv "$build/venv" || exit 3
+  "$python" -m pip install --quiet torch numpy || exit 3
+fi
+bench=0
+"$python" "$root/scripts/gpu_bench.py" --program "$build/bench/gpu/sepconv_gpu_bench" \
+  --layers "$root/bench/gpu/layers.txt" --json "$build/gpu-bench.json" "${options[@]}" || bench=$?
+printf 'gpu-check: figures in %s\n' "$build/gpu-bench.json"
+[[ $bench -le 1 ]] || exit 3
+exit $((status | bench))

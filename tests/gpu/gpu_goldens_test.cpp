@@ -103,7 +103,7 @@ TEST(GpuRows, AreFusedAndNot) {
 
 TEST(GpuErrors, SayWhatIsWrong) {
   EXPECT_THROW(GpuContext(CudaHandles{}), std::invalid_argument);
-  const Device& device = device_for("opencl");
+  const Device& device = device_for(targets().front());
   if (device.context == nullptr) GTEST_SKIP() << device.why_not;
   use_kernels(gpu_goldens::kernels());
   const GpuContext& gpu = *device.context;
@@ -126,7 +126,7 @@ TEST(GpuErrors, SayWhatIsWrong) {
   const GpuLayer layer(gpu, "x", problem, c.layer.weights);
   GpuTensor in(gpu, problem.dtype, layer.input_shape(1)), out(gpu, problem.dtype, layer.output_shape(2));
   EXPECT_EQ(layer.run(in, out).code(), StatusCode::invalid_shape);
-  const GpuContext second(GpuApi::opencl);
+  const GpuContext second(gpu.api());
   GpuTensor foreign(second, problem.dtype, layer.output_shape(1));
   EXPECT_EQ(layer.run(in, foreign).code(), StatusCode::invalid_layout);
   const std::vector<float> host(3);

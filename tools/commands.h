@@ -15,7 +15,9 @@ enum ExitStatus : int {
 
 void add_compile_command(CLI::App& app, int& status);
 void add_inspect_command(CLI::App& app, int& status);
+void add_report_command(CLI::App& app, int& status);
 void add_targets_command(CLI::App& app, int& status);
+void add_tune_command(CLI::App& app, int& status);
 void add_verify_command(CLI::App& app, int& status);
 void add_run_command(CLI::App& app, int& status);
 void add_save_weights_command(CLI::App& app, int& status);

@@ -1,13 +1,8 @@
 #include "console_progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <string_view>
+#include "terminal.h"
 
 namespace sepconv::tools {
 namespace {
@@ -20,19 +15,9 @@ std::string kernel_name(const PlannedKernel& kernel) {
   return fmt::format("{} on {}{}", name, kernel.target.name, kernel.problem.is_dynamic() ? ", dynamic" : "");
 }
 
-bool is_terminal() {
-  const char* kind = std::getenv("TERM");
-  return ::isatty(STDERR_FILENO) != 0 && kind != nullptr && std::string_view(kind) != "dumb";
-}
-
-std::size_t terminal_columns() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 }  // namespace
 
-ConsoleProgress::ConsoleProgress() : terminal_(is_terminal()), begin_(std::chrono::steady_clock::now()) {}
+ConsoleProgress::ConsoleProgress() : terminal_(stderr_is_terminal()), begin_(std::chrono::steady_clock::now()) {}
 
 void ConsoleProgress::begin(std::size_t kernels, std::size_t cached) {
   kernels_ = kernels;
@@ -63,17 +48,12 @@ void ConsoleProgress::end() { clear_bar(); }
 void ConsoleProgress::draw_bar(const std::string& name) const {
   const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
   const std::size_t filled = kernels_ == 0 ? kBarWidth : kBarWidth * done_ / kernels_;
-  std::string line = fmt::format("[{:#<{}}{:.<{}}] {}/{} {:.1f} s  {}", "", filled, "", kBarWidth - filled, done_,
-                                 kernels_, elapsed, name);
-  line.resize(std::min(line.size(), terminal_columns() - 1));
-  fmt::print(stderr, "\r{}\x1b[K", line);
-  std::fflush(stderr);
+  draw_line(fmt::format("[{:#<{}}{:.<{}}] {}/{} {:.1f} s  {}", "", filled, "", kBarWidth - filled, done_, kernels_,
+                        elapsed, name));
 }
 
 void ConsoleProgress::clear_bar() const {
-  if (!terminal_) return;
-  fmt::print(stderr, "\r\x1b[K");
-  std::fflush(stderr);
+  if (terminal_) clear_line();
 }
 
 }  // namespace sepconv::tools

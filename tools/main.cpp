@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
   int status = kDone;
   add_compile_command(app, status);
   add_inspect_command(app, status);
+  add_tune_command(app, status);
+  add_report_command(app, status);
   add_verify_command(app, status);
   add_run_command(app, status);
   add_save_weights_command(app, status);

@@ -1,0 +1,29 @@
+// sepconv-fill-store: makes a store with made-up trials, to look at its report.
+
+#include <cstdio>
+#include <exception>
+
+#include "plausible_store.h"
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "use: sepconv-fill-store FILE\n");
+    return 2;
+  }
+  try {
+    sepconv::RecordStore store(argv[1]);
+    std::vector<sepconv::TrialRecord> batch;
+    for (const sepconv::TrialRecord& record : sepconv::plausible_records(13, 160, 7)) {
+      if (!batch.empty() && batch.back().batch != record.batch) {
+        store.add(batch);
+        batch.clear();
+      }
+      batch.push_back(record);
+    }
+    store.add(batch);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 3;
+  }
+  return 0;
+}

@@ -1,0 +1,106 @@
+// sepconv report: what a tuning run found, as one HTML page.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cmath>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+
+#include "autoschedule/report/report.h"
+#include "commands.h"
+#include "compile/files.h"
+#include "peak.h"
+#include "sepconv/plan.h"
+
+namespace sepconv::tools {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  sepconv report mobilenet.db -o report.html
+  sepconv report mobilenet.db -o report.html --model mobilenet.keras --peak here
+  sepconv report mobilenet.db -o report.html --peak 73.6 --bandwidth 20
+
+The page needs no network and no script. Exit status: 0 done, 2 wrong use or input, 3 the page could not be written.)";
+
+struct ReportArguments {
+  std::string store, output = "report.html", peak;
+  std::vector<std::string> models;
+  double bandwidth = 0;
+};
+
+/// GFLOP/s of one core: the number, or what this machine does.
+double peak_from(const std::string& text) {
+  if (text == "here") return measure_fma_peak().gflops_best;
+  double gflops = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), gflops);
+  if (error != std::errc() || end != text.data() + text.size() || !(gflops > 0) || !std::isfinite(gflops))
+    throw std::invalid_argument(
+        fmt::format("--peak '{}': expected GFLOP/s of one core, more than 0, or 'here' to measure this machine", text));
+  return gflops;
+}
+
+/// Problem text -> the layers of the models that it serves.
+std::map<std::string, std::string> names_of(const std::vector<std::string>& models) {
+  std::map<std::string, std::string> names;
+  for (const std::string& model : models)
+    for (const PlannedLayer& layer : plan_file(model).layers) {
+      std::string& name = names[to_text(kernel_problem(layer.problem))];
+      name += (name.empty() ? "" : ", ") + layer.name;
+    }
+  return names;
+}
+
+/// By way of a temporary file, so that a page is whole or not there.
+void write_page(const std::filesystem::path& path, const std::string& page) {
+  const std::filesystem::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
+  try {
+    write_file(temporary, page);
+    std::filesystem::rename(temporary, path);
+  } catch (const std::exception& error) {
+    std::error_code none;
+    std::filesystem::remove(temporary, none);
+    throw std::runtime_error(fmt::format("cannot write the report '{}': {}", path.string(), error.what()));
+  }
+}
+
+int report(const ReportArguments& arguments) {
+  const RecordStore store(arguments.store, RecordStore::Access::read_only);
+  ReportOptions options;
+  options.store = arguments.store;
+  options.names = names_of(arguments.models);
+  options.unix_time = static_cast<double>(std::time(nullptr));
+  if (!arguments.peak.empty()) options.core_gflops = peak_from(arguments.peak);
+  if (arguments.bandwidth > 0) options.memory_gbs = arguments.bandwidth;
+  const std::vector<TrialRecord> records = store.records();
+  write_page(arguments.output, report_html(records, options));
+  fmt::print("{}: {} trials of {}\n", arguments.output, records.size(), arguments.store);
+  return kDone;
+}
+
+}  // namespace
+
+void add_report_command(CLI::App& app, int& status) {
+  auto arguments = std::make_shared<ReportArguments>();
+  ReportArguments& a = *arguments;
+  CLI::App* command = app.add_subcommand("report", "Write a page that shows what a tuning run found");
+  command->footer(kExamples);
+  command->add_option("store", a.store, "The record store of 'sepconv tune'")->required()->type_name("FILE");
+  command->add_option("-o,--output", a.output, "The HTML file to write")->capture_default_str()->type_name("FILE");
+  command->add_option("--model", a.models, "A model, or a list of layers, whose names the page shows; may be repeated")
+      ->type_name("FILE");
+  command
+      ->add_option("--peak", a.peak,
+                   "Multiply-adds of one core of the machine that measured, in GFLOP/s, for the roofline; 'here' "
+                   "measures this machine")
+      ->type_name("GFLOPS");
+  command->add_option("--bandwidth", a.bandwidth, "What that machine moves from and to memory, in GB/s")
+      ->type_name("GBS")
+      ->check(CLI::PositiveNumber);
+  command->callback([arguments, &status] { status = report(*arguments); });
+}
+
+}  // namespace sepconv::tools

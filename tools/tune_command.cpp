@@ -1,0 +1,264 @@
+// sepconv tune: a model in, a lockfile with measured schedules out.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autoschedule/lockfile.h"
+#include "autoschedule/measure/local_executor.h"
+#include "autoschedule/records/export_lock.h"
+#include "autoschedule/tuner.h"
+#include "commands.h"
+#include "compile/files.h"
+#include "input_shape.h"
+#include "interrupt.h"
+#include "program_paths.h"
+#include "runner_client.h"
+#include "scratch_folder.h"
+#include "sepconv/cpu_features.h"
+#include "sepconv/plan.h"
+#include "tune_progress.h"
+
+namespace sepconv::tools {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30
+  sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30 --resume
+  sepconv tune speech.json --lock speech.lock.json --trials 200 --target x86-64-avx2 --layers 'encoder/*'
+  sepconv compile mobilenet.keras --lock mobilenet.lock.json -o out
+
+Every trial is kept in the store as soon as it ends: Ctrl-C loses at most those in flight, and --resume goes on.
+'sepconv report STORE -o report.html' shows what was tried.
+Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
+
+struct TuneArguments {
+  std::string model, lock, store, layers = "*", input_shape, generator, runner, work;
+  std::vector<std::string> targets;
+  std::size_t trials = 0;
+  double minutes = 0, build_timeout = 60, call_timeout = 10;
+  int threads = 1, jobs = 0, cpu = -1, memory_mb = 4096;
+  std::uint64_t seed = 1;
+  bool resume = false, no_fold = false, no_join = false, no_halide = false, cold = false;
+};
+
+std::filesystem::path store_path(const TuneArguments& arguments) {
+  if (!arguments.store.empty()) return arguments.store;
+  return std::filesystem::path(arguments.lock).replace_extension(".sqlite");
+}
+
+/// The problems of the model's layers, each once a target; named after the first layer.
+std::vector<TuneProblem> problems_of(const TuneArguments& arguments) {
+  PlanOptions options;
+  options.fold = !arguments.no_fold;
+  options.join = !arguments.no_join;
+  options.layers = arguments.layers;
+  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
+  const Plan plan = plan_file(arguments.model, options);
+  std::vector<TuneProblem> problems;
+  for (const std::string& name : arguments.targets) {
+    const Target& target = target_from_name(name);
+    for (const PlannedLayer& layer : plan.layers) {
+      const ConvProblem problem = kernel_problem(layer.problem);
+      if (!serves(target, problem.dtype)) continue;
+      const TuneProblem tuned{layer.name, to_text(problem), name};
+      const bool known = std::any_of(problems.begin(), problems.end(), [&](const TuneProblem& other) {
+        return other.problem == tuned.problem && other.target == tuned.target;
+      });
+      if (!known) problems.push_back(tuned);
+    }
+  }
+  if (problems.empty())
+    throw std::invalid_argument(
+        fmt::format("'{}' has no layer that matches '{}' and can be tuned", arguments.model, arguments.layers));
+  return problems;
+}
+
+/// What starts the search: the lockfile's schedules, and the best that the store knows of other problems.
+std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<std::string>& targets) {
+  std::vector<Candidate> all;
+  for (Candidate& candidate : import_lock(lockfile))
+    if (std::find(targets.begin(), targets.end(), candidate.target) != targets.end())
+      all.push_back(std::move(candidate));
+  return all;
+}
+
+/// The fastest target that this machine runs.
+std::string best_runnable_target() {
+  const Target* best = nullptr;
+  for (const Target& target : native_cpu_targets())
+    if ((target.required_features & ~detected_cpu_features()) == 0 && (best == nullptr || target.rank > best->rank))
+      best = &target;
+  if (best == nullptr)
+    throw std::invalid_argument("tune: no target runs on this machine; name one with --target, and a --runner for it");
+  return best->name;
+}
+
+/// Kernels can only be timed where they run.
+void check_tunable(const std::string& name, const TuneArguments& arguments) {
+  const Target& target = target_from_name(name);
+  if (target.device != Device::cpu)
+    throw std::invalid_argument(fmt::format(
+        "target: '{}' runs on a GPU, whose kernels the tuner cannot time; its schedules are the rule's", name));
+  if (!arguments.runner.empty()) return;  // another machine's, or an emulator
+  if (!is_native(target))
+    throw std::invalid_argument(fmt::format(
+        "target: '{}' is for {}; say how its programs run with --runner, as in 'qemu-aarch64 arm/sepconv-runner'", name,
+        system_text(target)));
+  if (const std::uint64_t missing = target.required_features & ~detected_cpu_features())
+    throw std::invalid_argument(
+        fmt::format("target: '{}' cannot be timed here: this CPU lacks {}", name, cpu_feature_names(missing)));
+}
+
+void print_results(const std::vector<TuneState>& states) {
+  std::size_t width = 5;
+  for (const TuneState& state : states) width = std::max(width, state.problem.name.size());
+  fmt::print("{:<{}}  {:<16} {:>7} {:>8} {:>14}  {}\n", "layer", width, "target", "trials", "speed-up", "time",
+             "schedule");
+  double log_sum = 0;
+  for (const TuneState& state : states) {
+    fmt::print("{:<{}}  {:<16} {:>7} {:>7.2f}x {:>11.1f} us  {}\n", state.problem.name, width, state.problem.target,
+               state.trials, 1 / state.best_ratio, 1e6 * state.seconds, state.best_schedule);
+    log_sum += std::log(1 / state.best_ratio);
+  }
+  fmt::print("geometric mean over the rule: {:.3f}x\n", std::exp(log_sum / static_cast<double>(states.size())));
+}
+
+LocalOptions local_options(const TuneArguments& arguments, const ScratchFolder& scratch,
+                           const InterruptFlag& interrupt) {
+  LocalOptions local;
+  local.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
+  local.runner = arguments.runner.empty() ? std::vector<std::string>{runner_program().string()}
+                                          : words(arguments.runner, "--runner");
+  local.work = arguments.work.empty() ? scratch.path() : std::filesystem::path(arguments.work);
+  local.jobs = arguments.jobs;
+  local.build_seconds = arguments.build_timeout;
+  local.call_seconds = arguments.call_timeout;
+  local.build_memory_bytes = local.run_memory_bytes = std::uint64_t(arguments.memory_mb) << 20;
+  local.cpu = arguments.cpu;
+  local.cancelled = &interrupt.flag();
+  return local;
+}
+
+/// Trials of an earlier run are used only when that is asked for.
+void refuse_old_trials(const TuneArguments& arguments, const RecordStore& store,
+                       const std::vector<TuneProblem>& problems) {
+  if (arguments.resume) return;
+  for (const TuneProblem& problem : problems)
+    if (!store.records({.problem = problem.problem, .target = problem.target}).empty())
+      throw std::invalid_argument(
+          fmt::format("'{}' has trials of layer '{}' already; say --resume to go on with them, or --store with another "
+                      "file to begin anew",
+                      store_path(arguments).string(), problem.name));
+}
+
+/// The rows of the tuned problems; others stay as they are.
+void merge(Lockfile& lockfile, const Lockfile& tuned, const std::vector<TuneProblem>& problems) {
+  for (const TuneProblem& named : problems) {
+    const ConvProblem problem = problem_from_text(named.problem);
+    const Target& target = target_from_name(named.target);
+    if (const LockRow* row = tuned.row(problem, target)) lockfile.set(problem, target, *row);
+  }
+}
+
+int run_tune(const TuneArguments& given) {
+  TuneArguments arguments = given;
+  Lockfile lockfile;
+  if (std::filesystem::exists(arguments.lock)) lockfile = Lockfile::read(arguments.lock);
+  if (arguments.targets.empty()) arguments.targets = {best_runnable_target()};
+  for (const std::string& name : arguments.targets) check_tunable(name, arguments);
+  const std::vector<TuneProblem> problems = problems_of(arguments);
+
+  const InterruptFlag interrupt;
+  const ScratchFolder scratch;
+  const LocalOptions local = local_options(arguments, scratch, interrupt);
+  LocalExecutor executor(local);
+  TuneOptions options;
+  options.threads = arguments.threads;
+  options.search_timing.threads = options.final_timing.threads = arguments.threads;
+  options.search_timing.cold = options.final_timing.cold = arguments.cold;
+  options.seed = arguments.seed;
+  options.trials = arguments.trials;
+  options.minutes = arguments.minutes;
+  options.halide = !arguments.no_halide;
+  options.suggestions = suggestions(lockfile, arguments.targets);
+  options.versions = {{"sepconv", SEPCONV_VERSION},
+                      {"schedule", std::to_string(kScheduleVersion)},
+                      {"generator", content_hash(read_file(local.generator)).substr(0, 16)}};
+  options.cancelled = &interrupt.flag();
+
+  RecordStore store(store_path(arguments));
+  refuse_old_trials(arguments, store, problems);
+  TuneProgress progress(problems);
+  std::vector<TuneState> states;
+  try {
+    states = tune(problems, options, executor, store, progress);
+  } catch (const TuneCancelled&) {
+    progress.end();
+    fmt::print(stderr, "sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
+               store_path(arguments).string());
+    end_by_received_signal();
+    return kMachineFailed;
+  }
+  progress.end();
+  merge(lockfile, export_lock(store, executor.machine()), problems);
+  lockfile.write(arguments.lock);
+  print_results(states);
+  fmt::print("wrote {} ({} rows); all trials are in {}\n", arguments.lock, lockfile.size(),
+             store_path(arguments).string());
+  return kDone;
+}
+
+}  // namespace
+
+void add_tune_command(CLI::App& app, int& status) {
+  auto arguments = std::make_shared<TuneArguments>();
+  TuneArguments& a = *arguments;
+  CLI::App* command = app.add_subcommand("tune", "Search faster schedules for a model's layers, and keep them");
+  command->footer(kExamples);
+  command->add_option("model", a.model, "A .keras, .h5 or .json model, or a JSON list of layers with input shapes")
+      ->required();
+  command->add_option("--lock", a.lock, "The lockfile to write; rows that it has already are where the search begins")
+      ->required();
+  command->add_option("--store", a.store, "The file of all trials; the lockfile's name with .sqlite if left out");
+  command->add_flag("--resume", a.resume, "Go on with the trials that the store has");
+  CLI::Option_group* limit = command->add_option_group("How long");
+  limit->add_option("--trials", a.trials, "Candidates of each layer")->check(CLI::Range(1, 1000000));
+  limit->add_option("--minutes", a.minutes, "For everything")->check(CLI::Range(0.1, 10080.0));
+  limit->require_option(1, 2);
+  command->add_option("--target", a.targets, "Targets, separated by commas; this CPU's best if left out")
+      ->delimiter(',');
+  command->add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
+  command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
+  command->add_option("--threads", a.threads, "Threads that a call may use")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_flag("--cold", a.cold, "Also time each candidate with its data out of the caches");
+  command->add_option("--seed", a.seed, "The same seed and the same times give the same result")->capture_default_str();
+  command->add_flag("--no-halide", a.no_halide, "Leave out Halide's own autoschedulers, which are for comparison");
+  command->add_option("-j,--jobs", a.jobs, "Candidates compiled at a time; the number of cores if left out")
+      ->check(CLI::Range(1, 4096));
+  command->add_option("--cpu", a.cpu, "The core that kernels are timed on; the last one if left out")
+      ->check(CLI::Range(0, 4095));
+  command->add_option("--build-timeout", a.build_timeout, "Seconds that one candidate may take to compile")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--call-timeout", a.call_timeout, "Seconds that one call of a kernel may take")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--memory-mb", a.memory_mb, "Memory that one compiler, and one kernel, may take")
+      ->check(CLI::Range(64, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--work", a.work, "Folder to keep compiled candidates in; a temporary one if left out");
+  command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
+  command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
+  command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
+  command->add_option("--runner", a.runner, "Command that starts sepconv-runner, such as an emulator and its program");
+  command->callback([arguments, &status] { status = run_tune(*arguments); });
+}
+
+}  // namespace sepconv::tools

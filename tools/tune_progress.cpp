@@ -1,0 +1,67 @@
+#include "tune_progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "terminal.h"
+
+namespace sepconv::tools {
+namespace {
+
+std::string clock_text(double seconds) {
+  const long whole = std::lround(seconds);
+  return whole >= 3600 ? fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60)
+                       : fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+std::string key_of(const TuneState& state) { return state.problem.problem + " " + state.problem.target; }
+
+}  // namespace
+
+TuneProgress::TuneProgress(const std::vector<TuneProblem>& problems)
+    : terminal_(stderr_is_terminal()), begin_(std::chrono::steady_clock::now()) {
+  for (const TuneProblem& problem : problems) width_ = std::max(width_, problem.name.size());
+}
+
+void TuneProgress::begin(const std::vector<TuneState>& problems, std::size_t kept) {
+  fmt::print(stderr, "tuning {} {}{}\n", problems.size(), problems.size() == 1 ? "problem" : "problems",
+             kept > 0 ? fmt::format("; {} trials are in the store already", kept) : "");
+  for (const TuneState& state : problems) best_[key_of(state)] = state.best_ratio;
+}
+
+void TuneProgress::trial(const Trial& trial, const TuneState&) {
+  ++trials_;
+  if (trial.status != TrialStatus::ok && !trial.candidate.schedule.starts_with("halide-")) ++failures_;
+}
+
+void TuneProgress::round(const TuneState& state, double left) {
+  best_[key_of(state)] = state.best_ratio;
+  double log_sum = 0;
+  for (const auto& [key, ratio] : best_) log_sum += std::log(1 / ratio);
+  const double mean = std::exp(log_sum / static_cast<double>(best_.size()));
+  const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  const std::string time = left >= 0 ? clock_text(left) + " left" : clock_text(elapsed);
+  show(fmt::format("[{}] {} trials, {} failed, {:.3f}x over the rule so far | {:<{}} {:.3f}x after {}", time, trials_,
+                   failures_, mean, state.problem.name, width_, 1 / state.best_ratio, state.trials));
+}
+
+void TuneProgress::finals(const TuneState& state) {
+  show(fmt::format("final round: {:<{}} {:.3f}x over the rule, {:.1f} us  {}", state.problem.name, width_,
+                   1 / state.best_ratio, 1e6 * state.seconds, state.best_schedule));
+}
+
+void TuneProgress::end() {
+  if (terminal_) clear_line();
+}
+
+void TuneProgress::show(const std::string& line) const {
+  if (terminal_)
+    draw_line(line);
+  else
+    fmt::print(stderr, "{}\n", line);
+}
+
+}  // namespace sepconv::tools

@@ -60,11 +60,21 @@ std::string object_bytes(const std::string& problem, const char* target) {
   return read_file(folder.path() / "kernel.o");
 }
 
-std::vector<std::string> cpu_target_names() {
-  std::vector<std::string> names;
+/// All CPUs, and one target of each kind of GPU: the others' code for the CPU is the same.
+std::vector<std::string> target_names() {
+  std::vector<std::string> names = {"cuda-sm80", "opencl"};
   for (const Target& target : all_targets())
     if (target.device == Device::cpu) names.push_back(target.name);
   return names;
+}
+
+/// Without the features of devices, whose bits are the upper half.
+std::uint64_t cpu_features(const Target& target) { return target.required_features & 0xffffffffu; }
+
+/// Of a GPU's row it is the code that the CPU runs: what goes to the device is data there.
+bool is_compiled(const std::string& problem, const Target& target) {
+  const ConvProblem p = problem_from_text(problem);
+  return serves(target, p.dtype) && (target.device == Device::cpu || !p.is_dynamic());
 }
 
 class RowInstructions : public testing::TestWithParam<std::string> {};
@@ -72,16 +82,20 @@ class RowInstructions : public testing::TestWithParam<std::string> {};
 TEST_P(RowInstructions, BelongToTheFeaturesThatTheRowAsksFor) {
   const Target& target = target_from_name(GetParam());
   for (const std::string& problem : problems()) {
-    if (!serves(target, problem_from_text(problem).dtype)) continue;
+    if (!is_compiled(problem, target)) continue;
     const Disassembly code = compiled(problem, target);
     EXPECT_GT(code.instructions.size(), 50u) << problem;
-    const std::vector<std::string> foreign = foreign_instructions(code, target.arch, target.required_features);
+    std::vector<std::string> foreign = foreign_instructions(code, target.arch, cpu_features(target));
+    // LLVM's way of writing bsf where the operand is not zero: CPUs without tzcnt ignore the prefix that tells them
+    // apart, and the result is the same.
+    if (target.device != Device::cpu)
+      std::erase_if(foreign, [](const std::string& line) { return line.starts_with("tzcnt"); });
     if (!foreign.empty())
       ADD_FAILURE() << problem << ": " << foreign.size() << " foreign instructions, the first: " << foreign.front();
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, RowInstructions, testing::ValuesIn(cpu_target_names()), [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(Targets, RowInstructions, testing::ValuesIn(target_names()), [](const auto& test) {
   std::string name = test.param;
   for (char& c : name)
     if (c == '-') c = '_';

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "autoscheduler.h"
 #include "kernel_generator.h"
 #include "spec/gpu_schedule.h"
 
@@ -53,11 +54,19 @@ void compile(const Options& options) {
   const bool cpu = target.device == Device::cpu;
   arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_bounds_query" +
                                       (cpu ? "-no_asserts" : "") + (problem.strict_float ? "-strict_float" : ""))};
-  arguments.generator_name = cpu ? to_text(problem.op) : "gpu";
+  const std::optional<Autoscheduler> autoscheduler = autoscheduler_from_text(options.schedule);
+  arguments.generator_name = autoscheduler ? kAutoscheduledGenerator : cpu ? to_text(problem.op) : "gpu";
   arguments.function_name = options.symbol;
   arguments.file_base_name = options.symbol;
   arguments.generator_params = {
       {"problem", options.problem}, {"schedule", options.schedule}, {"target_name", options.target}};
+  if (autoscheduler) {
+    load_autoscheduler(*autoscheduler);
+    arguments.generator_params["autoscheduler"] = autoscheduler->name;
+    arguments.generator_params["autoscheduler.parallelism"] = std::to_string(autoscheduler->threads);
+    if (autoscheduler->beam != 0)
+      arguments.generator_params["autoscheduler.beam_size"] = std::to_string(autoscheduler->beam);
+  }
   fs::create_directories(options.output);
   Halide::Internal::execute_generator(arguments);
 
@@ -85,7 +94,9 @@ int main(int argc, char** argv) {
   CLI::App app{"Compiles one convolution kernel to an object file. Called by sepconv compile, once per kernel."};
   sepconv::Options options;
   app.add_option("--problem", options.problem, "what to compute, as a problem text")->required();
-  app.add_option("--schedule", options.schedule, "how to run it, as a schedule text; default: the rule's");
+  app.add_option("--schedule", options.schedule,
+                 "how to run it, as a schedule text; default: the rule's; halide-mullapudi2016, halide-adams2019 and "
+                 "halide-anderson2021: Halide's autoschedulers, for comparison");
   app.add_option("--target", options.target, "target name, for example x86-64-avx2")->required();
   app.add_option("--symbol", options.symbol, "name of the function and of the files")->required();
   app.add_option("--output", options.output, "folder for SYMBOL.o and SYMBOL.json")->required();

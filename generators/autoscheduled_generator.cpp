@@ -1,0 +1,128 @@
+// Our algorithms without our schedules, for Halide's autoschedulers: for comparison in trials, never for libraries.
+
+#include "autoscheduler.h"
+#include "kernel_generator.h"
+
+namespace sepconv {
+
+using Halide::Expr;
+using Halide::Func;
+using Halide::RDom;
+using Halide::Var;
+
+class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
+ public:
+  void configure() {
+    problem_ = as_scheduled(kernel_problem(problem_from_text(problem_text.value())));
+    if (problem_.is_dynamic())
+      throw std::invalid_argument("schedule '" + schedule_text.value() +
+                                  "': Halide's autoschedulers are given static extents only");
+    const sepconv::Target& row_target = target_from_name(target_name.value());
+    if (!serves(row_target, problem_.dtype))
+      throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + row_target.name +
+                                  " has no rows for this data type");
+    target_ = target_for_type(row_target, problem_.dtype);
+    types_ = ElementTypes(problem_.dtype, row_target);
+    declare_arguments(false);
+  }
+
+  void generate() {
+    // One panel holds all channels, so that the packed weights are plain arrays.
+    if (problem_.has_depthwise()) kernel_facts().depthwise_panel = problem_.IC;
+    if (problem_.has_pointwise()) kernel_facts().pointwise_panel = problem_.OC;
+    padded_ = has_padding() ? padded_input(problem_, *input_, *input_, pads(), problem_.IC, types_)
+                            : unpadded_input(problem_, *input_, types_);
+    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) = types_.narrow(
+        activate(problem_.output.activation, problem_.has_pointwise() ? pointwise_value() : depthwise_value()));
+  }
+
+  void schedule() {
+    promise_layout();
+    // Trials run single images.
+    input_->dim(3).set_extent(1);
+    output_->dim(3).set_extent(1);
+    const auto estimate_image = [&](auto& buffer, int channels, int width, int height) {
+      std::vector<int> extents = {width, height};
+      extents.insert(problem_.layout == Layout::nhwc ? extents.begin() : extents.end(), channels);
+      extents.push_back(1);
+      for (std::size_t i = 0; i < extents.size(); ++i) buffer.dim(static_cast<int>(i)).set_estimate(0, extents[i]);
+    };
+    estimate_image(*input_, problem_.IC, problem_.IW, problem_.IH);
+    estimate_image(*output_, problem_.OC, problem_.OW(), problem_.OH());
+    const int middle = problem_.middle_channels();
+    if (filter_) filter_->dim(0).set_estimate(0, middle * problem_.KH * problem_.KW);
+    if (middle_bias_) middle_bias_->dim(0).set_estimate(0, middle);
+    if (weights_) weights_->dim(0).set_estimate(0, middle * problem_.OC);
+    if (bias_) bias_->dim(0).set_estimate(0, problem_.OC);
+  }
+
+ protected:
+  Halide::Pipeline build_pipeline() override {
+    Halide::Pipeline built = Halide::Generator<AutoscheduledGenerator>::build_pipeline();
+    if (target_.device == Device::cpu) built.add_custom_lowering_pass(new ScratchMeter(kernel_facts().scratch));
+    return built;
+  }
+
+ private:
+  // The autoschedulers search over every loop: results of the stages have no dimension for the batch, which is 1, and
+  // one for the multiplier only where there is one.
+  template <class T>
+  std::vector<T> stage_arguments(const T& c, const std::vector<T>& pixel, const T& m) const {
+    std::vector<T> arguments(pixel);
+    arguments.insert(problem_.layout == Layout::nhwc ? arguments.begin() : arguments.end(), c);
+    if (problem_.depth_multiplier != 1) arguments.push_back(m);
+    return arguments;
+  }
+
+  Expr multiplier(const Expr& m) const { return problem_.depth_multiplier == 1 ? Expr(0) : m; }
+
+  void make_depthwise() {
+    const ConvProblem& p = problem_;
+    const RDom tap(0, p.KW, 0, p.KH, "tap");
+    const auto at = stage_arguments<Var>(c_, pixels_.vars, m_);
+    depthwise_(at) = types_.zero();
+    depthwise_(at) +=
+        (*filter_)(c_ + p.IC * (multiplier(m_) + p.depth_multiplier * (tap.x + p.KW * tap.y))) *
+        padded_(image_arguments<Expr>(
+            p.layout, c_,
+            {pixels_.column * p.stride_w + tap.x * p.dilation_w, pixels_.row * p.stride_h + tap.y * p.dilation_h}, 0));
+  }
+
+  Expr depthwise_value() {
+    make_depthwise();
+    const int m = problem_.depth_multiplier;
+    const Expr c = m == 1 ? Expr(f_) : f_ / m;
+    Expr value = types_.rounded(depthwise_(stage_arguments<Expr>(c, as_exprs(pixels_.vars), f_ % m)));
+    if (bias_) value = value + Expr((*bias_)(f_));
+    return value;
+  }
+
+  Expr pointwise_value() {
+    const ConvProblem& p = problem_;
+    const auto at = stage_arguments<Var>(c_, pixels_.vars, m_);
+    if (p.has_depthwise()) {
+      make_depthwise();
+      Expr bias;
+      if (middle_bias_) bias = (*middle_bias_)(multiplier(m_) * p.IC + c_);
+      middle_(at) = middle_value(depthwise_(at), bias);
+    } else {
+      middle_(at) =
+          padded_(image_arguments<Expr>(p.layout, c_, {pixels_.column * p.stride_w, pixels_.row * p.stride_h}, 0));
+    }
+    const RDom k(0, p.IC, 0, p.depth_multiplier, "k");
+    const Expr m = multiplier(k.y);
+    std::vector<Var> out_at = pixels_.vars;
+    out_at.insert(p.layout == Layout::nhwc ? out_at.begin() : out_at.end(), f_);
+    pointwise_(out_at) = bias_ ? Expr((*bias_)(f_)) : types_.zero();
+    pointwise_(out_at) +=
+        (*weights_)(f_ + p.OC * (k.x + p.IC * m)) * middle_(stage_arguments<Expr>(k.x, as_exprs(pixels_.vars), m));
+    return pointwise_(out_at);
+  }
+
+  Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
+  Func padded_, depthwise_{"depthwise_sum"}, middle_{"middle"}, pointwise_{"pointwise_sum"};
+};
+
+}  // namespace sepconv
+
+HALIDE_REGISTER_GENERATOR(sepconv::AutoscheduledGenerator, autoscheduled)

@@ -1,0 +1,64 @@
+#include "autoscheduler.h"
+
+#include <dlfcn.h>
+
+#include <charconv>
+#include <filesystem>
+#include <stdexcept>
+
+#include "Halide.h"
+
+namespace sepconv {
+
+namespace {
+
+constexpr std::string_view kPrefix = "halide-";
+constexpr int kMost = 1024;
+
+/// Reads a number behind `name` at the front of the text, and takes both from it. False where the text begins
+/// otherwise.
+bool take_number(std::string_view& text, std::string_view name, int& number) {
+  if (!text.starts_with(name)) return false;
+  const char* const begin = text.data() + name.size();
+  const auto [stop, error] = std::from_chars(begin, text.data() + text.size(), number);
+  if (error != std::errc() || number < 1 || number > kMost) return false;
+  text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
+  return true;
+}
+
+}  // namespace
+
+std::optional<Autoscheduler> autoscheduler_from_text(std::string_view text) {
+  if (!text.starts_with(kPrefix)) return std::nullopt;
+  std::string_view rest = text.substr(kPrefix.size());
+  const std::string_view name = rest.substr(0, rest.find('_'));
+  Autoscheduler result;
+  for (const char* known : {"Mullapudi2016", "Adams2019", "Anderson2021"}) {
+    std::string lower = known;
+    lower[0] = static_cast<char>(lower[0] - 'A' + 'a');
+    if (name == lower) result = {known, "autoschedule_" + lower};
+  }
+  rest.remove_prefix(name.size());
+  take_number(rest, "_p", result.threads);
+  if (result.name != "Mullapudi2016") take_number(rest, "_b", result.beam);
+  if (result.name.empty() || !rest.empty())
+    throw std::invalid_argument("schedule '" + std::string(text) +
+                                "': expected halide-mullapudi2016, halide-adams2019 or halide-anderson2021, and behind "
+                                "it the threads to schedule for and, of the latter two, the beam: "
+                                "halide-adams2019_p8_b4");
+  return result;
+}
+
+void load_autoscheduler(const Autoscheduler& autoscheduler) {
+  Dl_info halide{};
+  std::string library = autoscheduler.library;
+  if (::dladdr(reinterpret_cast<const void*>(&Halide::load_plugin), &halide) != 0 && halide.dli_fname != nullptr) {
+    const std::filesystem::path beside =
+        std::filesystem::path(halide.dli_fname).parent_path() / ("lib" + autoscheduler.library + ".so");
+    std::error_code error;
+    if (std::filesystem::exists(beside, error)) library = beside.string();
+  }
+  Halide::load_plugin(library);
+}
+
+}  // namespace sepconv

@@ -1,0 +1,30 @@
+#pragma once
+// Halide's own autoschedulers, by the names that stand in place of a schedule's text: for comparison in trials.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sepconv {
+
+struct Autoscheduler {
+  std::string name;     // Halide's: "Adams2019"
+  std::string library;  // its plug-in: "autoschedule_adams2019"
+  int threads = 1;      // that it schedules for
+  int beam = 0;         // of Adams2019 and Anderson2021: candidates kept at each step of their search; 0 = their own
+};
+
+/// "halide-mullapudi2016", "halide-adams2019" or "halide-anderson2021", and behind any of them the threads to schedule
+/// for, and behind the latter two the beam, which their time is in proportion to: "halide-adams2019_p8_b4". Nothing for
+/// a text that does not begin with "halide-".
+/// @throws std::invalid_argument naming the text and what is allowed.
+std::optional<Autoscheduler> autoscheduler_from_text(std::string_view text);
+
+/// Loads the plug-in: from the folder of the libHalide that this program runs with, else where the system looks.
+/// Halide's error reporter hears of one that is missing.
+void load_autoscheduler(const Autoscheduler& autoscheduler);
+
+/// The generator that writes our algorithms for them.
+inline constexpr const char* kAutoscheduledGenerator = "autoscheduled";
+
+}  // namespace sepconv

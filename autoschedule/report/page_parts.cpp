@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "../schedule_words.h"
@@ -61,6 +62,29 @@ std::string example_html(const FailureExample& example) {
   return fmt::format(
       "<div class=\"example\"><small>{} &middot; <code>{}</code></small><span class=\"code\">{}</span></div>\n",
       html(example.label), html(shortened(example.schedule, kMessageBytes)), html(message));
+}
+
+std::string cell(const std::string& content, const char* attributes = "") {
+  return fmt::format("<td{}>{}</td>", attributes, content);
+}
+
+/// The cells of a row of figures after its number; those that are not known stay empty.
+std::string figure_cells(const LayerReport& layer, const Roof& roof, bool with_target) {
+  const std::string detail = detail_of(layer, with_target);
+  std::string cells =
+      cell(html(title_of(layer)) + (detail.empty() ? "" : fmt::format("<br><small>{}</small>", html(detail))));
+  const auto add = [&](bool known, const std::string& content) { cells += cell(known ? content : ""); };
+  const double gflops = layer.gflops(layer.best_seconds);
+  add(layer.measured, duration_text(layer.rule_seconds));
+  add(layer.measured, duration_text(layer.best_seconds));
+  add(layer.measured && std::isfinite(layer.best_spread), fmt::format("&plusmn;{:.1f}%", 100 * layer.best_spread));
+  add(layer.measured, times_text(layer.speedup()));
+  add(gflops > 0, figure_text(gflops));
+  if (roof.gflops) add(gflops > 0, fmt::format("{:.0f}%", 100 * gflops / *roof.gflops));
+  std::string halide;
+  for (const HalideResult& result : layer.halide) halide += (halide.empty() ? "" : "<br>") + halide_text(result);
+  cells += cell(halide, " class=\"text\"");
+  return cells + cell(count_text(layer.trials)) + cell(count_text(layer.failures));
 }
 
 /// The winning schedule in words; its bare text where this program cannot read it.
@@ -125,7 +149,7 @@ std::string halide_section(const RunReport& run) {
     if (!layer.measured) continue;
     if (const HalideResult* best = layer.best_halide()) {
       std::string detail = detail_of(layer, targets);
-      detail += (detail.empty() ? "vs " : ", vs ") + best->name;
+      detail += (detail.empty() ? "vs\xc2\xa0" : ", vs\xc2\xa0") + best->name;  // a space that does not break
       bars.push_back({title_of(layer), detail, layer.speedup_over_halide()});
     } else if (!layer.halide.empty()) {
       failed += fmt::format("{}{}", failed.empty() ? "" : ", ", html(title_of(layer)));
@@ -160,7 +184,7 @@ std::string roofline_section(const RunReport& run, const Roof& roof) {
   if (chart.empty()) return {};
   std::string note =
       "Operations count a multiply-add as two; bytes are those of input, weights and output, each moved once. Numbers "
-      "are those of the table below.";
+      "are those of the figures below.";
   if (!roof.gflops) note += " The machine&#39;s peak is not known: give it with --peak.";
   if (roof.gflops && !roof.memory_gbs) note += " The memory&#39;s rate is not known: give it with --bandwidth.";
   return section("Roofline", note,
@@ -188,32 +212,15 @@ std::string failures_section(const RunReport& run) {
 std::string figures_section(const RunReport& run, const Roof& roof) {
   const bool targets = several_targets(run);
   std::string rows;
-  for (std::size_t i = 0; i < run.layers.size(); ++i) {
-    const LayerReport& layer = run.layers[i];
-    const std::string detail = detail_of(layer, targets);
-    std::string halide;
-    for (const HalideResult& result : layer.halide) halide += (halide.empty() ? "" : "<br>") + halide_text(result);
-    const double gflops = layer.gflops(layer.best_seconds);
-    rows += fmt::format(
-        "<tr><td>{}</td><td>{}{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td><td>{}</td></"
-        "tr>\n",
-        i + 1, html(title_of(layer)), detail.empty() ? "" : fmt::format("<br><small>{}</small>", html(detail)),
-        layer.measured ? duration_text(layer.rule_seconds) : "",
-        layer.measured ? duration_text(layer.best_seconds) : "",
-        layer.measured ? fmt::format("&plusmn;{:.1f}%", 100 * layer.best_spread) : "",
-        layer.measured ? times_text(layer.speedup()) : "", gflops > 0 ? fmt::format("{:.3g}", gflops) : "",
-        roof.gflops ? fmt::format("<td>{}</td>", gflops > 0 ? fmt::format("{:.0f}%", 100 * gflops / *roof.gflops) : "")
-                    : "",
-        halide,
-        layer.failures == 0 ? count_text(layer.trials)
-                            : fmt::format("{}, {} failed", count_text(layer.trials), count_text(layer.failures)));
-  }
+  for (std::size_t i = 0; i < run.layers.size(); ++i)
+    rows += "<tr>" + cell(std::to_string(i + 1)) + figure_cells(run.layers[i], roof, targets) + "</tr>\n";
   return section(
       "Figures",
       "Of Halide&#39;s autoschedulers: speed relative to the default rule&#39;s schedule, or why there is none.",
-      fmt::format("<div class=\"wide\"><table>\n<thead><tr><th>#</th><th>Layer</th><th>Rule</th><th>Best</th>"
-                  "<th>95%</th><th>Speed-up</th><th>GFLOP/s</th>{}<th>Halide</th><th>Trials</th></tr></thead>\n"
-                  "<tbody>\n{}</tbody>\n</table></div>\n",
+      fmt::format("<div class=\"wide\" "
+                  "tabindex=\"0\"><table>\n<thead><tr><th>#</th><th>Layer</th><th>Rule</th><th>Best</th><th>95%</th>"
+                  "<th>Speed-up</th><th>GFLOP/s</th>{}<th class=\"text\">Halide</th><th>Trials</th><th>Failed</th></tr>"
+                  "</thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
                   roof.gflops ? "<th>Of peak</th>" : "", rows));
 }
 

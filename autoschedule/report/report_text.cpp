@@ -103,6 +103,12 @@ std::string shortened(const std::string& text, std::size_t bytes) {
   return text.substr(0, end) + "...";
 }
 
+std::string figure_text(double value) {
+  if (!std::isfinite(value)) return "unknown";
+  if (std::abs(value) < 0.1) return fmt::format("{:.3g}", value);
+  return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
+}
+
 std::string duration_text(double seconds) {
   if (!(seconds > 0) || !std::isfinite(seconds)) return "unknown";
   struct Unit {
@@ -110,14 +116,11 @@ std::string duration_text(double seconds) {
     std::string name;
   };
   for (const Unit& unit : {Unit{1, "s"}, Unit{1e-3, "ms"}, Unit{1e-6, std::string(kMicro) + "s"}})
-    if (seconds >= unit.seconds) return fmt::format("{:.3g} {}", seconds / unit.seconds, unit.name);
-  return fmt::format("{:.3g} ns", seconds / 1e-9);
+    if (seconds >= unit.seconds) return figure_text(seconds / unit.seconds) + " " + unit.name;
+  return figure_text(seconds / 1e-9) + " ns";
 }
 
-std::string times_text(double ratio) {
-  if (!std::isfinite(ratio)) return "unknown";
-  return fmt::format("{:.{}f}{}", ratio, ratio < 10 ? 2 : ratio < 100 ? 1 : 0, kTimes);
-}
+std::string times_text(double ratio) { return figure_text(ratio) + (std::isfinite(ratio) ? kTimes : ""); }
 
 std::string count_text(std::size_t count) {
   std::string text = std::to_string(count);

@@ -19,11 +19,13 @@ struct Axis {
   double at(double value) const { return begin + (end - begin) * std::log(value / low) / std::log(high / low); }
 };
 
-/// 1, 2 and 5 times powers of ten within the axis.
+/// Round values within the axis: more to a decade where there are few decades.
 std::vector<double> ticks(const Axis& axis) {
+  const std::vector<double> digits =
+      axis.high / axis.low > 20 ? std::vector<double>{1, 2, 5} : std::vector<double>{1, 1.5, 2, 3, 4, 5, 6, 8};
   std::vector<double> values;
   for (int power = static_cast<int>(std::floor(std::log10(axis.low))); std::pow(10.0, power) <= axis.high; ++power)
-    for (const double digit : {1.0, 2.0, 5.0})
+    for (const double digit : digits)
       if (const double value = digit * std::pow(10.0, power); value >= axis.low && value <= axis.high)
         values.push_back(value);
   return values;
@@ -147,6 +149,15 @@ std::string marks(const std::vector<Point>& points, const Axis& x, const Axis& y
   return lines + dots + numbers;
 }
 
+/// Which layer each number is.
+std::string key(const std::vector<Point>& points) {
+  std::string items;
+  for (const Point& p : points)
+    items += fmt::format("<li value=\"{}\">{}</li>\n", p.number,
+                         html(p.layer->name.empty() ? p.layer->label : p.layer->name));
+  return fmt::format("<ol class=\"key\">\n{}</ol>\n", items);
+}
+
 }  // namespace
 
 std::string roofline(const std::vector<LayerReport>& layers, const Roof& roof) {
@@ -162,9 +173,12 @@ std::string roofline(const std::vector<LayerReport>& layers, const Roof& roof) {
   if (roof.gflops) y.low = std::min(y.low, *roof.gflops / 3);
   if (roof.gflops && roof.memory_gbs) x.low = std::min(x.low, *roof.gflops / *roof.memory_gbs / 2);
   return fmt::format(
-      "<div class=\"wide\"><svg class=\"roofline\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Operations per "
-      "second over operations per byte, of each layer\">{}{}{}</svg></div>\n",
-      kWidth, kHeight, axes(x, y), roof_lines(x, y, roof), marks(points, x, y));
+             "<div class=\"wide\" tabindex=\"0\"><svg class=\"roofline\" viewBox=\"0 0 {} {}\" role=\"img\" "
+             "aria-label=\"Operations "
+             "per "
+             "second over operations per byte, of each layer\">{}{}{}</svg></div>\n",
+             kWidth, kHeight, axes(x, y), roof_lines(x, y, roof), marks(points, x, y)) +
+         key(points);
 }
 
 }  // namespace sepconv::report

@@ -11,7 +11,7 @@ const char* const kStyle = R"(
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0e1318; --card: #161c24; --text: #e5eaf1; --quiet: #9ba7b6; --line: #2a333e; --grid: #232b35;
-    --ours: #62a4ff; --halide: #f0a442; --bad: #ff7b70; --good: #4cc38a; --dot: #55687f; --track: #202934;
+    --ours: #62a4ff; --halide: #f0a442; --bad: #ff7b70; --good: #4cc38a; --dot: #7189a6; --track: #202934;
   }
 }
 * { box-sizing: border-box; }
@@ -31,12 +31,12 @@ section, .card { background: var(--card); border: 1px solid var(--line); border-
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 16px 0 0; }
 dl.facts dt { color: var(--quiet); }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 14px; margin-top: 18px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; margin-top: 18px; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 18px; }
 .tile b { display: block; font-size: 28px; line-height: 1.2; font-weight: 650; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--quiet); font-size: 13.5px; }
 ol.bars { list-style: none; margin: 14px 0 0; padding: 0; }
-ol.bars li { display: grid; grid-template-columns: minmax(150px, 310px) 1fr 64px; gap: 14px; align-items: center;
+ol.bars li { display: grid; grid-template-columns: minmax(150px, 330px) 1fr 64px; gap: 14px; align-items: center;
   padding: 3px 0; }
 ol.bars .label { overflow-wrap: anywhere; line-height: 1.3; }
 ol.bars .track { position: relative; height: 16px; background: var(--track); border-radius: 3px; }
@@ -53,12 +53,12 @@ svg .tick { font-size: 11px; fill: var(--quiet); }
 svg .axis { font-size: 12.5px; fill: var(--quiet); }
 svg .grid { stroke: var(--grid); stroke-width: 1; }
 svg .one { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 3 3; }
-.curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 18px 16px; margin-top: 14px; }
+.curves { display: grid; align-items: end; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 18px 16px; margin-top: 14px; }
 figure { margin: 0; min-width: 0; }
 figcaption { display: flex; justify-content: space-between; gap: 10px; font-size: 13px; line-height: 1.3;
   margin-bottom: 2px; }
 figcaption span { overflow-wrap: anywhere; }
-figcaption .value { font-weight: 650; font-variant-numeric: tabular-nums; color: var(--ours); }
+figcaption .value { white-space: nowrap; overflow-wrap: normal; align-self: end; font-weight: 650; font-variant-numeric: tabular-nums; color: var(--ours); }
 svg .dots, svg .failed { fill: none; stroke: var(--dot); stroke-width: 3; stroke-linecap: round; }
 svg .failed { stroke: var(--bad); }
 svg .best { fill: none; stroke: var(--ours); stroke-width: 2; }
@@ -66,6 +66,7 @@ svg .best { fill: none; stroke: var(--ours); stroke-width: 2; }
 svg.roofline { min-width: 620px; }
 svg .roof { stroke: var(--bad); stroke-width: 1.5; }
 svg .rooftext { font-size: 12px; fill: var(--bad); }
+svg .rooftext, svg .number { paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; }
 svg .gain { stroke: var(--ours); stroke-width: 1.5; opacity: 0.55; }
 svg .rule { fill: var(--card); stroke: var(--quiet); stroke-width: 1.5; }
 svg .point { fill: var(--ours); }
@@ -80,7 +81,11 @@ svg .number { font-size: 12px; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 6px 10px; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--quiet); font-weight: 600; vertical-align: bottom; }
-th:nth-child(2), td:nth-child(2) { text-align: left; white-space: normal; min-width: 190px; }
+th:nth-child(2), td:nth-child(2) { text-align: left; white-space: normal; min-width: 210px; }
+th.text, td.text { text-align: left; }
+ol.key { columns: 260px; column-gap: 24px; margin: 12px 0 0; padding-left: 2.2em; font-size: 13px; }
+ol.key li { break-inside: avoid; padding-right: 8px; overflow-wrap: anywhere; }
+ol.key li::marker { font-weight: 600; }
 th:first-child, td:first-child { padding-left: 0; color: var(--quiet); }
 .reason { padding: 10px 0; border-top: 1px solid var(--line); }
 .reason:first-of-type { border-top: 0; }

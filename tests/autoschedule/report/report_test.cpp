@@ -62,18 +62,20 @@ TEST(Report, ShowsTheFiguresOfFinalRounds) {
   };
   const std::string page = report_html(records, options());
   EXPECT_EQ(markup_error(page), "");
-  for (const char* text : {"1.25\xc3\x97", "5.00\xc3\x97", "2.50\xc3\x97",  // layers and their mean
-                           "sep 14\xc3\x97"
-                           "14\xc3\x97"
-                           "32\xe2\x86\x92"
-                           "64 3\xc3\x97"
-                           "3",  // labels
-                           "dw 14\xc3\x97"
-                           "14\xc3\x97"
-                           "32 3\xc3\x97"
-                           "3",
-                           "vs adams2019", "adams2019 0.50\xc3\x97", "800 \xc2\xb5s", "2 of 2", "a machine", "a.db",
-                           "2027-01-15 08:00 UTC"})
+  for (const char* text :
+       {"1.25\xc3\x97", "5.00\xc3\x97", "2.50\xc3\x97",  // layers and their mean
+        "sep 14\xc3\x97"
+        "14\xc3\x97"
+        "32\xe2\x86\x92"
+        "64 3\xc3\x97"
+        "3",  // labels
+        "dw 14\xc3\x97"
+        "14\xc3\x97"
+        "32 3\xc3\x97"
+        "3",
+        "vs\xc2\xa0"
+        "adams2019",
+        "adams2019 0.50\xc3\x97", "800 \xc2\xb5s", "2 of 2", "a machine", "a.db", "2027-01-15 08:00 UTC"})
     EXPECT_TRUE(has(page, text)) << text;
 
   const auto runs = report::run_reports(records, {});

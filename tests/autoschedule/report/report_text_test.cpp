@@ -34,10 +34,14 @@ TEST(ReportText, LongTextsAreCutBetweenCharacters) {
 }
 
 TEST(ReportText, Numbers) {
-  EXPECT_EQ(duration_text(1.5), "1.5 s");
+  EXPECT_EQ(figure_text(9.994), "9.99");
+  EXPECT_EQ(figure_text(9.996), "10.0");
+  EXPECT_EQ(figure_text(99.96), "100");
+  EXPECT_EQ(figure_text(0.0123), "0.0123");
+  EXPECT_EQ(duration_text(1.5), "1.50 s");
   EXPECT_EQ(duration_text(1.234e-3), "1.23 ms");
   EXPECT_EQ(duration_text(45.6e-6), "45.6 \xc2\xb5s");
-  EXPECT_EQ(duration_text(7e-9), "7 ns");
+  EXPECT_EQ(duration_text(7e-9), "7.00 ns");
   EXPECT_EQ(duration_text(0), "unknown");
   EXPECT_EQ(duration_text(std::numeric_limits<double>::quiet_NaN()), "unknown");
   EXPECT_EQ(times_text(1.2345), "1.23\xc3\x97");

@@ -21,6 +21,10 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     if (!serves(row_target, problem_.dtype))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + row_target.name +
                                   " has no rows for this data type");
+    const Autoscheduler autoscheduler = autoscheduler_from_text(schedule_text.value()).value();
+    if (!(row_target.device == Device::cpu ? autoscheduler.for_cpu : autoscheduler.for_gpu))
+      throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + autoscheduler.name +
+                                  " does not schedule for " + row_target.name);
     target_ = target_for_type(row_target, problem_.dtype);
     types_ = ElementTypes(problem_.dtype, row_target);
     declare_arguments(false);

@@ -8,10 +8,11 @@
 namespace sepconv {
 
 struct Autoscheduler {
-  std::string name;     // Halide's: "Adams2019"
-  std::string library;  // its plug-in: "autoschedule_adams2019"
-  int threads = 1;      // that it schedules for
-  int beam = 0;         // of Adams2019 and Anderson2021: candidates kept at each step of their search; 0 = their own
+  std::string name;                     // Halide's: "Adams2019"
+  std::string library;                  // its plug-in: "autoschedule_adams2019"
+  int threads = 1;                      // that it schedules for; of a GPU its multiprocessors
+  bool for_cpu = true, for_gpu = true;  // where it can be used
+  int beam = 0;  // of Adams2019 and Anderson2021: candidates kept at each step of their search; 0 = their own
 };
 
 /// "halide-mullapudi2016", "halide-adams2019" or "halide-anderson2021", and behind any of them the threads to schedule

@@ -1,3 +1,5 @@
+#include <dlfcn.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -68,6 +70,8 @@ std::uint64_t cuda_features(int major, int minor) {
 void open_device(GpuContext::State& state) {
   install_handlers();
   const bool cuda = state.api == GpuApi::cuda;
+  // The device runtime opens libcuda.so, which not every driver installs, but first looks among what is loaded.
+  if (cuda) ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_GLOBAL);
   state.device = cuda ? sepconv_gpu_halide_cuda_device_interface() : sepconv_gpu_halide_opencl_device_interface();
   int major = 0, minor = 0;
   int result = sepconv_gpu_halide_device_sync_global(&state, state.device);

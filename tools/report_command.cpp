@@ -20,9 +20,9 @@ namespace sepconv::tools {
 namespace {
 
 constexpr const char* kExamples = R"(Examples:
-  sepconv report mobilenet.db -o report.html
-  sepconv report mobilenet.db -o report.html --model mobilenet.keras --peak here
-  sepconv report mobilenet.db -o report.html --peak 73.6 --bandwidth 20
+  sepconv report mobilenet.lock.sqlite -o report.html
+  sepconv report mobilenet.lock.sqlite -o report.html --model mobilenet.keras --peak here
+  sepconv report mobilenet.lock.sqlite -o report.html --peak 73.6 --bandwidth 20
 
 The page needs no network and no script. Exit status: 0 done, 2 wrong use or input, 3 the page could not be written.)";
 

@@ -26,6 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* kBuildingPrefix = ".building-";
+constexpr auto kForgottenAfter = std::chrono::hours(1);
 constexpr int kFormat = 1;                      // of kernel.json
 constexpr std::size_t kMessageBytes = 4 << 10;  // what is kept of a program's output
 
@@ -107,16 +109,18 @@ bool is_whole(const fs::path& folder) {
   }
 }
 
-/// A folder beside the finished ones that is removed unless it became one of them.
+/// A folder beside the finished ones, which is removed with the object, for the files of one build.
 class WorkFolder {
  public:
   explicit WorkFolder(const fs::path& kernels) {
     static std::atomic<unsigned> counter{0};
-    path_ = kernels / fmt::format(".building-{}-{}", ::getpid(), counter++);
+    path_ = kernels / fmt::format("{}{}-{}", kBuildingPrefix, ::getpid(), counter++);
     std::error_code error;
-    fs::create_directories(path_, error);
-    if (error)
-      throw std::runtime_error(fmt::format("cannot make the folder '{}': {}", path_.string(), error.message()));
+    for (const fs::path& folder : {generated(), kernel()}) {
+      fs::create_directories(folder, error);
+      if (error)
+        throw std::runtime_error(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
+    }
   }
   ~WorkFolder() {
     std::error_code error;
@@ -124,16 +128,18 @@ class WorkFolder {
   }
   WorkFolder(const WorkFolder&) = delete;
   WorkFolder& operator=(const WorkFolder&) = delete;
-  const fs::path& path() const { return path_; }
+
+  fs::path generated() const { return path_ / "generated"; }  // the generator's files
+  fs::path kernel() const { return path_ / "kernel"; }        // what is kept
 
   /// Another process may have been first: its kernel is as good.
   void publish(const fs::path& folder) const {
     std::error_code error;
     fs::create_directories(folder.parent_path(), error);
-    fs::rename(path_, folder, error);
+    fs::rename(kernel(), folder, error);
     if (error && !is_whole(folder)) {
       fs::remove_all(folder, error);
-      fs::rename(path_, folder, error);
+      fs::rename(kernel(), folder, error);
     }
     if (error && !is_whole(folder))
       throw std::runtime_error(fmt::format("cannot write '{}': {}", folder.string(), error.message()));
@@ -165,11 +171,11 @@ void build(const Candidate& candidate, const Target& target, const BuilderOption
   const ProcessLimits limits{options.seconds, options.cancelled, options.memory_bytes};
   const WorkFolder work(options.kernels);
   const std::string symbol = kPlaceholderSymbol;
-  const fs::path object = work.path() / (symbol + ".o"), facts_file = work.path() / (symbol + ".json");
-  const fs::path library = work.path() / "kernel.so";
+  const fs::path object = work.generated() / (symbol + ".o"), facts_file = work.generated() / (symbol + ".json");
+  const fs::path library = work.kernel() / "kernel.so";
 
   run_step({options.generator.string(), "--problem", candidate.problem, "--schedule", candidate.schedule, "--target",
-            candidate.target, "--symbol", symbol, "--output", work.path().string()},
+            candidate.target, "--symbol", symbol, "--output", work.generated().string()},
            "the generator", limits);
   KernelFacts facts;
   try {
@@ -194,9 +200,7 @@ void build(const Candidate& candidate, const Target& target, const BuilderOption
     link.push_back(word);
   run_step(link, "linking the kernel", limits);
 
-  write_file(work.path() / "kernel.json", row_json(candidate, target, facts, read_file(library)));
-  fs::remove(object);
-  fs::remove(facts_file);
+  write_file(work.kernel() / "kernel.json", row_json(candidate, target, facts, read_file(library)));
   work.publish(folder);
 }
 
@@ -205,6 +209,15 @@ void build(const Candidate& candidate, const Target& target, const BuilderOption
 std::string kernel_key(const Candidate& candidate, const fs::path& generator) {
   return content_hash(fmt::format("{}\n{}\n{}\n{}\n{}\n{}", kFormat, kKernelAbi, program_hash(generator),
                                   candidate.problem, candidate.target, candidate.schedule));
+}
+
+void remove_forgotten_builds(const fs::path& kernels) {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(kernels, error)) {
+    if (!entry.path().filename().string().starts_with(kBuildingPrefix)) continue;
+    const fs::file_time_type time = entry.last_write_time(error);
+    if (!error && time < fs::file_time_type::clock::now() - kForgottenAfter) fs::remove_all(entry.path(), error);
+  }
 }
 
 BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions& options) {

@@ -34,6 +34,9 @@ struct BuiltCandidate {
 ///   written.
 BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions& options);
 
+/// Removes what builds that were killed more than an hour ago have left in the folder.
+void remove_forgotten_builds(const std::filesystem::path& kernels);
+
 /// The kernel's key among those built: 32 hex digits for the texts and everything else that its bytes depend on.
 /// @throws std::runtime_error when the generator cannot be read.
 std::string kernel_key(const Candidate& candidate, const std::filesystem::path& generator);

@@ -113,6 +113,7 @@ LocalExecutor::LocalExecutor(LocalOptions options) : options_(std::move(options)
     if (::access(options_.generator.c_str(), X_OK) != 0 || fs::is_directory(options_.generator, error))
       throw std::runtime_error(
           fmt::format("the kernel compiler '{}' is not there or cannot be run", options_.generator.string()));
+    remove_forgotten_builds(options_.work / "kernels");
     options_.build = [this](const Candidate& candidate) {
       return build_candidate(candidate, {options_.generator, options_.work / "kernels", options_.build_seconds,
                                          options_.build_memory_bytes, options_.cancelled});

@@ -9,10 +9,10 @@
 namespace sepconv {
 namespace {
 
-/// Null, as JSON has no NaN, where a figure is not there.
+/// Null, as JSON has no NaN, or left out, where a figure is not there.
 double number_or(const nlohmann::json& line, const char* field, double otherwise) {
-  const nlohmann::json& value = line.at(field);
-  return value.is_null() ? otherwise : value.get<double>();
+  const auto value = line.find(field);
+  return value == line.end() || value->is_null() ? otherwise : value->get<double>();
 }
 
 void fill(Trial& trial, const nlohmann::json& line) {
@@ -75,6 +75,19 @@ std::size_t read_report(const std::string& report, const std::vector<std::filesy
     }
   }
   return count;
+}
+
+Trial trial_from_line(const Candidate& candidate, const std::string& line) {
+  Trial trial;
+  trial.candidate = candidate;
+  try {
+    const nlohmann::json json = nlohmann::json::parse(line);
+    trial.build_seconds = number_or(json, "build_seconds", 0);
+    fill(trial, json);
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("a line about a trial cannot be read: {}: {}", line, error.what()));
+  }
+  return trial;
 }
 
 }  // namespace sepconv

@@ -32,4 +32,8 @@ double runner_seconds(std::size_t kernels, const TimingOptions& timing, const Ru
 std::size_t read_report(const std::string& report, const std::vector<std::filesystem::path>& kernels,
                         const std::vector<Trial*>& trials);
 
+/// The trial that a line of a report is about, or one with only "status", "message" and "build_seconds".
+/// @throws std::runtime_error for a line that is no report's.
+Trial trial_from_line(const Candidate& candidate, const std::string& line);
+
 }  // namespace sepconv

@@ -1,6 +1,7 @@
 // Stands in for sepconv-generator: honours the same command line and writes a real object made by the system's C
 // compiler, or misbehaves as the environment says.
-//   FAKE_GENERATOR_MODE   fail, refuse, crash, hang, no_object, bad_facts, same (code that does not tell the row);
+//   FAKE_GENERATOR_MODE   fail, refuse, crash, hang, eat (memory without end), no_object, bad_facts, same (code that
+//   does not tell the row);
 //                         otherwise it compiles
 //   FAKE_GENERATOR_MATCH  misbehaves only for problems that contain this text
 //   FAKE_GENERATOR_LOG    a line is appended for each call
@@ -14,6 +15,7 @@
 #include <iostream>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -65,6 +67,9 @@ int main(int argc, char** argv) {
     if (fork() == 0) pause();  // a grandchild that would keep the pipe open
     pause();
   }
+
+  if (mode == "eat")
+    for (std::vector<std::string> eaten;;) eaten.emplace_back(1 << 20, 'x');
 
   // The text of the row is in the object, so that other rows give other bytes.
   const std::string row =

@@ -1,0 +1,171 @@
+#include "autoschedule/measure/candidate_builder.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "../../compile/test_environment.h"
+#include "compile/files.h"
+
+namespace sepconv {
+namespace {
+
+const Candidate kCandidate = {"depthwise_f32_nhwc_i4x4x8_o8_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-linear",
+                              "x86-64-avx2", "block_fuse1_flat0_oh1_ow4.dw_c8_ow4_pad1"};
+
+BuilderOptions fake_options(const std::filesystem::path& folder) {
+  BuilderOptions options;
+  options.generator = FAKE_GENERATOR;
+  options.kernels = folder;
+  options.seconds = 20;
+  return options;
+}
+
+/// Files and folders below, kernels or not.
+std::size_t entries(const std::filesystem::path& folder) {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::recursive_directory_iterator(folder)) ++count;
+  return count;
+}
+
+TEST(CandidateBuilder, BuildsOnce) {
+  const TempDir folder;
+  const ScopedVariable log("FAKE_GENERATOR_LOG", (folder.path() / "log").string());
+  const BuilderOptions options = fake_options(folder.path() / "kernels");
+  const BuiltCandidate first = build_candidate(kCandidate, options);
+  ASSERT_EQ(first.status, TrialStatus::ok) << first.message;
+  EXPECT_FALSE(first.cached);
+  EXPECT_GT(first.seconds, 0);
+  EXPECT_TRUE(std::filesystem::exists(first.folder / "kernel.so"));
+  const std::string row = read_file(first.folder / "kernel.json");
+  for (const std::string& text : {kCandidate.problem, kCandidate.target, kCandidate.schedule,
+                                  std::string("\"task_scratch_bytes\": 128"), std::string("\"pointwise_panel\": 16")})
+    EXPECT_NE(row.find(text), std::string::npos) << row;
+  EXPECT_EQ(entries(first.folder), 2u) << "nothing but the library and the row";
+
+  const BuiltCandidate second = build_candidate(kCandidate, options);
+  EXPECT_TRUE(second.cached);
+  EXPECT_EQ(second.folder, first.folder);
+  Candidate other = kCandidate;
+  other.schedule = "block_fuse1_flat0_oh2_ow4.dw_c8_ow4_pad1";
+  EXPECT_NE(build_candidate(other, options).folder, first.folder);
+  EXPECT_EQ(read_file(folder.path() / "log"),
+            kCandidate.problem + " x86-64-avx2\n" + kCandidate.problem + " x86-64-avx2\n");
+}
+
+TEST(CandidateBuilder, BuildsADamagedKernelAnew) {
+  const TempDir folder;
+  const BuilderOptions options = fake_options(folder.path());
+  const BuiltCandidate first = build_candidate(kCandidate, options);
+  ASSERT_EQ(first.status, TrialStatus::ok) << first.message;
+  const std::string whole = read_file(first.folder / "kernel.so");
+  for (const char* file : {"kernel.so", "kernel.json"}) {
+    write_file(first.folder / file, "half");
+    const BuiltCandidate again = build_candidate(kCandidate, options);
+    EXPECT_EQ(again.status, TrialStatus::ok) << again.message;
+    EXPECT_FALSE(again.cached);
+    EXPECT_EQ(again.folder, first.folder);
+    EXPECT_EQ(read_file(first.folder / "kernel.so"), whole);
+  }
+}
+
+TEST(CandidateBuilder, ManyAtOnceShareAFolder) {
+  const TempDir folder;
+  const BuilderOptions options = fake_options(folder.path());
+  std::vector<BuiltCandidate> built(4);
+  {
+    std::vector<std::jthread> workers;
+    for (BuiltCandidate& result : built)
+      workers.emplace_back([&result, &options] { result = build_candidate(kCandidate, options); });
+  }
+  for (const BuiltCandidate& result : built) {
+    EXPECT_EQ(result.status, TrialStatus::ok) << result.message;
+    EXPECT_EQ(result.folder, built[0].folder);
+  }
+  EXPECT_EQ(entries(folder.path()), 4u) << "one kernel, and nothing of the other builds";
+}
+
+struct Failure {
+  const char* mode;
+  TrialStatus status;
+  const char* message;
+};
+
+class CandidateBuilderFailure : public testing::TestWithParam<Failure> {};
+
+TEST_P(CandidateBuilderFailure, IsNamedAndLeavesNothing) {
+  const TempDir folder;
+  BuilderOptions options = fake_options(folder.path());
+  if (GetParam().status == TrialStatus::build_timeout) options.seconds = 0.3;
+  options.memory_bytes = std::uint64_t{300} << 20;
+  const ScopedVariable mode("FAKE_GENERATOR_MODE", GetParam().mode);
+  const BuiltCandidate built = build_candidate(kCandidate, options);
+  EXPECT_EQ(built.status, GetParam().status) << to_text(built.status) << ": " << built.message;
+  EXPECT_NE(built.message.find(GetParam().message), std::string::npos) << built.message;
+  EXPECT_TRUE(built.folder.empty());
+  EXPECT_EQ(entries(folder.path()), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, CandidateBuilderFailure,
+                         testing::Values(Failure{"fail", TrialStatus::build_failed, "a loop nest that cannot be"},
+                                         Failure{"refuse", TrialStatus::build_failed, "exit status 2"},
+                                         Failure{"crash", TrialStatus::build_crashed, "signal 11"},
+                                         Failure{"hang", TrialStatus::build_timeout, "timed out after 0.3 s"},
+                                         Failure{"eat", TrialStatus::out_of_memory, "needed more than 300 MiB"},
+                                         Failure{"no_object", TrialStatus::build_failed,
+                                                 "the generator's output is not usable"},
+                                         Failure{"bad_facts", TrialStatus::build_failed, "kernel facts"}),
+                         [](const auto& test) { return std::string(test.param.mode); });
+
+TEST(CandidateBuilder, ForgetsOldBuildsThatWereKilled) {
+  const TempDir folder;
+  const auto old_build = folder.path() / ".building-1-0", new_build = folder.path() / ".building-2-0";
+  const auto kernel = folder.path() / "ab";
+  for (const auto& path : {old_build, new_build, kernel}) std::filesystem::create_directory(path);
+  const auto yesterday = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24);
+  for (const auto& path : {old_build, kernel}) std::filesystem::last_write_time(path, yesterday);
+  remove_forgotten_builds(folder.path());
+  EXPECT_FALSE(std::filesystem::exists(old_build));
+  EXPECT_TRUE(std::filesystem::exists(new_build));
+  EXPECT_TRUE(std::filesystem::exists(kernel));
+  remove_forgotten_builds(folder.path() / "none");  // is no error
+}
+
+TEST(CandidateBuilder, RefusesTextsThatNobodyWrote) {
+  const TempDir folder;
+  for (const Candidate& bad : {Candidate{"nonsense", "x86-64-avx2", "x"}, Candidate{kCandidate.problem, "z80", "x"}}) {
+    const BuiltCandidate built = build_candidate(bad, fake_options(folder.path()));
+    EXPECT_EQ(built.status, TrialStatus::build_failed);
+    EXPECT_NE(built.message, "");
+  }
+}
+
+TEST(CandidateBuilder, StopsWhenCancelled) {
+  const TempDir folder;
+  std::atomic<bool> cancelled{false};
+  BuilderOptions options = fake_options(folder.path());
+  options.cancelled = &cancelled;
+  const ScopedVariable mode("FAKE_GENERATOR_MODE", "hang");
+  std::jthread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    cancelled = true;
+  });
+  EXPECT_EQ(build_candidate(kCandidate, options).status, TrialStatus::lost);
+}
+
+TEST(CandidateBuilder, ThrowsWhenNothingCouldBeBuilt) {
+  const TempDir folder;
+  BuilderOptions options = fake_options(folder.path());
+  options.generator = folder.path() / "no-such-generator";
+  EXPECT_THROW(build_candidate(kCandidate, options), std::runtime_error);
+  options = fake_options(folder.path() / "file" / "kernels");
+  write_file(folder.path() / "file", "not a folder");
+  EXPECT_THROW(build_candidate(kCandidate, options), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace sepconv

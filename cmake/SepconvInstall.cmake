@@ -18,7 +18,7 @@ if(TARGET sepconv_keras)
   install(EXPORT sepconvKerasTargets NAMESPACE sepconv:: DESTINATION "${sepconv_package_dir}")
 endif()
 
-foreach(program IN ITEMS sepconv:compiler sepconv-generator:generator sepconv-runner:runner)
+foreach(program IN ITEMS sepconv:compiler sepconv-builder:builder sepconv-generator:generator sepconv-runner:runner)
   string(REPLACE ":" ";" program "${program}")
   list(GET program 0 target)
   list(GET program 1 export_name)

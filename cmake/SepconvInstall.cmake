@@ -32,6 +32,10 @@ if(TARGET sepconv-generator)
   # libHalide is found where the build found it; the link path would not do, since the checkout's own wheel is left out.
   set_target_properties(sepconv-generator PROPERTIES INSTALL_RPATH "$<TARGET_FILE_DIR:Halide::Halide>")
 endif()
+if(TARGET sepconv)
+  install(FILES "${PROJECT_SOURCE_DIR}/autoschedule/fleet/fleet.py"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/sepconv")
+endif()
 if(sepconv_has_programs)
   install(EXPORT sepconvProgramTargets NAMESPACE sepconv:: DESTINATION "${sepconv_package_dir}")
 endif()

@@ -30,4 +30,8 @@ std::filesystem::path runtime_include_dir() {
   return header.parent_path().parent_path();
 }
 
+std::filesystem::path fleet_script() {
+  return installed_or(SEPCONV_DATA_FROM_BIN "/fleet.py", SEPCONV_FLEET_IN_SOURCE);
+}
+
 }  // namespace sepconv::tools

@@ -14,4 +14,7 @@ std::filesystem::path runner_program();
 /// The folder that holds sepconv/kernel_row.h.
 std::filesystem::path runtime_include_dir();
 
+/// The Python program that runs trials on a cluster.
+std::filesystem::path fleet_script();
+
 }  // namespace sepconv::tools

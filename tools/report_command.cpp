@@ -91,6 +91,7 @@ void add_report_command(CLI::App& app, int& status) {
   command->add_option("store", a.store, "The record store of 'sepconv tune'")->required()->type_name("FILE");
   command->add_option("-o,--output", a.output, "The HTML file to write")->capture_default_str()->type_name("FILE");
   command->add_option("--model", a.models, "A model, or a list of layers, whose names the page shows; may be repeated")
+      ->allow_extra_args(false)
       ->type_name("FILE");
   command
       ->add_option("--peak", a.peak,

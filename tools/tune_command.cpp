@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "autoschedule/fleet/fleet_executor.h"
 #include "autoschedule/lockfile.h"
 #include "autoschedule/measure/local_executor.h"
 #include "autoschedule/records/export_lock.h"
@@ -30,6 +31,7 @@ constexpr const char* kExamples = R"(Examples:
   sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30
   sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30 --resume
   sepconv tune speech.json --lock speech.lock.json --trials 200 --target x86-64-avx2 --layers 'encoder/*'
+  sepconv tune mobilenet.keras --lock mobilenet.lock.json --trials 500 --scheduler tcp://head:8786
   sepconv compile mobilenet.keras --lock mobilenet.lock.json -o out
 
 Every trial is kept in the store as soon as it ends: Ctrl-C loses at most those in flight, and --resume goes on.
@@ -37,7 +39,8 @@ Every trial is kept in the store as soon as it ends: Ctrl-C loses at most those 
 Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
 
 struct TuneArguments {
-  std::string model, lock, store, layers = "*", input_shape, generator, runner, work;
+  std::string model, lock, store, layers = "*", input_shape, generator, runner, work, scheduler, resource,
+                                  python = "python3";
   std::vector<std::string> targets;
   std::size_t trials = 0;
   double minutes = 0, build_timeout = 60, call_timeout = 10;
@@ -104,7 +107,7 @@ void check_tunable(const std::string& name, const TuneArguments& arguments) {
   if (target.device != Device::cpu)
     throw std::invalid_argument(fmt::format(
         "target: '{}' runs on a GPU, whose kernels the tuner cannot time; its schedules are the rule's", name));
-  if (!arguments.runner.empty()) return;  // another machine's, or an emulator
+  if (!arguments.runner.empty() || !arguments.scheduler.empty()) return;  // an emulator, or other machines
   if (!is_native(target))
     throw std::invalid_argument(fmt::format(
         "target: '{}' is for {}; say how its programs run with --runner, as in 'qemu-aarch64 arm/sepconv-runner'", name,
@@ -144,6 +147,30 @@ LocalOptions local_options(const TuneArguments& arguments, const ScratchFolder& 
   return local;
 }
 
+FleetOptions fleet_options(const TuneArguments& arguments, const LocalOptions& local) {
+  if (arguments.targets.size() > 1 && arguments.resource.empty())
+    throw std::invalid_argument(
+        "--scheduler: workers are found by the name of the target, or by --worker-resource for several targets");
+  FleetOptions fleet;
+  fleet.scheduler = arguments.scheduler;
+  fleet.resource = arguments.resource.empty() ? arguments.targets.front() : arguments.resource;
+  fleet.python = arguments.python;
+  fleet.script = fleet_script();
+  fleet.work = local.work;
+  fleet.build_seconds = local.build_seconds;
+  fleet.build_memory_bytes = local.build_memory_bytes;
+  fleet.call_seconds = local.call_seconds;
+  fleet.run_memory_bytes = local.run_memory_bytes;
+  fleet.cancelled = local.cancelled;
+  return fleet;
+}
+
+/// Where the trials run.
+std::unique_ptr<TrialExecutor> make_executor(const TuneArguments& arguments, const LocalOptions& local) {
+  if (!arguments.scheduler.empty()) return std::make_unique<FleetExecutor>(fleet_options(arguments, local));
+  return std::make_unique<LocalExecutor>(local);
+}
+
 /// Trials of an earlier run are used only when that is asked for.
 void refuse_old_trials(const TuneArguments& arguments, const RecordStore& store,
                        const std::vector<TuneProblem>& problems) {
@@ -176,7 +203,7 @@ int run_tune(const TuneArguments& given) {
   const InterruptFlag interrupt;
   const ScratchFolder scratch;
   const LocalOptions local = local_options(arguments, scratch, interrupt);
-  LocalExecutor executor(local);
+  const std::unique_ptr<TrialExecutor> executor = make_executor(arguments, local);
   TuneOptions options;
   options.threads = arguments.threads;
   options.search_timing.threads = options.final_timing.threads = arguments.threads;
@@ -196,7 +223,7 @@ int run_tune(const TuneArguments& given) {
   TuneProgress progress(problems);
   std::vector<TuneState> states;
   try {
-    states = tune(problems, options, executor, store, progress);
+    states = tune(problems, options, *executor, store, progress);
   } catch (const TuneCancelled&) {
     progress.end();
     fmt::print(stderr, "sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
@@ -205,7 +232,7 @@ int run_tune(const TuneArguments& given) {
     return kMachineFailed;
   }
   progress.end();
-  merge(lockfile, export_lock(store, executor.machine()), problems);
+  merge(lockfile, export_lock(store, executor->machine()), problems);
   lockfile.write(arguments.lock);
   print_results(states);
   fmt::print("wrote {} ({} rows); all trials are in {}\n", arguments.lock, lockfile.size(),
@@ -252,6 +279,13 @@ void add_tune_command(CLI::App& app, int& status) {
       ->capture_default_str();
   command->add_option("--memory-mb", a.memory_mb, "Memory that one compiler, and one kernel, may take")
       ->check(CLI::Range(64, 1 << 20))
+      ->capture_default_str();
+  CLI::Option* scheduler = command->add_option(
+      "--scheduler", a.scheduler, "Run trials on the cluster of this Dask scheduler: tcp://HOST:PORT, or its file");
+  command->add_option("--worker-resource", a.resource, "What workers that measure carry; the target's name if left out")
+      ->needs(scheduler);
+  command->add_option("--python", a.python, "The Python that has dask.distributed")
+      ->needs(scheduler)
       ->capture_default_str();
   command->add_option("--work", a.work, "Folder to keep compiled candidates in; a temporary one if left out");
   command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");

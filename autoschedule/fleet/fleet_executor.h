@@ -1,0 +1,49 @@
+#pragma once
+// Trials on a Dask cluster: candidates are built on workers that carry the resource "sepconv_builder", and measured on
+// workers that carry another, one task at a time each.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "autoschedule/trial.h"
+
+namespace sepconv {
+
+struct FleetOptions {
+  std::string scheduler;           // "tcp://head:8786", or the path of a --scheduler-file
+  std::string resource;            // that workers carry which measure: "avx512"
+  std::string python = "python3";  // an interpreter that has dask.distributed
+  std::filesystem::path script;    // fleet.py
+  std::filesystem::path work;      // for its files
+  double build_seconds = 60;       // limits of one build
+  std::uint64_t build_memory_bytes = std::uint64_t{4} << 30;
+  double call_seconds = 10;                                 // a call of a kernel that takes longer hangs
+  std::uint64_t run_memory_bytes = std::uint64_t{4} << 30;  // limit of one kernel
+  double idle_seconds = 600;                     // that a run waits for busy workers, beyond what its tasks may take
+  const std::atomic<bool>* cancelled = nullptr;  // ends a run soon after it becomes true
+};
+
+/// See TrialExecutor. A worker that dies has its tasks done by another one, two times; then, and when no answer comes
+/// in time, they are `lost`.
+class FleetExecutor final : public TrialExecutor {
+ public:
+  /// Asks the cluster what it is.
+  /// @throws std::runtime_error when no scheduler answers, no worker carries the resource, or the interpreter lacks
+  ///   dask, with what to do.
+  explicit FleetExecutor(FleetOptions options);
+
+  void run(const std::vector<TrialTask>& tasks,
+           const std::function<void(std::size_t, std::vector<Trial>)>& done) override;
+  /// "cluster: " and the processors behind the resource, each once.
+  std::string machine() const override { return machine_; }
+
+ private:
+  FleetOptions options_;
+  std::string machine_;
+};
+
+}  // namespace sepconv

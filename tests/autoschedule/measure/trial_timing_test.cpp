@@ -57,11 +57,21 @@ TEST(TimeInAlternation, TakesSamplesInTurnAndTellsWhoseTheyAre) {
     EXPECT_EQ(timing.cold_seconds, 0);
     EXPECT_FALSE(timing.gave_up);
   }
-  // One call each to find the repeats; then each sample after a call that warms up.
-  std::vector<int> expected = {0, 1};
+  // Two calls each to find the repeats; then each sample after a call that warms up.
+  std::vector<int> expected = {0, 0, 1, 1};
   for (int round = 0; round < 6; ++round)
     for (const int item : {0, 0, 1, 1}) expected.push_back(item);
   EXPECT_EQ(called, expected);
+}
+
+TEST(TimeInAlternation, AFirstCallThatTakesLongIsNotTheUsualOne) {
+  int count = 0;
+  const std::vector<std::function<void()>> calls = {[&] {
+    if (count++ == 0) pause_for(20);
+  }};
+  const AlternationOptions options{.seconds = 0.001, .max_seconds = 0.02};
+  const AlternatedTiming timing = time_in_alternation(calls, options, [](int) {})[0];
+  EXPECT_GE(count, 4 * timing.samples) << "samples of several calls";
 }
 
 TEST(TimeInAlternation, GivesUpOnWhatIsMuchSlower) {

@@ -18,7 +18,7 @@ LocalOptions fake_options(const std::filesystem::path& folder) {
   LocalOptions options;
   options.runner = {RUNNER_PROGRAM};
   options.work = folder;
-  options.call_seconds = 0.5;
+  options.call_seconds = 1.5;
   options.run_memory_bytes = std::uint64_t{256} << 20;
   options.build = FakeBuilder(folder / "kernels");
   return options;
@@ -107,7 +107,7 @@ TEST(LocalExecutor, NamesWhatEachBadKernelDid) {
   };
   message(1, "signal 6");
   message(3, "exit status 0");
-  message(4, "a call took more than 0.5 s");
+  message(4, "a call took more than 1.5 s");
   message(6, "needed more than 256 MiB");
   message(7, "element 17");
   message(9, "outside the output");

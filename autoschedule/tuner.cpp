@@ -3,15 +3,21 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
 #include "search/cost_model.h"
 #include "search/schedule_search.h"
+#include "search/transfer.h"
 #include "spec/target.h"
 
 namespace sepconv {
 namespace {
+
+// Adams2019 with a narrow beam: its own takes minutes for a layer.
+constexpr const char* kHalideAutoschedulers[] = {"halide-mullapudi2016", "halide-adams2019_b4"};
+constexpr int kTransferRound = 3;  // when a problem's search hears of the others'
 
 /// Lives as long as the run: the clock, the records and what was learned.
 class TuningRun {
@@ -53,6 +59,7 @@ class TuningRun {
     ConvProblem problem;
     Target target;
     ScheduleSearch search;
+    int rounds = 0;                    // in this run
     std::vector<Candidate> suggested;  // Halide's autoschedulers that are still to be tried
     std::string best_halide;           // the fastest of them so far
     double best_halide_ratio = 0;
@@ -79,26 +86,42 @@ class TuningRun {
           store_.records({layer.state.problem.problem, layer.state.problem.target, context_, TrialKind::search});
       for (const TrialRecord& record : records) learn(layer, record.trial);
       kept += records.size();
-      for (const Candidate& suggestion : options_.suggestions) suggest(layer, suggestion);
+      suggest(layer, options_.suggestions);
       if (options_.halide) queue_halide(layer);
     }
     model_.fit();
     return kept;
   }
 
-  void suggest(Layer& layer, const Candidate& suggestion) {
-    if (suggestion.target != layer.state.problem.target || is_halide(suggestion.schedule)) return;
-    const Schedule schedule = schedule_from_text(suggestion.schedule, layer.target);
-    if (suggestion.problem == layer.state.problem.problem)
-      layer.search.suggest(schedule, "lock");
-    else if (problem_from_text(suggestion.problem).op == layer.problem.op)
-      layer.search.suggest(layer.search.space().adapted(schedule), "transfer");
+  /// Of other problems, those that are most alike.
+  void suggest(Layer& layer, const std::vector<Candidate>& suggestions) {
+    constexpr std::size_t kTransfers = 4;
+    std::vector<std::pair<double, std::string>> others;
+    for (const Candidate& suggestion : suggestions) {
+      if (suggestion.target != layer.state.problem.target || is_halide(suggestion.schedule)) continue;
+      if (suggestion.problem == layer.state.problem.problem) {
+        layer.search.suggest(schedule_from_text(suggestion.schedule, layer.target), "lock");
+      } else if (const auto distance = transfer_distance(problem_from_text(suggestion.problem), layer.problem)) {
+        others.emplace_back(*distance, suggestion.schedule);
+      }
+    }
+    std::sort(others.begin(), others.end());
+    std::set<std::string> taken;
+    for (const auto& [distance, text] : others)
+      if (taken.size() < kTransfers && taken.insert(text).second)
+        layer.search.suggest(layer.search.space().adapted(schedule_from_text(text, layer.target)), "transfer");
+  }
+
+  /// What the other problems' searches have found so far.
+  std::vector<Candidate> best_of_others(const Layer& layer) const {
+    std::vector<Candidate> best;
+    for (const Layer& other : layers_)
+      if (&other != &layer && other.state.best_ratio < 1) best.push_back(other.candidate(other.state.best_schedule));
+    return best;
   }
 
   void queue_halide(Layer& layer) {
-    const bool gpu = layer.target.device != Device::cpu;
-    for (const char* name : {"halide-mullapudi2016", "halide-adams2019", "halide-anderson2021"}) {
-      if (gpu != (std::string_view(name) == "halide-anderson2021")) continue;
+    for (const char* name : kHalideAutoschedulers) {
       const Candidate candidate = layer.candidate(name);
       if (!store_.find(candidate, context_)) layer.suggested.push_back(candidate);
     }
@@ -131,6 +154,7 @@ class TuningRun {
 
   /// One batch. @return false when the layer has nothing left to try.
   bool search_round(Layer& layer) {
+    if (++layer.rounds == kTransferRound) suggest(layer, best_of_others(layer));
     std::size_t count = options_.batch;
     if (options_.trials > 0) count = std::min(count, options_.trials - std::min(options_.trials, layer.state.trials));
     std::vector<Proposal> proposals = layer.search.ask(count, model_);

@@ -2,7 +2,8 @@
 """Stands for sepconv-runner: replays times that depend on the schedule's text alone.
 
 FAKE_RUNNER in the environment makes it misbehave: "hang-once:FILE" hangs in the call that creates FILE, "die-once:FILE"
-kills its worker in that call, "wrong" finds every kernel but the yardstick wrong.
+kills its worker in that call, "wrong" finds every kernel but the yardstick wrong. FAKE_RUNNER_LOG names a file that gets
+a line for each kernel but the yardstick: the seconds asked for, and its schedule.
 """
 
 import argparse
@@ -34,6 +35,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("mode", choices=["trial"])
 parser.add_argument("--kernel", action="append", required=True)
 parser.add_argument("--report", required=True)
+parser.add_argument("--seconds", required=True)
 arguments, _ = parser.parse_known_args()
 mode, _, marker = os.environ.get("FAKE_RUNNER", "").partition(":")
 if mode == "hang-once" and first_call(marker):
@@ -42,6 +44,10 @@ if mode == "die-once" and first_call(marker):
     os.kill(os.getppid(), signal.SIGKILL)
     sys.exit(1)
 schedules = [json.loads((pathlib.Path(k) / "kernel.json").read_text())["schedule"] for k in arguments.kernel]
+if log := os.environ.get("FAKE_RUNNER_LOG"):
+    with open(log, "a", encoding="utf-8") as file:
+        for schedule in schedules[1:]:
+            file.write(f"{arguments.seconds} {schedule}\n")
 lines = []
 for kernel, schedule in zip(arguments.kernel, schedules):
     seconds = seconds_of(schedule, schedules[0])

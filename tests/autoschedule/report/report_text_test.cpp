@@ -37,7 +37,7 @@ TEST(ReportText, Numbers) {
   EXPECT_EQ(figure_text(9.994), "9.99");
   EXPECT_EQ(figure_text(9.996), "10.0");
   EXPECT_EQ(figure_text(99.96), "100");
-  EXPECT_EQ(figure_text(0.0123), "0.0123");
+  EXPECT_EQ(figure_text(0.0123), "0.012");
   EXPECT_EQ(duration_text(1.5), "1.50 s");
   EXPECT_EQ(duration_text(1.234e-3), "1.23 ms");
   EXPECT_EQ(duration_text(45.6e-6), "45.6 \xc2\xb5s");

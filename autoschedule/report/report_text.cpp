@@ -105,7 +105,7 @@ std::string shortened(const std::string& text, std::size_t bytes) {
 
 std::string figure_text(double value) {
   if (!std::isfinite(value)) return "unknown";
-  if (std::abs(value) < 0.1) return fmt::format("{:.3g}", value);
+  if (std::abs(value) < 0.1) return fmt::format("{:.2g}", value);
   return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 }
 

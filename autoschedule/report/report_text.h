@@ -14,7 +14,7 @@ std::string html(std::string_view text);
 /// At most `bytes` of the text, cut between characters, with "..." where something was cut.
 std::string shortened(const std::string& text, std::size_t bytes);
 
-std::string figure_text(double value);      // three digits: "1.20", "34.5", "678"
+std::string figure_text(double value);      // "0.053", "0.16", "1.20", "34.5", "678"
 std::string duration_text(double seconds);  // "1.23 ms", "45.6 us"
 std::string times_text(double ratio);       // "1.34x" with the sign for times; three digits
 std::string count_text(std::size_t count);  // "12 345"

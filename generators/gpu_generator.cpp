@@ -33,8 +33,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     make_padded();
     if (problem_.has_depthwise()) make_depthwise();
     if (problem_.op == ConvOp::depthwise) {
-      const Expr ic = f_ / problem_.depth_multiplier, m = f_ % problem_.depth_multiplier;
-      Expr value = types_.rounded(depthwise_.sum(middle_arguments<Expr>(problem_.layout, ic, {pixels_.q}, m, n_)));
+      Expr value = types_.rounded(depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
       if (bias_) value = value + array(bias_, problem_.OC)(f_);
       finish(value);
       return;
@@ -138,7 +137,15 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     const int panel = depthwise_tiles_.k_step ? depthwise_tiles_.k_step : depthwise_tiles_.block_f();
     kernel_facts().depthwise_panel = panel;
     const int elements = round_up(problem_.IC, panel) * problem_.KH * problem_.KW * problem_.depth_multiplier;
-    depthwise_ = depthwise_stage(problem_, padded_, array(filter_, elements), panel, pixels_, c_, m_, n_);
+    const Func filter = array(filter_, elements);
+    if (problem_.op == ConvOp::depthwise) {
+      // By output channel: a thread then makes the sums of its own channels, not those of all multipliers.
+      depthwise_ = depthwise_stage(problem_, padded_, filter, panel, pixels_,
+                                   image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_),
+                                   f_ / problem_.depth_multiplier, f_ % problem_.depth_multiplier, n_);
+    } else {
+      depthwise_ = depthwise_stage(problem_, padded_, filter, panel, pixels_, c_, m_, n_);
+    }
   }
 
   void make_pointwise() {

@@ -33,7 +33,8 @@ void schedule_taps(Func consumer, const Var& at, DepthwiseStage& stage, const Co
 void schedule_depthwise_gpu(Func out, const Var& at, DepthwiseStage& stage, const ConvProblem& p,
                             const GpuSchedule& s) {
   const bool nhwc = p.layout == Layout::nhwc;
-  schedule_taps(out, at, stage, p, nhwc ? s.tile_f : s.tile_q, nhwc ? s.tile_q : s.tile_f, 25);
+  schedule_taps(out, at, stage, p, nhwc ? s.tile_f : s.tile_q, nhwc ? s.tile_q : s.tile_f,
+                s.tile_f * s.tile_q > 8 ? 9 : 25);
 }
 
 void schedule_staged_depthwise_gpu(Func middle, const Var& item, DepthwiseStage& stage, const ConvProblem& p,

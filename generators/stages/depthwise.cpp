@@ -9,6 +9,13 @@ using Halide::Var;
 
 DepthwiseStage depthwise_stage(const ConvProblem& p, const PaddedInput& padded, const Func& filter, int panel,
                                const Pixels& pixels, const Var& c, const Var& m, const Var& n) {
+  return depthwise_stage(p, padded, filter, panel, pixels, middle_arguments<Var>(p.layout, c, pixels.vars, m, n), c, m,
+                         n);
+}
+
+DepthwiseStage depthwise_stage(const ConvProblem& p, const PaddedInput& padded, const Func& filter, int panel,
+                               const Pixels& pixels, const std::vector<Var>& at, const Expr& c, const Expr& m,
+                               const Var& n) {
   DepthwiseStage stage;
   stage.sum = Func("depthwise_sum");
   stage.tap = RDom(0, p.KW, 0, p.KH, "tap");
@@ -19,7 +26,6 @@ DepthwiseStage depthwise_stage(const ConvProblem& p, const PaddedInput& padded, 
   const std::vector<Expr> pixel =
       padded.phases == 1 ? std::vector<Expr>{pixels.column * p.stride_w + tap_x, y}
                          : std::vector<Expr>{pixels.column + tap_x / padded.phases, tap_x % padded.phases, y};
-  const auto at = middle_arguments<Var>(p.layout, c, pixels.vars, m, n);
   stage.sum(at) = Halide::Internal::make_zero(filter.type());
   // An RDom update rather than an expression tree: a tree of many taps takes minutes to compile, and its sums would be
   // reassociated differently from tile to tile.

@@ -19,4 +19,10 @@ DepthwiseStage depthwise_stage(const ConvProblem& problem, const PaddedInput& pa
                                int panel, const Pixels& pixels, const Halide::Var& c, const Halide::Var& m,
                                const Halide::Var& n);
 
+/// The same for sums with other arguments.
+/// @param c, m  the input channel and the multiplier of the sum at `at`.
+DepthwiseStage depthwise_stage(const ConvProblem& problem, const PaddedInput& padded, const Halide::Func& filter,
+                               int panel, const Pixels& pixels, const std::vector<Halide::Var>& at,
+                               const Halide::Expr& c, const Halide::Expr& m, const Halide::Var& n);
+
 }  // namespace sepconv

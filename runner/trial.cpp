@@ -272,9 +272,9 @@ class TrialSession {
     if (timing.cold_seconds > 0) line["cold_seconds"] = timing.cold_seconds;
     if (!timing.gave_up) return;
     char ratio[32];
-    std::snprintf(ratio, sizeof ratio, "%.3g", timing.time.median / timing.yardstick_seconds);
-    line["message"] =
-        "given up after " + std::to_string(timing.samples) + " samples: " + ratio + " times as slow as the yardstick";
+    std::snprintf(ratio, sizeof ratio, "%.3g", timing.ratio);
+    line["message"] = "given up after " + std::to_string(timing.samples) + " samples: at best " + ratio +
+                      " times as slow as the yardstick";
   }
 
   /// The CPU to time on must be one of those that the process may use.

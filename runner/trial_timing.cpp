@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <fstream>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -19,7 +20,7 @@ constexpr double kSampleSeconds = 1e-3;
 constexpr std::size_t kFirstSamples = 3;  // after which a slow call is given up
 constexpr std::size_t kLeastSamples = 6;  // that have a 95% interval
 constexpr std::size_t kColdSamples = 11;
-constexpr double kHopelessRatio = 4;  // times give_up_ratio: one sample is enough
+constexpr double kHopelessRatio = 4;  // times give_up_ratio: not even samples are taken
 
 /// How many of the sorted samples lie below the 95% interval of the median: the largest k for which fewer than k of n
 /// fair coins come up heads with a probability of at most 2.5%.
@@ -37,8 +38,11 @@ std::size_t below_interval(std::size_t n) {
   return k;
 }
 
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
 struct Case {
   long repeats = 1;
+  double best = kNever;            // seconds of a call in the least disturbed of all measurements
   double spent = 0;                // warm samples
   std::vector<double> samples;     // seconds of a call
   std::vector<double> yardsticks;  // of the same rounds
@@ -61,6 +65,7 @@ class Alternation {
       timing.samples = static_cast<int>(c.samples.size());
       if (options_.yardstick) timing.yardstick_seconds = median(c.yardsticks);
       timing.gave_up = c.gave_up;
+      timing.ratio = options_.yardstick ? c.best / cases_[0].best : 0;
       timings.push_back(timing);
     }
     if (options_.evict_bytes != 0) time_cold(timings);
@@ -72,7 +77,9 @@ class Alternation {
     enter_(static_cast<int>(index));
     const auto start = Clock::now();
     for (long i = 0; i < repeats; ++i) calls_[index]();
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    cases_[index].best = std::min(cases_[index].best, seconds / static_cast<double>(repeats));
+    return seconds;
   }
 
   /// Repeats that fill a sample. A first long call (page faults, an emulator's translation) must not pass for the
@@ -101,17 +108,30 @@ class Alternation {
     for (std::size_t i = 0; i < cases_.size(); ++i) {
       Case& c = cases_[i];
       if (!c.active) continue;
-      if (!(options_.yardstick && i == 0)) sample(i);
+      const bool is_yardstick = options_.yardstick && i == 0;
+      if (is_hopeless(i))
+        c.samples.push_back(c.best);
+      else if (!is_yardstick)
+        sample(i);
       if (options_.yardstick) c.yardsticks.push_back(yardstick);
-      decide(c, options_.yardstick && i == 0);
+      decide(i);
     }
   }
 
-  void decide(Case& c, bool is_yardstick) {
+  /// Times as slow as the yardstick. Of the least disturbed measurements, since a disturbance makes anything slow.
+  double ratio(std::size_t index) const { return cases_[index].best / cases_[0].best; }
+
+  /// So slow that finding its repeats has told enough.
+  bool is_hopeless(std::size_t index) const {
+    return options_.yardstick && index != 0 && cases_[index].samples.empty() &&
+           ratio(index) > kHopelessRatio * options_.give_up_ratio;
+  }
+
+  void decide(std::size_t index) {
+    Case& c = cases_[index];
     const std::size_t count = c.samples.size();
-    if (options_.yardstick && !is_yardstick && count <= kFirstSamples) {
-      const double ratio = median(c.samples) / median(c.yardsticks);
-      c.gave_up = ratio > options_.give_up_ratio * (count == kFirstSamples ? 1 : kHopelessRatio);
+    if (options_.yardstick && index != 0 && count <= kFirstSamples) {
+      c.gave_up = ratio(index) > options_.give_up_ratio * (count == kFirstSamples ? 1 : kHopelessRatio);
       if (c.gave_up) c.active = false;
     }
     if (!c.active || count < kLeastSamples || c.spent < options_.seconds) return;

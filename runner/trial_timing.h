@@ -34,6 +34,7 @@ struct AlternatedTiming {
   double yardstick_seconds = 0;  // median of the yardstick's samples of the same rounds; 0 without one
   double cold_seconds = 0;       // median; 0 when not asked for or given up
   bool gave_up = false;
+  double ratio = 0;  // of the fastest measurements of the call and of the yardstick; 0 without one
 };
 
 /// Times the calls in turn, round after round; the yardstick in each round that another is timed in. A sample is

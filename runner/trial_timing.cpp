@@ -63,7 +63,8 @@ class Alternation {
       AlternatedTiming timing;
       timing.time = median_interval(c.samples);
       timing.samples = static_cast<int>(c.samples.size());
-      if (options_.yardstick) timing.yardstick_seconds = median(c.yardsticks);
+      // The yardstick is sampled for as long as any other is.
+      if (options_.yardstick) timing.yardstick_seconds = median(&c == &cases_.front() ? c.samples : c.yardsticks);
       timing.gave_up = c.gave_up;
       timing.ratio = options_.yardstick ? c.best / cases_[0].best : 0;
       timings.push_back(timing);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Registers, spills and shared memory of CUDA kernels, by NVIDIA's assembler. No GPU is needed.
 
-For each layer of MobileNetV1 (or each PROBLEM) the generator compiles the kernels with the rule's schedule (or
---schedule), and on the newest target also fused where the rule does not and the other way round; ptxas then assembles
-their PTX under the register limit that libsepconv_gpu sets. ptxas comes with CUDA 12, or from PyPI as
+For each layer of MobileNetV1 and some others (or each PROBLEM) the generator compiles the kernels with the rule's
+schedule (or --schedule), and on the newest target also fused where the rule does not and the other way round; ptxas
+then assembles their PTX under the register limit that libsepconv_gpu sets. ptxas comes with CUDA 12, or from PyPI as
 nvidia-cuda-nvcc-cu12 (CUDA 13's refuses sm_50 and sm_70).
 
   scripts/ptxas_check.py --generator build/release/generators/sepconv-generator
@@ -48,6 +48,13 @@ BLOCKS = [
     (14, 512, 512, 1),
     (14, 512, 1024, 2),
     (7, 1024, 1024, 1),
+]
+
+# Large windows and multipliers.
+OTHERS = [
+    "separable_f32_nhwc_i28x28x96_o96_k5x5_s1x1_d1x1_p2x2x2x2_m1_mid-bias-relu6_out-bias-relu6",
+    "depthwise_f32_nhwc_i56x57x32_o32_k5x5_s1x1_d1x1_p2x2x2x2_m1_out-bias-linear",
+    "depthwise_f32_nhwc_i9x10x5_o10_k3x3_s1x1_d2x2_p2x2x2x2_m2_out-bias-gelu",
 ]
 
 
@@ -125,12 +132,13 @@ def main():
     parser.add_argument("--target", action="append", choices=TARGETS, help="default: all of them")
     parser.add_argument("--schedule", help="default: the rule's")
     parser.add_argument("--registers", type=int, default=REGISTERS, help="the limit; default: the runtime's")
-    parser.add_argument("problem", nargs="*", help="problem texts; default: MobileNetV1's blocks, both data formats")
+    parser.add_argument("problem", nargs="*", help="problem texts; default: MobileNetV1's blocks and others")
     arguments = parser.parse_args()
     if not arguments.ptxas:
         print("skipped: no ptxas that knows sm_50; install nvidia-cuda-nvcc-cu12 into .venv, or CUDA 12")
         return 3
-    problems = arguments.problem or [separable(*block, layout) for layout in ("nhwc", "nchw") for block in BLOCKS]
+    blocks = [separable(*block, layout) for layout in ("nhwc", "nchw") for block in BLOCKS]
+    problems = arguments.problem or blocks + OTHERS
     jobs = [(problem, target) for problem in problems for target in arguments.target or TARGETS]
     count = bad = 0
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

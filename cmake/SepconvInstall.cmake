@@ -35,6 +35,8 @@ endif()
 if(TARGET sepconv)
   install(FILES "${PROJECT_SOURCE_DIR}/autoschedule/fleet/fleet.py"
     DESTINATION "${CMAKE_INSTALL_DATADIR}/sepconv")
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/generators/schedules/tables"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/sepconv" FILES_MATCHING PATTERN "*.lock.json")
 endif()
 if(sepconv_has_programs)
   install(EXPORT sepconvProgramTargets NAMESPACE sepconv:: DESTINATION "${sepconv_package_dir}")

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "autoschedule/lockfile.h"
+#include "autoschedule/schedule_tables.h"
 #include "commands.h"
 #include "compile/compile_library.h"
 #include "console_progress.h"
@@ -37,7 +38,7 @@ Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
 struct CompileArguments {
   std::string model, output_dir, name, layers = "*", input_shape, lock, cache, generator, include_dir;
   std::vector<std::string> targets;
-  bool dynamic = false, locked = false, shared = false, no_cache = false, no_fold = false, no_join = false,
+  bool dynamic = false, locked = false, shared = false, no_cache = false, no_tables = false, no_fold = false, no_join = false,
        strict_float = false, report = false, json = false;
   int jobs = 0;
   double timeout = 120;
@@ -62,10 +63,13 @@ Plan read_plan(const CompileArguments& arguments) {
 }
 
 /// All rows of the lockfile that was given, and one for each kernel that it lacked.
-std::string lockfile_text(const std::optional<Lockfile>& given, const std::vector<PlannedKernel>& kernels) {
+std::string lockfile_text(const std::optional<Lockfile>& given, const KnownSchedules& known,
+                          const std::vector<PlannedKernel>& kernels) {
   Lockfile lockfile = given.value_or(Lockfile{});
-  for (const PlannedKernel& kernel : kernels)
-    if (!kernel.from_source) lockfile.set(kernel.problem, kernel.target, {kernel.schedule, Record{}});
+  for (const PlannedKernel& kernel : kernels) {
+    const LockRow* row = known.row(kernel.problem, kernel.target);
+    lockfile.set(kernel.problem, kernel.target, row != nullptr ? *row : LockRow{kernel.schedule, Record{}});
+  }
   return lockfile.text();
 }
 
@@ -95,8 +99,13 @@ int compile(const CompileArguments& arguments) {
   options.measure = arguments.report;
   std::optional<Lockfile> lockfile;
   if (!arguments.lock.empty()) lockfile = Lockfile::read(arguments.lock);
-  if (lockfile) options.schedules = &*lockfile;
-  options.lockfile_text = [&](const std::vector<PlannedKernel>& kernels) { return lockfile_text(lockfile, kernels); };
+  const ScheduleTables tables(tables_folder());
+  const bool only_lock = arguments.locked || arguments.no_tables;
+  const KnownSchedules known(lockfile ? &*lockfile : nullptr, only_lock ? nullptr : &tables);
+  options.schedules = &known;
+  options.lockfile_text = [&](const std::vector<PlannedKernel>& kernels) {
+    return lockfile_text(lockfile, known, kernels);
+  };
   options.jobs = arguments.jobs;
   options.kernel_seconds = arguments.timeout;
   if (!arguments.no_cache) options.cache_dir = default_cache_dir();
@@ -143,6 +152,7 @@ void add_compile_command(CLI::App& app, int& status) {
   command->add_flag("--dynamic", a.dynamic, "Also compile each layer for extents that are known at run time only");
   CLI::Option* lock = command->add_option("--lock", a.lock, "Lockfile to take schedules from");
   command->add_flag("--locked", a.locked, "Refuse layers that the lockfile lacks")->needs(lock);
+  command->add_flag("--no-tables", a.no_tables, "Let the rule choose where the shipped tables have a tuned schedule");
   command->add_flag("--shared", a.shared, "Make a loadable library in place of an archive");
   CLI::Option* report = command->add_flag("--report", a.report, "Print the bytes of code by kernel and by target");
   command->add_flag("--json", a.json, "Print the report as JSON, and everything else to stderr")->needs(report);

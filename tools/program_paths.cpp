@@ -34,4 +34,8 @@ std::filesystem::path fleet_script() {
   return installed_or(SEPCONV_DATA_FROM_BIN "/fleet.py", SEPCONV_FLEET_IN_SOURCE);
 }
 
+std::filesystem::path tables_folder() {
+  return installed_or(SEPCONV_DATA_FROM_BIN "/tables", SEPCONV_TABLES_IN_SOURCE);
+}
+
 }  // namespace sepconv::tools

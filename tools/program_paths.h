@@ -17,4 +17,7 @@ std::filesystem::path runtime_include_dir();
 /// The Python program that runs trials on a cluster.
 std::filesystem::path fleet_script();
 
+/// The folder of the shipped tuned schedules.
+std::filesystem::path tables_folder();
+
 }  // namespace sepconv::tools

@@ -12,6 +12,7 @@
 #include "autoschedule/lockfile.h"
 #include "autoschedule/measure/local_executor.h"
 #include "autoschedule/records/export_lock.h"
+#include "autoschedule/schedule_tables.h"
 #include "autoschedule/tuner.h"
 #include "commands.h"
 #include "compile/files.h"
@@ -81,12 +82,12 @@ std::vector<TuneProblem> problems_of(const TuneArguments& arguments) {
   return problems;
 }
 
-/// What starts the search: the lockfile's schedules, and the best that the store knows of other problems.
+/// What starts the search: the schedules of the lockfile and of the shipped tables.
 std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<std::string>& targets) {
-  std::vector<Candidate> all;
-  for (Candidate& candidate : import_lock(lockfile))
-    if (std::find(targets.begin(), targets.end(), candidate.target) != targets.end())
-      all.push_back(std::move(candidate));
+  std::vector<Candidate> all = import_lock(lockfile);
+  const ScheduleTables tables(tables_folder());
+  for (const std::string& name : targets)
+    for (Candidate& candidate : import_lock(tables.of(target_from_name(name)))) all.push_back(std::move(candidate));
   return all;
 }
 

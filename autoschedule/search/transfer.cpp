@@ -22,6 +22,8 @@ std::optional<double> transfer_distance(const ConvProblem& a, const ConvProblem&
                                     {a.KW, b.KW},
                                     {a.stride_h, b.stride_h},
                                     {a.stride_w, b.stride_w},
+                                    {a.dilation_h, b.dilation_h},
+                                    {a.dilation_w, b.dilation_w},
                                     {a.depth_multiplier, b.depth_multiplier}})
     distance += std::abs(std::log(double(left) / double(right)));
   return distance;

@@ -1,0 +1,45 @@
+#pragma once
+// The tuned schedules that are shipped: one lockfile a target, <target>.lock.json, in one folder.
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "compile/schedule_source.h"
+#include "lockfile.h"
+
+namespace sepconv {
+
+class ScheduleTables {
+ public:
+  /// @param folder  need not exist: no target has a table then.
+  explicit ScheduleTables(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  /// The row of the problem, or of one with the same loops whose bias, activations or pads differ; else null.
+  /// @throws std::invalid_argument naming a table that cannot be read.
+  const LockRow* row(const ConvProblem& problem, const Target& target) const;
+
+  /// Candidates of the target's rows, which a search starts from.
+  /// @throws the same
+  const Lockfile& of(const Target& target) const;
+
+ private:
+  std::filesystem::path folder_;
+  mutable std::map<std::string, Lockfile> tables_;  // those that were asked for
+};
+
+/// Where `sepconv compile` looks: the user's lockfile, then the shipped tables.
+class KnownSchedules : public ScheduleSource {
+ public:
+  /// Either may be null.
+  KnownSchedules(const Lockfile* lockfile, const ScheduleTables* tables) : lockfile_(lockfile), tables_(tables) {}
+
+  const LockRow* row(const ConvProblem& problem, const Target& target) const;
+  std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const override;
+
+ private:
+  const Lockfile* lockfile_;
+  const ScheduleTables* tables_;
+};
+
+}  // namespace sepconv

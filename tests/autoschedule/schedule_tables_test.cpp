@@ -1,0 +1,82 @@
+#include "autoschedule/schedule_tables.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace sepconv {
+namespace {
+
+const char* const kTuned =
+    "separable_f32_nhwc_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu6";
+const char* const kSchedule = "block_fuse1_flat1_oh4_ow28.dw_c8_ow4_pad1.pw_mr4_nr16_ku4_vf1";
+
+class ScheduleTablesTest : public testing::Test {
+ protected:
+  ScheduleTablesTest() {
+    std::filesystem::create_directories(folder_);
+    Record record;
+    record.source = RecordSource::tuned;
+    record.seconds = 1e-4;
+    record.machine = "a machine";
+    Lockfile table;
+    table.set(problem_from_text(kTuned), target_, {schedule_from_text(kSchedule), record});
+    table.write(folder_ / "x86-64-avx2.lock.json");
+  }
+  ~ScheduleTablesTest() override { std::filesystem::remove_all(folder_); }
+
+  const LockRow* row(const std::string& problem, const char* target = "x86-64-avx2") {
+    return tables_.row(problem_from_text(problem), target_from_name(target));
+  }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("sepconv_tables_" + std::to_string(::getpid()));
+  const Target& target_ = target_from_name("x86-64-avx2");
+  ScheduleTables tables_{folder_};
+};
+
+TEST_F(ScheduleTablesTest, FindsTheProblemAndOnesThatDifferInNoLoop) {
+  ASSERT_NE(row(kTuned), nullptr);
+  EXPECT_EQ(to_text(row(kTuned)->schedule), kSchedule);
+  const LockRow* other_activation =
+      row("separable_f32_nhwc_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu_out-nobias-linear");
+  ASSERT_NE(other_activation, nullptr);
+  EXPECT_EQ(to_text(other_activation->schedule), kSchedule);
+}
+
+TEST_F(ScheduleTablesTest, FindsNothingForOtherLoopsTypesAndTargets) {
+  for (const char* other :
+       {"separable_f32_nhwc_i28x28x64_o96_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu6",
+        "separable_f32_nhwc_i28x28x64_o64_k3x3_s1x1_d2x2_p2x2x2x2_m1_mid-nobias-linear_out-bias-relu6",
+        "separable_f16_nhwc_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu6",
+        "separable_f32_nchw_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu6"})
+    EXPECT_EQ(row(other), nullptr) << other;
+  EXPECT_EQ(row(kTuned, "x86-64-sse41"), nullptr);
+}
+
+TEST_F(ScheduleTablesTest, TheUsersLockfileComesFirst) {
+  Lockfile lock;
+  const KnownSchedules tables_only(nullptr, &tables_), both(&lock, &tables_), neither(nullptr, nullptr);
+  const ConvProblem problem = problem_from_text(kTuned);
+  EXPECT_EQ(to_text(tables_only.find(problem, target_).value()), kSchedule);
+  EXPECT_EQ(to_text(both.find(problem, target_).value()), kSchedule);
+  EXPECT_EQ(neither.find(problem, target_), std::nullopt);
+  const Schedule users = default_schedule(problem, target_);
+  lock.set(problem, target_, {users, Record{}});
+  EXPECT_EQ(to_text(both.find(problem, target_).value()), to_text(users));
+}
+
+TEST_F(ScheduleTablesTest, ADamagedTableIsNamed) {
+  std::ofstream(folder_ / "x86-64-sse41.lock.json") << "{";
+  try {
+    row(kTuned, "x86-64-sse41");
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("x86-64-sse41.lock.json"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace sepconv

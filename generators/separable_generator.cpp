@@ -51,6 +51,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     parallel_loops(out, block.fuse ? outer : blocks.blocks);
     Func& scratch = copies_rows() ? dense_ : middle_;
     scratch.compute_at(out, block.fuse ? outer.front() : n_);
+    if (block.spread) scratch.align_storage(c_, problem_.IC + block.spread);
     // Vectors along output channels read single pixels of consecutive channels.
     if (transposes()) scratch.reorder_storage(c_, pixels_.flat ? pixels_.q : rows_.x);
     if (!pixels_.flat) {

@@ -126,11 +126,12 @@ std::vector<double> features(const Schedule& schedule, const ConvProblem& proble
   for (double part : {cost.pointwise, cost.weights, cost.scratch, cost.depthwise, cost.copies, cost.memory})
     result.push_back(part * cost.imbalance / cost.total);
   const BlockCpuSchedule& block = cpu->block;
-  const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1});
+  const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1, 0});
   const PointwiseCpuSchedule pw = cpu->pointwise.value_or(PointwiseCpuSchedule{0, 0, 0, 1});
-  for (int flag : {block.fuse, int(block.flat != 0), int(block.flat == kFlatDirect), dw.pad_tile, pw.vector_f})
+  for (int flag : {block.fuse, int(block.flat != 0), int(block.flat == kFlatDirect), dw.pad_tile, pw.vector_f,
+                   int(block.spread != 0)})
     result.push_back(flag);
-  for (int extent : {block.oh_block, block.ow_block, dw.c_tile, dw.ow_tile, pw.mr, pw.nr, pw.k_unroll}) {
+  for (int extent : {block.oh_block, block.ow_block, dw.c_tile, dw.ow_tile, dw.k_unroll, pw.mr, pw.nr, pw.k_unroll}) {
     result.push_back(log_of(extent));
     result.push_back(log_of(extent) * log_of(extent));
   }

@@ -52,6 +52,7 @@ Values cpu_values(const std::string& name, const ConvProblem& p, const Target& t
   }
   if (name == "block.oh") return equal_parts(OH);
   if (name == "block.ow") return equal_parts(OW);
+  if (name == "block.spread") return p.op == ConvOp::separable && nhwc ? Values{0, 16} : Values{0};
   if (name == "dw.c") {
     if (!nhwc) return up_to(p.IC, powers_of_two(1, 8));
     return p.IC >= target.lanes ? up_to(round_up(p.IC, target.lanes), vectors) : Values{power_of_two_from(p.IC)};
@@ -61,6 +62,12 @@ Values cpu_values(const std::string& name, const ConvProblem& p, const Target& t
     return up_to(OW, {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14});
   }
   if (name == "dw.pad") return kFlag;
+  if (name == "dw.ku") {
+    Values values = {0};
+    for (int count = 1; count <= std::min(p.KW, 33); ++count)
+      if (p.KW % count == 0) values.push_back(count);
+    return values;
+  }
   // In nchw either side of the micro-tile may be the one of vectors.
   if (name == "pw.mr") {
     Values values = scalar_side(OH * OW, target);
@@ -90,7 +97,7 @@ Values gpu_values(const std::string& name, const ConvProblem& p) {
 
 template <class Part>
 void add_knobs(std::vector<Knob>& all, const std::string& part, Part& fields) {
-  visit_fields(fields, [&](std::string_view field, int& value) {
+  visit_fields(fields, [&](std::string_view field, int& value, int = 0) {
     all.push_back({part + "." + std::string(field), &value});
   });
 }

@@ -62,7 +62,10 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   stage.sum.update().reorder(sum_nest).vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
 
   constexpr int kUnrolledTaps = 7;
-  if (p.KW <= kUnrolledTaps) stage.sum.update().unroll(stage.tap.x);
+  if (s.k_unroll > 1)
+    stage.sum.update().unroll(stage.tap.x, s.k_unroll);
+  else if (s.k_unroll == 0 && p.KW <= kUnrolledTaps)
+    stage.sum.update().unroll(stage.tap.x);
 
   if (s.pad_tile) schedule_input_tile(padded, out, panel, p, s, target, loops.extents);
 }

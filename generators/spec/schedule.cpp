@@ -8,31 +8,67 @@
 namespace sepconv {
 namespace {
 
+constexpr int kMostSpread = 256;
+
+/// Writes a part's fields.
+struct FieldWriter {
+  std::string& text;
+  void operator()(std::string_view field, int value) const { text += "_" + std::string(field) + std::to_string(value); }
+  void operator()(std::string_view field, int value, int neutral) const {
+    if (value != neutral) (*this)(field, value);
+  }
+};
+
 template <class Part>
 std::string part_text(std::string_view name, const Part& part) {
   std::string text(name);
-  visit_fields(part,
-               [&](std::string_view field, int value) { text += "_" + std::string(field) + std::to_string(value); });
+  visit_fields(part, FieldWriter{text});
   return text;
 }
 
+/// Reads a part's fields in order.
+class FieldReader {
+ public:
+  FieldReader(std::string_view part, std::string_view text)
+      : part_(part), text_(text), fields_(detail::split(text, '_')) {}
+
+  void operator()(std::string_view field, int& value) {
+    std::string_view given = current();
+    if (!detail::consume_prefix(given, field))
+      throw std::invalid_argument("schedule: part '" + std::string(part_) + "' expects field '" + std::string(field) +
+                                  "' at position " + std::to_string(index_) + ", received " +
+                                  detail::quoted(given.empty() ? "nothing" : given) + " in " + detail::quoted(text_));
+    read(field, given, value);
+  }
+  void operator()(std::string_view field, int& value, int neutral) {
+    value = neutral;
+    std::string_view given = current();
+    if (detail::consume_prefix(given, field)) read(field, given, value);
+  }
+  void end() const {
+    if (index_ < fields_.size())
+      throw std::invalid_argument("schedule: part '" + std::string(part_) + "' has an unknown field " +
+                                  detail::quoted(fields_[index_]));
+  }
+
+ private:
+  std::string_view current() const { return index_ < fields_.size() ? fields_[index_] : std::string_view{}; }
+  void read(std::string_view field, std::string_view given, int& value) {
+    value = detail::parse_int(given, "schedule field '" + std::string(part_) + "." + std::string(field) + "'");
+    ++index_;
+  }
+
+  std::string_view part_, text_;
+  std::vector<std::string_view> fields_;
+  std::size_t index_ = 1;  // behind the part's name
+};
+
 template <class Part>
 Part parse_part(std::string_view name, std::string_view text) {
-  const auto fields = detail::split(text, '_');
   Part part;
-  std::size_t index = 1;
-  visit_fields(part, [&](std::string_view field, int& value) {
-    std::string_view given = index < fields.size() ? fields[index] : std::string_view{};
-    if (!detail::consume_prefix(given, field))
-      throw std::invalid_argument("schedule: part '" + std::string(name) + "' expects field '" + std::string(field) +
-                                  "' at position " + std::to_string(index) + ", received " +
-                                  detail::quoted(given.empty() ? "nothing" : given) + " in " + detail::quoted(text));
-    value = detail::parse_int(given, "schedule field '" + std::string(name) + "." + std::string(field) + "'");
-    ++index;
-  });
-  if (index != fields.size())
-    throw std::invalid_argument("schedule: part '" + std::string(name) + "' has an unknown field " +
-                                detail::quoted(fields[index]));
+  FieldReader reader(name, text);
+  visit_fields(part, reader);
+  reader.end();
   return part;
 }
 
@@ -117,6 +153,10 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
   if (block.flat && p.is_dynamic()) return refuse("block.flat", block.flat, "flattened pixels need static extents");
   if (block.flat && block.ow_block != p.OW())
     return refuse("block.ow", block.ow_block, "flattened pixels need whole rows, " + std::to_string(p.OW()));
+  if (block.spread < 0 || block.spread > kMostSpread)
+    return refuse("block.spread", block.spread, "expected 0 to " + std::to_string(kMostSpread));
+  if (block.spread && (p.op != ConvOp::separable || p.layout != Layout::nhwc))
+    return refuse("block.spread", block.spread, "only the scratch of a separable problem in nhwc can be spread");
   if (!block.fuse && p.is_dynamic()) return refuse("block.fuse", 0, "an unfused schedule needs static extents");
   if (!p.dynamic_h() && block.oh_block > p.OH()) return refuse("block.oh", block.oh_block, "more rows than the output");
   const int tile = s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile;
@@ -135,6 +175,9 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     const DepthwiseCpuSchedule& dw = *s.depthwise;
     if (dw.c_tile < 1 || dw.ow_tile < 1) return std::string("dw.c and dw.ow: expected at least 1");
     if (dw.pad_tile != 0 && dw.pad_tile != 1) return refuse("dw.pad", dw.pad_tile, "expected 0 or 1");
+    if (dw.k_unroll < 0 || (dw.k_unroll > 0 && p.KW % dw.k_unroll != 0))
+      return refuse("dw.ku", dw.k_unroll,
+                    "expected 0 or a divisor of the window's " + std::to_string(p.KW) + " columns");
     const RegisterTile tile_registers = register_tile(dw, p, target);
     if (tile_registers.total() > target.registers)
       return refuse("dw.ow", dw.ow_tile,

@@ -23,6 +23,8 @@ struct BlockCpuSchedule {
   int flat = 0;      // not 0: pixels are tiled as y * OW + x, across row ends; a block is then oh_block whole rows
   int oh_block = 1;  // output rows of a block
   int ow_block = 1;  // output columns of a block: all of them when flat, else a multiple of the register tile's
+  int spread = 0;    // nhwc: elements between the channels of two pixels in scratch, so that caches do not see them in
+                     // one set
 };
 
 // How the rows of a separable problem's depthwise result become flat pixels: a panel's are copied, or each is stored at
@@ -34,6 +36,7 @@ struct DepthwiseCpuSchedule {
   int c_tile = 8;    // channels of a packed panel and a register tile: vectors along channels in nhwc
   int ow_tile = 4;   // output columns whose sums stay in registers: vectors along columns in nchw
   int pad_tile = 1;  // 1: the block's input is copied into a zero-padded tile; 0: bounds are checked at each tap
+  int k_unroll = 0;  // taps of a row that are unrolled: a divisor of KW; 0: all of few, one of many
 };
 
 /// The pointwise stage: the micro-tile of the GEMM [pixels x K] * [K x OC].
@@ -51,15 +54,20 @@ struct CpuSchedule {
   std::optional<PointwiseCpuSchedule> pointwise;
 };
 
-// The only lists of fields. F is called as f("name", reference).
+// The only lists of fields. F is called as f("name", reference), or for fields of later versions f("name", reference,
+// neutral): the text leaves those out that have the neutral value, which is what older texts mean.
 template <class Schedule, class F>
 requires std::same_as<std::remove_const_t<Schedule>, BlockCpuSchedule>
 void visit_fields(Schedule& s, F&& f) {
   f("fuse", s.fuse), f("flat", s.flat), f("oh", s.oh_block), f("ow", s.ow_block);
+  f("spread", s.spread, 0);
 }
 template <class Schedule, class F>
 requires std::same_as<std::remove_const_t<Schedule>, DepthwiseCpuSchedule>
-void visit_fields(Schedule& s, F&& f) { f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile); }
+void visit_fields(Schedule& s, F&& f) {
+  f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile);
+  f("ku", s.k_unroll, 0);
+}
 template <class Schedule, class F>
 requires std::same_as<std::remove_const_t<Schedule>, PointwiseCpuSchedule>
 void visit_fields(Schedule& s, F&& f) { f("mr", s.mr), f("nr", s.nr), f("ku", s.k_unroll), f("vf", s.vector_f); }

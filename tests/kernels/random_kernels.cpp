@@ -116,6 +116,7 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
     dw.c_tile = nhwc ? vector_tile() : scalar_tile();
     dw.ow_tile = nhwc ? scalar_tile() : vector_tile();
     dw.pad_tile = draw.between(0, 1);
+    if (draw.chance(0.3)) dw.k_unroll = draw.chance(0.5) ? 1 : p.KW;
     tile = dw.ow_tile;
     s.depthwise = dw;
   }
@@ -133,6 +134,7 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
   const int most_flat = p.op == ConvOp::separable ? kFlatDirect : kFlatCopied;
   s.block.flat = p.has_pointwise() && !p.is_dynamic() ? draw.between(0, most_flat) : 0;
   s.block.oh_block = draw.between(1, OH);
+  if (p.op == ConvOp::separable && nhwc && draw.chance(0.3)) s.block.spread = draw.between(1, 16);
   s.block.ow_block = s.block.flat ? OW : tile * draw.between(1, std::max(1, (OW + tile - 1) / tile));
   return s;
 }

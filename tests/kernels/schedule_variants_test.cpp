@@ -30,6 +30,7 @@ struct Variant {
 // On 4 lanes and 16 registers.
 constexpr Variant kVariants[] = {
     {kMobileNet, "block_fuse0_flat1_oh9_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2_vf1"},  // unfused, flat
+    {kMobileNet, "block_fuse1_flat1_oh2_ow11_spread16.dw_c8_ow4_pad1_ku1.pw_mr6_nr8_ku2_vf1"},
     {kMobileNet, "block_fuse1_flat2_oh2_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2_vf1"},  // flat without a copy
     {kMobileNet, "block_fuse0_flat2_oh4_ow11.dw_c4_ow5_pad0.pw_mr4_nr8_ku2_vf1"},  // the same, unfused
     {kUneven, "block_fuse1_flat2_oh2_ow9.dw_c8_ow2_pad1.pw_mr5_nr8_ku1_vf1"},

@@ -151,5 +151,19 @@ TEST(Targets, AreSortedAndRankedByWhatTheyRequire) {
       std::invalid_argument);
 }
 
+TEST(Schedule, LeavesNeutralValuesOfLaterFieldsOutOfTheText) {
+  const std::string old = "block_fuse1_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1";
+  const std::string with = "block_fuse1_flat1_oh7_ow56_spread16.dw_c8_ow4_pad1_ku3.pw_mr6_nr16_ku2_vf1";
+  EXPECT_EQ(to_text(schedule_from_text(old)), old);
+  EXPECT_EQ(schedule_from_text(old).block.spread, 0);
+  EXPECT_EQ(to_text(schedule_from_text(with)), with);
+  EXPECT_EQ(schedule_from_text(with).depthwise->k_unroll, 3);
+  EXPECT_EQ(to_text(schedule_from_text("block_fuse1_flat1_oh7_ow56_spread0.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1")), old);
+  for (const char* wrong : {"block_fuse1_flat1_oh7_ow56_spread.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1",
+                            "block_fuse1_flat1_oh7_ow56_spread16_spread16.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1",
+                            "block_fuse1_flat1_oh7_spread16_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1"})
+    EXPECT_THROW(schedule_from_text(wrong), std::invalid_argument) << wrong;
+}
+
 }  // namespace
 }  // namespace sepconv

@@ -253,7 +253,7 @@ class TuningRun {
     check_cancelled();
     if (options_.minutes <= 0) return false;
     const double contenders = static_cast<double>(options_.finalists) + 2;
-    const double finals = static_cast<double>(layers_.size()) * (1 + contenders * options_.final_timing.seconds);
+    const double finals = static_cast<double>(layers_.size()) * contenders * options_.final_timing.max_seconds;
     return seconds_left() < std::min(finals, 30 * options_.minutes);
   }
 

@@ -29,8 +29,8 @@ struct TuneOptions {
   std::size_t group = 4;   // candidates that are timed in alternation with one yardstick
   std::size_t finalists = 4;
   bool halide = true;  // also try Halide's autoschedulers, for comparison
-  TimingOptions search_timing;
-  TimingOptions final_timing{.seconds = 0.5, .max_seconds = 3, .spread = 0.003, .give_up_ratio = 1e9};
+  TimingOptions search_timing{.max_seconds = 0.2};
+  TimingOptions final_timing{.seconds = 0.3, .max_seconds = 1, .spread = 0.003, .give_up_ratio = 1e9};
   std::vector<Candidate> suggestions;           // tried first, where they fit
   std::map<std::string, std::string> versions;  // for the records
   const std::atomic<bool>* cancelled = nullptr;

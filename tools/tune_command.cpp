@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -219,7 +220,8 @@ int run_tune(const TuneArguments& given) {
                       {"generator", content_hash(read_file(local.generator)).substr(0, 16)}};
   options.cancelled = &interrupt.flag();
 
-  RecordStore store(store_path(arguments));
+  std::optional<RecordStore> open_store(store_path(arguments));
+  RecordStore& store = *open_store;
   refuse_old_trials(arguments, store, problems);
   TuneProgress progress(problems);
   std::vector<TuneState> states;
@@ -229,6 +231,7 @@ int run_tune(const TuneArguments& given) {
     progress.end();
     fmt::print(stderr, "sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
                store_path(arguments).string());
+    open_store.reset();  // the signal ends the program without destructors
     end_by_received_signal();
     return kMachineFailed;
   }

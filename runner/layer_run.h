@@ -35,6 +35,8 @@ class RepeatedRun {
               const Shape& out_shape);
   /// @throws std::runtime_error with the status's message.
   void operator()();
+  /// What the last call wrote.
+  ConstTensorView output() const { return output_.view(); }
 
  private:
   const ConvLayer* layer_;

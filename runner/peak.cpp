@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -131,6 +132,27 @@ FmaPeak measure_fma_peak(DataType dtype) {
   }
   std::sort(gflops.begin(), gflops.end());
   return {burner.isa, gflops.back(), gflops[gflops.size() / 2]};
+}
+
+double measure_copy_gbs(std::size_t bytes) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::size_t kSmallest = 16 << 10, kMovedByRun = 100 << 20;
+  constexpr int kRuns = 8;
+  const std::size_t half = std::max(bytes, kSmallest) / 2;
+  std::vector<unsigned char> source(half, 1), target(half, 2);
+  const std::size_t copies = std::max<std::size_t>(1, kMovedByRun / half);
+  double best = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    const auto start = Clock::now();
+    for (std::size_t i = 0; i < copies; ++i) {
+      source[i % half] = static_cast<unsigned char>(i);
+      std::memcpy(target.data(), source.data(), half);
+      sink = target[(i * 64) % half];
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    best = std::max(best, 2.0 * static_cast<double>(half * copies) / seconds * 1e-9);
+  }
+  return best;
 }
 
 }  // namespace sepconv

@@ -1,6 +1,7 @@
 #pragma once
 // What this machine could do at most: the multiply-add rate that results are measured against.
 
+#include <cstddef>
 #include <string>
 
 #include "sepconv/data_type.h"
@@ -17,5 +18,9 @@ struct FmaPeak {
 /// type: float16 is computed in float32, bfloat16 too unless the CPU has the dot products of AVX512-BF16. 2 operations
 /// per multiply-add. "portable" is a plain loop: a lower bound, not a peak.
 FmaPeak measure_fma_peak(DataType dtype = DataType::float32);
+
+/// GB/s (10^9 bytes, read and written ones counted) of copies whose source and target are `bytes` together, on the
+/// calling thread; the best of several. Small sets lie in a cache, as they do for a kernel.
+double measure_copy_gbs(std::size_t bytes);
 
 }  // namespace sepconv

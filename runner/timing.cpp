@@ -28,6 +28,11 @@ long repeats_for(const std::function<void()>& call) {
   }
 }
 
+Timing timing_of(const std::vector<double>& samples, long repeats) {
+  return {median(samples), *std::min_element(samples.begin(), samples.end()), static_cast<int>(samples.size()),
+          repeats * static_cast<long>(samples.size())};
+}
+
 }  // namespace
 
 std::vector<Timing> time_interleaved(std::span<const std::function<void()>> calls, double seconds) {
@@ -50,10 +55,29 @@ std::vector<Timing> time_interleaved(std::span<const std::function<void()>> call
     }
   }
   std::vector<Timing> timings;
-  for (const Samples& s : samples)
-    timings.push_back(
-        {median(s.values), *std::min_element(s.values.begin(), s.values.end()), static_cast<int>(s.values.size())});
+  for (const Samples& s : samples) timings.push_back(timing_of(s.values, s.repeats));
   return timings;
+}
+
+Timing time_alone(const std::function<void()>& call, double seconds) {
+  constexpr double kShortest = 20e-6, kMostWarmUp = 0.03;
+  constexpr long kMostWarmUpCalls = 20'000;
+  constexpr std::size_t kFewestSamples = 5;
+  call();
+  const double warm_up = std::min(kMostWarmUp, seconds / 3);
+  double spent = 0;
+  long warm_calls = 0;
+  for (; warm_calls < 2 || (spent < warm_up && warm_calls < kMostWarmUpCalls); ++warm_calls)
+    spent += seconds_of(call, 1);
+  const double expected = spent / static_cast<double>(warm_calls);
+  const long repeats = expected > 0 ? std::max(1L, std::lround(std::ceil(kShortest / expected))) : 1000;
+  std::vector<double> samples;
+  for (double total = 0; total < seconds || samples.size() < kFewestSamples;) {
+    const double sample = seconds_of(call, repeats);
+    total += sample;
+    samples.push_back(sample / static_cast<double>(repeats));
+  }
+  return timing_of(samples, repeats);
 }
 
 double median(std::vector<double> values) {

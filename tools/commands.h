@@ -13,6 +13,7 @@ enum ExitStatus : int {
   kMachineFailed = 3,  // a tool or the machine failed
 };
 
+void add_bench_command(CLI::App& app, int& status);
 void add_compile_command(CLI::App& app, int& status);
 void add_inspect_command(CLI::App& app, int& status);
 void add_report_command(CLI::App& app, int& status);

@@ -12,7 +12,12 @@
 
 #include "autoschedule/schedule_words.h"
 #include "commands.h"
+#include "compile/compile_library.h"
+#include "explain.h"
 #include "input_shape.h"
+#include "interrupt.h"
+#include "problem_cost.h"
+#include "program_paths.h"
 #include "sepconv/plan.h"
 #include "text_table.h"
 
@@ -26,32 +31,11 @@ constexpr const char* kExamples = R"(Examples:
   sepconv inspect detector.h5 --input-shape 320x320x3 --layers 'block_*'
   sepconv inspect mobilenet.keras --target x86-64-avx2
   sepconv inspect mobilenet.keras --json
+  sepconv inspect mobilenet.keras --explain conv_dw_3 --target x86-64-avx2
 
 Operations count a multiply-add as two; bytes are of one image, inputs and outputs read and written once.
-Exit status: 0 done, 2 wrong use or input.)";
-
-/// What one image costs; nothing where the extents are dynamic.
-struct Cost {
-  double flops = 0;
-  double weight_bytes = 0;
-  double activation_bytes = 0;  // input read once and output written once
-  double intensity() const { return flops / (weight_bytes + activation_bytes); }
-};
-
-double weight_elems(const ConvProblem& p) {
-  double elems = 0;
-  if (p.has_depthwise()) elems += static_cast<double>(p.KH) * p.KW * p.middle_channels();
-  if (p.op == ConvOp::separable && p.middle.bias) elems += p.middle_channels();
-  if (p.has_pointwise()) elems += static_cast<double>(p.middle_channels()) * p.OC;
-  return elems + (p.output.bias ? p.OC : 0);
-}
-
-std::optional<Cost> cost_of(const ConvProblem& p) {
-  if (p.is_dynamic()) return std::nullopt;
-  const double input = static_cast<double>(p.IH) * p.IW * p.IC, output = static_cast<double>(p.OH()) * p.OW() * p.OC;
-  const double bytes = static_cast<double>(size_bytes(p.dtype));
-  return Cost{p.flops(), weight_elems(p) * bytes, (input + output) * bytes};
-}
+--explain compiles the layer's kernel and disassembles it with llvm-objdump.
+Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
 
 std::string extent(std::int32_t value) { return value == kDynamic ? "?" : std::to_string(value); }
 
@@ -198,7 +182,7 @@ void print_json(const Plan& plan, const Target* target) {
 }
 
 struct InspectArguments {
-  std::string model, layers = "*", input_shape, target;
+  std::string model, layers = "*", input_shape, target, explain, cache;
   bool json = false, no_fold = false, no_join = false;
 };
 
@@ -210,6 +194,13 @@ int inspect(const InspectArguments& arguments) {
   options.layers = arguments.layers;
   if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
   const Plan plan = plan_file(arguments.model, options);
+  if (!arguments.explain.empty()) {
+    const InterruptFlag interrupt;
+    const auto cache = arguments.cache.empty() ? default_cache_dir() : std::filesystem::path(arguments.cache);
+    std::cout << explain(
+        plan, {arguments.explain, arguments.target, tables_folder(), generator_program(), cache, &interrupt.flag()});
+    return kDone;
+  }
   if (arguments.json) {
     print_json(plan, target);
     return kDone;
@@ -233,7 +224,14 @@ void add_inspect_command(CLI::App& app, int& status) {
   command->add_option("--target", a.target, "Also show the schedule that the rule chooses on this target, in words");
   command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
   command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
-  command->add_flag("--json", a.json, "Print JSON rather than a table");
+  CLI::Option* json = command->add_flag("--json", a.json, "Print JSON rather than a table");
+  CLI::Option* explained =
+      command
+          ->add_option("--explain", a.explain,
+                       "Compile this layer and tell its roofline, its schedule and its inner loop's instructions")
+          ->type_name("LAYER")
+          ->excludes(json);
+  command->add_option("--cache", a.cache, "For --explain: the folder of compiled kernels")->needs(explained);
   command->callback([arguments, &status] { status = inspect(*arguments); });
 }
 

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   add_report_command(app, status);
   add_verify_command(app, status);
   add_run_command(app, status);
+  add_bench_command(app, status);
   add_save_weights_command(app, status);
   add_targets_command(app, status);
   try {

@@ -35,13 +35,6 @@ std::optional<std::filesystem::path> find_program(const std::string& name) {
   return std::nullopt;
 }
 
-std::optional<std::filesystem::path> find_llvm_program(const std::string& name) {
-  if (auto found = find_program(name)) return found;
-  for (int version = kNewestLlvm; version >= kOldestLlvm; --version)
-    if (auto found = find_program(fmt::format("{}-{}", name, version))) return found;
-  return std::nullopt;
-}
-
 /// The compiler that links for the target where CXX names none; nullptr if there is no usual one.
 const char* usual_compiler(const Target& target) {
   if (is_native(target)) return "c++";
@@ -56,6 +49,13 @@ void run_tool(const std::vector<std::string>& argv, const std::string& purpose, 
 }
 
 }  // namespace
+
+std::optional<std::filesystem::path> find_llvm_program(const std::string& name) {
+  if (auto found = find_program(name)) return found;
+  for (int version = kNewestLlvm; version >= kOldestLlvm; --version)
+    if (auto found = find_program(fmt::format("{}-{}", name, version))) return found;
+  return std::nullopt;
+}
 
 Toolchain find_toolchain(const Target* shared_for) {
   Toolchain tools;

@@ -2,6 +2,7 @@
 // The system's programs that make a library out of objects.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,9 @@ struct Toolchain {
 /// @param shared_for  the target of a shared library that will be linked; nullptr if none will.
 /// @throws std::runtime_error naming the program that is missing and the Debian package that has it.
 Toolchain find_toolchain(const Target* shared_for);
+
+/// A program of LLVM in PATH, or the newest of its versioned names (llvm-objdump-19); nothing if there is none.
+std::optional<std::filesystem::path> find_llvm_program(const std::string& name);
 
 /// What becomes of the symbols of an archive.
 struct SymbolChanges {

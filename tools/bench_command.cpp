@@ -1,0 +1,235 @@
+// sepconv bench: times the layers of a suite, a line of JSON a layer, so that any harness can drive it (bench/peers).
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <regex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "autoschedule/lockfile.h"
+#include "autoschedule/schedule_tables.h"
+#include "bench_layers.h"
+#include "bench_suite.h"
+#include "commands.h"
+#include "console_progress.h"
+#include "interrupt.h"
+#include "program_paths.h"
+#include "scratch_folder.h"
+#include "sepconv/executor.h"
+#include "timing.h"
+
+namespace sepconv::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kPeer = "sepconv";
+
+constexpr const char* kExamples = R"(Examples:
+  sepconv bench --suite bench/suites/peers.json
+  sepconv bench --suite bench/suites/peers.json --only '^tiny_' --threads 2 --seconds 0.5
+  sepconv bench --suite bench/suites/peers.json --target x86-64-avx2 --no-tables
+  echo mbv1_b4_56x56x128_128_s1 | sepconv bench --suite bench/suites/peers.json --serve
+  sepconv bench --suite bench/suites/peers.json --only '^odd_' --io-dir data
+
+A line a layer: {"peer", "version", "name", "ms_median", "ms_min", "runs", "note", "variant", "strict"}, or {"peer",
+"name", "error"}. A call is the layer's run with a workspace, caches warm; after a warm-up, samples of one call, or of as
+many as take 20 us, until --seconds and five samples. One thread is pinned to its core.
+With --io-dir nothing is timed: DIR/NAME.x.bin, .dw.bin (kh,kw,C,depth_multiplier), .pw.bin (C*depth_multiplier,F) and
+.b.bin (F), raw float32, are read, and DIR/NAME.sepconv.TARGET.y.bin is written, x and y in the layer's data_format.
+Exit status: 0 done, 1 a layer has no result, 2 wrong use or input, 3 a tool or the machine failed.)";
+
+struct BenchArguments {
+  std::string suite, only, io_dir, target, lock, cache;
+  int threads = 1, jobs = 0;
+  double seconds = 0.15;
+  bool serve = false, no_tables = false, no_cache = false;
+};
+
+std::regex pattern_of(const std::string& only) {
+  try {
+    return std::regex(only);
+  } catch (const std::regex_error& error) {
+    throw std::invalid_argument(fmt::format("--only: '{}' is no regular expression: {}", only, error.what()));
+  }
+}
+
+std::vector<BenchLayer> wanted_layers(const BenchArguments& arguments) {
+  const std::regex pattern = pattern_of(arguments.only);
+  std::vector<BenchLayer> layers = read_bench_suite(arguments.suite);
+  std::erase_if(layers, [&](const BenchLayer& layer) { return !std::regex_search(layer.name, pattern); });
+  if (layers.empty())
+    throw std::invalid_argument(fmt::format("--only: '{}' matches no layer of '{}'", arguments.only, arguments.suite));
+  return layers;
+}
+
+/// A thread that moves between cores finds cold caches: a single one stays where it is.
+void pin_to_core() {
+  const int core = sched_getcpu();
+  if (core < 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(core), &set);
+  sched_setaffinity(0, sizeof set, &set);  // where the system refuses, the thread is only not pinned
+}
+
+Executor& executor_of(int threads) {
+  if (threads == 1) return single_thread();
+  ::setenv("SEPCONV_THREADS", std::to_string(threads).c_str(), 1);  // read once, when the pool is made
+  return process_pool();
+}
+
+/// Without the notes: each answer tells its schedule.
+class BuildProgress : public ConsoleProgress {
+ public:
+  void note(const std::string& /*line*/) override {}
+};
+
+/// Answers for layers by name.
+class BenchService {
+ public:
+  BenchService(const BenchArguments& arguments, std::vector<BenchLayer> layers, std::string target,
+               std::map<std::string, std::string> failures)
+      : arguments_(arguments),
+        layers_(std::move(layers)),
+        target_(std::move(target)),
+        failures_(std::move(failures)),
+        executor_(executor_of(arguments.threads)) {}
+
+  const std::vector<BenchLayer>& layers() const { return layers_; }
+
+  /// Prints the answer. @return false for an error.
+  bool answer(const std::string& name) {
+    Json line = {{"peer", kPeer}, {"version", SEPCONV_VERSION}, {"name", name}};
+    bool ok = true;
+    try {
+      BenchRun& run = prepared(name);
+      if (arguments_.io_dir.empty())
+        time(run, line);
+      else
+        write(run, line);
+    } catch (const std::exception& error) {
+      current_.clear();
+      line = {{"peer", kPeer}, {"name", name}, {"error", error.what()}};
+      ok = false;
+    }
+    std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+    if (!std::cout) throw std::runtime_error("cannot write the answer");
+    return ok;
+  }
+
+ private:
+  /// The layer that was asked for last stays ready: a harness asks again in its next round.
+  BenchRun& prepared(const std::string& name) {
+    if (name == current_) return *run_;
+    const auto layer =
+        std::find_if(layers_.begin(), layers_.end(), [&](const BenchLayer& l) { return l.name == name; });
+    if (layer == layers_.end()) throw std::invalid_argument("no such layer");
+    if (const auto failure = failures_.find(name); failure != failures_.end())
+      throw std::invalid_argument(failure->second);
+    run_.reset();
+    run_.emplace(*layer, target_, executor_, arguments_.io_dir);
+    current_ = name;
+    return *run_;
+  }
+
+  void time(BenchRun& run, Json& line) const {
+    const Timing timing = time_alone([&] { run(); }, arguments_.seconds);
+    line["ms_median"] = timing.seconds_median * 1e3;
+    line["ms_min"] = timing.seconds_min * 1e3;
+    line["runs"] = timing.calls;
+    line["note"] = run.layer().kernel()->schedule;
+    line["variant"] = target_;
+    line["strict"] = true;
+  }
+
+  void write(BenchRun& run, Json& line) const {
+    run();
+    const fs::path path = fs::path(arguments_.io_dir) / (current_ + "." + kPeer + "." + target_ + ".y.bin");
+    run.write_output(path);
+    line["files"] = {{target_, path.string()}};
+  }
+
+  const BenchArguments& arguments_;
+  std::vector<BenchLayer> layers_;
+  std::string target_;
+  std::map<std::string, std::string> failures_;
+  Executor& executor_;
+  std::string current_;
+  std::optional<BenchRun> run_;
+};
+
+BenchService make_service(const BenchArguments& arguments) {
+  if (!arguments.io_dir.empty() && !fs::is_directory(arguments.io_dir))
+    throw std::invalid_argument(fmt::format("--io-dir: '{}' is no folder", arguments.io_dir));
+  std::vector<BenchLayer> layers = wanted_layers(arguments);
+  BenchBuild build;
+  build.target = bench_target(arguments.target);
+  std::optional<Lockfile> lockfile;
+  if (!arguments.lock.empty()) lockfile = Lockfile::read(arguments.lock);
+  const ScheduleTables tables(tables_folder());
+  const KnownSchedules known(lockfile ? &*lockfile : nullptr, arguments.no_tables ? nullptr : &tables);
+  build.schedules = &known;
+  if (!arguments.no_cache) build.cache_dir = default_cache_dir();
+  if (!arguments.cache.empty()) build.cache_dir = arguments.cache;
+  build.jobs = arguments.jobs;
+  const InterruptFlag interrupt;
+  build.cancelled = &interrupt.flag();
+  BuildProgress progress;
+  build.observer = &progress;
+  const ScratchFolder scratch;  // a loaded library needs its file no more
+  auto failures = load_bench_kernels(layers, build, scratch.path());
+  return {arguments, std::move(layers), build.target, std::move(failures)};
+}
+
+int bench(const BenchArguments& arguments) {
+  BenchService service = make_service(arguments);
+  if (arguments.threads == 1) pin_to_core();
+  if (arguments.serve) {
+    for (std::string name; std::getline(std::cin, name);)
+      if (!name.empty()) service.answer(name);
+    return kDone;
+  }
+  bool ok = true;
+  for (const BenchLayer& layer : service.layers()) ok = service.answer(layer.name) && ok;
+  return ok ? kDone : kCheckFailed;
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app, int& status) {
+  auto arguments = std::make_shared<BenchArguments>();
+  BenchArguments& a = *arguments;
+  CLI::App* command = app.add_subcommand("bench", "Time the layers of a suite, one JSON line a layer");
+  command->footer(kExamples);
+  command->add_option("--suite", a.suite, "The suite, as bench/suites/peers.json")->required()->type_name("FILE");
+  command->add_option("--threads", a.threads, "Threads of a call")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--only", a.only, "Only layers whose names match")->type_name("REGEX");
+  command->add_option("--seconds", a.seconds, "That a layer's samples take at least")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_flag("--serve", a.serve, "Read layer names from stdin and answer each with a line");
+  command->add_option("--io-dir", a.io_dir, "Read data from this folder, and write results rather than times")
+      ->type_name("DIR");
+  command->add_option("--target", a.target, "The kernels' target; SEPCONV_TARGET, or the best, if left out");
+  command->add_option("--lock", a.lock, "Lockfile to take schedules from")->type_name("FILE");
+  command->add_flag("--no-tables", a.no_tables, "Let the rule choose where the shipped tables have a tuned schedule");
+  command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
+      ->check(CLI::Range(1, 4096));
+  CLI::Option* cache =
+      command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out");
+  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and keep none")->excludes(cache);
+  command->callback([arguments, &status] { status = bench(*arguments); });
+}
+
+}  // namespace sepconv::tools

@@ -1,0 +1,138 @@
+#include "bench_layers.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+
+#include "compile/files.h"
+#include "program_paths.h"
+#include "seeded.h"
+#include "sepconv/kernel_registry.h"
+#include "target_choice.h"
+
+namespace sepconv::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kSeed = 1;
+constexpr const char* kLibrary = "suite";
+
+void compile(const Plan& plan, const BenchBuild& build, const fs::path& folder, CompileObserver* observer) {
+  CompileOptions options;
+  options.name = kLibrary;
+  options.output_dir = folder;
+  options.targets = {build.target};
+  options.shared = true;
+  options.schedules = build.schedules;
+  options.jobs = build.jobs;
+  options.cache_dir = build.cache_dir;
+  options.generator = generator_program();
+  options.include_dir = runtime_include_dir();
+  options.cancelled = build.cancelled;
+  options.observer = observer;
+  compile_library(plan, options);
+}
+
+/// Tries each layer by itself: what compiles stays in the plan.
+std::map<std::string, std::string> drop_failures(Plan& plan, const BenchBuild& build, const fs::path& folder) {
+  std::map<std::string, std::string> failures;
+  std::erase_if(plan.layers, [&](const PlannedLayer& layer) {
+    try {
+      compile({{layer}, {}}, build, folder / "single", nullptr);
+      return false;
+    } catch (const CompileCancelled&) {
+      throw;
+    } catch (const std::runtime_error& error) {
+      failures[layer.name] = error.what();
+      return true;
+    }
+  });
+  return failures;
+}
+
+std::vector<float> read_floats(const fs::path& path, std::size_t count) {
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(path, error);
+  if (error) throw std::invalid_argument(path.string() + ": cannot read the file");
+  if (bytes != count * sizeof(float))
+    throw std::invalid_argument(fmt::format("{}: {} bytes; expected {} float32 values, {} bytes", path.string(), bytes,
+                                            count, count * sizeof(float)));
+  const std::string content = read_file(path);
+  std::vector<float> values(count);
+  std::memcpy(values.data(), content.data(), content.size());
+  return values;
+}
+
+SeededCase read_case(const BenchLayer& layer, const fs::path& io_dir) {
+  const ConvProblem& p = layer.problem;
+  const auto read = [&](const char* what, std::size_t count) {
+    return read_floats(io_dir / (layer.name + "." + what + ".bin"), count);
+  };
+  const auto size = [](auto... extents) { return (static_cast<std::size_t>(extents) * ...); };
+  SeededCase data;
+  data.weights.depthwise = read("dw", size(p.KH, p.KW, p.middle_channels()));
+  if (p.has_pointwise()) data.weights.pointwise = read("pw", size(p.middle_channels(), p.OC));
+  if (p.output.bias) data.weights.bias = read("b", size(p.OC));
+  const std::vector<float> input = read("x", size(layer.batch, p.IH, p.IW, p.IC));
+  data.input.assign(input.begin(), input.end());
+  return data;
+}
+
+}  // namespace
+
+std::string bench_target(const std::string& name) {
+  if (const char* forced = std::getenv("SEPCONV_TARGET"); name.empty() && forced != nullptr && *forced != '\0')
+    return bench_target(forced);
+  if (name.empty()) return best_target_here(DataType::float32).name;
+  const Target& target = target_from_name(name);
+  if (const std::string reason = cannot_run_here(target); !reason.empty())
+    throw std::invalid_argument(fmt::format("--target: '{}' {}", name, reason));
+  if (!serves(target, DataType::float32))
+    throw std::invalid_argument(fmt::format("--target: '{}' has no kernels for float32", name));
+  return name;
+}
+
+std::map<std::string, std::string> load_bench_kernels(const std::vector<BenchLayer>& layers, const BenchBuild& build,
+                                                      const fs::path& folder) {
+  Plan plan;
+  for (const BenchLayer& layer : layers) {
+    PlannedLayer& planned = plan.layers.emplace_back();
+    planned.name = layer.name;
+    planned.absorbed = {layer.name};
+    planned.problem = layer.problem;
+  }
+  std::map<std::string, std::string> failures;
+  try {
+    compile(plan, build, folder, build.observer);
+  } catch (const CompileCancelled&) {
+    throw;
+  } catch (const std::runtime_error&) {
+    failures = drop_failures(plan, build, folder);
+    // Nothing compiles, or everything does by itself: that is the machine rather than a kernel.
+    if (plan.layers.empty() || failures.empty()) throw;
+    compile(plan, build, folder, build.observer);
+  }
+  load_kernel_library(folder / (std::string("lib") + kLibrary + ".so"));
+  return failures;
+}
+
+BenchRun::BenchRun(const BenchLayer& layer, const std::string& target, Executor& executor, const fs::path& io_dir) {
+  SeededCase data = io_dir.empty() ? real_values(layer.problem, layer.batch, kSeed) : read_case(layer, io_dir);
+  layer_ = std::make_unique<ConvLayer>(layer.name, layer.problem, std::move(data.weights));
+  layer_->force_row(target);
+  run_ = std::make_unique<RepeatedRun>(*layer_, executor, data.input, input_shape(layer.problem, layer.batch),
+                                       output_shape(layer.problem, layer.batch));
+}
+
+void BenchRun::write_output(const fs::path& path) const {
+  const ConstTensorView view = run_->output();
+  const fs::path temporary = path.string() + ".tmp";
+  write_file(temporary,
+             {static_cast<const char*>(view.data), static_cast<std::size_t>(view.elements()) * sizeof(float)});
+  fs::rename(temporary, path);
+}
+
+}  // namespace sepconv::tools

@@ -5,7 +5,7 @@ CMAKE := .venv/bin/cmake
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all arm bench dev asan tsan gpu-check format format-check tidy clean
+.PHONY: help setup demo test test-all arm bench bench-peers dev asan tsan gpu-check format format-check tidy clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,11 @@ arm: setup ## Cross-compile runtime, kernels and tests for 64-bit ARM, and run a
 bench: setup ## Compile a suite of layers from well-known networks and time them (some minutes)
 	@$(CMAKE) --workflow --preset bench
 
+bench-peers: setup ## Time sepconv beside other libraries from PyPI: a table and a page (4 GB, half an hour)
+	@$(CMAKE) --workflow --preset compiler
+	@bench/peers/setup.sh
+	@build/peers/bin/python bench/peers/bench_peers.py --sepconv build/release/tools/sepconv
+
 dev: setup ## Quick tests of a build with assertions and with warnings as errors
 	@$(CMAKE) --workflow --preset dev
 
@@ -50,7 +55,7 @@ format-check: ## Fail if clang-format would change a C++ source
 tidy: setup ## Run clang-tidy over the C++ sources (builds the dev preset for the generated headers)
 	@$(CMAKE) --preset dev
 	@$(CMAKE) --build --preset dev
-	@git ls-files '*.cpp' | xargs -P "$$(nproc)" -n 4 clang-tidy -p build/dev --quiet
+	@git ls-files '*.cpp' ':!bench/peers' | xargs -P "$$(nproc)" -n 4 clang-tidy -p build/dev --quiet
 
 clean: ## Remove what the presets built; keeps .venv and the cache of compiled kernels
 	@rm -rf build/dev build/release build/asan-ubsan build/tsan build/arm

@@ -8,6 +8,7 @@ from results import OVERHEAD, misses
 from table import head_lines
 
 RATIO_TICKS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
+NEAR_TICKS = (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 2.5, 3)  # where the whole axis is short
 
 
 def _escape(value):
@@ -47,7 +48,8 @@ class _RatioScale:
         return 100 * math.log(ratio / self.low) / math.log(self.high / self.low)
 
     def ticks(self):
-        return [tick for tick in RATIO_TICKS if self.low <= tick <= self.high]
+        ticks = NEAR_TICKS if self.high < 6 * self.low else RATIO_TICKS
+        return [tick for tick in ticks if self.low <= tick <= self.high]
 
     def bar(self, ratio):
         """From 1 to the ratio."""

@@ -71,7 +71,7 @@ footer { margin-top: 26px; color: var(--quiet); font-size: 13px; }
 @media (max-width: 640px) {
   main { padding: 18px 12px 40px; }
   section { padding: 14px; }
-  ol.bars li, ol.bars.tight li { grid-template-columns: 1fr auto; gap: 1px 10px; padding: 4px 0; }
+  ol.bars li, ol.bars.tight li { grid-template-columns: 1fr 120px; gap: 1px 10px; padding: 4px 0; }
   ol.bars .label { grid-column: 1 / 3; }
   ol.bars .axis span:first-child { display: none; }
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "compare.h"
+#include "peak.h"
 
 namespace bench {
 namespace {
@@ -81,6 +82,7 @@ void LayerBench::prepare() {
                        sepconv::input_shape(problem, kBatch), sepconv::output_shape(problem, kBatch));
     runs_.back()();
   }
+  if (copy_gbs_ == 0) copy_gbs_ = sepconv::measure_copy_gbs(static_cast<std::size_t>(copies * layer_->bytes()));
 }
 
 void LayerBench::run(benchmark::State& state) {
@@ -101,9 +103,10 @@ void LayerBench::run(benchmark::State& state) {
   const double flops = problem.flops() * kBatch;
   state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate);
   state.counters["bytes/s"] = Counter(layer_->bytes(), Counter::kIsIterationInvariantRate);
-  // Not a rate counter, which would be printed as percent a second.
+  // Not rate counters, which would be printed as percent a second.
   const double calls = static_cast<double>(state.iterations());
   state.counters["%peak"] = 100 * flops * calls / elapsed.count() / machine_->peak_flops.at(problem.dtype);
+  state.counters["%copy"] = 100 * layer_->bytes() * calls / elapsed.count() / (copy_gbs_ * 1e9);
   state.SetLabel(row_->schedule);
 }
 

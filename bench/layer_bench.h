@@ -54,8 +54,8 @@ class LayerBench {
   LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, CacheMode mode, const Machine& machine);
   std::string name() const;  // "mbv1_56x56x128_128/x86-64-avx2/warm"
   sepconv::DataType dtype() const { return layer_->problem().dtype; }
-  /// Times calls; FLOP/s, bytes/s and percent of peak as counters. Before the first, checks the row's result: a wrong
-  /// one is reported as the benchmark's error, and failed() is true then.
+  /// Times calls; FLOP/s, bytes/s, percent of peak and of the speed of copies as counters. Before the first, checks the
+  /// row's result: a wrong one is reported as the benchmark's error, and failed() is true then.
   void run(benchmark::State& state);
   bool failed() const { return !error_.empty(); }
   /// Frees the copies of the cold mode.
@@ -71,6 +71,7 @@ class LayerBench {
   const Machine* machine_;
   bool checked_ = false;
   std::string error_;
+  double copy_gbs_ = 0;  // of one thread that copies as many bytes as a call moves at least; cold: as all copies do
   std::vector<std::unique_ptr<sepconv::ConvLayer>> layers_;  // runs_ refers to them
   std::vector<sepconv::RepeatedRun> runs_;
   std::size_t next_ = 0;  // the copy whose turn it is

@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -27,9 +28,9 @@ def schedules_of(path, target):
 
 
 def label(problem):
-    op, *_ = problem.split("_", 1)
-    fields = {field[0]: field[1:] for field in problem.split("_")[3:] if field}
-    return f"{op} {fields['i']}->{fields['o']} {fields['k']} s{fields['s']}"
+    """"separable 28x28x256->512 3x3 s2x2"; the text as it is where it is of another form."""
+    fields = re.match(r"([a-z]+)_.*?_i([^_]+)_o(\d+)_k([^_]+)_s([^_]+)_", problem)
+    return "{} {}->{} {} s{}".format(*fields.groups()) if fields else problem
 
 
 def build(arguments, problem, schedule, kernels):

@@ -42,18 +42,20 @@ struct MicroTile {
 };
 
 /// Tiles that keep the multiply-add units busy, the one with the fewest loads first.
-std::vector<MicroTile> micro_tiles(const Target& target) {
+std::vector<MicroTile> micro_tiles(Layout layout, const Target& target) {
   // 24 of the 32 registers, 21 for 3 x 7: A64 multiplies by one element of a register, and LLVM holds several of them
   // at a time; with 28 sums it spills (docs/arm.md).
   if (target.arch == Arch::arm_64) return {{4, 6}, {3, 8}, {3, 7}, {2, 12}};
-  return {{2, target.registers >= 32 ? 14 : 6}};
+  if (target.registers >= 32) return {{2, 14}};
+  if (layout == Layout::nchw) return {{2, 6}};
+  return {{3, 4}, {2, 6}};  // 7 loads for 12 multiply-adds rather than 8
 }
 
 /// The tile that computes the fewest sums in vain. `columns`: of a block that is not flat.
 MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat, int columns) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int pixels = flat ? p.OH() * p.OW() : columns;
-  const std::vector<MicroTile> tiles = micro_tiles(target);
+  const std::vector<MicroTile> tiles = micro_tiles(p.layout, target);
   MicroTile best = tiles.back();  // the narrowest: its many elements serve where the side of vectors is short
   if (!p.has_pointwise()) return best;
   double best_cost = std::numeric_limits<double>::infinity();
@@ -67,6 +69,16 @@ MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat,
     if (cost < best_cost) best = tile, best_cost = cost;
   }
   return best;
+}
+
+/// Taps of a row that are unrolled: 0, all of them, where they are few; else a divisor that spares most of the loop and
+/// lets a tap's inputs be the next one's.
+int unrolled_taps(int KW) {
+  constexpr int kFew = 7, kMany = 33;
+  if (KW <= kFew) return 0;
+  for (int count = 3; count <= std::min(KW, kMany); ++count)
+    if (KW % count == 0) return count;
+  return 0;
 }
 
 }  // namespace
@@ -97,8 +109,12 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
     s.block.oh_block = best.rows;
   } else {
     const std::int64_t row_bytes = sum_bytes(p) * columns * p.middle_channels();
-    const int rows = static_cast<int>(std::clamp<std::int64_t>(target.l2_bytes / 2 / row_bytes, 1, OH));
-    s.block.oh_block = ceil_div(OH, ceil_div(OH, rows));
+    std::int64_t rows = target.l2_bytes / 2 / row_bytes;
+    // Rows of the input that two blocks share are copied by both; a depthwise stage alone keeps no result in scratch.
+    constexpr int kRowsForEachShared = 4;
+    if (!p.has_pointwise()) rows = std::max<std::int64_t>(rows, kRowsForEachShared * (p.KH_eff() - 1) / p.stride_h);
+    rows = std::clamp<std::int64_t>(rows, 1, OH);
+    s.block.oh_block = ceil_div(OH, static_cast<int>(ceil_div(OH, rows)));
   }
   const int pixels = s.block.flat ? s.block.oh_block * OW : columns;
 
@@ -107,6 +123,9 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
     if (nhwc) {
       dw.c_tile = p.IC >= 2 * lanes ? 2 * lanes : p.IC >= lanes ? lanes : power_of_two_below(2 * p.IC - 1);
       dw.ow_tile = std::min(columns, 4);
+      dw.k_unroll = unrolled_taps(p.KW);
+      // Where a stride skips inputs, each is read too seldom to be worth a copy.
+      dw.pad_tile = p.stride_h * p.stride_w == 1;
     } else {
       dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : vector_below(columns, target);
       // Sums that do not wait for each other; and a channel's input is not read while its copy is still in the store
@@ -126,7 +145,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
       pw.nr = std::min(scalars, p.OC);
       pw.vector_f = 0;
     }
-    pw.k_unroll = std::min(2, p.IC);
+    pw.k_unroll = std::min(target.arch == Arch::x86_64 && target.registers < 32 ? 4 : 2, p.IC);
     s.pointwise = pw;
   }
   if (!s.block.flat) s.block.ow_block = round_up(columns, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);

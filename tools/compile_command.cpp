@@ -15,10 +15,9 @@
 #include "commands.h"
 #include "compile/compile_library.h"
 #include "console_progress.h"
-#include "input_shape.h"
 #include "interrupt.h"
+#include "plan_arguments.h"
 #include "program_paths.h"
-#include "sepconv/plan.h"
 #include "size_report.h"
 #include "strict_float.h"
 
@@ -35,22 +34,17 @@ constexpr const char* kExamples = R"(Examples:
 Writes lib<name>.a (with --shared lib<name>.so), <name>.h, <name>.weights, <name>.lock.json and <name>Config.cmake.
 Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
 
-struct CompileArguments {
-  std::string model, output_dir, name, layers = "*", input_shape, lock, cache, generator, include_dir;
+struct CompileArguments : PlanArguments {
+  std::string output_dir, name, lock, cache, generator, include_dir;
   std::vector<std::string> targets;
-  bool dynamic = false, locked = false, shared = false, no_cache = false, no_tables = false, no_fold = false, no_join = false,
-       strict_float = false, report = false, json = false;
+  bool dynamic = false, locked = false, shared = false, no_cache = false, no_tables = false, strict_float = false,
+       report = false, json = false;
   int jobs = 0;
   double timeout = 120;
 };
 
-Plan read_plan(const CompileArguments& arguments) {
-  PlanOptions options;
-  options.fold = !arguments.no_fold;
-  options.join = !arguments.no_join;
-  options.layers = arguments.layers;
-  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
-  Plan plan = plan_file(arguments.model, options);
+Plan plan_of(const CompileArguments& arguments) {
+  Plan plan = read_plan(arguments);
   if (arguments.strict_float) make_strict(plan);
   for (const SkippedLayer& layer : plan.skipped)
     fmt::print(stderr, "skipped '{}' ({}): {}\n", layer.name, layer.class_name, layer.reason);
@@ -116,7 +110,7 @@ int compile(const CompileArguments& arguments) {
   ConsoleProgress progress;
   options.observer = &progress;
 
-  const Plan plan = read_plan(arguments);
+  const Plan plan = plan_of(arguments);
   const InterruptFlag interrupt;
   options.cancelled = &interrupt.flag();
   const CompileResult result = compile_library(plan, options);
@@ -141,14 +135,11 @@ void add_compile_command(CLI::App& app, int& status) {
   CompileArguments& a = *arguments;
   CLI::App* command = app.add_subcommand("compile", "Compile the convolution layers of a model into a library");
   command->footer(kExamples);
-  command->add_option("model", a.model, "A .keras, .h5 or .json model, or a JSON list of layers with input shapes")
-      ->required();
+  add_plan_options(*command, a);
   command->add_option("-o,--output", a.output_dir, "Folder for the library's files")->required();
   command->add_option("--name", a.name, "The library's name and C++ namespace; the model file's name if left out");
   command->add_option("--target", a.targets, "Targets, separated by commas; this machine's shipped ones if left out")
       ->delimiter(',');
-  command->add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
-  command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
   command->add_flag("--dynamic", a.dynamic, "Also compile each layer for extents that are known at run time only");
   CLI::Option* lock = command->add_option("--lock", a.lock, "Lockfile to take schedules from");
   command->add_flag("--locked", a.locked, "Refuse layers that the lockfile lacks")->needs(lock);
@@ -164,8 +155,6 @@ void add_compile_command(CLI::App& app, int& status) {
   CLI::Option* cache =
       command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out");
   command->add_flag("--no-cache", a.no_cache, "Compile every kernel and keep none")->excludes(cache);
-  command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
-  command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
   command->add_flag("--strict-float", a.strict_float, kStrictFloatHelp);
   command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
   command->add_option("--include-dir", a.include_dir, "Folder of sepconv's headers, which --shared compiles with");

@@ -10,12 +10,13 @@
 #include <stdexcept>
 #include <variant>
 
+#include "autoschedule/schedule_tables.h"
 #include "autoschedule/schedule_words.h"
 #include "commands.h"
 #include "compile/compile_library.h"
 #include "explain.h"
-#include "input_shape.h"
 #include "interrupt.h"
+#include "plan_arguments.h"
 #include "problem_cost.h"
 #include "program_paths.h"
 #include "sepconv/plan.h"
@@ -121,9 +122,11 @@ void print_text(const Plan& plan) {
     std::cout << fmt::format("  {} ({}): {}\n", layer.name, layer.class_name, layer.reason);
 }
 
-/// The rule's schedule, or why the target has no kernel for the problem.
+/// The schedule that `sepconv compile` chooses without a lockfile, or why the target has no kernel for the problem.
 std::variant<Schedule, std::string> schedule_on(const ConvProblem& problem, const Target& target) {
   if (!serves(target, problem.dtype)) return std::string("no kernels for ") + to_text(problem.dtype);
+  const ScheduleTables tables(tables_folder());
+  if (const LockRow* row = tables.row(problem, target)) return row->schedule;
   try {
     return default_schedule(problem, target);
   } catch (const std::invalid_argument& error) {
@@ -132,7 +135,7 @@ std::variant<Schedule, std::string> schedule_on(const ConvProblem& problem, cons
 }
 
 void print_schedules(const Plan& plan, const Target& target) {
-  std::cout << fmt::format("\nschedules that the rule chooses on {}:\n", target.name);
+  std::cout << fmt::format("\nschedules on {}, of the shipped table or the rule:\n", target.name);
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem problem = kernel_problem(layer.problem);
     const auto chosen = schedule_on(problem, target);
@@ -181,19 +184,14 @@ void print_json(const Plan& plan, const Target* target) {
             << '\n';
 }
 
-struct InspectArguments {
-  std::string model, layers = "*", input_shape, target, explain, cache;
-  bool json = false, no_fold = false, no_join = false;
+struct InspectArguments : PlanArguments {
+  std::string target, explain, cache;
+  bool json = false;
 };
 
 int inspect(const InspectArguments& arguments) {
   const Target* target = arguments.target.empty() ? nullptr : &target_from_name(arguments.target);
-  PlanOptions options;
-  options.fold = !arguments.no_fold;
-  options.join = !arguments.no_join;
-  options.layers = arguments.layers;
-  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
-  const Plan plan = plan_file(arguments.model, options);
+  const Plan plan = read_plan(arguments);
   if (!arguments.explain.empty()) {
     const InterruptFlag interrupt;
     const auto cache = arguments.cache.empty() ? default_cache_dir() : std::filesystem::path(arguments.cache);
@@ -217,13 +215,8 @@ void add_inspect_command(CLI::App& app, int& status) {
   InspectArguments& a = *arguments;
   CLI::App* command = app.add_subcommand("inspect", "Show a model's layers, their problems, costs, and what fuses");
   command->footer(kExamples);
-  command->add_option("model", a.model, "A .keras, .h5 or .json model, or a JSON list of layers with input shapes")
-      ->required();
-  command->add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
-  command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
-  command->add_option("--target", a.target, "Also show the schedule that the rule chooses on this target, in words");
-  command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
-  command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
+  add_plan_options(*command, a);
+  command->add_option("--target", a.target, "Also show the schedules that compile chooses on this target, in words");
   CLI::Option* json = command->add_flag("--json", a.json, "Print JSON rather than a table");
   CLI::Option* explained =
       command

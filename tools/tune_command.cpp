@@ -17,13 +17,12 @@
 #include "autoschedule/tuner.h"
 #include "commands.h"
 #include "compile/files.h"
-#include "input_shape.h"
 #include "interrupt.h"
+#include "plan_arguments.h"
 #include "program_paths.h"
 #include "runner_client.h"
 #include "scratch_folder.h"
-#include "sepconv/cpu_features.h"
-#include "sepconv/plan.h"
+#include "target_choice.h"
 #include "tune_progress.h"
 
 namespace sepconv::tools {
@@ -40,15 +39,14 @@ Every trial is kept in the store as soon as it ends: Ctrl-C loses at most those 
 'sepconv report STORE -o report.html' shows what was tried.
 Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
 
-struct TuneArguments {
-  std::string model, lock, store, layers = "*", input_shape, generator, runner, work, scheduler, resource,
-                                  python = "python3";
+struct TuneArguments : PlanArguments {
+  std::string lock, store, generator, runner, work, scheduler, resource, python = "python3";
   std::vector<std::string> targets;
   std::size_t trials = 0;
   double minutes = 0, build_timeout = 60, call_timeout = 10;
   int threads = 1, jobs = 0, cpu = -1, memory_mb = 4096;
   std::uint64_t seed = 1;
-  bool resume = false, no_fold = false, no_join = false, no_halide = false, cold = false;
+  bool resume = false, no_halide = false, cold = false;
 };
 
 std::filesystem::path store_path(const TuneArguments& arguments) {
@@ -57,13 +55,7 @@ std::filesystem::path store_path(const TuneArguments& arguments) {
 }
 
 /// The problems of the model's layers, each once a target; named after the first layer.
-std::vector<TuneProblem> problems_of(const TuneArguments& arguments) {
-  PlanOptions options;
-  options.fold = !arguments.no_fold;
-  options.join = !arguments.no_join;
-  options.layers = arguments.layers;
-  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
-  const Plan plan = plan_file(arguments.model, options);
+std::vector<TuneProblem> problems_of(const Plan& plan, const TuneArguments& arguments) {
   std::vector<TuneProblem> problems;
   for (const std::string& name : arguments.targets) {
     const Target& target = target_from_name(name);
@@ -92,17 +84,6 @@ std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<s
   return all;
 }
 
-/// The fastest target that this machine runs.
-std::string best_runnable_target() {
-  const Target* best = nullptr;
-  for (const Target& target : native_cpu_targets())
-    if ((target.required_features & ~detected_cpu_features()) == 0 && (best == nullptr || target.rank > best->rank))
-      best = &target;
-  if (best == nullptr)
-    throw std::invalid_argument("tune: no target runs on this machine; name one with --target, and a --runner for it");
-  return best->name;
-}
-
 /// Kernels can only be timed where they run.
 void check_tunable(const std::string& name, const TuneArguments& arguments) {
   const Target& target = target_from_name(name);
@@ -114,9 +95,8 @@ void check_tunable(const std::string& name, const TuneArguments& arguments) {
     throw std::invalid_argument(fmt::format(
         "target: '{}' is for {}; say how its programs run with --runner, as in 'qemu-aarch64 arm/sepconv-runner'", name,
         system_text(target)));
-  if (const std::uint64_t missing = target.required_features & ~detected_cpu_features())
-    throw std::invalid_argument(
-        fmt::format("target: '{}' cannot be timed here: this CPU lacks {}", name, cpu_feature_names(missing)));
+  if (const std::string reason = cannot_run_here(target); !reason.empty())
+    throw std::invalid_argument(fmt::format("target: '{}' cannot be timed here: it {}", name, reason));
 }
 
 void print_results(const std::vector<TuneState>& states) {
@@ -198,9 +178,11 @@ int run_tune(const TuneArguments& given) {
   TuneArguments arguments = given;
   Lockfile lockfile;
   if (std::filesystem::exists(arguments.lock)) lockfile = Lockfile::read(arguments.lock);
-  if (arguments.targets.empty()) arguments.targets = {best_runnable_target()};
+  const Plan plan = read_plan(arguments);
+  if (arguments.targets.empty() && !plan.layers.empty())
+    arguments.targets = {best_target_here(plan.layers.front().problem.dtype).name};
   for (const std::string& name : arguments.targets) check_tunable(name, arguments);
-  const std::vector<TuneProblem> problems = problems_of(arguments);
+  const std::vector<TuneProblem> problems = problems_of(plan, arguments);
 
   const InterruptFlag interrupt;
   const ScratchFolder scratch;
@@ -251,8 +233,7 @@ void add_tune_command(CLI::App& app, int& status) {
   TuneArguments& a = *arguments;
   CLI::App* command = app.add_subcommand("tune", "Search faster schedules for a model's layers, and keep them");
   command->footer(kExamples);
-  command->add_option("model", a.model, "A .keras, .h5 or .json model, or a JSON list of layers with input shapes")
-      ->required();
+  add_plan_options(*command, a);
   command->add_option("--lock", a.lock, "The lockfile to write; rows that it has already are where the search begins")
       ->required();
   command->add_option("--store", a.store, "The file of all trials; the lockfile's name with .sqlite if left out");
@@ -263,8 +244,6 @@ void add_tune_command(CLI::App& app, int& status) {
   limit->require_option(1, 2);
   command->add_option("--target", a.targets, "Targets, separated by commas; this CPU's best if left out")
       ->delimiter(',');
-  command->add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
-  command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
   command->add_option("--threads", a.threads, "Threads that a call may use")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -292,8 +271,6 @@ void add_tune_command(CLI::App& app, int& status) {
       ->needs(scheduler)
       ->capture_default_str();
   command->add_option("--work", a.work, "Folder to keep compiled candidates in; a temporary one if left out");
-  command->add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
-  command->add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
   command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
   command->add_option("--runner", a.runner, "Command that starts sepconv-runner, such as an emulator and its program");
   command->callback([arguments, &status] { status = run_tune(*arguments); });

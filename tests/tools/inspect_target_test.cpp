@@ -16,7 +16,7 @@ namespace {
 class InspectTarget : public testing::Test {
  protected:
   InspectTarget() {
-    write_file(file_, R"([{"class_name": "SeparableConv2D", "input_shape": [null, 56, 56, 128],
+    write_file(file_, R"([{"class_name": "SeparableConv2D", "input_shape": [null, 60, 60, 128],
                            "config": {"name": "conv", "filters": 128, "kernel_size": [3, 3], "padding": "same"}}])");
   }
 
@@ -32,6 +32,7 @@ class InspectTarget : public testing::Test {
   std::string file_ = (dir_.path() / "layers.json").string();
 };
 
+// A shape that no shipped table has.
 TEST_F(InspectTarget, PrintsTheRulesScheduleWithItsSums) {
   for (const Target& target : all_targets()) {
     if (target.device != Device::cpu || !serves(target, DataType::float32)) continue;

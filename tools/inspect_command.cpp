@@ -123,9 +123,9 @@ void print_text(const Plan& plan) {
 }
 
 /// The schedule that `sepconv compile` chooses without a lockfile, or why the target has no kernel for the problem.
-std::variant<Schedule, std::string> schedule_on(const ConvProblem& problem, const Target& target) {
+std::variant<Schedule, std::string> schedule_on(const ConvProblem& problem, const Target& target,
+                                                const ScheduleTables& tables) {
   if (!serves(target, problem.dtype)) return std::string("no kernels for ") + to_text(problem.dtype);
-  const ScheduleTables tables(tables_folder());
   if (const LockRow* row = tables.row(problem, target)) return row->schedule;
   try {
     return default_schedule(problem, target);
@@ -136,9 +136,10 @@ std::variant<Schedule, std::string> schedule_on(const ConvProblem& problem, cons
 
 void print_schedules(const Plan& plan, const Target& target) {
   std::cout << fmt::format("\nschedules on {}, of the shipped table or the rule:\n", target.name);
+  const ScheduleTables tables(tables_folder());
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem problem = kernel_problem(layer.problem);
-    const auto chosen = schedule_on(problem, target);
+    const auto chosen = schedule_on(problem, target, tables);
     if (const auto* reason = std::get_if<std::string>(&chosen)) {
       std::cout << fmt::format("{}: none: {}\n", layer.name, *reason);
       continue;
@@ -154,6 +155,7 @@ void print_schedules(const Plan& plan, const Target& target) {
 
 /// @param target  null: without schedules.
 void print_json(const Plan& plan, const Target* target) {
+  const ScheduleTables tables(tables_folder());
   Json layers = Json::array(), skipped = Json::array();
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem& p = layer.problem;
@@ -170,7 +172,7 @@ void print_json(const Plan& plan, const Target* target) {
     }
     if (target != nullptr) {
       const ConvProblem problem = kernel_problem(p);
-      const auto chosen = schedule_on(problem, *target);
+      const auto chosen = schedule_on(problem, *target, tables);
       if (const auto* reason = std::get_if<std::string>(&chosen))
         row["no_schedule"] = *reason;
       else

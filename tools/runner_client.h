@@ -36,7 +36,4 @@ std::vector<RunnerCase> run_cases(const RunnerRequest& request);
 /// @throws std::invalid_argument naming `option` when there is no word.
 std::vector<std::string> words(const std::string& text, const char* option);
 
-/// The last line of a program's output, without the program's name in front.
-std::string last_line(const std::string& output, const std::string& program);
-
 }  // namespace sepconv::tools

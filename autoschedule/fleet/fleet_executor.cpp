@@ -22,14 +22,7 @@ using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr double kDescribeSeconds = 60;
-
-/// The last line that the script printed, without its name in front.
-std::string last_line(std::string output) {
-  while (!output.empty() && output.back() == '\n') output.pop_back();
-  output = output.substr(output.rfind('\n') + 1);
-  constexpr std::string_view kName = "fleet: ";
-  return output.starts_with(kName) ? output.substr(kName.size()) : output;
-}
+constexpr const char* kProgram = "fleet";  // before its messages
 
 /// A file of this process that goes away with the object.
 class WorkFile {
@@ -94,9 +87,10 @@ FleetExecutor::FleetExecutor(FleetOptions options) : options_(std::move(options)
   const ProcessResult result = run_process(argv, limits);
   if (result.end == ProcessResult::End::cancelled) throw TuneCancelled();
   if (!result.ok())
-    throw std::runtime_error(fmt::format("--scheduler {}: {}", options_.scheduler,
-                                         result.output.empty() ? end_text(result, limits) : last_line(result.output)));
-  machine_ = "cluster: " + last_line(result.output);
+    throw std::runtime_error(
+        fmt::format("--scheduler {}: {}", options_.scheduler,
+                    result.output.empty() ? end_text(result, limits) : last_line(result.output, kProgram)));
+  machine_ = "cluster: " + last_line(result.output, kProgram);
   std::error_code error;
   fs::create_directories(options_.work, error);
   if (error)
@@ -142,8 +136,9 @@ void FleetExecutor::run(const std::vector<TrialTask>& tasks,
   answer();
   if (result.end == ProcessResult::End::cancelled) throw TuneCancelled();
   if (!result.ok() && std::find(answered.begin(), answered.end(), true) == answered.end())
-    throw std::runtime_error(fmt::format("--scheduler {}: {}", options_.scheduler,
-                                         result.output.empty() ? end_text(result, limits) : last_line(result.output)));
+    throw std::runtime_error(
+        fmt::format("--scheduler {}: {}", options_.scheduler,
+                    result.output.empty() ? end_text(result, limits) : last_line(result.output, kProgram)));
   for (std::size_t task = 0; task < tasks.size(); ++task) {
     if (answered[task]) continue;
     std::vector<Trial> trials(tasks[task].candidates.size());

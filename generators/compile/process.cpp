@@ -179,4 +179,13 @@ std::uint64_t resident_bytes(int pid) {
   return read ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
+std::string last_line(const std::string& output, const std::string& program) {
+  const std::size_t end = output.find_last_not_of('\n');
+  if (end == std::string::npos) return "";
+  const std::size_t newline = output.rfind('\n', end);
+  std::string line = output.substr(newline == std::string::npos ? 0 : newline + 1, end - (newline + 1) + 1);
+  const std::string prefix = program + ": ";
+  return line.starts_with(prefix) ? line.substr(prefix.size()) : line;
+}
+
 }  // namespace sepconv

@@ -39,4 +39,7 @@ std::string end_text(const ProcessResult& result, const ProcessLimits& limits);
 /// Bytes of memory that a running process uses; 0 where the system does not tell (it tells on Linux).
 std::uint64_t resident_bytes(int pid);
 
+/// The last line of a program's output, without the program's name in front.
+std::string last_line(const std::string& output, const std::string& program);
+
 }  // namespace sepconv

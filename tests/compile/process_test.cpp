@@ -80,5 +80,11 @@ TEST(Process, NamesAProgramThatIsNotThere) {
   }
 }
 
+TEST(Process, LastLineIsTheMessageWithoutItsProgram) {
+  EXPECT_EQ(last_line("one\nsepconv-runner: two\n\n", "sepconv-runner"), "two");
+  EXPECT_EQ(last_line("one", "sepconv-runner"), "one");
+  EXPECT_EQ(last_line("\n", "sepconv-runner"), "");
+}
+
 }  // namespace
 }  // namespace sepconv

@@ -321,12 +321,9 @@ TEST_F(RunnerClient, ATimeLimitFailsTheCaseThatRan) {
   EXPECT_NE(cases[0].message.find("timed out"), std::string::npos) << cases[0].message;
 }
 
-TEST(RunnerClientText, WordsAndLastLine) {
+TEST(RunnerClientText, Words) {
   EXPECT_EQ(tools::words(" qemu  -L x ", "--runner"), (std::vector<std::string>{"qemu", "-L", "x"}));
   EXPECT_THROW(tools::words(" ", "--runner"), std::invalid_argument);
-  EXPECT_EQ(tools::last_line("one\nsepconv-runner: two\n\n", "sepconv-runner"), "two");
-  EXPECT_EQ(tools::last_line("one", "sepconv-runner"), "one");
-  EXPECT_EQ(tools::last_line("\n", "sepconv-runner"), "");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "spec/gpu_estimate.h"
+#include "spec/integers.h"
 
 namespace sepconv {
 namespace {
@@ -36,7 +37,7 @@ std::string share(std::int64_t bytes, std::int64_t cache, const char* name) {
 std::string block_words(const ConvProblem& p, const CpuSchedule& s, const Target& target) {
   const BlockCpuSchedule& b = s.block;
   std::string text = b.flat ? fmt::format("blocks of {} whole rows, tiled across their ends{}", b.oh_block,
-                                     b.flat == kFlatDirect ? " without a copy" : "")
+                                          b.flat == kFlatDirect ? " without a copy" : "")
                             : fmt::format("blocks of {} rows x {} columns", b.oh_block, b.ow_block);
   if (!p.is_dynamic()) {
     const int rows = (p.OH() + b.oh_block - 1) / b.oh_block, columns = (p.OW() + b.ow_block - 1) / b.ow_block;
@@ -62,6 +63,8 @@ std::vector<std::string> cpu_words(const ConvProblem& problem, const CpuSchedule
   if (s.depthwise) {
     const DepthwiseCpuSchedule& dw = *s.depthwise;
     lines.push_back(tile_words("depthwise", dw.ow_tile, "columns", dw.c_tile, register_tile(dw, p, target), target));
+    if (dw.c_block)
+      lines.back() += fmt::format("; {} channels column by column", std::min(dw.c_block, round_up(p.IC, dw.c_tile)));
   }
   if (s.pointwise) {
     const PointwiseCpuSchedule& pw = *s.pointwise;

@@ -13,6 +13,8 @@ namespace {
 // A core of the last ten years: two multiply-adds and two loads a cycle, a chain of sums advances every four.
 constexpr double kFmaPerCycle = 2, kLoadsPerCycle = 2, kFmaLatency = 4;
 constexpr double kL2BytesPerCycle = 32, kBeyondBytesPerCycle = 10;
+constexpr double kLineBytes = 64, kPageRun = 256;        // shorter runs of an input from beyond L2 ...
+constexpr double kShortRuns = 1.25;                      // ... cost so much more
 constexpr double kTileOverhead = 16, kStepOverhead = 1;  // cycles of a tile's and of an unrolled step's loop
 
 /// Cycles to read so many bytes again and again from the cache that holds `footprint` bytes.
@@ -43,6 +45,7 @@ CostParts cpu_cost(const CpuSchedule& s, const ConvProblem& any, const Target& t
     for (std::int32_t* pad : {&p.pad_top, &p.pad_bottom, &p.pad_left, &p.pad_right}) *pad = std::max(*pad, 0);
   }
   const int OH = p.OH(), OW = p.OW(), K = p.middle_channels();
+  double lines = 1;  // bytes of the input's cache lines that are moved, for each that is used at that time
   const bool nhwc = p.layout == Layout::nhwc;
   const double element = double(size_bytes(accumulator_type(p.dtype)));
   const double stored = double(size_bytes(p.dtype)), pixels = double(OH) * OW;
@@ -83,14 +86,19 @@ CostParts cpu_cost(const CpuSchedule& s, const ConvProblem& any, const Target& t
     const double rows = (s.block.oh_block - 1.0) * p.stride_h + p.KH_eff();
     const double row_blocks = ceil_div(OH, s.block.oh_block);
     const double width = (columns - 1.0) * p.stride_w + p.KW_eff();
+    const double run = std::max(c_tile, std::min(dw.c_block, p.IC)) * stored;  // side by side
+    if (nhwc && run < p.IC * stored && rows * width * p.IC * stored > 0.75 * double(target.l2_bytes))
+      lines = run < kLineBytes ? kLineBytes / run : run < kPageRun ? kShortRuns : 1;
     if (dw.pad_tile) {
-      const double tile_bytes = rows * width * c_tile * element;
+      const double tile_bytes = rows * width * std::max(c_tile, dw.c_block) * element;
       cost.copies += 3 * column_blocks * row_blocks * rows * width * p.IC / vector;
       cost.copies += read_cycles(taps * pixels * K * element, tile_bytes, target);
+    } else {
+      cost.copies += read_cycles(taps * pixels * K * element, p.KH_eff() * width * run, target);
     }
     if (s.block.flat == kFlatCopied) cost.copies += 2 * pixels * K / vector;
   }
-  cost.memory = (double(p.IH) * p.IW * p.IC + pixels * p.OC) * stored / kBeyondBytesPerCycle;
+  cost.memory = (lines * p.IH * p.IW * p.IC + pixels * p.OC) * stored / kBeyondBytesPerCycle;
   if (threads > 1) {
     const double tasks = block.blocks;
     cost.imbalance = ceil_div(static_cast<long>(tasks), static_cast<long>(threads)) * threads / tasks;
@@ -126,12 +134,13 @@ std::vector<double> features(const Schedule& schedule, const ConvProblem& proble
   for (double part : {cost.pointwise, cost.weights, cost.scratch, cost.depthwise, cost.copies, cost.memory})
     result.push_back(part * cost.imbalance / cost.total);
   const BlockCpuSchedule& block = cpu->block;
-  const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1, 0});
+  const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1, 0, 0});
   const PointwiseCpuSchedule pw = cpu->pointwise.value_or(PointwiseCpuSchedule{0, 0, 0, 1});
   for (int flag : {block.fuse, int(block.flat != 0), int(block.flat == kFlatDirect), dw.pad_tile, pw.vector_f,
                    int(block.spread != 0)})
     result.push_back(flag);
-  for (int extent : {block.oh_block, block.ow_block, dw.c_tile, dw.ow_tile, dw.k_unroll, pw.mr, pw.nr, pw.k_unroll}) {
+  for (int extent :
+       {block.oh_block, block.ow_block, dw.c_tile, dw.ow_tile, dw.k_unroll, dw.c_block, pw.mr, pw.nr, pw.k_unroll}) {
     result.push_back(log_of(extent));
     result.push_back(log_of(extent) * log_of(extent));
   }

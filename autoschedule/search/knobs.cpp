@@ -68,6 +68,12 @@ Values cpu_values(const std::string& name, const ConvProblem& p, const Target& t
       if (p.KW % count == 0) values.push_back(count);
     return values;
   }
+  if (name == "dw.cb") {
+    Values values = {0};
+    if (nhwc && p.IC >= target.lanes)
+      for (int count = 1; target.lanes * count < 2 * p.IC; count *= 2) values.push_back(target.lanes * count);
+    return values;
+  }
   // In nchw either side of the micro-tile may be the one of vectors.
   if (name == "pw.mr") {
     Values values = scalar_side(OH * OW, target);

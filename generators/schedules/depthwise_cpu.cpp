@@ -1,5 +1,7 @@
 #include "depthwise_cpu.h"
 
+#include <algorithm>
+
 namespace sepconv {
 namespace {
 
@@ -20,8 +22,15 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
   padded.bound_storage(y, (extents.rows - 1) * p.stride_h + p.KH_eff());
   if (nhwc) {
     padded.bound_storage(x, width);
-    if (p.IC >= s.c_tile)
+    if (s.c_block) {
+      Var tile("c_tile");
+      padded.bound_storage(args[0], std::min(s.c_block, p.IC))
+          .split(args[0], tile, args[0], s.c_tile, tile_tail(p.IC, s.c_tile))
+          .vectorize(args[0], vector_elems(s.c_tile, target))
+          .unroll(args[0]);
+    } else if (p.IC >= s.c_tile) {
       padded.vectorize(args[0], vector_elems(s.c_tile, target), TailStrategy::RoundUp).unroll(args[0]);
+    }
   } else {
     const int copied = input.columns.empty() ? 0 : ceil_div(p.pad_left + p.IW, input.phases);
     padded.bound_storage(x, round_up(std::max(width, copied), target.lanes));
@@ -45,15 +54,20 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
     return nhwc ? std::vector<VarOrRVar>{c, x} : std::vector<VarOrRVar>{x, c};
   };
   const Var& c = loops.c;
-  Var panel("c_panel");
+  Var panel("c_panel"), block("c_block");
   out.split(c, panel, c, s.c_tile, tile_tail(p.IC, s.c_tile));
   std::vector<VarOrRVar> nest = order(c, loops.x);
-  for (const Var& loop : {loops.tile, loops.y, loops.m, panel}) nest.push_back(loop);
+  if (s.c_block) {
+    out.split(panel, block, panel, s.c_block / s.c_tile, TailStrategy::GuardWithIf);
+    nest.push_back(panel);
+  }
+  const Var innermost = s.c_block ? panel : loops.tile, outermost = s.c_block ? block : panel;
+  for (const Var& loop : {loops.tile, loops.y, loops.m, outermost}) nest.push_back(loop);
   nest.insert(nest.end(), loops.outer.begin(), loops.outer.end());
   out.reorder(nest).vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
 
   // The sums of a tile stay in registers over all taps.
-  stage.sum.compute_at(out, loops.tile).store_in(Halide::MemoryType::Register).bound_extent(c, s.c_tile);
+  stage.sum.compute_at(out, innermost).store_in(Halide::MemoryType::Register).bound_extent(c, s.c_tile);
   if (p.is_dynamic()) stage.sum.bound_extent(loops.x, s.ow_tile);
   stage.sum.vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
   std::vector<VarOrRVar> sum_nest = order(c, loops.x);
@@ -67,7 +81,7 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   else if (s.k_unroll == 0 && p.KW <= kUnrolledTaps)
     stage.sum.update().unroll(stage.tap.x);
 
-  if (s.pad_tile) schedule_input_tile(padded, out, panel, p, s, target, loops.extents);
+  if (s.pad_tile) schedule_input_tile(padded, out, outermost, p, s, target, loops.extents);
 }
 
 }  // namespace sepconv

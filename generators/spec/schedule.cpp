@@ -178,6 +178,12 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     if (dw.k_unroll < 0 || (dw.k_unroll > 0 && p.KW % dw.k_unroll != 0))
       return refuse("dw.ku", dw.k_unroll,
                     "expected 0 or a divisor of the window's " + std::to_string(p.KW) + " columns");
+    if (dw.c_block < 0 || dw.c_block % dw.c_tile != 0)
+      return refuse("dw.cb", dw.c_block, "expected 0 or a multiple of dw.c=" + std::to_string(dw.c_tile));
+    if (dw.c_block && (!nhwc || p.IC < dw.c_tile))
+      return refuse("dw.cb", dw.c_block, "only panels of nhwc's channels can be computed column by column");
+    if (dw.c_block && block.flat == kFlatCopied)
+      return refuse("dw.cb", dw.c_block, "block.flat=1 copies the rows of one panel at a time");
     const RegisterTile tile_registers = register_tile(dw, p, target);
     if (tile_registers.total() > target.registers)
       return refuse("dw.ow", dw.ow_tile,

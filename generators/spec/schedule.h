@@ -37,6 +37,8 @@ struct DepthwiseCpuSchedule {
   int ow_tile = 4;   // output columns whose sums stay in registers: vectors along columns in nchw
   int pad_tile = 1;  // 1: the block's input is copied into a zero-padded tile; 0: bounds are checked at each tap
   int k_unroll = 0;  // taps of a row that are unrolled: a divisor of KW; 0: all of few, one of many
+  int c_block = 0;   // nhwc: channels that are computed tile of columns by tile of columns, a multiple of c_tile, so
+                    // that whole cache lines are used at once; 0: a panel's whole block before the next panel's
 };
 
 /// The pointwise stage: the micro-tile of the GEMM [pixels x K] * [K x OC].
@@ -66,7 +68,7 @@ template <class Schedule, class F>
 requires std::same_as<std::remove_const_t<Schedule>, DepthwiseCpuSchedule>
 void visit_fields(Schedule& s, F&& f) {
   f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile);
-  f("ku", s.k_unroll, 0);
+  f("ku", s.k_unroll, 0), f("cb", s.c_block, 0);
 }
 template <class Schedule, class F>
 requires std::same_as<std::remove_const_t<Schedule>, PointwiseCpuSchedule>

@@ -117,6 +117,7 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
     dw.ow_tile = nhwc ? scalar_tile() : vector_tile();
     dw.pad_tile = draw.between(0, 1);
     if (draw.chance(0.3)) dw.k_unroll = draw.chance(0.5) ? 1 : p.KW;
+    if (nhwc && draw.chance(0.3)) dw.c_block = dw.c_tile * draw.between(1, 4);
     tile = dw.ow_tile;
     s.depthwise = dw;
   }

@@ -32,6 +32,17 @@ constexpr Variant kVariants[] = {
     {kMobileNet, "block_fuse0_flat1_oh9_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2_vf1"},  // unfused, flat
     {kMobileNet, "block_fuse1_flat1_oh2_ow11_spread16.dw_c8_ow4_pad1_ku1.pw_mr6_nr8_ku2_vf1"},
     {kMobileNet, "block_fuse1_flat2_oh2_ow11.dw_c8_ow4_pad1.pw_mr6_nr8_ku2_vf1"},  // flat without a copy
+    // Several panels of channels, column by column.
+    {kMobileNet, "block_fuse1_flat2_oh4_ow11.dw_c8_ow4_pad0_cb16.pw_mr6_nr8_ku2_vf1"},
+    {kMobileNet, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1_cb32.pw_mr6_nr8_ku1_vf1"},
+    {kMobileNet, "block_fuse0_flat2_oh2_ow11_spread16.dw_c8_ow4_pad1_ku3_cb8.pw_mr6_nr8_ku2_vf1"},
+    {kUneven, "block_fuse1_flat0_oh3_ow4.dw_c8_ow2_pad0_cb8.pw_mr2_nr12_ku1_vf1"},
+    {kUneven, "block_fuse1_flat2_oh2_ow9.dw_c4_ow2_pad1_cb12.pw_mr5_nr8_ku1_vf1"},
+    {kDepthwise, "block_fuse1_flat0_oh4_ow3.dw_c4_ow3_pad0_cb20"},
+    {kDepthwise, "block_fuse1_flat0_oh9_ow5.dw_c8_ow5_pad1_cb16"},
+    {kDepthwise, "block_fuse1_flat0_oh2_ow5.dw_c4_ow5_pad1_cb8"},
+    {kDynamic, "block_fuse1_flat0_oh3_ow10.dw_c8_ow4_pad0_cb16.pw_mr5_nr8_ku3_vf1"},
+    {kDynamic, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1_cb8.pw_mr2_nr4_ku1_vf1"},
     {kMobileNet, "block_fuse0_flat2_oh4_ow11.dw_c4_ow5_pad0.pw_mr4_nr8_ku2_vf1"},  // the same, unfused
     {kUneven, "block_fuse1_flat2_oh2_ow9.dw_c8_ow2_pad1.pw_mr5_nr8_ku1_vf1"},
     {kPlanar, "block_fuse1_flat2_oh3_ow19.dw_c1_ow8_pad1.pw_mr8_nr5_ku3_vf0"},

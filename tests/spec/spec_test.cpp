@@ -158,6 +158,10 @@ TEST(Schedule, LeavesNeutralValuesOfLaterFieldsOutOfTheText) {
   EXPECT_EQ(schedule_from_text(old).block.spread, 0);
   EXPECT_EQ(to_text(schedule_from_text(with)), with);
   EXPECT_EQ(schedule_from_text(with).depthwise->k_unroll, 3);
+  EXPECT_EQ(schedule_from_text(with).depthwise->c_block, 0);
+  const std::string blocked = "block_fuse1_flat0_oh9_ow12.dw_c8_ow4_pad0_cb64";
+  EXPECT_EQ(to_text(schedule_from_text(blocked)), blocked);
+  EXPECT_EQ(schedule_from_text(blocked).depthwise->c_block, 64);
   EXPECT_EQ(to_text(schedule_from_text("block_fuse1_flat1_oh7_ow56_spread0.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1")), old);
   for (const char* wrong : {"block_fuse1_flat1_oh7_ow56_spread.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1",
                             "block_fuse1_flat1_oh7_ow56_spread16_spread16.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1",

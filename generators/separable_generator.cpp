@@ -99,7 +99,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     Var x_tile("x_tile");
     middle_.split(column, x_tile, column, tile, pixels_.flat ? tile_tail(columns, tile) : TailStrategy::RoundUp);
     schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_,
-                           {c_, column, x_tile, rows_.y, m_, outer, {columns, schedule_.block.oh_block}});
+                           {c_, column, x_tile, rows_.y, m_, outer, {columns, schedule_.block.oh_block}, true});
   }
 
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};

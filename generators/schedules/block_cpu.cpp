@@ -33,6 +33,10 @@ TailStrategy tile_tail(int extent, int tile) {
   return extent > tile ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
 }
 
+TailStrategy scratch_tail(int extent, int tile) {
+  return extent < tile ? TailStrategy::RoundUp : tile_tail(extent, tile);
+}
+
 BlockExtents block_extents(const ConvProblem& p, const BlockCpuSchedule& s, int tile) {
   return {round_up(s.fuse ? s.ow_block : p.OW(), tile), s.fuse ? s.oh_block : round_up(p.OH(), s.oh_block)};
 }

@@ -24,6 +24,9 @@ void parallel_loops(Halide::Func func, const std::vector<Halide::Var>& loops);
 /// extent >= tile; else each element is guarded.
 Halide::TailStrategy tile_tail(int extent, int tile);
 
+/// The same in memory of the kernel's own, where elements beyond a small extent need no guard: masked stores are slow.
+Halide::TailStrategy scratch_tail(int extent, int tile);
+
 /// The largest region of output pixels that one block's intermediate results span.
 struct BlockExtents {
   int columns, rows;

@@ -10,7 +10,7 @@ Var schedule_dense_cpu(Halide::Func dense, const ConvProblem& p, int c_tile, con
                        const DenseLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
   Var panel("dense_panel");
-  dense.split(loops.c, panel, loops.c, c_tile, tile_tail(p.IC, c_tile));
+  dense.split(loops.c, panel, loops.c, c_tile, scratch_tail(p.IC, c_tile));
   std::vector<VarOrRVar> nest =
       nhwc ? std::vector<VarOrRVar>{loops.c, rows.x} : std::vector<VarOrRVar>{rows.x, loops.c};
   for (const Var& loop : {rows.y, loops.m, panel}) nest.push_back(loop);

@@ -55,7 +55,7 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   };
   const Var& c = loops.c;
   Var panel("c_panel"), block("c_block");
-  out.split(c, panel, c, s.c_tile, tile_tail(p.IC, s.c_tile));
+  out.split(c, panel, c, s.c_tile, loops.scratch ? scratch_tail(p.IC, s.c_tile) : tile_tail(p.IC, s.c_tile));
   std::vector<VarOrRVar> nest = order(c, loops.x);
   if (s.c_block) {
     out.split(panel, block, panel, s.c_block / s.c_tile, TailStrategy::GuardWithIf);

@@ -13,6 +13,7 @@ struct DepthwiseLoops {
   Halide::Var c, x, tile, y, m;    // channel, column within a tile, tile, row, multiplier
   std::vector<Halide::Var> outer;  // outside of the block, innermost first
   BlockExtents extents;            // of the block
+  bool scratch = false;            // the consumer is no output of the kernel and may have more channels than it
 };
 
 /// Panels of channels outermost, so that a panel's input tile and its taps stay in L1 while its pixels are swept.

@@ -18,6 +18,8 @@ constexpr const char* kMobileNet =
 constexpr const char* kUneven =
     "separable_f32_nhwc_i8x9x12_o21_k3x4_s2x1_d1x2_p0x3x5x1_m2_mid-bias-relu_out-nobias-linear";
 constexpr const char* kPlanar = "separable_f32_nchw_i7x19x5_o9_k3x3_s1x1_d1x1_p2x0x1x1_m1_mid-bias-relu6_out-bias-relu";
+constexpr const char* kColours =
+    "separable_f32_nhwc_i13x14x3_o10_k3x3_s2x2_d1x1_p0x0x0x0_m2_mid-bias-relu6_out-bias-relu";
 constexpr const char* kDepthwise = "depthwise_f32_nhwc_i9x13x19_o38_k3x3_s1x2_d2x1_p2x2x0x1_m2_out-bias-relu6";
 constexpr const char* kPointwise = "pointwise_f32_nhwc_i6x7x13_o23_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-relu";
 constexpr const char* kDynamic =
@@ -38,6 +40,11 @@ constexpr Variant kVariants[] = {
     {kMobileNet, "block_fuse0_flat2_oh2_ow11_spread16.dw_c8_ow4_pad1_ku3_cb8.pw_mr6_nr8_ku2_vf1"},
     {kUneven, "block_fuse1_flat0_oh3_ow4.dw_c8_ow2_pad0_cb8.pw_mr2_nr12_ku1_vf1"},
     {kUneven, "block_fuse1_flat2_oh2_ow9.dw_c4_ow2_pad1_cb12.pw_mr5_nr8_ku1_vf1"},
+    // Fewer channels than a vector: the depthwise result in scratch has whole ones.
+    {kColours, "block_fuse1_flat1_oh3_ow6.dw_c4_ow3_pad1.pw_mr4_nr8_ku3_vf1"},
+    {kColours, "block_fuse1_flat2_oh3_ow6.dw_c8_ow2_pad0.pw_mr2_nr12_ku1_vf1"},
+    {kColours, "block_fuse1_flat0_oh2_ow4_spread16.dw_c4_ow4_pad0.pw_mr4_nr8_ku3_vf1"},
+    {kColours, "block_fuse0_flat0_oh6_ow4.dw_c4_ow2_pad1.pw_mr2_nr12_ku2_vf1"},
     {kDepthwise, "block_fuse1_flat0_oh4_ow3.dw_c4_ow3_pad0_cb20"},
     {kDepthwise, "block_fuse1_flat0_oh9_ow5.dw_c8_ow5_pad1_cb16"},
     {kDepthwise, "block_fuse1_flat0_oh2_ow5.dw_c4_ow5_pad1_cb8"},

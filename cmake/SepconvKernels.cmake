@@ -1,5 +1,5 @@
 # sepconv_add_kernels(<name>
-#   MODEL <file>              a Keras model, or a JSON list of layers
+#   MODEL <file>              a Keras model, a JSON list of layers, or a suite as bench/suites/peers.json
 #   [TARGETS <target> ...]    all of the architecture that this build is for if left out
 #   [LAYERS <glob>] [INPUT_SHAPE <HxWxC>] [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED])
 #

@@ -18,13 +18,13 @@
 #include "autoschedule/lockfile.h"
 #include "autoschedule/schedule_tables.h"
 #include "bench_layers.h"
-#include "bench_suite.h"
 #include "commands.h"
 #include "console_progress.h"
 #include "interrupt.h"
 #include "program_paths.h"
 #include "scratch_folder.h"
 #include "sepconv/executor.h"
+#include "sepconv/plan.h"
 #include "timing.h"
 
 namespace sepconv::tools {
@@ -64,12 +64,19 @@ std::regex pattern_of(const std::string& only) {
   }
 }
 
-std::vector<BenchLayer> wanted_layers(const BenchArguments& arguments) {
+std::vector<PlannedLayer> wanted_layers(const BenchArguments& arguments) {
   const std::regex pattern = pattern_of(arguments.only);
-  std::vector<BenchLayer> layers = read_bench_suite(arguments.suite);
-  std::erase_if(layers, [&](const BenchLayer& layer) { return !std::regex_search(layer.name, pattern); });
+  std::vector<PlannedLayer> layers = plan_file(arguments.suite).layers;
+  std::erase_if(layers, [&](const PlannedLayer& layer) { return !std::regex_search(layer.name, pattern); });
   if (layers.empty())
     throw std::invalid_argument(fmt::format("--only: '{}' matches no layer of '{}'", arguments.only, arguments.suite));
+  for (PlannedLayer& layer : layers) {
+    if (layer.problem.is_dynamic() || layer.problem.dtype != DataType::float32)
+      throw std::invalid_argument(fmt::format("{}: layer '{}' is '{}'; layers with fixed extents in float32 are timed",
+                                              arguments.suite, layer.name, to_text(layer.problem)));
+    layer.weights = {};  // every run has its own
+    layer.has_weights = false;
+  }
   return layers;
 }
 
@@ -98,7 +105,7 @@ class BuildProgress : public ConsoleProgress {
 /// Answers for layers by name.
 class BenchService {
  public:
-  BenchService(const BenchArguments& arguments, std::vector<BenchLayer> layers, std::string target,
+  BenchService(const BenchArguments& arguments, std::vector<PlannedLayer> layers, std::string target,
                std::map<std::string, std::string> failures)
       : arguments_(arguments),
         layers_(std::move(layers)),
@@ -106,7 +113,7 @@ class BenchService {
         failures_(std::move(failures)),
         executor_(executor_of(arguments.threads)) {}
 
-  const std::vector<BenchLayer>& layers() const { return layers_; }
+  const std::vector<PlannedLayer>& layers() const { return layers_; }
 
   /// Prints the answer. @return false for an error.
   bool answer(const std::string& name) {
@@ -133,7 +140,7 @@ class BenchService {
   BenchRun& prepared(const std::string& name) {
     if (name == current_) return *run_;
     const auto layer =
-        std::find_if(layers_.begin(), layers_.end(), [&](const BenchLayer& l) { return l.name == name; });
+        std::find_if(layers_.begin(), layers_.end(), [&](const PlannedLayer& l) { return l.name == name; });
     if (layer == layers_.end()) throw std::invalid_argument("no such layer");
     if (const auto failure = failures_.find(name); failure != failures_.end())
       throw std::invalid_argument(failure->second);
@@ -161,7 +168,7 @@ class BenchService {
   }
 
   const BenchArguments& arguments_;
-  std::vector<BenchLayer> layers_;
+  std::vector<PlannedLayer> layers_;
   std::string target_;
   std::map<std::string, std::string> failures_;
   Executor& executor_;
@@ -172,7 +179,7 @@ class BenchService {
 BenchService make_service(const BenchArguments& arguments) {
   if (!arguments.io_dir.empty() && !fs::is_directory(arguments.io_dir))
     throw std::invalid_argument(fmt::format("--io-dir: '{}' is no folder", arguments.io_dir));
-  std::vector<BenchLayer> layers = wanted_layers(arguments);
+  std::vector<PlannedLayer> layers = wanted_layers(arguments);
   BenchBuild build;
   build.target = bench_target(arguments.target);
   std::optional<Lockfile> lockfile;
@@ -201,7 +208,7 @@ int bench(const BenchArguments& arguments) {
     return kDone;
   }
   bool ok = true;
-  for (const BenchLayer& layer : service.layers()) ok = service.answer(layer.name) && ok;
+  for (const PlannedLayer& layer : service.layers()) ok = service.answer(layer.name) && ok;
   return ok ? kDone : kCheckFailed;
 }
 
@@ -212,7 +219,9 @@ void add_bench_command(CLI::App& app, int& status) {
   BenchArguments& a = *arguments;
   CLI::App* command = app.add_subcommand("bench", "Time the layers of a suite, one JSON line a layer");
   command->footer(kExamples);
-  command->add_option("--suite", a.suite, "The suite, as bench/suites/peers.json")->required()->type_name("FILE");
+  command->add_option("--suite", a.suite, "The suite, as bench/suites/peers.json, or a model")
+      ->required()
+      ->type_name("FILE");
   command->add_option("--threads", a.threads, "Threads of a call")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--only", a.only, "Only layers whose names match")->type_name("REGEX");
   command->add_option("--seconds", a.seconds, "That a layer's samples take at least")

@@ -66,7 +66,7 @@ std::vector<float> read_floats(const fs::path& path, std::size_t count) {
   return values;
 }
 
-SeededCase read_case(const BenchLayer& layer, const fs::path& io_dir) {
+SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) {
   const ConvProblem& p = layer.problem;
   const auto read = [&](const char* what, std::size_t count) {
     return read_floats(io_dir / (layer.name + "." + what + ".bin"), count);
@@ -95,15 +95,9 @@ std::string bench_target(const std::string& name) {
   return name;
 }
 
-std::map<std::string, std::string> load_bench_kernels(const std::vector<BenchLayer>& layers, const BenchBuild& build,
+std::map<std::string, std::string> load_bench_kernels(const std::vector<PlannedLayer>& layers, const BenchBuild& build,
                                                       const fs::path& folder) {
-  Plan plan;
-  for (const BenchLayer& layer : layers) {
-    PlannedLayer& planned = plan.layers.emplace_back();
-    planned.name = layer.name;
-    planned.absorbed = {layer.name};
-    planned.problem = layer.problem;
-  }
+  Plan plan{layers, {}};
   std::map<std::string, std::string> failures;
   try {
     compile(plan, build, folder, build.observer);
@@ -119,7 +113,7 @@ std::map<std::string, std::string> load_bench_kernels(const std::vector<BenchLay
   return failures;
 }
 
-BenchRun::BenchRun(const BenchLayer& layer, const std::string& target, Executor& executor, const fs::path& io_dir) {
+BenchRun::BenchRun(const PlannedLayer& layer, const std::string& target, Executor& executor, const fs::path& io_dir) {
   SeededCase data = io_dir.empty() ? real_values(layer.problem, layer.batch, kSeed) : read_case(layer, io_dir);
   layer_ = std::make_unique<ConvLayer>(layer.name, layer.problem, std::move(data.weights));
   layer_->force_row(target);

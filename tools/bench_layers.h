@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "bench_suite.h"
 #include "compile/compile_library.h"
 #include "layer_run.h"
+#include "sepconv/plan.h"
 
 namespace sepconv::tools {
 
@@ -31,7 +31,7 @@ std::string bench_target(const std::string& name);
 /// Compiles all layers into one library in `folder` and loads it into this process.
 /// @returns for each layer that does not compile the reason.
 /// @throws CompileCancelled; std::runtime_error when no layer compiles.
-std::map<std::string, std::string> load_bench_kernels(const std::vector<BenchLayer>& layers, const BenchBuild& build,
+std::map<std::string, std::string> load_bench_kernels(const std::vector<PlannedLayer>& layers, const BenchBuild& build,
                                                       const std::filesystem::path& folder);
 
 /// A layer with everything that calls of its `run` need: weights, input, output and workspace.
@@ -39,7 +39,8 @@ class BenchRun {
  public:
   /// @param io_dir  holds <name>.x.bin, .dw.bin, .pw.bin and .b.bin, raw float32; empty: values from a seed.
   /// @throws std::invalid_argument naming a file that is missing or has another size, or if there is no kernel.
-  BenchRun(const BenchLayer& layer, const std::string& target, Executor& executor, const std::filesystem::path& io_dir);
+  BenchRun(const PlannedLayer& layer, const std::string& target, Executor& executor,
+           const std::filesystem::path& io_dir);
 
   void operator()() { (*run_)(); }
   const ConvLayer& layer() const { return *layer_; }

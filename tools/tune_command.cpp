@@ -32,6 +32,7 @@ constexpr const char* kExamples = R"(Examples:
   sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30
   sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30 --resume
   sepconv tune speech.json --lock speech.lock.json --trials 200 --target x86-64-avx2 --layers 'encoder/*'
+  sepconv tune bench/suites/peers.json --lock peers.lock.json --minutes 30 --layers 'tiny_*'
   sepconv tune mobilenet.keras --lock mobilenet.lock.json --trials 500 --scheduler tcp://head:8786
   sepconv compile mobilenet.keras --lock mobilenet.lock.json -o out
 

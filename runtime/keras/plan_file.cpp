@@ -5,14 +5,22 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "layer_suite.h"
 #include "planner.h"
 
 namespace sepconv {
+namespace {
+
+Plan plan_document(const keras::ModelDocument& document, const PlanOptions& options) {
+  if (keras::is_layer_suite(document.json)) return keras::plan_layer_suite(document);
+  if (keras::is_layer_list(document.json)) return keras::plan_layer_list(document, options);
+  return keras::plan_model(document, options);
+}
+
+}  // namespace
 
 Plan plan_file(const std::filesystem::path& path, const PlanOptions& options) {
-  const keras::ModelDocument document = keras::read_document(path);
-  Plan plan = keras::is_layer_list(document.json) ? keras::plan_layer_list(document, options)
-                                                  : keras::plan_model(document, options);
+  Plan plan = plan_document(keras::read_document(path), options);
   if (options.layers == "*") return plan;
   // In this glob '*' matches '/' too, so that "encoder*" selects a nested model.
   const auto unwanted = [&](const auto& layer) { return fnmatch(options.layers.c_str(), layer.name.c_str(), 0) != 0; };

@@ -65,7 +65,9 @@ json first_layer(const std::string& name) {
 
 class BenchCommand : public testing::Test {
  protected:
-  void write_suite(const std::vector<json>& layers) { write_file(suite_, json{{"layers", layers}}.dump()); }
+  void write_suite(const std::vector<json>& layers) {
+    write_file(suite_, json{{"format", 1}, {"groups", {"tests"}}, {"layers", layers}}.dump());
+  }
 
   ProcessResult bench(std::vector<std::string> words) const {
     words.insert(words.begin(), {SEPCONV_PROGRAM, "bench", "--suite", suite_, "--target", kTarget, "--seconds", "0.001",
@@ -183,31 +185,50 @@ TEST_F(BenchCommand, AFileThatDoesNotFitIsThatLayersError) {
 }
 
 TEST_F(BenchCommand, RefusesWrongSuites) {
-  const auto refused = [&](const char* key, const json& value, const std::string& message) {
-    json changed = layer("one");
-    changed[key] = value;
-    write_suite({changed});
-    expect_wrong({}, message);
-  };
-  refused("colour", "red", "unknown field 'colour'");
-  refused("kind", "grouped", "'one': kind: expected one of separable, depthwise, received \"grouped\"");
-  refused("C", 0, "C: expected a whole number from 1, received 0");
-  refused("kernel", json::array({3}), "kernel: expected a list of 2, received [3]");
-  refused("padding", "causal", "padding: expected one of valid, same, received \"causal\"");
-  refused("bias", 1, "bias: expected true or false, received 1");
-  refused("name", "a/b", "name: expected no '/' and one line");
-  json open = layer("one");
-  open.erase("stride");
-  write_suite({open});
-  expect_wrong({}, "no field 'stride'");
-  write_suite({layer("one"), layer("one")});
-  expect_wrong({}, "two layers are called 'one'");
-  write_suite({});
-  expect_wrong({}, "the suite has no layer");
+  json grouped = layer("one");
+  grouped["kind"] = "grouped";
+  write_suite({grouped});
+  expect_wrong({}, "layer 1 'one': kind: expected one of separable, depthwise, received \"grouped\"");
   write_file(suite_, "[");
-  expect_wrong({}, "expected a JSON object with a list 'layers'");
+  expect_wrong({}, "suite.json: not valid JSON");
+  write_file(suite_, std::string(100000, '['));
+  expect_wrong({}, "suite.json: JSON nested deeper than");
   std::filesystem::remove(suite_);
-  expect_wrong({}, "suite.json: cannot read the suite");
+  expect_wrong({}, "suite.json: no such file");
+}
+
+json keras_layer(const std::string& name, const json& extent) {
+  return {{"class_name", "DepthwiseConv2D"},
+          {"input_shape", {nullptr, extent, 6, 8}},
+          {"config", {{"name", name}, {"kernel_size", 3}}}};
+}
+
+TEST_F(BenchCommand, TimesLayersOfKerasWithFixedExtents) {
+  write_file(suite_, json::array({keras_layer("one", 5), keras_layer("open", nullptr)}).dump());
+  const ProcessResult result = bench({"--only", "one"});
+  ASSERT_TRUE(result.ok()) << result.output;
+  ASSERT_EQ(lines(result.output).size(), 1u) << result.output;
+  EXPECT_GT(lines(result.output)[0].at("ms_median"), 0.0);
+  expect_wrong({},
+               "suite.json: layer 'open' is 'depthwise_f32_nhwc_i?x?x8_o8_k3x3_s1x1_d1x1_p0x0x0x0_m1_out-bias-linear'"
+               "; layers with fixed extents in float32 are timed");
+}
+
+/// The problems that `sepconv inspect` plans, and that compile and tune take.
+TEST_F(BenchCommand, OtherCommandsReadTheSameSuites) {
+  write_suite({layer("one"), causal_layer("two"), first_layer("three")});
+  const ProcessResult result = run_process({SEPCONV_PROGRAM, "inspect", suite_, "--json", "--layers", "t*"});
+  ASSERT_TRUE(result.ok()) << result.output;
+  const json planned = json::parse(result.output).at("layers");
+  ASSERT_EQ(planned.size(), 2u);
+  EXPECT_EQ(planned[0].at("problem"),
+            "separable_f32_nhwc_i1x9x8_o16_k1x2_s1x1_d1x3_p0x0x3x0_m1_mid-nobias-linear_out-bias-relu");
+  EXPECT_EQ(planned[1].at("problem"), "depthwise_f32_nchw_i5x6x8_o16_k3x3_s2x2_d1x1_p1x1x0x1_m2_out-bias-relu6");
+  const std::string lock = (dir_.path() / "suite.lock.json").string();
+  const ProcessResult tuned = run_process({SEPCONV_PROGRAM, "tune", suite_, "--lock", lock, "--trials", "1",
+                                           "--no-halide", "--target", kTarget, "--layers", "two"});
+  ASSERT_TRUE(tuned.ok()) << tuned.output;
+  EXPECT_EQ(json::parse(read_file(lock)).at("rows").at(0).at("problem"), planned[0].at("problem"));
 }
 
 TEST_F(BenchCommand, RefusesWrongOptions) {

@@ -24,6 +24,7 @@ struct PlannedLayer {
   // ZeroPadding layer adds to what the rule gives (top, bottom, left, right).
   std::string padding = "valid";  // "valid", "same" or "causal"
   std::array<std::int32_t, 4> zero_padding{};
+  std::int64_t batch = 1;  // images of a call, where a suite for benchmarks says so; kernels take any number
 };
 
 /// A convolution of the model that no kernel is made for, and why.
@@ -46,7 +47,8 @@ struct PlanOptions {
       input_shape;  // replaces the model's unknown extents, without the batch: {H, W, C} or {L, C}
 };
 
-/// Reads a .keras, .h5 or .json model, or a LAYERS.json list of layer configurations with input shapes, and plans it.
+/// Reads a .keras, .h5 or .json model, a LAYERS.json list of layer configurations with input shapes, or a suite as
+/// bench/suites/peers.json, and plans it.
 /// @throws std::invalid_argument naming the file and what is wrong with it.
 Plan plan_file(const std::filesystem::path& path, const PlanOptions& options = {});
 

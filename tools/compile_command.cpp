@@ -67,6 +67,19 @@ std::string lockfile_text(const std::optional<Lockfile>& given, const KnownSched
   return lockfile.text();
 }
 
+/// Keeps how long each kernel took.
+class TimedProgress : public ConsoleProgress {
+ public:
+  void kernel_finished(const PlannedKernel& kernel, double seconds) override {
+    seconds_[kernel.target.name].push_back(seconds);
+    ConsoleProgress::kernel_finished(kernel, seconds);
+  }
+  const CompileSeconds& seconds() const { return seconds_; }
+
+ private:
+  CompileSeconds seconds_;
+};
+
 void print_result(const CompileArguments& arguments, const Plan& plan, const CompileResult& result,
                   const std::string& name, double seconds) {
   std::FILE* const out = arguments.json ? stderr : stdout;  // JSON alone goes to stdout
@@ -107,7 +120,7 @@ int compile(const CompileArguments& arguments) {
   options.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
   options.include_dir =
       arguments.include_dir.empty() ? runtime_include_dir() : std::filesystem::path(arguments.include_dir);
-  ConsoleProgress progress;
+  TimedProgress progress;
   options.observer = &progress;
 
   const Plan plan = plan_of(arguments);
@@ -117,9 +130,9 @@ int compile(const CompileArguments& arguments) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   print_result(arguments, plan, result, options.name, seconds);
   if (arguments.json)
-    fmt::print("{}\n", size_report_json(options.name, result));
+    fmt::print("{}\n", size_report_json(options.name, result, progress.seconds()));
   else if (arguments.report)
-    print_size_report(result);
+    print_size_report(result, progress.seconds());
   return kDone;
 }
 
@@ -145,7 +158,8 @@ void add_compile_command(CLI::App& app, int& status) {
   command->add_flag("--locked", a.locked, "Refuse layers that the lockfile lacks")->needs(lock);
   command->add_flag("--no-tables", a.no_tables, "Let the rule choose where the shipped tables have a tuned schedule");
   command->add_flag("--shared", a.shared, "Make a loadable library in place of an archive");
-  CLI::Option* report = command->add_flag("--report", a.report, "Print the bytes of code by kernel and by target");
+  CLI::Option* report = command->add_flag(
+      "--report", a.report, "Print the bytes of code by kernel and by target, and medians of code and compile time");
   command->add_flag("--json", a.json, "Print the report as JSON, and everything else to stderr")->needs(report);
   command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
       ->check(CLI::Range(1, 4096));

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "compile/files.h"
 #include "compile/process.h"
@@ -88,6 +89,27 @@ TEST_F(SizeReport, NamesKernelsThatShareTheirCode) {
   EXPECT_EQ(json.at("code_bytes"), bytes_in(archive(), ".text"));
   const std::string table = compile("--layers half --target x86-64-avx512,x86-64-avx512-bf16 --report");
   EXPECT_NE(table.find("same code as half on x86-64-avx512"), std::string::npos) << table;
+}
+
+TEST_F(SizeReport, TellsMediansOfKernels) {
+  const nlohmann::json cold = report("--target x86-64-avx2,x86-64-sse41");
+  std::vector<double> code;
+  for (const nlohmann::json& kernel : cold.at("kernels"))
+    if (kernel.at("target") == "x86-64-avx2") code.push_back(kernel.at("code_bytes"));
+  ASSERT_EQ(code.size(), 2u);
+  for (const nlohmann::json& target : cold.at("targets")) {
+    EXPECT_GT(target.at("median_seconds"), 0.01);
+    EXPECT_LT(target.at("median_seconds"), 100.0);
+    if (target.at("target") == "x86-64-avx2") {
+      EXPECT_EQ(target.at("median_code_bytes"), (code[0] + code[1]) / 2);
+    }
+  }
+  EXPECT_GT(cold.at("median_seconds"), 0.01);
+  const nlohmann::json warm = report("--target x86-64-avx2,x86-64-sse41");
+  EXPECT_TRUE(warm.at("median_seconds").is_null()) << "kernels of the cache take no time to compile";
+  EXPECT_EQ(warm.at("median_code_bytes"), cold.at("median_code_bytes"));
+  const std::string table = compile("--target x86-64-avx2 --report");
+  EXPECT_NE(table.find("median seconds"), std::string::npos) << table;
 }
 
 TEST_F(SizeReport, ServesEverySystemOfTheTable) {

@@ -4,20 +4,25 @@
 
 namespace sepconv {
 
-const Lockfile& ScheduleTables::of(const Target& target) const {
+ScheduleTables::Table::Table(Lockfile rows_in) : rows(std::move(rows_in)) {
+  for (const auto& [key, row] : rows.rows()) problems.emplace_back(problem_from_text(key.first), &row);
+}
+
+const ScheduleTables::Table& ScheduleTables::table(const Target& target) const {
   const auto known = tables_.find(target.name);
   if (known != tables_.end()) return known->second;
   const std::filesystem::path path = folder_ / (target.name + ".lock.json");
-  return tables_.emplace(target.name, std::filesystem::exists(path) ? Lockfile::read(path) : Lockfile{}).first->second;
+  return tables_.try_emplace(target.name, std::filesystem::exists(path) ? Lockfile::read(path) : Lockfile{})
+      .first->second;
 }
 
+const Lockfile& ScheduleTables::of(const Target& target) const { return table(target).rows; }
+
 const LockRow* ScheduleTables::row(const ConvProblem& problem, const Target& target) const {
-  const Lockfile& table = of(target);
-  if (const LockRow* exact = table.row(problem, target)) return exact;
-  for (const auto& [key, row] : table.rows()) {
-    if (transfer_distance(problem_from_text(key.first), problem) != 0.0) continue;
-    if (!reject_reason(row.schedule, problem, target)) return &row;
-  }
+  const Table& known = table(target);
+  if (const LockRow* exact = known.rows.row(problem, target)) return exact;
+  for (const auto& [other, row] : known.problems)
+    if (transfer_distance(other, problem) == 0.0 && !reject_reason(row->schedule, problem, target)) return row;
   return nullptr;
 }
 

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "compile/schedule_source.h"
 #include "lockfile.h"
@@ -24,8 +26,19 @@ class ScheduleTables {
   const Lockfile& of(const Target& target) const;
 
  private:
+  struct Table {
+    explicit Table(Lockfile rows_in);
+    Table(const Table&) = delete;  // `problems` refers to `rows`
+    Table& operator=(const Table&) = delete;
+
+    Lockfile rows;
+    std::vector<std::pair<ConvProblem, const LockRow*>> problems;  // of the rows, their texts read once
+  };
+
+  const Table& table(const Target& target) const;
+
   std::filesystem::path folder_;
-  mutable std::map<std::string, Lockfile> tables_;  // those that were asked for
+  mutable std::map<std::string, Table> tables_;  // those that were asked for
 };
 
 /// Where `sepconv compile` looks: the user's lockfile, then the shipped tables.

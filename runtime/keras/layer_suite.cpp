@@ -132,9 +132,9 @@ PlannedLayer plan_layer(const json& item, const std::string& where, const std::v
   Fields fields(item, where);
   PlannedLayer layer;
   layer.name = fields.text("name");
-  fields.named(layer.name);
   // Names are parts of file names and lines of their own.
   if (layer.name.find_first_of("/\n") != std::string::npos) fields.wrong("name", "no '/' and one line");
+  fields.named(layer.name);
   fields.one_of("group", groups);
   const ConvLayerConfig config = config_of(fields, layer.name);
   layer.batch = fields.count("batch");

@@ -7,8 +7,7 @@ namespace sepconv::tools {
 void add_plan_options(CLI::App& command, PlanArguments& a) {
   command
       .add_option("model", a.model,
-                  "A .keras, .h5 or .json model, a JSON list of layers with input shapes, or a suite as\n"
-                  "bench/suites/peers.json")
+                  "A .keras, .h5 or .json model, a JSON list of layers, or a suite (bench/suites/peers.json)")
       ->required();
   command.add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
   command.add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");

@@ -27,7 +27,7 @@ TEST_P(Suites, HaveOnlyLayersThatKernelsAreMadeFor) {
 
 INSTANTIATE_TEST_SUITE_P(All, Suites,
                          testing::Values("dtypes.json", "layers.json", "networks.json", "peers.json", "tuning.json"),
-                         [](const auto& info) { return std::filesystem::path(info.param).stem().string(); });
+                         [](const auto& test) { return std::filesystem::path(test.param).stem().string(); });
 
 TEST(PeersSuite, KeepsWhatItsFieldsSay) {
   const json layers = json::parse(read_file(suite("peers.json"))).at("layers");

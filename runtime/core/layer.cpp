@@ -82,30 +82,37 @@ struct PreparedKernel {
   mutable HalideBuffer buffers[4];  // kernels take them without const, and do not write them
 };
 
-/// A buffer of a call and its dimensions.
+/// A buffer of a call and its dimensions. Both are written once, without zeros before: they are made in every call.
 struct CallBuffer {
-  HalideDimension dims[4];
-  HalideBuffer buffer;
+  CallBuffer(const Images& images, const ConvProblem& problem, bool flat) noexcept
+      : dims(dims_of(images, problem.layout, flat)),
+        buffer{0,
+               nullptr,
+               static_cast<std::uint8_t*>(const_cast<void*>(images.data)),
+               0,
+               detail::halide_type(problem.dtype),
+               flat ? 3 : 4,
+               dims.data(),
+               nullptr} {}
+  CallBuffer(const CallBuffer&) = delete;
+  CallBuffer& operator=(const CallBuffer&) = delete;
 
-  void fill(const Images& images, const ConvProblem& problem, bool flat) noexcept {
+  static std::array<HalideDimension, 4> dims_of(const Images& images, Layout layout, bool flat) noexcept {
     const auto H = static_cast<std::int32_t>(images.H), W = static_cast<std::int32_t>(images.W),
                C = static_cast<std::int32_t>(images.C);
-    int count = 0;
-    const auto add = [&](std::int32_t extent, std::int32_t pitch) { dims[count++] = {0, extent, pitch, 0}; };
-    if (problem.layout == Layout::nhwc) {
-      add(C, 1);
-      flat ? add(W * H, C) : (add(W, C), add(H, C * W));
-    } else {
-      flat ? add(W * H, 1) : (add(W, 1), add(H, W));
-      add(C, W * H);
+    const HalideDimension N{0, static_cast<std::int32_t>(images.batch),
+                            static_cast<std::int32_t>(images.batch == 1 ? images.image_elements() : images.batch_pitch),
+                            0};
+    if (layout == Layout::nhwc) {
+      if (flat) return {{{0, C, 1, 0}, {0, W * H, C, 0}, N, {}}};
+      return {{{0, C, 1, 0}, {0, W, C, 0}, {0, H, C * W, 0}, N}};
     }
-    add(static_cast<std::int32_t>(images.batch),
-        static_cast<std::int32_t>(images.batch == 1 ? images.image_elements() : images.batch_pitch));
-    buffer.host = static_cast<std::uint8_t*>(const_cast<void*>(images.data));
-    buffer.type = detail::halide_type(problem.dtype);
-    buffer.dimensions = count;
-    buffer.dim = dims;
+    if (flat) return {{{0, W * H, 1, 0}, {0, C, W * H, 0}, N, {}}};
+    return {{{0, W, 1, 0}, {0, H, W, 0}, {0, C, W * H, 0}, N}};
   }
+
+  std::array<HalideDimension, 4> dims;
+  HalideBuffer buffer;
 };
 
 /// Images of a batch that 32-bit element offsets reach.
@@ -203,7 +210,8 @@ struct ConvLayer::State {
         forced(std::move(forced_in)),
         OH(problem.OH()),
         OW(problem.OW()),
-        rank3(problem.IH == 1 && OH == 1) {}
+        rank3(problem.IH == 1 && OH == 1),
+        elementwise(is_elementwise(problem.output.activation.kind)) {}
 
   /// The kernel, chosen now if it has not been; nullptr if none serves.
   const PreparedKernel* prepare() const {
@@ -226,7 +234,7 @@ struct ConvLayer::State {
   bool find_kernel_output(const ConstTensorView& out_view, const Images& out, Images& made,
                           Status& status) const noexcept;
   Status call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace, const Images& in,
-              const Images& made, const TensorView& out, std::int32_t (&pads)[2]) const noexcept;
+              const Images& made, const Images& out, int rank, std::int32_t (&pads)[2]) const noexcept;
 
   bool halves() const noexcept { return problem.output.activation.kind == ActivationKind::glu; }
   /// Bytes of an image that the kernel makes and glu halves; 0 where the kernel writes to the output itself.
@@ -239,7 +247,8 @@ struct ConvLayer::State {
   const std::shared_ptr<SharedWeights> weights;
   const std::string forced;
   const std::int32_t OH, OW;
-  const bool rank3;  // views may leave out H
+  const bool rank3;        // views may leave out H
+  const bool elementwise;  // the kernel computes the activation
   mutable std::mutex mutex;
   mutable std::atomic<const PreparedKernel*> prepared{nullptr};
   mutable std::unique_ptr<PreparedKernel> owner;  // guarded by mutex until `prepared` is set
@@ -276,8 +285,8 @@ bool ConvLayer::State::check_extents(const ConstTensorView& in_view, const Image
 bool ConvLayer::State::find_kernel_output(const ConstTensorView& out_view, const Images& out, Images& made,
                                           Status& status) const noexcept {
   made = out;
+  if (elementwise) return true;
   const Activation& activation = problem.output.activation;
-  if (is_elementwise(activation.kind)) return true;
   std::int64_t* const extent = extent_along(made, problem.layout, out_view.rank, activation.axis);
   if (extent == nullptr) {
     status =
@@ -297,10 +306,10 @@ bool ConvLayer::State::find_kernel_output(const ConstTensorView& out_view, const
 }
 
 /// Everything has been checked but the workspace. The kernel writes `made`, which is `out` unless glu halves it.
+/// @param rank  of the views
 Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace,
-                              const Images& in, const Images& made, const TensorView& out,
+                              const Images& in, const Images& made, const Images& out, int rank,
                               std::int32_t (&pads)[2]) const noexcept {
-  Status status;
   const int concurrency = executor.concurrency();
   if (concurrency < 1)
     return Status::error(StatusCode::kernel_failed,
@@ -326,11 +335,10 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
   const std::int64_t chunk = halves() ? 1 : std::min(reachable_batch(in), reachable_batch(made));
   for (std::int64_t begin = 0; begin < in.batch && result == 0; begin += chunk) {
     const std::int64_t count = std::min(chunk, in.batch - begin);
-    CallBuffer input, output;
-    input.fill(slice_batch(in, begin, count), problem, false);
     Images written = slice_batch(made, halves() ? 0 : begin, count);
     if (halves()) written.data = start;
-    output.fill(written, problem, kernel.row.flat_output != 0);
+    CallBuffer input(slice_batch(in, begin, count), problem, false);
+    CallBuffer output(written, problem, kernel.row.flat_output != 0);
     detail::CallContext context(executor, {start + halved_bytes(made), kernel.call_bytes, kernel.worker_bytes});
     KernelContext* services = context.services();
     void* argv[9];
@@ -344,11 +352,9 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
     }
     argv[argc++] = &output.buffer;
     result = kernel.row.function(argv);
-    if (result == 0 && !is_elementwise(problem.output.activation.kind)) {
-      TensorView part = out;
-      part.data = static_cast<std::byte*>(out.data) + begin * out.pitches[0] * made.element_bytes;
-      part.extents[0] = count;
-      apply_axis_activation(problem.output.activation, view_of(written, problem, out.rank), part);
+    if (result == 0 && !elementwise) {
+      apply_axis_activation(problem.output.activation, view_of(written, problem, rank),
+                            view_of(slice_batch(out, begin, count), problem, rank));
     }
   }
   if (wanted != 0 && workspace.data == nullptr) ::operator delete (memory, std::align_val_t{kBufferAlignment});
@@ -358,7 +364,7 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
   if (result != 0)
     return Status::error(StatusCode::kernel_failed, "layer '%s': kernel %s returned error %d", name.c_str(),
                          kernel.row.symbol, result);
-  return status;
+  return {};
 }
 
 ConvLayer::ConvLayer(std::string name, ConvProblem problem, ConvWeights weights) {
@@ -398,8 +404,7 @@ Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, cons
     const PreparedKernel* kernel = state.prepare();
     if (kernel == nullptr) return Status::error(StatusCode::no_kernel, "%s", state.no_kernel_text().c_str());
     if (input.batch == 0) return status;
-    return state.call(*kernel, executor_of(context), context.workspace, input, made,
-                      view_of(output, state.problem, out.rank), pads);
+    return state.call(*kernel, executor_of(context), context.workspace, input, made, output, out.rank, pads);
   } catch (const std::exception& error) {
     return Status::error(StatusCode::kernel_failed, "layer '%s': %s", name, error.what());
   }

@@ -59,7 +59,9 @@ bool read_images(const char* layer, const char* which, const ConstTensorView& vi
 
 bool check_memory(const char* layer, const char* which, const ConstTensorView& view, const Images& images,
                   bool is_output, Status& status) noexcept {
-  if (images.data == nullptr || reinterpret_cast<std::uintptr_t>(images.data) % images.element_bytes != 0) {
+  const auto misaligned = reinterpret_cast<std::uintptr_t>(images.data) &
+                          (static_cast<std::uintptr_t>(images.element_bytes) - 1);  // sizes are powers of two
+  if (images.data == nullptr || misaligned != 0) {
     status = Status::error(StatusCode::invalid_layout, "layer '%s': the %s's data pointer is %s", layer, which,
                            images.data == nullptr ? "null" : "not aligned to its elements");
     return false;

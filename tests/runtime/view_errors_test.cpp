@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string>
 
 #include "fake_kernels.h"
 #include "sepconv/layer.h"
@@ -171,6 +172,22 @@ TEST(Tensors, AreAlignedZeroedAndCopied) {
   EXPECT_EQ(c.data()[104], 8.0f);
   EXPECT_EQ(Tensor().elements(), 0);
   EXPECT_EQ(Tensor({2, 0}).elements(), 0);
+}
+
+TEST(Status, CopiesHaveTheMessage) {
+  const Status shape = Status::error(StatusCode::invalid_shape, "H is %d", 7);
+  Status copy = shape;
+  EXPECT_EQ(copy.code(), StatusCode::invalid_shape);
+  EXPECT_STREQ(copy.message(), "H is 7");
+  copy = Status();
+  EXPECT_TRUE(copy.ok());
+  EXPECT_STREQ(copy.message(), "");
+  const std::string longest(Status::kMessageBytes - 1, 'x');
+  copy = Status::error(StatusCode::kernel_failed, "%sy", longest.c_str());
+  const Status& same = copy;
+  copy = same;
+  EXPECT_EQ(copy.code(), StatusCode::kernel_failed);
+  EXPECT_EQ(copy.message(), longest) << "cut";
 }
 
 }  // namespace

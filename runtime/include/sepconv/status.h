@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace sepconv {
 
@@ -21,7 +22,14 @@ enum class StatusCode : std::uint8_t {
 class [[nodiscard]] Status {
  public:
   static constexpr std::size_t kMessageBytes = 496;
-  Status() = default;
+  /// Ok. Every call of a layer makes one: only the message's end is written, not its room.
+  Status() noexcept { message_[0] = '\0'; }
+  Status(const Status& other) noexcept : code_(other.code_) { copy_message(other); }
+  Status& operator=(const Status& other) noexcept {
+    code_ = other.code_;
+    copy_message(other);
+    return *this;
+  }
   /// printf-style; a message longer than kMessageBytes - 1 is cut.
   [[gnu::format(printf, 2, 3)]] static Status error(StatusCode code, const char* format, ...) noexcept;
   bool ok() const noexcept { return code_ == StatusCode::ok; }
@@ -30,8 +38,12 @@ class [[nodiscard]] Status {
   const char* message() const noexcept { return message_; }
 
  private:
+  void copy_message(const Status& other) noexcept {
+    std::memmove(message_, other.message_, std::strlen(other.message_) + 1);
+  }
+
   StatusCode code_ = StatusCode::ok;
-  char message_[kMessageBytes] = {};
+  char message_[kMessageBytes];
 };
 
 /// "ok", "invalid_shape", ...

@@ -9,10 +9,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <map>
 #include <stdexcept>
 
 #include "layer_bench.h"
+#include "overhead_bench.h"
 #include "peak.h"
 #include "sepconv/cpu_features.h"
 #include "sepconv/kernel_registry.h"
@@ -21,6 +23,7 @@
 namespace {
 
 using Benches = std::vector<std::unique_ptr<bench::LayerBench>>;
+using NotRun = std::map<std::string, std::string>;  // targets left out, and why
 
 /// Threads move between cores, and a core just left is slow: a single one stays where it is.
 bool pin_to_core() {
@@ -53,10 +56,11 @@ bench::Machine this_machine(int threads, bool cold) {
   return machine;
 }
 
-/// A bench for each registered row that this CPU runs and each mode; the targets left out go into `not_run`.
-Benches suite_benches(const bench::Machine& machine, bool cold, std::map<std::string, std::string>& not_run) {
+/// Calls f(layer, row) for each registered row that this CPU runs.
+NotRun for_each_row(
+    const std::function<void(const std::shared_ptr<bench::SuiteLayer>&, const sepconv::KernelRow&)>& f) {
   const sepconv::KernelTable& table = bench::suite_kernels();
-  Benches benches;
+  NotRun not_run;
   for (std::size_t i = 0; i < table.layer_count; ++i) {
     auto layer =
         std::make_shared<bench::SuiteLayer>(table.layers[i].name, sepconv::problem_from_text(table.layers[i].problem));
@@ -68,11 +72,10 @@ Benches suite_benches(const bench::Machine& machine, bool cold, std::map<std::st
         not_run[row.target] = "this CPU lacks " + sepconv::cpu_feature_names(missing);
         continue;
       }
-      benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::warm, machine));
-      if (cold) benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::cold, machine));
+      f(layer, row);
     }
   }
-  return benches;
+  return not_run;
 }
 
 /// The peak of each type that the benches compute in.
@@ -83,46 +86,66 @@ std::map<sepconv::DataType, sepconv::FmaPeak> measure_peaks(const Benches& bench
   return peaks;
 }
 
-void describe(const bench::Machine& machine, const std::map<sepconv::DataType, sepconv::FmaPeak>& peaks, bool pinned,
-              const std::map<std::string, std::string>& not_run) {
+void describe(const bench::Machine& machine, bool pinned, const NotRun& not_run) {
   benchmark::AddCustomContext("compiler", __VERSION__);
   benchmark::AddCustomContext("threads", fmt::format("{}{}", machine.threads, pinned ? ", pinned" : ""));
   benchmark::AddCustomContext("batch", "1");
+  for (const auto& [target, reason] : not_run) benchmark::AddCustomContext("not run: " + target, reason);
+}
+
+void describe_peaks(const std::map<sepconv::DataType, sepconv::FmaPeak>& peaks) {
   for (const auto& [dtype, peak] : peaks)
     benchmark::AddCustomContext(fmt::format("peak {}", sepconv::keras_name(dtype)),
                                 fmt::format("{:.1f} GFLOP/s a core ({}); the middle burst {:.1f}", peak.gflops_best,
                                             peak.isa, peak.gflops_median));
   benchmark::AddCustomContext("warm", "the same buffers again and again; cold: copies past twice the last cache");
-  for (const auto& [target, reason] : not_run) benchmark::AddCustomContext("not run: " + target, reason);
 }
 
-int run(int threads, bool cold) {
-  sepconv::use_kernels(bench::suite_kernels());
-  bench::Machine machine = this_machine(threads, cold);
-  std::map<std::string, std::string> not_run;
-  const Benches benches = suite_benches(machine, cold, not_run);
-  const bool pinned = threads == 1 && pin_to_core();
-  const std::map<sepconv::DataType, sepconv::FmaPeak> peaks = measure_peaks(benches);
-  for (const auto& [dtype, peak] : peaks) machine.peak_flops[dtype] = peak.gflops_best * 1e9 * threads;
-  describe(machine, peaks, pinned, not_run);
-
-  bench::LayerBench* previous = nullptr;
-  for (const auto& one : benches)
-    benchmark::RegisterBenchmark(one->name().c_str(),
-                                 [&previous, current = one.get()](benchmark::State& state) {
-                                   // Copies for cold caches take tens of megabytes: only one bench keeps its own.
-                                   if (previous != nullptr && previous != current) previous->release();
-                                   previous = current;
-                                   current->run(state);
-                                 })
-        ->Unit(benchmark::kMicrosecond)
-        ->UseRealTime();
+/// Runs the benches that the filter matches. @return the exit status
+template <class Bench>
+int run_all(const std::vector<std::unique_ptr<Bench>>& benches, bool manual_time) {
+  Bench* previous = nullptr;
+  for (const auto& one : benches) {
+    auto* registered =
+        benchmark::RegisterBenchmark(one->name().c_str(), [&previous, current = one.get()](benchmark::State& state) {
+          // Copies for cold caches take tens of megabytes: only one bench keeps its own.
+          if (previous != nullptr && previous != current) previous->release();
+          previous = current;
+          current->run(state);
+        });
+    registered->Unit(benchmark::kMicrosecond);
+    manual_time ? registered->UseManualTime() : registered->UseRealTime();
+  }
   if (benchmark::RunSpecifiedBenchmarks() == 0)
     throw std::invalid_argument("no benchmark is named like '" + benchmark::GetBenchmarkFilter() +
                                 "'; --benchmark_list_tests lists all");
   const auto failed = std::count_if(benches.begin(), benches.end(), [](const auto& one) { return one->failed(); });
-  if (failed > 0) fmt::print(stderr, "sepconv_bench: {} benchmarks computed wrong results\n", failed);
+  if (failed > 0) fmt::print(stderr, "sepconv_bench: {} benchmarks failed or computed wrong results\n", failed);
   return failed == 0 ? 0 : 1;
+}
+
+int run_speed(bench::Machine& machine, bool cold) {
+  Benches benches;
+  const NotRun not_run = for_each_row([&](const auto& layer, const auto& row) {
+    benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::warm, machine));
+    if (cold) benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::cold, machine));
+  });
+  const bool pinned = machine.threads == 1 && pin_to_core();
+  const std::map<sepconv::DataType, sepconv::FmaPeak> peaks = measure_peaks(benches);
+  for (const auto& [dtype, peak] : peaks) machine.peak_flops[dtype] = peak.gflops_best * 1e9 * machine.threads;
+  describe(machine, pinned, not_run);
+  describe_peaks(peaks);
+  return run_all(benches, false);
+}
+
+int run_overhead(const bench::Machine& machine) {
+  std::vector<std::unique_ptr<bench::OverheadBench>> benches;
+  const NotRun not_run = for_each_row([&](const auto& layer, const auto& row) {
+    benches.push_back(std::make_unique<bench::OverheadBench>(layer, row, machine));
+  });
+  describe(machine, machine.threads == 1 && pin_to_core(), not_run);
+  benchmark::AddCustomContext("time", "of a round: the kernel called directly and the layer's run, so many times each");
+  return run_all(benches, true);
 }
 
 /// What --help prints: Google Benchmark answers it, before the options below are looked at.
@@ -132,6 +155,7 @@ void print_help() {
       "Exit status: 0 done, 1 a wrong result, 2 wrong use.\n\n"
       "sepconv_bench [--threads N]   threads a call; 1, the default, is the calling thread, pinned to its core\n"
       "          [--cold]            time with cold caches too\n"
+      "          [--overhead]        what a layer's run costs beyond its kernel, in place of the kernels' speed\n"
       "and the options of Google Benchmark (--benchmark_filter=mbv1.*avx2, for example):\n\n");
   std::fflush(stdout);
   benchmark::PrintDefaultHelp();
@@ -143,16 +167,19 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv, print_help);  // takes its own options out of argv
   CLI::App app;
   int threads = 1;
-  bool cold = false;
+  bool cold = false, overhead = false;
   app.add_option("--threads", threads, "")->check(CLI::Range(1, 1024));
-  app.add_flag("--cold", cold, "");
+  CLI::Option* cold_option = app.add_flag("--cold", cold, "");
+  app.add_flag("--overhead", overhead, "")->excludes(cold_option);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
-    return run(threads, cold);
+    sepconv::use_kernels(bench::suite_kernels());
+    bench::Machine machine = this_machine(threads, cold);
+    return overhead ? run_overhead(machine) : run_speed(machine, cold);
   } catch (const std::exception& error) {
     fmt::print(stderr, "sepconv_bench: {}\n", error.what());
     return 2;

@@ -24,4 +24,9 @@ TrialStatus trial_status_from_text(const std::string& text) {
   throw std::invalid_argument("trial status '" + text + "' is not known; expected one of " + known);
 }
 
+std::string message_of_output(std::string output) {
+  while (!output.empty() && (output.back() == '\n' || output.back() == ' ')) output.pop_back();
+  return output.size() > kMessageBytes ? "..." + output.substr(output.size() - kMessageBytes) : output;
+}
+
 }  // namespace sepconv

@@ -1,6 +1,7 @@
 #pragma once
 // One candidate schedule and what became of it: plain data, as the record store keeps it.
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -52,6 +53,11 @@ struct Trial {
   /// Time relative to the yardstick's: what a search minimises. Meaningful when ok.
   double ratio() const { return yardstick_seconds > 0 ? seconds / yardstick_seconds : 0; }
 };
+
+/// What a trial's message keeps of a program's output: its end, at most kMessageBytes of it, without blank space
+/// behind.
+std::string message_of_output(std::string output);
+inline constexpr std::size_t kMessageBytes = 4 << 10;
 
 /// How long and how a task measures.
 struct TimingOptions {

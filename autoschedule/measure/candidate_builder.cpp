@@ -28,8 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kBuildingPrefix = ".building-";
 constexpr auto kForgottenAfter = std::chrono::hours(1);
-constexpr int kFormat = 1;                      // of kernel.json
-constexpr std::size_t kMessageBytes = 4 << 10;  // what is kept of a program's output
+constexpr int kFormat = 1;  // of kernel.json
 
 /// Ends a build with a status.
 struct BuildFailure {
@@ -37,18 +36,12 @@ struct BuildFailure {
   std::string message;
 };
 
-std::string last_lines(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  if (text.size() > kMessageBytes) text = "..." + text.substr(text.size() - kMessageBytes);
-  return text;
-}
-
 /// Runs a step of the build.
 /// @throws BuildFailure unless it succeeds; std::runtime_error if the program cannot be started.
 void run_step(const std::vector<std::string>& argv, const char* what, const ProcessLimits& limits) {
   const ProcessResult result = run_process(argv, limits);
   if (result.ok()) return;
-  const std::string output = last_lines(result.output);
+  const std::string output = message_of_output(result.output);
   const std::string message =
       fmt::format("{}: {}{}", what, end_text(result, limits), output.empty() ? "" : "\n" + output);
   switch (result.end) {

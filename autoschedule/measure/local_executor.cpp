@@ -21,15 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMessageBytes = 2 << 10;
-
 bool before(const Candidate& a, const Candidate& b) {
   return std::tie(a.problem, a.target, a.schedule) < std::tie(b.problem, b.target, b.schedule);
-}
-
-std::string last_lines(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text.size() > kMessageBytes ? "..." + text.substr(text.size() - kMessageBytes) : text;
 }
 
 /// A file name of this process that is removed with the object.
@@ -168,7 +161,7 @@ std::vector<Trial> LocalExecutor::measure(const TrialTask& task,
   if (result.end == ProcessResult::End::cancelled) throw TuneCancelled();
 
   std::size_t reported = 0;
-  std::string why = fmt::format("the runner: {}\n{}", end_text(result, limits), last_lines(result.output));
+  std::string why = fmt::format("the runner: {}\n{}", end_text(result, limits), message_of_output(result.output));
   try {
     reported = read_report(report.text(), kernels, runnable);
   } catch (const std::runtime_error& error) {
@@ -179,7 +172,7 @@ std::vector<Trial> LocalExecutor::measure(const TrialTask& task,
     fresh.candidate = runnable[i]->candidate;
     fresh.build_seconds = runnable[i]->build_seconds;
     fresh.status = result.end == ProcessResult::End::timed_out ? TrialStatus::run_timeout : TrialStatus::lost;
-    fresh.message = last_lines(why);
+    fresh.message = message_of_output(why);
     *runnable[i] = fresh;
   }
   return trials;

@@ -32,6 +32,14 @@ std::size_t entries(const std::filesystem::path& folder) {
   return count;
 }
 
+TEST(MessageOfOutput, IsTheOutputsEndWithoutBlankSpace) {
+  EXPECT_EQ(message_of_output("first\nlast \n\n"), "first\nlast");
+  EXPECT_EQ(message_of_output(" \n"), "");
+  const std::string exact(kMessageBytes, 'x');
+  EXPECT_EQ(message_of_output(exact + "\n"), exact);
+  EXPECT_EQ(message_of_output("lost" + exact), "..." + exact);
+}
+
 TEST(CandidateBuilder, BuildsOnce) {
   const TempDir folder;
   const ScopedVariable log("FAKE_GENERATOR_LOG", (folder.path() / "log").string());

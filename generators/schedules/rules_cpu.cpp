@@ -42,20 +42,24 @@ struct MicroTile {
 };
 
 /// Tiles that keep the multiply-add units busy, the one with the fewest loads first.
-std::vector<MicroTile> micro_tiles(Layout layout, const Target& target) {
+std::vector<MicroTile> micro_tiles(const ConvProblem& p, const Target& target) {
   // 24 of the 32 registers, 21 for 3 x 7: A64 multiplies by one element of a register, and LLVM holds several of them
   // at a time; with 28 sums it spills (docs/arm.md).
   if (target.arch == Arch::arm_64) return {{4, 6}, {3, 8}, {3, 7}, {2, 12}};
   if (target.registers >= 32) return {{2, 14}};
-  if (layout == Layout::nchw) return {{2, 6}};
-  return {{3, 4}, {2, 6}};  // 7 loads for 12 multiply-adds rather than 8
+  if (p.layout == Layout::nchw) return {{2, 6}};
+  // 7 loads for 12 multiply-adds rather than 8. Where sums are short, registers for what comes before and after them
+  // are worth more than a load.
+  constexpr int kShortSum = 128;
+  if (p.middle_channels() <= kShortSum) return {{3, 4}, {2, 4}};
+  return {{3, 4}, {2, 6}, {2, 5}};
 }
 
 /// The tile that computes the fewest sums in vain. `columns`: of a block that is not flat.
 MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat, int columns) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int pixels = flat ? p.OH() * p.OW() : columns;
-  const std::vector<MicroTile> tiles = micro_tiles(p.layout, target);
+  const std::vector<MicroTile> tiles = micro_tiles(p, target);
   MicroTile best = tiles.back();  // the narrowest: its many elements serve where the side of vectors is short
   if (!p.has_pointwise()) return best;
   double best_cost = std::numeric_limits<double>::infinity();
@@ -69,6 +73,46 @@ MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat,
     if (cost < best_cost) best = tile, best_cost = cost;
   }
   return best;
+}
+
+constexpr int kFewTaps = 9;
+
+/// True where the depthwise stage had better read the input itself than a copy of each panel's: few taps to test for
+/// the border, and rows of all channels that L2 holds, in layers of few channels or of an input that L2 does not hold.
+bool reads_input(const ConvProblem& p, const Target& target) {
+  if (target.arch != Arch::x86_64 || p.layout != Layout::nhwc || !p.has_depthwise() || p.is_dynamic()) return false;
+  if (p.KH * p.KW > kFewTaps) return false;
+  // Where a stride skips inputs, each is read too seldom to be worth a copy; a dilated window's rows are shared by many
+  // blocks, each of which would copy them.
+  if (p.has_pointwise() && (p.stride_h * p.stride_w > 1 || p.dilation_h * p.dilation_w > 1)) return true;
+  if (p.dilation_h * p.dilation_w > 1) return false;
+  if (!p.has_pointwise()) return true;
+  constexpr int kRows = 2, kColumns = 128, kFewChannels = 128;
+  constexpr double kShareOfL2 = 0.6;
+  const std::int64_t stored = static_cast<std::int64_t>(size_bytes(p.dtype));
+  const std::int64_t columns = p.OH() == 1 ? std::min(p.IW, kColumns * p.stride_w + p.KW_eff()) : p.IW;
+  const std::int64_t rows = std::min(p.IH, p.KH_eff() + (kRows - 1) * p.stride_h);
+  const std::int64_t read = rows * columns * p.IC * stored;
+  const std::int64_t kept = kRows * columns * p.middle_channels() * sum_bytes(p);
+  if (static_cast<double>(read + kept) > kShareOfL2 * static_cast<double>(target.l2_bytes)) return false;
+  return p.IC <= kFewChannels || std::int64_t{p.IH} * p.IW * p.IC * stored > target.l2_bytes;
+}
+
+/// Rows of a block that reads the input itself: a depthwise result that leaves room in L1, but at least two rows, which
+/// share inputs.
+int rows_of_direct_block(const ConvProblem& p, const Target& target) {
+  const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
+  const std::int64_t rows = std::clamp<std::int64_t>(target.l1_bytes / 2 / row_bytes, 2, std::max(2, p.OH()));
+  return ceil_div(p.OH(), ceil_div(p.OH(), static_cast<int>(rows)));
+}
+
+constexpr int kRowTile = 7;
+
+/// True for a depthwise stage alone whose rows are better cut into tiles of 7 columns than of 4.
+bool tile_of_a_row(const ConvProblem& p, const Target& target, bool direct) {
+  if (p.has_pointwise() || target.arch != Arch::x86_64 || target.registers >= 32 || p.is_dynamic()) return false;
+  if (p.IC < target.lanes || p.OW() % kRowTile != 0 || p.stride_h * p.stride_w > 1) return false;
+  return direct || (p.KH * p.KW > kFewTaps && round_up(p.OW(), 4) > 1.1 * p.OW());
 }
 
 /// Taps of a row that are unrolled: 0, all of them, where they are few; else a divisor that spares most of the loop and
@@ -87,12 +131,19 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   const ConvProblem p = as_scheduled(problem);
   const Target target = target_for_type(any_target, p.dtype);
   CpuSchedule s;
-  const bool nhwc = p.layout == Layout::nhwc;
+  const bool nhwc = p.layout == Layout::nhwc, direct = reads_input(p, target);
   const int lanes = target.lanes;
   // A dynamic problem's schedule is made for an image of a middling size.
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 64 : p.OW();
-  s.block.flat = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1;
-  const int columns = s.block.flat ? OW : std::min(OW, 128);
+  const bool many_rows = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1;
+  // Tiles that fit the rows need no pixels across their ends.
+  constexpr double kFits = 1.05;
+  const bool whole_rows =
+      many_rows && direct && round_up(OW, best_micro_tile(p, target, false, OW).scalars) <= kFits * OW;
+  s.block.flat = !many_rows || whole_rows                                         ? 0
+                 : direct && p.has_depthwise() && p.dilation_h * p.dilation_w > 1 ? kFlatDirect
+                                                                                  : kFlatCopied;
+  const int columns = many_rows ? OW : std::min(OW, 128);
   const auto [vectors, scalars] = best_micro_tile(p, target, s.block.flat, columns);
   s.block.ow_block = columns;
   bool vector_f = nhwc;
@@ -107,6 +158,8 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
       if (vector_f) best = transposed;
     }
     s.block.oh_block = best.rows;
+  } else if (whole_rows) {
+    s.block.oh_block = rows_of_direct_block(p, target);
   } else {
     const std::int64_t row_bytes = sum_bytes(p) * columns * p.middle_channels();
     std::int64_t rows = target.l2_bytes / 2 / row_bytes;
@@ -124,8 +177,12 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
       dw.c_tile = p.IC >= 2 * lanes ? 2 * lanes : p.IC >= lanes ? lanes : power_of_two_below(2 * p.IC - 1);
       dw.ow_tile = std::min(columns, 4);
       dw.k_unroll = unrolled_taps(p.KW);
-      // Where a stride skips inputs, each is read too seldom to be worth a copy.
-      dw.pad_tile = p.stride_h * p.stride_w == 1;
+      dw.pad_tile = !direct && p.stride_h * p.stride_w == 1;
+      if (tile_of_a_row(p, target, direct)) {
+        dw.c_tile = lanes;
+        dw.ow_tile = kRowTile;
+      }
+      if (direct && p.IC >= dw.c_tile && s.block.flat != kFlatCopied) dw.c_block = round_up(p.IC, dw.c_tile);
     } else {
       dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : vector_below(columns, target);
       // Sums that do not wait for each other; and a channel's input is not read while its copy is still in the store

@@ -28,6 +28,7 @@ SearchSpace::SearchSpace(const ConvProblem& problem, const Target& target)
     std::vector<int> values = knob_values(knob.name, scheduled_, typed_);
     const auto at = std::lower_bound(values.begin(), values.end(), *knob.value);
     if (at == values.end() || *at != *knob.value) values.insert(at, *knob.value);
+    if (values.size() > 1) free_.push_back(values_.size());
     values_.push_back(std::move(values));
   }
 }
@@ -58,7 +59,7 @@ Schedule SearchSpace::mutated(const Schedule& from, Random& random) const {
     const auto fields = knobs(schedule);
     const std::size_t changes = 1 + (random.chance(0.4) ? 1 : 0) + (random.chance(0.15) ? 1 : 0);
     for (std::size_t change = 0; change < changes; ++change) {
-      const std::size_t k = random.below(fields.size());
+      const std::size_t k = free_.empty() ? 0 : free_[random.below(free_.size())];
       const std::vector<int>& values = values_[k];
       if (random.chance(0.6)) {
         const std::size_t at = nearest_index(values, *fields[k].value), step = 1 + random.below(2);

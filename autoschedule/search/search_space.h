@@ -60,6 +60,7 @@ class SearchSpace {
   Target target_;
   Target typed_;  // target_for_type
   Schedule rule_;
+  std::vector<std::size_t> free_;         // knobs with more than one value
   std::vector<std::vector<int>> values_;  // of each knob
 };
 

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "problems.h"
 #include "autoschedule/search/knobs.h"
+#include "problems.h"
 
 namespace sepconv {
 namespace {
@@ -40,9 +40,14 @@ std::string run(std::uint64_t seed, int rounds, double& best) {
 }
 
 TEST(ScheduleSearch, FindsWhatIsFastInAnyWorld) {
-  double best = 1;
-  run(1, 30, best);
-  EXPECT_LT(best, 0.62);  // 0.5 is the optimum; one draw at random has about 1.5
+  constexpr int kRuns = 5;
+  double sum = 0;
+  for (int seed = 1; seed <= kRuns; ++seed) {
+    double best = 1;
+    run(seed, 30, best);
+    sum += best;
+  }
+  EXPECT_LT(sum / kRuns, 0.75);  // 0.5 is the optimum; one draw at random has about 1.5
 }
 
 TEST(ScheduleSearch, RepeatsItselfAndNeverAProposal) {

@@ -63,6 +63,7 @@ std::vector<std::string> cpu_words(const ConvProblem& problem, const CpuSchedule
   if (s.depthwise) {
     const DepthwiseCpuSchedule& dw = *s.depthwise;
     lines.push_back(tile_words("depthwise", dw.ow_tile, "columns", dw.c_tile, register_tile(dw, p, target), target));
+    if (dw.vector_c) lines.back() += "; the input is transposed as it is copied, so that vectors lie along channels";
     if (dw.c_block)
       lines.back() += fmt::format("; {} channels column by column", std::min(dw.c_block, round_up(p.IC, dw.c_tile)));
   }

@@ -45,7 +45,7 @@ class ConvGenerator : public KernelGenerator<Derived> {
     const int channels = std::max(p.IC, dw.c_tile);
     const bool whole_rows = !p.is_dynamic() && schedule_.block.ow_block >= p.OW();
     if (dw.pad_tile && p.layout == Layout::nchw && whole_rows)
-      return padded_rows(p, *input_, this->pads(), channels, target_.lanes, types_);
+      return padded_rows(p, *input_, this->pads(), inner_layout(dw, p), channels, target_.lanes, types_);
     if (dw.pad_tile || needs_padding || (p.op == ConvOp::separable && channels > p.IC))
       return {.func = padded_input(p, *input_, *input_, this->pads(), channels, types_)};
     return {.func = unpadded_input(p, *input_, types_)};

@@ -20,22 +20,25 @@ using Halide::Var;
 class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
  public:
   void generate() {
+    inner_ = problem_;
+    inner_.layout = inner_layout(*schedule_.depthwise, problem_);
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
     kernel_facts().depthwise_panel = panel;
     kernel_facts().pointwise_panel = schedule_.pointwise->nr;
     padded_ = depthwise_input(has_padding() || computes_past_output());
     const Pixels& depthwise_pixels = direct() ? pixels_ : rows_;
-    depthwise_ = depthwise_stage(problem_, padded_, *filter_, panel, depthwise_pixels, c_, m_, n_);
-    const auto at = middle_arguments<Var>(problem_.layout, c_, depthwise_pixels.vars, m_, n_);
+    depthwise_ = depthwise_stage(inner_, padded_, *filter_, panel, depthwise_pixels, c_, m_, n_);
+    const auto at = middle_arguments<Var>(inner_.layout, c_, depthwise_pixels.vars, m_, n_);
     Expr bias;
     if (middle_bias_) bias = (*middle_bias_)(m_ * round_up(problem_.IC, panel) + c_);
     middle_(at) = middle_value(depthwise_.sum(at), bias);
-    if (copies_rows()) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
-    pointwise_ = pointwise_stage(problem_, copies_rows() ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
+    if (copies_rows()) dense_ = dense_pixels(inner_, middle_, pixels_, c_, m_, n_);
+    pointwise_ = pointwise_stage(inner_, copies_rows() ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                                  schedule_.pointwise->nr, pixels_, f_, n_);
-    const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    const Expr result = types_.narrow(activate(problem_.output.activation, pointwise_.sum(out_at)));
-    (*output_)(out_at) = finished(pointwise_, result, transposes(), pixels_, f_, n_);
+    const auto sum_at = image_arguments<Var>(inner_.layout, f_, pixels_.vars, n_);
+    const Expr result = types_.narrow(activate(problem_.output.activation, pointwise_.sum(sum_at)));
+    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
+        finished(pointwise_, result, transposes(), pixels_, f_, n_);
   }
 
   void schedule() {
@@ -74,7 +77,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
       return;
     }
     const Var panel =
-        schedule_dense_cpu(dense_, problem_, schedule_.depthwise->c_tile, target_, rows_, {c_, m_, scratch_outer});
+        schedule_dense_cpu(dense_, inner_, schedule_.depthwise->c_tile, target_, rows_, {c_, m_, scratch_outer});
     middle_.compute_at(dense_, panel).bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, block.oh_block);
     schedule_rows(column, extents.columns, {n_});
   }
@@ -98,12 +101,13 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     const int tile = schedule_.depthwise->ow_tile;
     Var x_tile("x_tile");
     middle_.split(column, x_tile, column, tile, pixels_.flat ? tile_tail(columns, tile) : TailStrategy::RoundUp);
-    schedule_depthwise_cpu(middle_, depthwise_, padded_, problem_, *schedule_.depthwise, target_,
+    schedule_depthwise_cpu(middle_, depthwise_, padded_, inner_, *schedule_.depthwise, target_,
                            {c_, column, x_tile, rows_.y, m_, outer, {columns, schedule_.block.oh_block}, true});
   }
 
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
-  Pixels rows_;  // of the depthwise result
+  ConvProblem inner_;  // the problem in the layout of what lies between input and output
+  Pixels rows_;        // of the depthwise result
   PaddedInput padded_;
   Func middle_{"middle"}, dense_;
   DepthwiseStage depthwise_;

@@ -15,6 +15,7 @@ constexpr double kFmaPerCycle = 2, kLoadsPerCycle = 2, kFmaLatency = 4;
 constexpr double kL2BytesPerCycle = 32, kBeyondBytesPerCycle = 10;
 constexpr double kLineBytes = 64, kPageRun = 256;        // shorter runs of an input from beyond L2 ...
 constexpr double kShortRuns = 1.25;                      // ... cost so much more
+constexpr double kCopy = 3, kTransposingCopy = 12;       // cycles of a vector
 constexpr double kTileOverhead = 16, kStepOverhead = 1;  // cycles of a tile's and of an unrolled step's loop
 
 /// Cycles to read so many bytes again and again from the cache that holds `footprint` bytes.
@@ -78,11 +79,12 @@ CostParts cpu_cost(const CpuSchedule& s, const ConvProblem& any, const Target& t
     const double taps = double(p.KH) * p.KW;
     // A tap without a copied tile tests whether it lies in the image.
     const double loads = (tile.vectors + tile.sums()) * (dw.pad_tile ? 1.0 : 3.0);
-    const double strided = !nhwc && p.stride_w > 1 && !dw.pad_tile ? 4.0 : 1.0;
+    const bool vectors_c = inner_layout(dw, p) == Layout::nhwc;
+    const double strided = !vectors_c && p.stride_w > 1 && !dw.pad_tile ? 4.0 : 1.0;
     cost.depthwise =
         tiles * (taps * std::max({tile.sums() / kFmaPerCycle, strided * loads / kLoadsPerCycle, kFmaLatency}) +
                  kTileOverhead + 2.0 * tile.sums());
-    const double vector = nhwc ? std::min(vector_elems(c_tile, target), p.IC) : target.lanes;
+    const double vector = vectors_c ? std::min(vector_elems(c_tile, target), p.IC) : target.lanes;
     const double rows = (s.block.oh_block - 1.0) * p.stride_h + p.KH_eff();
     const double row_blocks = ceil_div(OH, s.block.oh_block);
     const double width = (columns - 1.0) * p.stride_w + p.KW_eff();
@@ -91,7 +93,8 @@ CostParts cpu_cost(const CpuSchedule& s, const ConvProblem& any, const Target& t
       lines = run < kLineBytes ? kLineBytes / run : run < kPageRun ? kShortRuns : 1;
     if (dw.pad_tile) {
       const double tile_bytes = rows * width * std::max(c_tile, dw.c_block) * element;
-      cost.copies += 3 * column_blocks * row_blocks * rows * width * p.IC / vector;
+      cost.copies +=
+          (dw.vector_c ? kTransposingCopy : kCopy) * column_blocks * row_blocks * rows * width * p.IC / vector;
       cost.copies += read_cycles(taps * pixels * K * element, tile_bytes, target);
     } else {
       cost.copies += read_cycles(taps * pixels * K * element, p.KH_eff() * width * run, target);
@@ -134,10 +137,10 @@ std::vector<double> features(const Schedule& schedule, const ConvProblem& proble
   for (double part : {cost.pointwise, cost.weights, cost.scratch, cost.depthwise, cost.copies, cost.memory})
     result.push_back(part * cost.imbalance / cost.total);
   const BlockCpuSchedule& block = cpu->block;
-  const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1, 0, 0});
+  const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1, 0, 0, 0});
   const PointwiseCpuSchedule pw = cpu->pointwise.value_or(PointwiseCpuSchedule{0, 0, 0, 1});
-  for (int flag : {block.fuse, int(block.flat != 0), int(block.flat == kFlatDirect), dw.pad_tile, pw.vector_f,
-                   int(block.spread != 0)})
+  for (int flag : {block.fuse, int(block.flat != 0), int(block.flat == kFlatDirect), dw.pad_tile, dw.vector_c,
+                   pw.vector_f, int(block.spread != 0)})
     result.push_back(flag);
   for (int extent :
        {block.oh_block, block.ow_block, dw.c_tile, dw.ow_tile, dw.k_unroll, dw.c_block, pw.mr, pw.nr, pw.k_unroll}) {

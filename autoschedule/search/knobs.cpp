@@ -36,15 +36,27 @@ Values powers_of_two(int least, int most) {
 }
 
 const Values kFlag = {0, 1};
+constexpr int kMostChannels = 8;  // of a depthwise tile with vectors along columns
 
 Values scalar_side(int extent, const Target& target) {
   return up_to(extent, multiples(1, target.registers >= 32 ? 20 : 12));
+}
+
+void append(Values& values, const Values& more) { values.insert(values.end(), more.begin(), more.end()); }
+
+Values channel_vectors(const ConvProblem& p, const Values& vectors, const Target& target) {
+  return p.IC >= target.lanes ? up_to(round_up(p.IC, target.lanes), vectors) : Values{power_of_two_from(p.IC)};
+}
+
+Values column_vectors(int OW, const Values& vectors, const Target& target) {
+  return OW >= target.lanes ? up_to(round_up(OW, target.lanes), vectors) : Values{power_of_two_below(OW)};
 }
 
 Values cpu_values(const std::string& name, const ConvProblem& p, const Target& target) {
   const bool nhwc = p.layout == Layout::nhwc, fixed = !p.is_dynamic();
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 128 : p.OW();
   const Values vectors = multiples(target.lanes, 4);
+  const bool transposable = p.op == ConvOp::separable && !nhwc && fixed;  // dw.vc
   if (name == "block.fuse") return p.op == ConvOp::separable && fixed ? kFlag : Values{1};
   if (name == "block.flat") {
     if (!p.has_pointwise() || !fixed || OH == 1) return {0};
@@ -52,15 +64,21 @@ Values cpu_values(const std::string& name, const ConvProblem& p, const Target& t
   }
   if (name == "block.oh") return equal_parts(OH);
   if (name == "block.ow") return equal_parts(OW);
-  if (name == "block.spread") return p.op == ConvOp::separable && nhwc ? Values{0, 16} : Values{0};
+  if (name == "block.spread") return transposable || (p.op == ConvOp::separable && nhwc) ? Values{0, 16} : Values{0};
+  // Where either side of the depthwise tile may be the one of vectors, both have the values of both.
   if (name == "dw.c") {
-    if (!nhwc) return up_to(p.IC, powers_of_two(1, 8));
-    return p.IC >= target.lanes ? up_to(round_up(p.IC, target.lanes), vectors) : Values{power_of_two_from(p.IC)};
+    Values values;
+    if (!nhwc) values = up_to(p.IC, powers_of_two(1, kMostChannels));
+    if (nhwc || transposable) append(values, channel_vectors(p, vectors, target));
+    return values;
   }
   if (name == "dw.ow") {
-    if (!nhwc) return OW >= target.lanes ? up_to(round_up(OW, target.lanes), vectors) : Values{power_of_two_below(OW)};
-    return up_to(OW, {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14});
+    Values values;
+    if (!nhwc) values = column_vectors(OW, vectors, target);
+    if (nhwc || transposable) append(values, up_to(OW, {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14}));
+    return values;
   }
+  if (name == "dw.vc") return transposable ? kFlag : Values{0};
   if (name == "dw.pad") return kFlag;
   if (name == "dw.ku") {
     Values values = {0};
@@ -77,15 +95,12 @@ Values cpu_values(const std::string& name, const ConvProblem& p, const Target& t
   // In nchw either side of the micro-tile may be the one of vectors.
   if (name == "pw.mr") {
     Values values = scalar_side(OH * OW, target);
-    if (!nhwc) values.insert(values.end(), vectors.begin(), vectors.end());
+    if (!nhwc) append(values, vectors);
     return values;
   }
   if (name == "pw.nr") {
     Values values = vectors;
-    if (!nhwc) {
-      const Values scalars = scalar_side(p.OC, target);
-      values.insert(values.end(), scalars.begin(), scalars.end());
-    }
+    if (!nhwc) append(values, scalar_side(p.OC, target));
     return values;
   }
   if (name == "pw.ku") return up_to(p.IC, {1, 2, 4, 8});
@@ -108,12 +123,29 @@ void add_knobs(std::vector<Knob>& all, const std::string& part, Part& fields) {
   });
 }
 
+/// Swaps the sides of a tile where only the other one is whole vectors.
+void put_vectors_on(int& vectors, int& scalars, const Target& target) {
+  if (vectors % target.lanes != 0 && scalars % target.lanes == 0) std::swap(vectors, scalars);
+}
+
 void settle(CpuSchedule& s, const ConvProblem& p, const Target& target) {
+  if (s.depthwise && s.pointwise && p.layout == Layout::nchw) {
+    DepthwiseCpuSchedule& dw = *s.depthwise;
+    if (dw.vector_c) {
+      dw.pad_tile = s.pointwise->vector_f = 1;
+      put_vectors_on(dw.c_tile, dw.ow_tile, target);
+    } else {
+      s.block.spread = 0;
+      if (dw.c_tile > kMostChannels) put_vectors_on(dw.ow_tile, dw.c_tile, target);
+    }
+  }
   if (s.pointwise && p.layout == Layout::nchw) {
     // The side of vectors is whole vectors; the other side keeps what it had, if registers allow.
     PointwiseCpuSchedule& pw = *s.pointwise;
-    int &vectors = pw.vector_f ? pw.nr : pw.mr, &scalars = pw.vector_f ? pw.mr : pw.nr;
-    if (vectors % target.lanes != 0 && scalars % target.lanes == 0) std::swap(vectors, scalars);
+    if (pw.vector_f)
+      put_vectors_on(pw.nr, pw.mr, target);
+    else
+      put_vectors_on(pw.mr, pw.nr, target);
   }
   if (p.dynamic_w()) return;
   if (s.block.flat) {

@@ -6,6 +6,7 @@ namespace sepconv {
 namespace {
 
 using Halide::Func;
+using Halide::RVar;
 using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
@@ -20,7 +21,22 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
   const int width = ceil_div((extents.columns - 1) * p.stride_w + p.KW_eff(), input.phases);
   padded.compute_at(out, panel);
   padded.bound_storage(y, (extents.rows - 1) * p.stride_h + p.KH_eff());
-  if (nhwc) {
+  const int copied = input.columns.empty() ? 0 : ceil_div(p.pad_left + p.IW, input.phases);
+  if (nhwc && copied > 0) {
+    const int vector = vector_elems(s.c_tile, target);
+    const Var c = args[0], block("c_block");
+    padded.bound_storage(x, std::max(width, copied)).vectorize(c, vector, TailStrategy::RoundUp).unroll(c);
+    // Squares of the image, which LLVM transposes in registers.
+    for (std::size_t i = 0; i < input.columns.size(); ++i) {
+      RVar outer("column_outer"), inner("column_inner");
+      padded.update(static_cast<int>(i))
+          .split(c, block, c, vector, TailStrategy::RoundUp)
+          .split(input.columns[i].x, outer, inner, input.vectors[i])
+          .reorder(inner, c, outer, block, y)
+          .vectorize(inner)
+          .unroll(c);
+    }
+  } else if (nhwc) {
     padded.bound_storage(x, width);
     if (s.c_block) {
       Var tile("c_tile");
@@ -32,7 +48,6 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
       padded.vectorize(args[0], vector_elems(s.c_tile, target), TailStrategy::RoundUp).unroll(args[0]);
     }
   } else {
-    const int copied = input.columns.empty() ? 0 : ceil_div(p.pad_left + p.IW, input.phases);
     padded.bound_storage(x, round_up(std::max(width, copied), target.lanes));
     padded.vectorize(x, target.lanes, TailStrategy::RoundUp);
     for (std::size_t i = 0; i < input.columns.size(); ++i)

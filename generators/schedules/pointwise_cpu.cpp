@@ -27,22 +27,31 @@ void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const ConvProblem& 
   if (!pixels.flat) nest.push_back(pixels.y);
   nest.push_back(panel);
   nest.insert(nest.end(), outer.begin(), outer.end());
-  const auto whole_tile = [&](Func func) {
+  const auto whole_tile = [&](Func func, int along) {
     // Extents that are not the split's own are not known to be the tile's.
     if (p.is_dynamic() || pixels.flat) func.bound_extent(pixel, s.mr);
-    func.compute_at(out, tile).bound_extent(f, s.nr).vectorize(vectors, vector).unroll(f).unroll(pixel);
+    func.compute_at(out, tile).bound_extent(f, s.nr).vectorize(vectors, along).unroll(f).unroll(pixel);
   };
   out.reorder(nest);
   if (transposes) {
     // The loop over f is not unrolled, which keeps the result in memory: where it is stored from registers, LLVM
     // shuffles the sums inside of the reduction and spills them.
-    whole_tile(stage.result.store_in(Halide::MemoryType::Stack));
+    stage.result.store_in(Halide::MemoryType::Stack);
     stage.sum.reorder_storage(f, pixel);
-    out.unroll(pixel);
+    // Squares of four pixels and channels become shuffles and dense stores.
+    constexpr int kSquare = 4;
+    if (s.mr == kSquare && vector >= kSquare) {
+      whole_tile(stage.result, kSquare);
+      stage.result.reorder(pixel, f).reorder_storage(pixel, f).bound_storage(pixel, s.mr);
+      out.vectorize(pixel, s.mr);
+    } else {
+      whole_tile(stage.result, vector);
+      out.unroll(pixel);
+    }
   } else {
     out.vectorize(vectors, vector).unroll(f).unroll(pixel);
   }
-  whole_tile(stage.sum.store_in(Halide::MemoryType::Register));
+  whole_tile(stage.sum.store_in(Halide::MemoryType::Register), vector);
   RVar ko("k_outer"), ku("k_unrolled");
   std::vector<VarOrRVar> sum_nest = tile_order(vectors_f);
   for (const RVar& loop : {ku, ko, RVar(stage.k.y)}) sum_nest.push_back(loop);

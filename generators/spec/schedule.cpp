@@ -106,6 +106,10 @@ CpuSchedule schedule_from_text(std::string_view text) {
   return schedule;
 }
 
+Layout inner_layout(const DepthwiseCpuSchedule& dw, const ConvProblem& p) {
+  return dw.vector_c ? Layout::nhwc : p.layout;
+}
+
 int vector_elems(int tile, const Target& target) {
   int elems = 1;
   while (elems < target.lanes && tile % (elems * 2) == 0) elems *= 2;
@@ -115,7 +119,7 @@ int vector_elems(int tile, const Target& target) {
 int vector_below(int extent, const Target& target) { return std::min(target.lanes, power_of_two_below(extent)); }
 
 RegisterTile register_tile(const DepthwiseCpuSchedule& dw, const ConvProblem& p, const Target& target) {
-  const bool nhwc = p.layout == Layout::nhwc;
+  const bool nhwc = inner_layout(dw, p) == Layout::nhwc;
   const int vector_tile = nhwc ? dw.c_tile : dw.ow_tile;
   return {vector_tile / vector_elems(vector_tile, target), nhwc ? dw.ow_tile : dw.c_tile, 2};
 }
@@ -155,8 +159,9 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     return refuse("block.ow", block.ow_block, "flattened pixels need whole rows, " + std::to_string(p.OW()));
   if (block.spread < 0 || block.spread > kMostSpread)
     return refuse("block.spread", block.spread, "expected 0 to " + std::to_string(kMostSpread));
-  if (block.spread && (p.op != ConvOp::separable || p.layout != Layout::nhwc))
-    return refuse("block.spread", block.spread, "only the scratch of a separable problem in nhwc can be spread");
+  if (block.spread && (p.op != ConvOp::separable || inner_layout(*s.depthwise, p) != Layout::nhwc))
+    return refuse("block.spread", block.spread,
+                  "only the scratch of a separable problem can be spread, in nhwc or with dw.vc=1");
   if (!block.fuse && p.is_dynamic()) return refuse("block.fuse", 0, "an unfused schedule needs static extents");
   if (!p.dynamic_h() && block.oh_block > p.OH()) return refuse("block.oh", block.oh_block, "more rows than the output");
   const int tile = s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile;
@@ -184,6 +189,16 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
       return refuse("dw.cb", dw.c_block, "only panels of nhwc's channels can be computed column by column");
     if (dw.c_block && block.flat == kFlatCopied)
       return refuse("dw.cb", dw.c_block, "block.flat=1 copies the rows of one panel at a time");
+    if (dw.vector_c != 0 && dw.vector_c != 1) return refuse("dw.vc", dw.vector_c, "expected 0 or 1");
+    if (dw.vector_c) {
+      if (p.op != ConvOp::separable || nhwc || p.is_dynamic())
+        return refuse("dw.vc", 1, "only for separable problems in nchw with static extents");
+      if (!dw.pad_tile) return refuse("dw.vc", 1, "the input is transposed as it is copied: expected dw.pad=1");
+      if (!s.pointwise->vector_f)
+        return refuse("dw.vc", 1, "the result is transposed as it is stored: expected pw.vf=1");
+      if (block.ow_block < p.OW())
+        return refuse("dw.vc", 1, "whole rows are copied: expected block.ow of at least " + std::to_string(p.OW()));
+    }
     const RegisterTile tile_registers = register_tile(dw, p, target);
     if (tile_registers.total() > target.registers)
       return refuse("dw.ow", dw.ow_tile,

@@ -33,12 +33,13 @@ inline constexpr int kFlatCopied = 1, kFlatDirect = 2;
 
 /// The depthwise stage.
 struct DepthwiseCpuSchedule {
-  int c_tile = 8;    // channels of a packed panel and a register tile: vectors along channels in nhwc
+  int c_tile = 8;    // channels of a packed panel and a register tile: vectors along channels in nhwc, or with vector_c
   int ow_tile = 4;   // output columns whose sums stay in registers: vectors along columns in nchw
   int pad_tile = 1;  // 1: the block's input is copied into a zero-padded tile; 0: bounds are checked at each tap
   int k_unroll = 0;  // taps of a row that are unrolled: a divisor of KW; 0: all of few, one of many
   int c_block = 0;   // nhwc: channels that are computed tile of columns by tile of columns, a multiple of c_tile, so
-                    // that whole cache lines are used at once; 0: a panel's whole block before the next panel's
+                     // that whole cache lines are used at once; 0: a panel's whole block before the next panel's
+  int vector_c = 0;  // separable in nchw: 1: the input is transposed as it is copied, and vectors lie along channels
 };
 
 /// The pointwise stage: the micro-tile of the GEMM [pixels x K] * [K x OC].
@@ -68,7 +69,7 @@ template <class Schedule, class F>
 requires std::same_as<std::remove_const_t<Schedule>, DepthwiseCpuSchedule>
 void visit_fields(Schedule& s, F&& f) {
   f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile);
-  f("ku", s.k_unroll, 0), f("cb", s.c_block, 0);
+  f("ku", s.k_unroll, 0), f("cb", s.c_block, 0), f("vc", s.vector_c, 0);
 }
 template <class Schedule, class F>
 requires std::same_as<std::remove_const_t<Schedule>, PointwiseCpuSchedule>
@@ -89,6 +90,10 @@ ConvProblem as_scheduled(ConvProblem problem);
 /// of the lanes, accumulators that do not fit the registers), or nothing. The tuner prunes with it, the generator
 /// refuses with it, the tests enumerate it.
 std::optional<std::string> reject_reason(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target);
+
+/// The layout of what lies between the input and the output of a problem with a depthwise stage: that of the problem,
+/// or nhwc where the schedule transposes both.
+Layout inner_layout(const DepthwiseCpuSchedule& schedule, const ConvProblem& problem);
 
 /// Elements of the vectors that a tile of `tile` elements is computed in: the largest power of two that divides it, at
 /// most the target's lanes.

@@ -30,17 +30,17 @@ Func padded_input(const ConvProblem& p, const Func& input, const Halide::OutputI
   return padded;
 }
 
-PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pads, int channels, int lanes,
-                        const ElementTypes& types) {
+PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pads, Layout layout, int channels,
+                        int lanes, const ElementTypes& types) {
   Var c("c"), x("x"), phase("phase"), y("y"), n("n");
   const Expr channel = channels > p.IC ? min(c, p.IC - 1) : Expr(c);
   const Expr iy = y - pads.top;
   PaddedInput rows;
-  rows.phases = p.stride_w;
+  rows.phases = layout == Layout::nchw ? p.stride_w : 1;
   rows.func = Func("padded");
   const bool one_phase = rows.phases == 1;
   const std::vector<Var> pixel = one_phase ? std::vector<Var>{x, y} : std::vector<Var>{x, phase, y};
-  rows.func(image_arguments<Var>(p.layout, c, pixel, n)) = types.zero();
+  rows.func(image_arguments<Var>(layout, c, pixel, n)) = types.zero();
   for (int first = 0; first < std::min(rows.phases, p.IW); ++first) {
     // Input columns first, first + phases, ...
     const int count = ceil_div(p.IW - first, rows.phases);
@@ -51,7 +51,7 @@ PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pad
       const Expr to = j.x + column / rows.phases;
       const std::vector<Expr> at =
           one_phase ? std::vector<Expr>{to, y} : std::vector<Expr>{to, column % rows.phases, y};
-      rows.func(image_arguments<Expr>(p.layout, c, at, n)) = types.widen(
+      rows.func(image_arguments<Expr>(layout, c, at, n)) = types.widen(
           input(image_arguments<Expr>(p.layout, channel, {j.x * rows.phases + first, clamp(iy, 0, p.IH - 1)}, n)));
       rows.columns.push_back(j);
       rows.vectors.push_back(vector);

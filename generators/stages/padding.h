@@ -31,9 +31,10 @@ Halide::Func padded_input(const ConvProblem& problem, const Halide::Func& input,
 /// in vectors, the last of which moves inwards (an update for those that fit, and one more for the last), so that no
 /// element needs a test of its column. With a stride along columns the columns of a phase lie side by side, so that
 /// vectors of output columns read vectors.
-/// @param lanes  the longest vector
-PaddedInput padded_rows(const ConvProblem& problem, const Halide::Func& input, const Pads& pads, int channels,
-                        int lanes, const ElementTypes& types);
+/// @param layout  of the copy; in nhwc it is transposed, and columns have no phases
+/// @param lanes   the longest vector
+PaddedInput padded_rows(const ConvProblem& problem, const Halide::Func& input, const Pads& pads, Layout layout,
+                        int channels, int lanes, const ElementTypes& types);
 
 /// The input itself in padded coordinates, for problems without any padding: no select, no clamp.
 Halide::Func unpadded_input(const ConvProblem& problem, const Halide::Func& input, const ElementTypes& types);

@@ -136,6 +136,10 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
   s.block.flat = p.has_pointwise() && !p.is_dynamic() ? draw.between(0, most_flat) : 0;
   s.block.oh_block = draw.between(1, OH);
   if (p.op == ConvOp::separable && nhwc && draw.chance(0.3)) s.block.spread = draw.between(1, 16);
+  if (p.op == ConvOp::separable && !nhwc && s.pointwise->vector_f && draw.chance(0.5)) {
+    s.depthwise->vector_c = 1;
+    std::swap(s.depthwise->c_tile, s.depthwise->ow_tile);
+  }
   s.block.ow_block = s.block.flat ? OW : tile * draw.between(1, std::max(1, (OW + tile - 1) / tile));
   return s;
 }

@@ -20,6 +20,21 @@ constexpr const char* kUneven =
 constexpr const char* kPlanar = "separable_f32_nchw_i7x19x5_o9_k3x3_s1x1_d1x1_p2x0x1x1_m1_mid-bias-relu6_out-bias-relu";
 constexpr const char* kColours =
     "separable_f32_nhwc_i13x14x3_o10_k3x3_s2x2_d1x1_p0x0x0x0_m2_mid-bias-relu6_out-bias-relu";
+constexpr const char* kPlanarUneven =
+    "separable_f32_nchw_i8x9x12_o21_k3x4_s2x1_d1x2_p0x3x5x1_m2_mid-bias-relu_out-nobias-linear";
+constexpr const char* kPlanarStrided =
+    "separable_f32_nchw_i15x10x19_o18_k3x3_s2x2_d1x1_p0x1x0x1_m1_mid-nobias-linear_out-bias-relu6";
+constexpr const char* kPlanarValid =
+    "separable_f32_nchw_i9x7x3_o5_k3x2_s1x1_d2x1_p0x0x0x0_m1_mid-nobias-linear_out-bias-linear";
+constexpr const char* kPlanarLine =
+    "separable_f64_nchw_i1x31x10_o13_k1x5_s1x2_d1x3_p0x0x12x0_m3_mid-bias-relu_out-bias-relu";
+constexpr const char* kPlanarHalf =
+    "separable_f16_nchw_i6x14x9_o17_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu6_out-bias-relu";
+constexpr const char* kPlanarBrain =
+    "separable_bf16_nchw_i7x7x16_o12_k5x5_s1x1_d1x1_p2x2x2x2_m1_mid-bias-relu6_out-bias-relu";
+constexpr const char* kPlanarDynamic =
+    "separable_f32_nchw_i?x?x10_o18_k3x3_s1x1_d1x1_p?x?x?x?_m1_mid-bias-relu6_out-bias-relu6";
+constexpr const char* kPlanarPointwise = "pointwise_f32_nchw_i6x7x13_o23_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-relu";
 constexpr const char* kDepthwise = "depthwise_f32_nhwc_i9x13x19_o38_k3x3_s1x2_d2x1_p2x2x0x1_m2_out-bias-relu6";
 constexpr const char* kPointwise = "pointwise_f32_nhwc_i6x7x13_o23_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-relu";
 constexpr const char* kDynamic =
@@ -69,6 +84,28 @@ constexpr Variant kVariants[] = {
     {kPlanar, "block_fuse1_flat0_oh3_ow20.dw_c3_ow4_pad1.pw_mr20_nr2_ku2_vf0"},  // rows of several channels copied
     {kPlanar, "block_fuse1_flat1_oh3_ow19.dw_c4_ow8_pad1.pw_mr5_nr8_ku2_vf1"},   // transposed
     {kPlanar, "block_fuse0_flat0_oh2_ow12.dw_c2_ow4_pad0.pw_mr6_nr4_ku1_vf1"},
+    // Tiles of four pixels, which are transposed as squares.
+    {kPlanarDynamic, "block_fuse1_flat0_oh3_ow8.dw_c4_ow4_pad1.pw_mr4_nr8_ku1_vf1"},
+    {kPlanarPointwise, "block_fuse1_flat0_oh1_ow44.pw_mr4_nr8_ku2_vf1"},
+    {kPlanarPointwise, "block_fuse1_flat1_oh1_ow42.pw_mr4_nr4_ku2_vf1"},
+    // Vectors along channels of an input that is transposed: flat pixels and not, whole and partial blocks, unfused,
+    // odd channels, fewer channels than a tile, columns that the stride leaves out, other types.
+    {kPlanar, "block_fuse1_flat2_oh3_ow19.dw_c4_ow4_pad1_vc1.pw_mr6_nr8_ku2_vf1"},
+    {kPlanar, "block_fuse1_flat1_oh7_ow19_spread16.dw_c4_ow4_pad1_vc1.pw_mr4_nr8_ku2_vf1"},
+    {kPlanar, "block_fuse1_flat0_oh3_ow24.dw_c4_ow4_pad1_vc1.pw_mr6_nr8_ku2_vf1"},
+    {kPlanar, "block_fuse0_flat2_oh3_ow19.dw_c8_ow2_pad1_vc1.pw_mr5_nr4_ku1_vf1"},
+    {kPlanarUneven, "block_fuse1_flat2_oh2_ow9.dw_c8_ow2_pad1_ku2_vc1.pw_mr5_nr8_ku1_vf1"},
+    {kPlanarUneven, "block_fuse0_flat1_oh1_ow9.dw_c4_ow5_pad1_vc1.pw_mr4_nr8_ku3_vf1"},
+    {kPlanarStrided, "block_fuse1_flat2_oh7_ow5.dw_c8_ow4_pad1_vc1.pw_mr6_nr8_ku4_vf1"},
+    {kPlanarStrided, "block_fuse0_flat0_oh2_ow6.dw_c6_ow3_pad1_vc1.pw_mr3_nr8_ku4_vf1"},
+    {kPlanarValid, "block_fuse1_flat2_oh5_ow6.dw_c8_ow4_pad1_vc1.pw_mr6_nr8_ku1_vf1"},
+    {kPlanarValid, "block_fuse1_flat1_oh2_ow6.dw_c1_ow6_pad1_vc1.pw_mr4_nr4_ku3_vf1"},
+    {kPlanarLine, "block_fuse1_flat0_oh1_ow16.dw_c4_ow3_pad1_vc1.pw_mr4_nr6_ku2_vf1"},
+    {kPlanarLine, "block_fuse0_flat1_oh1_ow16.dw_c2_ow4_pad1_ku1_vc1.pw_mr5_nr4_ku2_vf1"},
+    {kPlanarHalf, "block_fuse1_flat2_oh6_ow14.dw_c8_ow4_pad1_vc1.pw_mr6_nr8_ku2_vf1"},
+    {kPlanarHalf, "block_fuse1_flat1_oh4_ow14.dw_c4_ow7_pad1_vc1.pw_mr4_nr8_ku2_vf1"},
+    {kPlanarHalf, "block_fuse1_flat1_oh4_ow14.dw_c4_ow8_pad1.pw_mr4_nr12_ku2_vf1"},
+    {kPlanarBrain, "block_fuse1_flat2_oh4_ow7_spread3.dw_c16_ow2_pad1_vc1.pw_mr6_nr8_ku2_vf1"},
     {kDepthwise, "block_fuse1_flat0_oh4_ow3.dw_c4_ow3_pad0"},
     {kDepthwise, "block_fuse1_flat0_oh2_ow5.dw_c8_ow5_pad1"},
     {kPointwise, "block_fuse1_flat1_oh1_ow42.pw_mr5_nr8_ku3_vf1"},
@@ -100,7 +137,7 @@ void expect_all_right(const std::string& name, const std::vector<KernelSpec>& sp
 
 std::vector<ConvProblem> problems() {
   std::vector<ConvProblem> result;
-  for (const char* text : {kMobileNet, kUneven, kPlanar, kDepthwise, kPointwise, kDynamic})
+  for (const char* text : {kMobileNet, kUneven, kPlanar, kPlanarStrided, kDepthwise, kPointwise, kDynamic})
     result.push_back(problem_from_text(text));
   return result;
 }

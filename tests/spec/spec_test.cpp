@@ -162,11 +162,63 @@ TEST(Schedule, LeavesNeutralValuesOfLaterFieldsOutOfTheText) {
   const std::string blocked = "block_fuse1_flat0_oh9_ow12.dw_c8_ow4_pad0_cb64";
   EXPECT_EQ(to_text(schedule_from_text(blocked)), blocked);
   EXPECT_EQ(schedule_from_text(blocked).depthwise->c_block, 64);
+  const std::string transposed = "block_fuse1_flat2_oh7_ow14.dw_c16_ow4_pad1_vc1.pw_mr4_nr24_ku4_vf1";
+  EXPECT_EQ(to_text(schedule_from_text(transposed)), transposed);
+  EXPECT_EQ(schedule_from_text(transposed).depthwise->vector_c, 1);
+  EXPECT_EQ(schedule_from_text(blocked).depthwise->vector_c, 0);
   EXPECT_EQ(to_text(schedule_from_text("block_fuse1_flat1_oh7_ow56_spread0.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1")), old);
   for (const char* wrong : {"block_fuse1_flat1_oh7_ow56_spread.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1",
                             "block_fuse1_flat1_oh7_ow56_spread16_spread16.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1",
                             "block_fuse1_flat1_oh7_spread16_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1"})
     EXPECT_THROW(schedule_from_text(wrong), std::invalid_argument) << wrong;
+}
+
+TEST(Schedule, TransposesOnlyWhatItCan) {
+  const Target& target = target_from_name("x86-64-avx2");
+  const auto reason = [&](const char* problem, const char* schedule) {
+    return reject_reason(schedule_from_text(schedule), problem_from_text(problem), target).value_or("");
+  };
+  constexpr const char* nchw =
+      "separable_f32_nchw_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
+  EXPECT_EQ(reason(nchw, "block_fuse1_flat2_oh14_ow14_spread8.dw_c16_ow4_pad1_vc1.pw_mr4_nr24_ku4_vf1"), "");
+  struct Refused {
+    const char *problem, *schedule;
+  };
+  for (const Refused& refused : {
+           Refused{nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad1_vc2.pw_mr4_nr24_ku4_vf1"},
+           Refused{nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad0_vc1.pw_mr4_nr24_ku4_vf1"},
+           Refused{nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad1_vc1.pw_mr16_nr4_ku4_vf0"},
+           Refused{nchw, "block_fuse1_flat0_oh14_ow8.dw_c16_ow4_pad1_vc1.pw_mr4_nr24_ku4_vf1"},
+           Refused{"separable_f32_nhwc_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu",
+                   "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad1_vc1.pw_mr4_nr24_ku4_vf1"},
+           Refused{"depthwise_f32_nchw_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu",
+                   "block_fuse1_flat0_oh14_ow16.dw_c16_ow4_pad1_vc1"},
+       })
+    EXPECT_EQ(reason(refused.problem, refused.schedule).substr(0, 6), "dw.vc=") << refused.schedule;
+  // The sums of a tile are counted along the side that its vectors have, and scratch without it is not spread.
+  EXPECT_EQ(reason(nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow8_pad1_vc1.pw_mr4_nr24_ku4_vf1").substr(0, 5), "dw.ow");
+  EXPECT_EQ(reason(nchw, "block_fuse1_flat2_oh14_ow14_spread8.dw_c4_ow8_pad1.pw_mr4_nr24_ku4_vf1").substr(0, 5),
+            "block");
+}
+
+TEST(Schedule, TheRuleTransposesSmallImagesOfManyChannelsInNchw) {
+  const auto transposed = [](const char* problem, const char* target) {
+    const ConvProblem p = problem_from_text(problem);
+    const CpuSchedule schedule = default_cpu_schedule(p, target_from_name(target));
+    EXPECT_EQ(reject_reason(schedule, p, target_from_name(target)), std::nullopt) << to_text(schedule);
+    return schedule.depthwise->vector_c != 0;
+  };
+  constexpr const char* many =
+      "separable_f32_nchw_i14x14x512_o512_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
+  EXPECT_TRUE(transposed(many, "x86-64-avx2"));
+  EXPECT_FALSE(transposed(many, "x86-64-avx512"));
+  EXPECT_FALSE(transposed(many, "arm-64"));
+  EXPECT_FALSE(transposed("separable_f32_nchw_i14x14x32_o96_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu",
+                          "x86-64-avx2"));
+  EXPECT_FALSE(transposed(
+      "separable_f32_nchw_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu", "x86-64-avx2"));
+  EXPECT_TRUE(transposed("separable_f32_nchw_i5x3x17_o9_k3x3_s1x1_d1x1_p1x1x1x1_m2_mid-nobias-linear_out-bias-relu",
+                         "x86-64-avx2"));
 }
 
 }  // namespace

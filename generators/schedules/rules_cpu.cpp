@@ -14,6 +14,9 @@ std::int64_t sum_bytes(const ConvProblem& p) {
   return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
 }
 
+constexpr double kWorthThreads = 4e7;  // operations: some 500 microseconds on one core
+constexpr int kBlocksForThreads = 8;
+
 struct BlockRows {
   int rows = 1;
   double cost = 0;  // time relative to that of computing each pixel once in one block
@@ -22,7 +25,6 @@ struct BlockRows {
 /// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
 /// the depthwise result within half of L2, and more than one block only where the work is worth threads.
 BlockRows flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
-  constexpr double kWorthThreads = 4e7;   // operations: some 500 microseconds on one core
   constexpr double kThreadingCost = 1.1;  // of one block for much work, or of several for little
   const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
   BlockRows best;
@@ -63,13 +65,16 @@ MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat,
   MicroTile best = tiles.back();  // the narrowest: its many elements serve where the side of vectors is short
   if (!p.has_pointwise()) return best;
   double best_cost = std::numeric_limits<double>::infinity();
+  constexpr int kEnoughSums = 12;
+  constexpr double kFewerSums = 1.05;  // time of tiles that load more for each multiply-add
   for (const MicroTile& tile : tiles) {
     const int vector_tile = tile.vectors * target.lanes;
     if (!nhwc && vector_tile > pixels) continue;
     const int mr = std::min(nhwc ? tile.scalars : vector_tile, pixels);
     const int nr = nhwc ? vector_tile : std::min(tile.scalars, p.OC);
     const double in_vain_mr = flat ? flat_block_rows(p, target, mr).cost : double(round_up(columns, mr)) / columns;
-    const double cost = in_vain_mr * round_up(p.OC, nr) / p.OC;
+    const double fewer_sums = tile.vectors * tile.scalars < kEnoughSums ? kFewerSums : 1;
+    const double cost = fewer_sums * in_vain_mr * round_up(p.OC, nr) / p.OC;
     if (cost < best_cost) best = tile, best_cost = cost;
   }
   return best;
@@ -88,7 +93,7 @@ bool reads_input(const ConvProblem& p, const Target& target) {
   if (p.dilation_h * p.dilation_w > 1) return false;
   if (!p.has_pointwise()) return true;
   constexpr int kRows = 2, kColumns = 128, kFewChannels = 128;
-  constexpr double kShareOfL2 = 0.6;
+  constexpr double kShareOfL2 = 0.4;
   const std::int64_t stored = static_cast<std::int64_t>(size_bytes(p.dtype));
   const std::int64_t columns = p.OH() == 1 ? std::min(p.IW, kColumns * p.stride_w + p.KW_eff()) : p.IW;
   const std::int64_t rows = std::min(p.IH, p.KH_eff() + (kRows - 1) * p.stride_h);
@@ -112,7 +117,7 @@ constexpr int kRowTile = 7;
 bool tile_of_a_row(const ConvProblem& p, const Target& target, bool direct) {
   if (p.has_pointwise() || target.arch != Arch::x86_64 || target.registers >= 32 || p.is_dynamic()) return false;
   if (p.IC < target.lanes || p.OW() % kRowTile != 0 || p.stride_h * p.stride_w > 1) return false;
-  return direct || (p.KH * p.KW > kFewTaps && round_up(p.OW(), 4) > 1.1 * p.OW());
+  return direct || (p.KH * p.KW > kFewTaps && p.KW < kRowTile && round_up(p.OW(), 4) > 1.1 * p.OW());
 }
 
 /// Taps of a row that are unrolled: 0, all of them, where they are few; else a divisor that spares most of the loop and
@@ -154,7 +159,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   const Target target = target_for_type(any_target, p.dtype);
   if (transposes_input(p, target)) return transposed_schedule(p, any_target);
   CpuSchedule s;
-  const bool nhwc = p.layout == Layout::nhwc, direct = reads_input(p, target);
+  const bool nhwc = p.layout == Layout::nhwc, wants_direct = reads_input(p, target);
   const int lanes = target.lanes;
   // A dynamic problem's schedule is made for an image of a middling size.
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 64 : p.OW();
@@ -162,10 +167,10 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   // Tiles that fit the rows need no pixels across their ends.
   constexpr double kFits = 1.05;
   const bool whole_rows =
-      many_rows && direct && round_up(OW, best_micro_tile(p, target, false, OW).scalars) <= kFits * OW;
-  s.block.flat = !many_rows || whole_rows                                         ? 0
-                 : direct && p.has_depthwise() && p.dilation_h * p.dilation_w > 1 ? kFlatDirect
-                                                                                  : kFlatCopied;
+      many_rows && wants_direct && round_up(OW, best_micro_tile(p, target, false, OW).scalars) <= kFits * OW;
+  const bool dilated = p.has_depthwise() && p.dilation_h * p.dilation_w > 1;
+  const bool direct = wants_direct && (whole_rows || !many_rows || dilated);
+  s.block.flat = !many_rows || whole_rows ? 0 : direct ? kFlatDirect : kFlatCopied;
   const int columns = many_rows ? OW : std::min(OW, 128);
   const auto [vectors, scalars] = best_micro_tile(p, target, s.block.flat, columns);
   s.block.ow_block = columns;
@@ -189,6 +194,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
     // Rows of the input that two blocks share are copied by both; a depthwise stage alone keeps no result in scratch.
     constexpr int kRowsForEachShared = 4;
     if (!p.has_pointwise()) rows = std::max<std::int64_t>(rows, kRowsForEachShared * (p.KH_eff() - 1) / p.stride_h);
+    if (direct && !p.has_pointwise()) rows = p.flops() > kWorthThreads ? ceil_div(OH, kBlocksForThreads) : OH;
     rows = std::clamp<std::int64_t>(rows, 1, OH);
     s.block.oh_block = ceil_div(OH, static_cast<int>(ceil_div(OH, rows)));
   }

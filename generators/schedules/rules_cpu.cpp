@@ -130,6 +130,50 @@ int unrolled_taps(int KW) {
   return 0;
 }
 
+/// @param columns  of a block
+/// @param direct   the stage reads the input itself
+/// @param copied   its rows are copied, a panel at a time
+DepthwiseCpuSchedule depthwise_rule(const ConvProblem& p, const Target& target, int columns, bool direct, bool copied) {
+  const int lanes = target.lanes;
+  DepthwiseCpuSchedule dw;
+  if (p.layout == Layout::nhwc) {
+    dw.c_tile = p.IC >= 2 * lanes ? 2 * lanes : p.IC >= lanes ? lanes : power_of_two_below(2 * p.IC - 1);
+    dw.ow_tile = std::min(columns, 4);
+    if (tile_of_a_row(p, target, direct)) {
+      dw.c_tile = lanes;
+      dw.ow_tile = kRowTile;
+    }
+    dw.k_unroll = unrolled_taps(p.KW);
+    dw.pad_tile = !direct && p.stride_h * p.stride_w == 1;
+    if (direct && p.IC >= dw.c_tile && !copied) dw.c_block = round_up(p.IC, dw.c_tile);
+  } else {
+    dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : vector_below(columns, target);
+    // Sums that do not wait for each other; and a channel's input is not read while its copy is still in the store
+    // buffer, where a vector that straddles two stores would wait for them.
+    const int sums = 4, vectors_of_tile = std::max(1, dw.ow_tile / lanes);
+    dw.c_tile = std::min(sums / vectors_of_tile, power_of_two_below(p.IC));
+  }
+  return dw;
+}
+
+/// @param pixels    of a block
+/// @param vector_f  vectors along output channels
+PointwiseCpuSchedule pointwise_rule(const ConvProblem& p, const Target& target, const MicroTile& tile, int pixels,
+                                    bool vector_f) {
+  const int lanes = target.lanes;
+  PointwiseCpuSchedule pw;
+  if (vector_f) {
+    pw.nr = p.OC > lanes ? tile.vectors * lanes : lanes;
+    pw.mr = std::min(tile.scalars, pixels);
+  } else {
+    pw.mr = pixels >= tile.vectors * lanes ? tile.vectors * lanes : vector_below(pixels, target);
+    pw.nr = std::min(tile.scalars, p.OC);
+    pw.vector_f = 0;
+  }
+  pw.k_unroll = std::min(target.arch == Arch::x86_64 && target.registers < 32 ? 4 : 2, p.IC);
+  return pw;
+}
+
 /// True where a separable problem in nchw was measured to be faster with its input and output transposed than with
 /// vectors along pixels: rows that are not whole halves of vectors, and channels that make up for transposing.
 bool transposes_input(const ConvProblem& p, const Target& target) {
@@ -147,6 +191,8 @@ CpuSchedule transposed_schedule(ConvProblem p, const Target& target) {
   p.layout = Layout::nhwc;
   CpuSchedule s = default_cpu_schedule(p, target);
   s.block.flat = kFlatDirect;
+  s.block.ow_block = p.OW();
+  s.block.oh_block = flat_block_rows(p, target_for_type(target, p.dtype), s.pointwise->mr).rows;
   s.depthwise->pad_tile = s.depthwise->vector_c = 1;
   s.depthwise->c_block = 0;
   return s;
@@ -200,40 +246,8 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   }
   const int pixels = s.block.flat ? s.block.oh_block * OW : columns;
 
-  if (p.has_depthwise()) {
-    DepthwiseCpuSchedule dw;
-    if (nhwc) {
-      dw.c_tile = p.IC >= 2 * lanes ? 2 * lanes : p.IC >= lanes ? lanes : power_of_two_below(2 * p.IC - 1);
-      dw.ow_tile = std::min(columns, 4);
-      dw.k_unroll = unrolled_taps(p.KW);
-      dw.pad_tile = !direct && p.stride_h * p.stride_w == 1;
-      if (tile_of_a_row(p, target, direct)) {
-        dw.c_tile = lanes;
-        dw.ow_tile = kRowTile;
-      }
-      if (direct && p.IC >= dw.c_tile && s.block.flat != kFlatCopied) dw.c_block = round_up(p.IC, dw.c_tile);
-    } else {
-      dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : vector_below(columns, target);
-      // Sums that do not wait for each other; and a channel's input is not read while its copy is still in the store
-      // buffer, where a vector that straddles two stores would wait for them.
-      const int sums = 4, vectors_of_tile = std::max(1, dw.ow_tile / lanes);
-      dw.c_tile = std::min(sums / vectors_of_tile, power_of_two_below(p.IC));
-    }
-    s.depthwise = dw;
-  }
-  if (p.has_pointwise()) {
-    PointwiseCpuSchedule pw;
-    if (vector_f) {
-      pw.nr = p.OC > lanes ? vectors * lanes : lanes;
-      pw.mr = std::min(scalars, pixels);
-    } else {
-      pw.mr = pixels >= vectors * lanes ? vectors * lanes : vector_below(pixels, target);
-      pw.nr = std::min(scalars, p.OC);
-      pw.vector_f = 0;
-    }
-    pw.k_unroll = std::min(target.arch == Arch::x86_64 && target.registers < 32 ? 4 : 2, p.IC);
-    s.pointwise = pw;
-  }
+  if (p.has_depthwise()) s.depthwise = depthwise_rule(p, target, columns, direct, s.block.flat == kFlatCopied);
+  if (p.has_pointwise()) s.pointwise = pointwise_rule(p, target, {vectors, scalars}, pixels, vector_f);
   if (!s.block.flat) s.block.ow_block = round_up(columns, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
   return s;
 }

@@ -175,6 +175,22 @@ TEST(ScheduleVariantsTest, RejectReasonIsPlainAboutWhatItRefuses) {
   }
 }
 
+TEST(ScheduleVariantsTest, TheRuleOfEveryProblemIsAccepted) {
+  Draw draw(13);
+  for (int i = 0; i < 4000; ++i) {
+    ConvProblem problem = random_problem(draw);
+    const int more = draw.between(1, 8);  // the rule decides by the number of channels too
+    const bool own_channels = problem.has_pointwise();
+    problem.IC *= more;
+    problem.OC = own_channels ? problem.OC * more : problem.middle_channels();
+    for (const Target& target : native_cpu_targets()) {
+      const CpuSchedule rule = default_cpu_schedule(problem, target);
+      const auto reason = reject_reason(rule, problem, target);
+      EXPECT_FALSE(reason) << to_text(problem) << " on " << target.name << ": " << to_text(rule) << ": " << *reason;
+    }
+  }
+}
+
 TEST(ScheduleVariantsTest, WhatRejectReasonAcceptsCompilesAndIsRight) {
   const std::uint64_t seed = random_seed(12), count = random_count(24);
   std::printf("SEPCONV_RANDOM_SEED=%llu SEPCONV_RANDOM_COUNT=%llu\n", static_cast<unsigned long long>(seed),

@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "problems.h"
 #include "autoschedule/search/knobs.h"
+#include "problems.h"
 
 namespace sepconv {
 namespace {
@@ -71,7 +71,8 @@ TEST(SearchSpace, AnotherProblemsScheduleMovesToTheNearestOne) {
   small.IH = small.IW = 5;
   small.IC = 8;
   const SearchSpace space(small, target);
-  const Schedule adapted = space.adapted(default_schedule(large, target));
+  const Schedule adapted =
+      space.adapted(schedule_from_text("block_fuse1_flat1_oh7_ow56.dw_c16_ow4_pad1.pw_mr6_nr16_ku4_vf1"));
   EXPECT_EQ(reject_reason(adapted, small, target), std::nullopt);
   const auto& cpu = std::get<CpuSchedule>(adapted);
   EXPECT_EQ(cpu.block.ow_block, 5);

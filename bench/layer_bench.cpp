@@ -73,7 +73,11 @@ void LayerBench::check() {
 
 void LayerBench::prepare() {
   if (!runs_.empty()) return;
-  const double copies = mode_ == CacheMode::warm ? 1 : std::ceil(2 * machine_->last_cache_bytes / layer_->bytes()) + 1;
+  // A layer's own object, its kernel's choice and its buffers fill some KiB beside the data.
+  constexpr double kLeastBytes = 4096;
+  const double copies = mode_ == CacheMode::warm
+                            ? 1
+                            : std::ceil(2 * machine_->last_cache_bytes / std::max(layer_->bytes(), kLeastBytes)) + 1;
   const sepconv::ConvProblem& problem = layer_->problem();
   for (std::size_t i = 0; i < static_cast<std::size_t>(copies); ++i) {
     layers_.push_back(std::make_unique<sepconv::ConvLayer>(layer_->name(), problem, layer_->data().weights));

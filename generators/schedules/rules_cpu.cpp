@@ -14,6 +14,11 @@ std::int64_t sum_bytes(const ConvProblem& p) {
   return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
 }
 
+bool dilated(const ConvProblem& p) { return p.dilation_h * p.dilation_w > 1; }
+
+/// Rows of blocks as equal as may be, of at most `most` rows.
+int even_rows(int rows, std::int64_t most) { return ceil_div(rows, static_cast<int>(ceil_div(rows, most))); }
+
 constexpr double kWorthThreads = 4e7;  // operations: some 500 microseconds on one core
 constexpr int kBlocksForThreads = 8;
 
@@ -89,8 +94,8 @@ bool reads_input(const ConvProblem& p, const Target& target) {
   if (p.KH * p.KW > kFewTaps) return false;
   // Where a stride skips inputs, each is read too seldom to be worth a copy; a dilated window's rows are shared by many
   // blocks, each of which would copy them.
-  if (p.has_pointwise() && (p.stride_h * p.stride_w > 1 || p.dilation_h * p.dilation_w > 1)) return true;
-  if (p.dilation_h * p.dilation_w > 1) return false;
+  if (p.has_pointwise() && (p.stride_h * p.stride_w > 1 || dilated(p))) return true;
+  if (dilated(p)) return false;
   if (!p.has_pointwise()) return true;
   constexpr int kRows = 2, kColumns = 128, kFewChannels = 128;
   constexpr double kShareOfL2 = 0.4;
@@ -108,7 +113,7 @@ bool reads_input(const ConvProblem& p, const Target& target) {
 int rows_of_direct_block(const ConvProblem& p, const Target& target) {
   const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
   const std::int64_t rows = std::clamp<std::int64_t>(target.l1_bytes / 2 / row_bytes, 2, std::max(2, p.OH()));
-  return ceil_div(p.OH(), ceil_div(p.OH(), static_cast<int>(rows)));
+  return even_rows(p.OH(), rows);
 }
 
 constexpr int kRowTile = 7;
@@ -214,8 +219,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   constexpr double kFits = 1.05;
   const bool whole_rows =
       many_rows && wants_direct && round_up(OW, best_micro_tile(p, target, false, OW).scalars) <= kFits * OW;
-  const bool dilated = p.has_depthwise() && p.dilation_h * p.dilation_w > 1;
-  const bool direct = wants_direct && (whole_rows || !many_rows || dilated);
+  const bool direct = wants_direct && (whole_rows || !many_rows || dilated(p));
   s.block.flat = !many_rows || whole_rows ? 0 : direct ? kFlatDirect : kFlatCopied;
   const int columns = many_rows ? OW : std::min(OW, 128);
   const auto [vectors, scalars] = best_micro_tile(p, target, s.block.flat, columns);
@@ -242,7 +246,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
     if (!p.has_pointwise()) rows = std::max<std::int64_t>(rows, kRowsForEachShared * (p.KH_eff() - 1) / p.stride_h);
     if (direct && !p.has_pointwise()) rows = p.flops() > kWorthThreads ? ceil_div(OH, kBlocksForThreads) : OH;
     rows = std::clamp<std::int64_t>(rows, 1, OH);
-    s.block.oh_block = ceil_div(OH, static_cast<int>(ceil_div(OH, rows)));
+    s.block.oh_block = even_rows(OH, rows);
   }
   const int pixels = s.block.flat ? s.block.oh_block * OW : columns;
 

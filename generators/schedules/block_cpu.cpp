@@ -10,9 +10,16 @@ BlockLoops split_output(Func out, const ConvProblem& p, const BlockCpuSchedule& 
   BlockLoops loops;
   Var xb("x_block"), yb("y_block"), qb("q_block");
   if (pixels.flat) {
-    // Whole rows first, so that the depthwise stage can compute rows; tiles then run across the row ends.
-    out.split(pixels.q, qb, pixels.q, s.oh_block * p.OW(), TailStrategy::GuardWithIf)
-        .split(pixels.q, loops.tile, pixels.q, tile, tile_tail(s.oh_block * p.OW(), tile));
+    const int block = s.oh_block * p.OW();
+    if (block % tile == 0 && p.OH() % s.oh_block != 0) {
+      // Tiles first, so that the last block has fewer tiles rather than guarded pixels.
+      out.split(pixels.q, loops.tile, pixels.q, tile, tile_tail(p.OH() * p.OW(), tile))
+          .split(loops.tile, qb, loops.tile, block / tile, TailStrategy::GuardWithIf);
+    } else {
+      // Whole rows first, so that the depthwise stage can compute rows; tiles then run across the row ends.
+      out.split(pixels.q, qb, pixels.q, block, TailStrategy::GuardWithIf)
+          .split(pixels.q, loops.tile, pixels.q, tile, tile_tail(block, tile));
+    }
     loops.blocks = {qb};
     return loops;
   }

@@ -27,17 +27,31 @@ struct BlockRows {
   double cost = 0;  // time relative to that of computing each pixel once in one block
 };
 
+/// Time of blocks of `rows` whole rows of flat pixels, relative to that of computing each pixel once. A last block of
+/// fewer rows has fewer tiles where tiles end where blocks do (split_output); its depthwise stage computes all rows.
+double flat_block_cost(const ConvProblem& p, int rows, int mr) {
+  constexpr double kDepthwiseCost = 3;  // of a multiply-add, relative to one of the pointwise stage
+  const double all = double(p.OH()) * p.OW(), blocks = ceil_div(p.OH(), rows);
+  const int block = rows * p.OW();
+  const double tiled = block % mr == 0 ? round_up(p.OH() * p.OW(), mr) : blocks * round_up(block, mr);
+  const double depthwise = kDepthwiseCost * p.KH * p.KW, pointwise = p.OC;
+  return (depthwise * blocks * block + pointwise * tiled) / ((depthwise + pointwise) * all);
+}
+
 /// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
-/// the depthwise result within half of L2, and more than one block only where the work is worth threads.
+/// the depthwise result within L2, half of it where that costs nothing, and more than one block only where the work is
+/// worth threads.
 BlockRows flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
   constexpr double kThreadingCost = 1.1;  // of one block for much work, or of several for little
+  constexpr double kMost = 0.85, kFew = 0.5, kManyCost = 1.02;  // shares of L2; of more than few
   const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
   BlockRows best;
   for (int rows = 1; rows <= p.OH(); ++rows) {
-    if (rows > 1 && rows * row_bytes > target.l2_bytes / 2) break;
-    const int blocks = ceil_div(p.OH(), rows);
-    double cost = double(blocks) * round_up(rows * p.OW(), mr) / (double(p.OH()) * p.OW());
-    if ((blocks == 1) == (p.flops() > kWorthThreads)) cost *= kThreadingCost;
+    const double share = double(rows * row_bytes) / static_cast<double>(target.l2_bytes);
+    if (rows > 1 && share > kMost) break;
+    double cost = flat_block_cost(p, rows, mr);
+    if (share > kFew) cost *= kManyCost;
+    if ((rows >= p.OH()) == (p.flops() > kWorthThreads)) cost *= kThreadingCost;
     if (rows == 1 || cost <= best.cost) best = {rows, cost};
   }
   return best;
@@ -80,7 +94,8 @@ MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat,
     const double in_vain_mr = flat ? flat_block_rows(p, target, mr).cost : double(round_up(columns, mr)) / columns;
     const double fewer_sums = tile.vectors * tile.scalars < kEnoughSums ? kFewerSums : 1;
     const double cost = fewer_sums * in_vain_mr * round_up(p.OC, nr) / p.OC;
-    if (cost < best_cost) best = tile, best_cost = cost;
+    constexpr double kWorthMoreLoads = 1.01;
+    if (cost * kWorthMoreLoads < best_cost) best = tile, best_cost = cost;
   }
   return best;
 }

@@ -107,12 +107,13 @@ constexpr int kFewTaps = 9;
 bool reads_input(const ConvProblem& p, const Target& target) {
   if (target.arch != Arch::x86_64 || p.layout != Layout::nhwc || !p.has_depthwise() || p.is_dynamic()) return false;
   if (p.KH * p.KW > kFewTaps) return false;
-  // Where a stride skips inputs, each is read too seldom to be worth a copy; a dilated window's rows are shared by many
-  // blocks, each of which would copy them.
-  if (p.has_pointwise() && (p.stride_h * p.stride_w > 1 || dilated(p))) return true;
-  if (dilated(p)) return false;
-  if (!p.has_pointwise()) return true;
   constexpr int kRows = 2, kColumns = 128, kFewChannels = 128;
+  // Where a stride skips inputs, each is read too seldom to be worth a copy.
+  if (p.has_pointwise() && p.stride_h * p.stride_w > 1) return true;
+  // A dilated window's rows are shared by many blocks, each of which would copy them; but of many channels, its rows
+  // are more than L2 holds.
+  if (dilated(p)) return p.has_pointwise() && (p.OH() == 1 || p.IC <= kFewChannels);
+  if (!p.has_pointwise()) return true;
   constexpr double kShareOfL2 = 0.4;
   const std::int64_t stored = static_cast<std::int64_t>(size_bytes(p.dtype));
   const std::int64_t columns = p.OH() == 1 ? std::min(p.IW, kColumns * p.stride_w + p.KW_eff()) : p.IW;

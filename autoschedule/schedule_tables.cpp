@@ -33,8 +33,11 @@ const LockRow* KnownSchedules::row(const ConvProblem& problem, const Target& tar
 }
 
 std::optional<Schedule> KnownSchedules::find(const ConvProblem& problem, const Target& target) const {
-  const LockRow* known = row(problem, target);
-  return known == nullptr ? std::nullopt : std::optional<Schedule>(known->schedule);
+  if (lockfile_ != nullptr)
+    if (const LockRow* row = lockfile_->row(problem, target)) return row->schedule;
+  const LockRow* known = tables_ == nullptr ? nullptr : tables_->row(problem, target);
+  if (known == nullptr) return std::nullopt;
+  return blocks_for_threads(known->schedule, problem, target, threads_);
 }
 
 }  // namespace sepconv

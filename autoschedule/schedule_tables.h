@@ -45,7 +45,9 @@ class ScheduleTables {
 class KnownSchedules : public ScheduleSource {
  public:
   /// Either may be null.
-  KnownSchedules(const Lockfile* lockfile, const ScheduleTables* tables) : lockfile_(lockfile), tables_(tables) {}
+  /// @param threads  of a call, that the blocks of the tables' schedules are made for; the lockfile's stay as they are.
+  KnownSchedules(const Lockfile* lockfile, const ScheduleTables* tables, int threads = 1)
+      : lockfile_(lockfile), tables_(tables), threads_(threads) {}
 
   const LockRow* row(const ConvProblem& problem, const Target& target) const;
   std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const override;
@@ -53,6 +55,7 @@ class KnownSchedules : public ScheduleSource {
  private:
   const Lockfile* lockfile_;
   const ScheduleTables* tables_;
+  int threads_;
 };
 
 }  // namespace sepconv

@@ -1,12 +1,13 @@
 # sepconv_add_kernels(<name>
 #   MODEL <file>              a Keras model, a JSON list of layers, or a suite as bench/suites/peers.json
 #   [TARGETS <target> ...]    all of the architecture that this build is for if left out
-#   [LAYERS <glob>] [INPUT_SHAPE <HxWxC>] [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED])
+#   [LAYERS <glob>] [INPUT_SHAPE <HxWxC>] [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED]
+#   [THREADS <count>])
 #
 # Compiles the model's layers when the model, the lockfile or the compiler changes, and adds the library target <name>:
 # link it, include <name.h>, call sepconv::use_kernels(<name>::kernels()). Sets <name>_WEIGHTS to the weights file.
 function(sepconv_add_kernels name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "LOCKED;DYNAMIC;SHARED" "MODEL;LAYERS;INPUT_SHAPE;LOCK" "TARGETS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "LOCKED;DYNAMIC;SHARED" "MODEL;LAYERS;INPUT_SHAPE;LOCK;THREADS" "TARGETS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "sepconv_add_kernels(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()

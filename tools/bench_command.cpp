@@ -185,11 +185,13 @@ BenchService make_service(const BenchArguments& arguments) {
   std::optional<Lockfile> lockfile;
   if (!arguments.lock.empty()) lockfile = Lockfile::read(arguments.lock);
   const ScheduleTables tables(tables_folder());
-  const KnownSchedules known(lockfile ? &*lockfile : nullptr, arguments.no_tables ? nullptr : &tables);
+  const KnownSchedules known(lockfile ? &*lockfile : nullptr, arguments.no_tables ? nullptr : &tables,
+                             arguments.threads);
   build.schedules = &known;
   if (!arguments.no_cache) build.cache_dir = default_cache_dir();
   if (!arguments.cache.empty()) build.cache_dir = arguments.cache;
   build.jobs = arguments.jobs;
+  build.threads = arguments.threads;
   const InterruptFlag interrupt;
   build.cancelled = &interrupt.flag();
   BuildProgress progress;
@@ -222,7 +224,9 @@ void add_bench_command(CLI::App& app, int& status) {
   command->add_option("--suite", a.suite, "The suite, as bench/suites/peers.json, or a model")
       ->required()
       ->type_name("FILE");
-  command->add_option("--threads", a.threads, "Threads of a call")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--threads", a.threads, "Threads of a call, and that blocks are made for")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   command->add_option("--only", a.only, "Only layers whose names match")->type_name("REGEX");
   command->add_option("--seconds", a.seconds, "That a layer's samples take at least")
       ->check(CLI::PositiveNumber)

@@ -28,6 +28,7 @@ void compile(const Plan& plan, const BenchBuild& build, const fs::path& folder, 
   options.shared = true;
   options.schedules = build.schedules;
   options.jobs = build.jobs;
+  options.threads = build.threads;
   options.cache_dir = build.cache_dir;
   options.generator = generator_program();
   options.include_dir = runtime_include_dir();

@@ -19,7 +19,7 @@ struct BenchBuild {
   std::string target;  // a target that this CPU runs
   const ScheduleSource* schedules = nullptr;
   std::optional<std::filesystem::path> cache_dir;
-  int jobs = 0;
+  int jobs = 0, threads = 1;
   const std::atomic<bool>* cancelled = nullptr;
   CompileObserver* observer = nullptr;
 };

@@ -29,9 +29,12 @@ constexpr const char* kExamples = R"(Examples:
   sepconv compile speech.json -o out --name speech --target x86-64-avx2,x86-64-avx512 --layers 'encoder/*'
   sepconv compile detector.h5 -o out --input-shape 320x320x3 --dynamic
   sepconv compile mobilenet.keras -o out --lock mobilenet.lock.json --locked
+  sepconv compile mobilenet.keras -o out --threads 4
   sepconv compile mobilenet.keras -o out --target arm-64,arm-64-fp16 --report
 
 Writes lib<name>.a (with --shared lib<name>.so), <name>.h, <name>.weights, <name>.lock.json and <name>Config.cmake.
+--threads cuts the blocks of layers so that so many threads end together; any number of threads may run them, and
+rows of --lock stay as they are.
 Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
 
 struct CompileArguments : PlanArguments {
@@ -39,7 +42,7 @@ struct CompileArguments : PlanArguments {
   std::vector<std::string> targets;
   bool dynamic = false, locked = false, shared = false, no_cache = false, no_tables = false, strict_float = false,
        report = false, json = false;
-  int jobs = 0;
+  int jobs = 0, threads = 1;
   double timeout = 120;
 };
 
@@ -62,7 +65,8 @@ std::string lockfile_text(const std::optional<Lockfile>& given, const KnownSched
   Lockfile lockfile = given.value_or(Lockfile{});
   for (const PlannedKernel& kernel : kernels) {
     const LockRow* row = known.row(kernel.problem, kernel.target);
-    lockfile.set(kernel.problem, kernel.target, row != nullptr ? *row : LockRow{kernel.schedule, Record{}});
+    const bool as_recorded = row != nullptr && to_text(row->schedule) == to_text(kernel.schedule);
+    lockfile.set(kernel.problem, kernel.target, as_recorded ? *row : LockRow{kernel.schedule, Record{}});
   }
   return lockfile.text();
 }
@@ -104,11 +108,12 @@ int compile(const CompileArguments& arguments) {
   options.shared = arguments.shared;
   options.locked = arguments.locked;
   options.measure = arguments.report;
+  options.threads = arguments.threads;
   std::optional<Lockfile> lockfile;
   if (!arguments.lock.empty()) lockfile = Lockfile::read(arguments.lock);
   const ScheduleTables tables(tables_folder());
   const bool only_lock = arguments.locked || arguments.no_tables;
-  const KnownSchedules known(lockfile ? &*lockfile : nullptr, only_lock ? nullptr : &tables);
+  const KnownSchedules known(lockfile ? &*lockfile : nullptr, only_lock ? nullptr : &tables, arguments.threads);
   options.schedules = &known;
   options.lockfile_text = [&](const std::vector<PlannedKernel>& kernels) {
     return lockfile_text(lockfile, known, kernels);
@@ -157,6 +162,9 @@ void add_compile_command(CLI::App& app, int& status) {
   CLI::Option* lock = command->add_option("--lock", a.lock, "Lockfile to take schedules from");
   command->add_flag("--locked", a.locked, "Refuse layers that the lockfile lacks")->needs(lock);
   command->add_flag("--no-tables", a.no_tables, "Let the rule choose where the shipped tables have a tuned schedule");
+  command->add_option("--threads", a.threads, "Threads of a call, that blocks are made for")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   command->add_flag("--shared", a.shared, "Make a loadable library in place of an archive");
   CLI::Option* report = command->add_flag(
       "--report", a.report, "Print the bytes of code by kernel and by target, and medians of code and compile time");

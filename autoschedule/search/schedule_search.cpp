@@ -19,6 +19,7 @@ constexpr double kGreedy = 0.75;            // the part of a batch that the mode
 ScheduleSearch::ScheduleSearch(SearchSpace space, std::uint64_t seed, int threads)
     : space_(std::move(space)), random_(seed), threads_(threads) {
   proposed_.insert(to_text(space_.rule()));
+  if (threads > 1) suggest(blocks_for_threads(space_.rule(), space_.problem(), space_.target(), threads), "model");
 }
 
 void ScheduleSearch::suggest(const Schedule& schedule, const std::string& origin) {

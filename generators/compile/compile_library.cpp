@@ -124,8 +124,13 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   check(plan, options);
   // The identity is the program's bytes. They hold the version of the Halide that they were built with; an installation
   // of libHalide that changes under an unchanged program needs an empty cache.
-  const RowOptions rows{options.name,   options.targets,   options.dynamic,
-                        options.locked, options.schedules, content_hash(read_file(options.generator))};
+  const RowOptions rows{options.name,
+                        options.targets,
+                        options.dynamic,
+                        options.locked,
+                        options.threads,
+                        options.schedules,
+                        content_hash(read_file(options.generator))};
   LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers, {}};
   if (options.shared && has_device_kernels(library.kernels))
     throw std::invalid_argument(

@@ -38,6 +38,7 @@ struct CompileOptions {
   bool shared = false;   // lib<name>.so, which exports one symbol, instead of lib<name>.a
   bool locked = false;   // refuse rows that `schedules` lacks
   bool measure = false;  // tell the sizes of the kernels
+  int threads = 1;       // of a call, that the rule's blocks are made for
   const ScheduleSource* schedules = nullptr;
   /// The text of <name>.lock.json for the kernels of the library; no such file is written without it.
   std::function<std::string(const std::vector<PlannedKernel>&)> lockfile_text;

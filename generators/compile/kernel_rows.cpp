@@ -127,7 +127,7 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
             "lockfile: no row for layer '{}' on target '{}' (problem '{}'); leave out --locked to let the rule choose",
             use.layers.front(), target->name, text));
       kernel.from_source = known.has_value();
-      kernel.schedule = known ? *known : default_schedule(use.problem, *target);
+      kernel.schedule = known ? *known : default_schedule(use.problem, *target, options.threads);
       if (const auto reason = reject_reason(kernel.schedule, use.problem, *target))
         throw std::invalid_argument(fmt::format("schedule '{}' of layer '{}' on target '{}' (problem '{}'): {}",
                                                 to_text(kernel.schedule), use.layers.front(), target->name, text,

@@ -34,6 +34,7 @@ struct RowOptions {
   std::vector<std::string> targets;  // names, each once
   bool dynamic = false;              // a dynamic-extent kernel beside each static one
   bool locked = false;               // refuse rows that `schedules` lacks
+  int threads = 1;                   // of a call, that the rule's blocks are made for
   const ScheduleSource* schedules = nullptr;
   std::string generator_identity;  // changes whenever the generator may produce other bytes
 };

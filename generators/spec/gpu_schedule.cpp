@@ -139,8 +139,14 @@ std::optional<std::string> reject_reason(const Schedule& schedule, const ConvPro
   return std::visit([&](const auto& kind) { return reject_reason(kind, problem, target); }, schedule);
 }
 
-Schedule default_schedule(const ConvProblem& problem, const Target& target) {
-  if (target.device == Device::cpu) return default_cpu_schedule(problem, target);
+Schedule blocks_for_threads(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads) {
+  const auto* cpu = std::get_if<CpuSchedule>(&schedule);
+  return cpu == nullptr ? schedule : blocks_for_threads(*cpu, problem, target, threads);
+}
+
+Schedule default_schedule(const ConvProblem& problem, const Target& target, int threads) {
+  if (target.device == Device::cpu)
+    return blocks_for_threads(default_cpu_schedule(problem, target), problem, target, threads);
   return default_gpu_schedule(problem, target);
 }
 

@@ -81,7 +81,10 @@ std::string to_text(const Schedule& schedule);
 /// @throws std::invalid_argument naming the bad part or field.
 Schedule schedule_from_text(std::string_view text, const Target& target);
 std::optional<std::string> reject_reason(const Schedule& schedule, const ConvProblem& problem, const Target& target);
+/// The CPU's of that name; of a GPU, the schedule as it is.
+Schedule blocks_for_threads(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads);
 /// The rule of the target's device.
-Schedule default_schedule(const ConvProblem& problem, const Target& target);
+/// @param threads  of a call, on a CPU
+Schedule default_schedule(const ConvProblem& problem, const Target& target, int threads = 1);
 
 }  // namespace sepconv

@@ -68,6 +68,17 @@ TEST_F(ScheduleTablesTest, TheUsersLockfileComesFirst) {
   EXPECT_EQ(to_text(both.find(problem, target_).value()), to_text(users));
 }
 
+TEST_F(ScheduleTablesTest, BlocksAreMadeForThreadsUnlessTheyAreTheUsers) {
+  const ConvProblem problem = problem_from_text(kTuned);
+  const KnownSchedules table(nullptr, &tables_, 2);
+  EXPECT_EQ(to_text(table.find(problem, target_).value()),
+            to_text(blocks_for_threads(schedule_from_text(kSchedule), problem, target_, 2)));
+  EXPECT_NE(to_text(table.find(problem, target_).value()), kSchedule);  // seven blocks
+  Lockfile lock;
+  lock.set(problem, target_, {schedule_from_text(kSchedule), Record{}});
+  EXPECT_EQ(to_text(KnownSchedules(&lock, &tables_, 2).find(problem, target_).value()), kSchedule);
+}
+
 TEST_F(ScheduleTablesTest, ADamagedTableIsNamed) {
   std::ofstream(folder_ / "x86-64-sse41.lock.json") << "{";
   try {

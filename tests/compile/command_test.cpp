@@ -133,6 +133,20 @@ TEST_F(CompileCommand, ALockfileThatLacksALayer) {
   EXPECT_EQ(result.output.find("layer 'time' on"), std::string::npos) << result.output;
 }
 
+TEST_F(CompileCommand, BlocksAreMadeForThreads) {
+  write_file(layers_, R"([{"class_name": "SeparableConv2D", "input_shape": [null, 14, 14, 512],
+    "config": {"name": "odd", "filters": 512, "kernel_size": [3, 3], "padding": "same"}}])");
+  const auto rows_of_a_block = [&](const std::string& threads) {
+    EXPECT_TRUE(compile({"--target", "x86-64-avx2", "--no-tables", "--threads", threads}).ok());
+    const std::string text = read_file(path("out/layers.lock.json"));
+    return std::stoi(text.substr(text.find("_oh") + 3));
+  };
+  EXPECT_NE(rows_of_a_block("1"), 7);
+  EXPECT_EQ(rows_of_a_block("2"), 7);
+  std::filesystem::remove_all(out_);
+  expect_wrong_use({"--threads", "0"}, "--threads");
+}
+
 TEST_F(CompileCommand, RowsOfOtherLayersStayInTheLockfile) {
   ASSERT_TRUE(compile().ok());
   const std::string all = read_file(path("out/layers.lock.json"));

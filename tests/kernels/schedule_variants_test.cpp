@@ -187,6 +187,8 @@ TEST(ScheduleVariantsTest, TheRuleOfEveryProblemIsAccepted) {
       const CpuSchedule rule = default_cpu_schedule(problem, target);
       const auto reason = reject_reason(rule, problem, target);
       EXPECT_FALSE(reason) << to_text(problem) << " on " << target.name << ": " << to_text(rule) << ": " << *reason;
+      const CpuSchedule threaded = blocks_for_threads(rule, problem, target, draw.between(2, 9));
+      EXPECT_FALSE(reject_reason(threaded, problem, target)) << to_text(problem) << ": " << to_text(threaded);
     }
   }
 }

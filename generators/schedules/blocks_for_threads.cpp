@@ -1,0 +1,96 @@
+// Blocks of equal work for the threads of a call.
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <vector>
+
+#include "spec/schedule.h"
+
+namespace sepconv {
+namespace {
+
+// In pointwise multiply-adds of the same number of channels.
+constexpr double kDepthwise = 3;             // a depthwise multiply-add
+constexpr double kCopied = 2;                // an input that is copied into a padded tile
+constexpr double kPixelsOfBlock = 1.5;       // what a block costs beside its pixels, such as its weights' way from L3
+constexpr double kMultiplyAddsOfFork = 4e5;  // until other threads work, and have ended: some 10 microseconds
+
+constexpr double kShareOfL2 = 0.85;  // for a block's depthwise result
+
+/// Work of a block of `rows` x `columns` output pixels.
+double block_work(const CpuSchedule& s, const ConvProblem& p, int rows, int columns) {
+  const BlockCpuSchedule& block = s.block;
+  double work = 0;
+  if (s.depthwise) {
+    // A partial block of flat pixels computes the depthwise result of a whole one.
+    const int computed = block.flat ? block.oh_block : rows;
+    const double pixels = double(computed) * round_up(columns, s.depthwise->ow_tile);
+    work += kDepthwise * p.KH * p.KW * p.middle_channels() * pixels;
+    const double inputs =
+        (double(computed - 1) * p.stride_h + p.KH_eff()) * (double(columns - 1) * p.stride_w + p.KW_eff());
+    if (s.depthwise->pad_tile) work += kCopied * p.IC * inputs;
+  }
+  if (s.pointwise) {
+    const int mr = s.pointwise->mr, whole = block.oh_block * columns;
+    double pixels = double(rows) * round_up(columns, mr);
+    if (block.flat) pixels = round_up(whole % mr == 0 ? rows * columns : whole, mr);
+    work += double(p.middle_channels()) * round_up(p.OC, s.pointwise->nr) * (pixels + kPixelsOfBlock);
+  }
+  return work;
+}
+
+/// Work until the last of the threads, which take block after block, is done.
+double time_of_blocks(const CpuSchedule& s, const ConvProblem& p, int threads) {
+  const int across = ceil_div(p.OW(), s.block.ow_block), down = ceil_div(p.OH(), s.block.oh_block);
+  std::priority_queue<double, std::vector<double>, std::greater<>> done;
+  for (int i = 0; i < threads; ++i) done.push(0);
+  double last = 0;
+  for (int y = 0; y < down; ++y) {
+    for (int x = 0; x < across; ++x) {
+      const double end = done.top() + block_work(s, p, std::min(s.block.oh_block, p.OH() - y * s.block.oh_block),
+                                                 std::min(s.block.ow_block, p.OW() - x * s.block.ow_block));
+      done.pop();
+      done.push(end);
+      last = std::max(last, end);
+    }
+  }
+  return last + (across * down > 1 ? kMultiplyAddsOfFork : 0);
+}
+
+}  // namespace
+
+CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target,
+                               int threads) {
+  const ConvProblem p = as_scheduled(problem);
+  if (threads <= 1 || p.is_dynamic() || !schedule.block.fuse) return schedule;
+  const auto fits = [&](const BlockCpuSchedule& block) {
+    if (p.op != ConvOp::separable) return true;
+    const std::int64_t pixels = std::int64_t{block.oh_block} * std::min(block.ow_block, p.OW());
+    const std::int64_t bytes = static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
+    return double(bytes * pixels * p.middle_channels()) <= kShareOfL2 * static_cast<double>(target.l2_bytes);
+  };
+  CpuSchedule best = schedule;
+  double best_time = time_of_blocks(schedule, p, threads);
+  const auto consider = [&](const CpuSchedule& s) {
+    constexpr double kWorthAChange = 1.01;
+    const double time = time_of_blocks(s, p, threads);
+    if (time * kWorthAChange >= best_time || !fits(s.block) || reject_reason(s, problem, target)) return;
+    best = s;
+    best_time = time;
+  };
+  CpuSchedule s = schedule;
+  for (int rows = p.OH(); p.OH() > 1 && rows >= 1; --rows) {
+    s.block.oh_block = rows;
+    consider(s);
+  }
+  // One row is cut into columns.
+  const int tile = s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile;
+  for (int parts = 1; p.OH() == 1 && parts <= 4 * threads; ++parts) {
+    s.block.ow_block = round_up(ceil_div(p.OW(), parts), tile);
+    consider(s);
+  }
+  return best;
+}
+
+}  // namespace sepconv

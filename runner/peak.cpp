@@ -96,13 +96,9 @@ void burn_portable(long steps) {
   sink = static_cast<float>(sum[0]);
 }
 
-struct Burner {
-  const char* isa;
-  void (*burn)(long steps);
-  double flops_per_step;
-};
+}  // namespace
 
-Burner widest_burner(DataType dtype) {
+FmaBurner widest_fma_burner(DataType dtype) {
   const bool wide = dtype == DataType::float64;
 #if defined(__x86_64__)
   if (dtype == DataType::bfloat16 && __builtin_cpu_supports("avx512bf16"))
@@ -115,11 +111,9 @@ Burner widest_burner(DataType dtype) {
   return {"portable", wide ? burn_portable<double> : burn_portable<float>, 2.0 * 32};
 }
 
-}  // namespace
-
 FmaPeak measure_fma_peak(DataType dtype) {
   using Clock = std::chrono::steady_clock;
-  const Burner burner = widest_burner(dtype);
+  const FmaBurner burner = widest_fma_burner(dtype);
   // Many bursts of about a millisecond, so that some run undisturbed.
   constexpr long kSteps = 100'000;
   constexpr int kWarmUp = 10, kBursts = 80;

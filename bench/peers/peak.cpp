@@ -1,7 +1,11 @@
-// What the machine can do with T threads: float32 multiply-adds, and copies by the size of what they touch. One JSON
-// line for compare.py. Built with -O2 -march=native -pthread.
+// What the machine can do with T threads: float32 multiply-adds, and copies by the size of what they touch.
+//
+//   peak T                  one JSON line: the best burst of multiply-adds, and copies
+//   peak T --serve SECONDS  a turn of so many seconds for each line on stdin: bursts of multiply-adds, one JSON line
+//
+// setup.sh builds it together with runner/peak.cpp; -march=native makes the copies as wide as the machine.
 
-#include <immintrin.h>
+#include "peak.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,116 +13,150 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <iostream>
+#include <string>
 #include <thread>
 #include <vector>
 
 namespace {
 
-#if defined(__AVX512F__)
-using Vector = __m512;
-constexpr int kLanes = 16, kSums = 24;
-constexpr const char* kIsa = "avx512f";
-Vector splat(float value) { return _mm512_set1_ps(value); }
-Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-Vector load(const float* from) { return _mm512_loadu_ps(from); }
-void store(float* to, Vector value) { _mm512_storeu_ps(to, value); }
-#elif defined(__FMA__)
-using Vector = __m256;
-constexpr int kLanes = 8, kSums = 12;
-constexpr const char* kIsa = "avx2+fma";
-Vector splat(float value) { return _mm256_set1_ps(value); }
-Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
-Vector load(const float* from) { return _mm256_loadu_ps(from); }
-void store(float* to, Vector value) { _mm256_storeu_ps(to, value); }
-#else
-#error "the peak is measured with fused multiply-adds, which this machine lacks"
-#endif
+using Clock = std::chrono::steady_clock;
 
-volatile float sink;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-void burn(long steps) {
-  Vector sums[kSums];
-  const Vector scale = splat(0.999f), added = splat(1e-3f);
-  for (int i = 0; i < kSums; ++i) sums[i] = splat(static_cast<float>(i));
-  for (long step = 0; step < steps; ++step) {
-#pragma GCC unroll 24
-    for (int i = 0; i < kSums; ++i) sums[i] = multiply_add(sums[i], scale, added);
+/// Threads that work at the same time, again and again. They spin in between, so a team lives no longer than its work.
+class Team {
+ public:
+  explicit Team(int threads) : done_(static_cast<std::size_t>(threads)) {
+    for (std::size_t i = 1; i < done_.size(); ++i) others_.emplace_back([this, i] { follow(i); });
   }
-  float lanes[kLanes];
-  for (const Vector& sum : sums) {
-    store(lanes, sum);
-    sink = lanes[0];
-  }
-}
 
-/// Seconds from a common start until the last thread is done.
-template <class Work>
-double together(int threads, const Work& work) {
-  std::atomic<int> ready{0};
-  std::vector<std::thread> others;
-  const auto wait = [&] {
-    ++ready;
-    while (ready < threads) {
+  ~Team() {
+    work_ = nullptr;
+    ++round_;
+    for (std::thread& other : others_) other.join();
+  }
+
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  /// Seconds until the last thread is done. The first time, that the threads start is part of it.
+  double run(const std::function<void(std::size_t thread)>& work) {
+    work_ = &work;
+    finished_ = 0;
+    start_ = Clock::now();
+    ++round_;
+    work(0);
+    done_[0] = seconds_since(start_);
+    while (finished_ < others_.size()) {
     }
-  };
-  for (int i = 1; i < threads; ++i)
-    others.emplace_back([&, i] {
-      wait();
-      work(i);
-    });
-  wait();
-  const auto start = std::chrono::steady_clock::now();
-  work(0);
-  for (std::thread& other : others) other.join();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+    return *std::max_element(done_.begin(), done_.end());
+  }
 
-void print_peak(int threads) {
-  constexpr long kSteps = 500'000;  // short bursts, so that some run undisturbed
-  constexpr int kWarmUp = 10, kBursts = 100;
+ private:
+  void follow(std::size_t thread) {
+    for (int seen = 0;; ++seen) {
+      while (round_ == seen) {
+      }
+      if (work_ == nullptr) return;
+      (*work_)(thread);
+      done_[thread] = seconds_since(start_);
+      ++finished_;
+    }
+  }
+
+  const std::function<void(std::size_t)>* work_ = nullptr;
+  Clock::time_point start_;
+  std::vector<double> done_;
+  std::atomic<std::size_t> finished_{0};
+  std::atomic<int> round_{0};
+  std::vector<std::thread> others_;
+};
+
+/// GFLOP/s of bursts of about a millisecond: short, so that some run undisturbed. For so many seconds, but at least
+/// nine that count; the units need the first few to reach their speed. Ascending.
+std::vector<double> bursts(const sepconv::FmaBurner& burner, int threads, double seconds) {
+  constexpr double kFlops = 1e8;
+  constexpr int kWarmUp = 3, kLeast = 9;
+  const long steps = static_cast<long>(kFlops / burner.flops_per_step);
+  const double flops = burner.flops_per_step * static_cast<double>(steps) * threads;
   std::vector<double> gflops;
-  for (int i = 0; i < kWarmUp + kBursts; ++i) {
-    const double seconds = together(threads, [](int) { burn(kSteps); });
-    if (i >= kWarmUp) gflops.push_back(2.0 * kLanes * kSums * kSteps * threads / seconds * 1e-9);
+  Team team(threads);
+  const Clock::time_point start = Clock::now();
+  for (int i = 0; i < kWarmUp + kLeast || seconds_since(start) < seconds; ++i) {
+    const double burst = team.run([&](std::size_t) { burner.burn(steps); });
+    if (i >= kWarmUp) gflops.push_back(flops / burst * 1e-9);
   }
   std::sort(gflops.begin(), gflops.end());
-  std::printf("\"isa\": \"%s\", \"threads\": %d, \"peak_gflops\": %.1f, \"peak_gflops_median\": %.1f", kIsa, threads,
-              gflops.back(), gflops[gflops.size() / 2]);
+  return gflops;
+}
+
+void serve_turns(int threads, double seconds) {
+  const sepconv::FmaBurner burner = sepconv::widest_fma_burner();
+  for (std::string line; std::getline(std::cin, line);) {
+    const std::vector<double> gflops = bursts(burner, threads, seconds);
+    std::printf("{\"gflops_median\": %.2f, \"gflops_best\": %.2f, \"bursts\": %zu}\n", gflops[gflops.size() / 2],
+                gflops.back(), gflops.size());
+    std::fflush(stdout);
+  }
 }
 
 /// Half of the bytes are read and half written; both count.
 double copy_gbs(int threads, std::size_t bytes) {
+  // A loop of whole registers: memcpy would choose stores past the caches by itself.
+#if defined(__AVX512F__)
+  constexpr std::size_t kLanes = 16;
+#elif defined(__AVX__)
+  constexpr std::size_t kLanes = 8;
+#else
+  constexpr std::size_t kLanes = 4;
+#endif
+  using Vector [[gnu::vector_size(kLanes * sizeof(float)), gnu::aligned(4), gnu::may_alias]] = float;
   constexpr double kMoved = 2e8;
   constexpr int kRuns = 12;
-  const std::size_t step = kLanes;
-  const std::size_t floats = bytes / 2 / sizeof(float) / static_cast<std::size_t>(threads) / step * step;
+  const std::size_t floats = bytes / 2 / sizeof(float) / static_cast<std::size_t>(threads) / kLanes * kLanes;
   std::vector<std::vector<float>> from(static_cast<std::size_t>(threads), std::vector<float>(floats, 1.f)), to = from;
   const long repeats = std::max(1L, static_cast<long>(kMoved / static_cast<double>(bytes)));
+  Team team(threads);
   double best = 1e9;
   for (int run = 0; run < kRuns; ++run)
-    best = std::min(best, together(threads, [&](int thread) {
-                      const float* a = from[static_cast<std::size_t>(thread)].data();
-                      float* b = to[static_cast<std::size_t>(thread)].data();
-                      for (long r = 0; r < repeats; ++r) {
-                        for (std::size_t i = 0; i < floats; i += step) store(b + i, load(a + i));
-                        asm volatile("" ::: "memory");
-                      }
-                    }));
+    best = std::min(best, team.run([&](std::size_t thread) {
+      const float* a = from[thread].data();
+      float* b = to[thread].data();
+      for (long r = 0; r < repeats; ++r) {
+        for (std::size_t i = 0; i < floats; i += kLanes)
+          *reinterpret_cast<Vector*>(b + i) = *reinterpret_cast<const Vector*>(a + i);
+        asm volatile("" ::: "memory");
+      }
+    }));
   return 2.0 * sizeof(float) * static_cast<double>(floats) * threads * static_cast<double>(repeats) / best * 1e-9;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const int threads = argc > 1 ? std::max(1, std::atoi(argv[1])) : 1;
-  std::printf("{");
-  print_peak(threads);
-  std::printf(", \"copy\": [");
+void print_limits(int threads) {
+  constexpr double kSeconds = 0.12;
+  const sepconv::FmaBurner burner = sepconv::widest_fma_burner();
+  std::printf("{\"isa\": \"%s\", \"threads\": %d, \"peak_gflops\": %.1f, \"copy\": [", burner.isa, threads,
+              bursts(burner, threads, kSeconds).back());
   const char* comma = "";
   for (const std::size_t kib : {16, 32, 128, 512, 1024, 1536, 3072, 8192, 16384, 65536}) {
     std::printf("%s[%zu, %.1f]", comma, kib, copy_gbs(threads, kib << 10));
     comma = ", ";
   }
   std::printf("]}\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int threads = argc > 1 ? std::atoi(argv[1]) : 0;
+  const bool serve = argc == 4 && std::strcmp(argv[2], "--serve") == 0;
+  const double seconds = serve ? std::atof(argv[3]) : 0;
+  if (threads < 1 || (argc != 2 && !(seconds > 0))) {
+    std::fprintf(stderr, "usage: peak THREADS [--serve SECONDS]\n");
+    return 2;
+  }
+  serve ? serve_turns(threads, seconds) : print_limits(threads);
   return 0;
 }

@@ -14,6 +14,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
+readonly runner=$here/../../runner
 readonly home=${SEPCONV_PEERS:-$(cd "$here/../.." && pwd)/build/peers}
 readonly names=${SEPCONV_PEER_NAMES:-onednn onnxruntime openvino litert keras-tf}
 readonly log=$home/setup.log
@@ -45,11 +46,14 @@ pip() {
     fail "pip could not install: $*"
 }
 
-# build NAME SOURCE [OPTION...]: made again when its source or the protocol changed.
+# build NAME SOURCE [OPTION...]: made again when its source, or what it may include or be linked with, changed.
 build() {
-  local program=$home/build/$1 source=$here/$2
+  local program=$home/build/$1 source=$here/$2 used old=
   shift 2
-  if [[ $program -nt $source && $program -nt $here/adaptor.h ]]; then
+  for used in "$source" "$here/adaptor.h" "$runner"/peak.{h,cpp}; do
+    [[ $program -nt $used ]] || old=yes
+  done
+  if [[ -z $old ]]; then
     return
   fi
   read -ra compiler <<<"${CXX:-c++}"
@@ -98,7 +102,7 @@ main() {
     "${SEPCONV_PYTHON:-python3}" -m venv "$home" || fail "cannot make a virtual environment in $home"
   fi
   "$home/bin/python" -c 'import numpy' 2>/dev/null || pip numpy
-  build peak peak.cpp -march=native -pthread
+  build peak peak.cpp "$runner/peak.cpp" -I"$runner" -I"$here/../../runtime/include" -march=native -pthread
   for name in $names; do
     install "$name"
   done

@@ -7,6 +7,8 @@
 
 #include "peak.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -26,11 +28,37 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Threads that work at the same time, again and again. They spin in between, so a team lives no longer than its work.
+/// The cores that this process may use, as many as there are threads; fewer cores are shared.
+std::vector<int> cores_for(int threads) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  sched_getaffinity(0, sizeof allowed, &allowed);
+  std::vector<int> all, cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &allowed)) all.push_back(core);
+  for (int i = 0; i < threads; ++i) cores.push_back(all.empty() ? 0 : all[static_cast<std::size_t>(i) % all.size()]);
+  return cores;
+}
+
+/// The calling thread stays on a core. Where that is not allowed, it goes wherever it likes.
+void stay_on(int core) {
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(core, &only);
+  sched_setaffinity(0, sizeof only, &only);
+}
+
+/// Threads, each on its core, that work at the same time, again and again. They spin in between, so a team lives no
+/// longer than its work. The first one is the caller.
 class Team {
  public:
-  explicit Team(int threads) : done_(static_cast<std::size_t>(threads)) {
-    for (std::size_t i = 1; i < done_.size(); ++i) others_.emplace_back([this, i] { follow(i); });
+  explicit Team(const std::vector<int>& cores) : done_(cores.size()) {
+    stay_on(cores[0]);
+    for (std::size_t i = 1; i < cores.size(); ++i)
+      others_.emplace_back([this, i, core = cores[i]] {
+        stay_on(core);
+        follow(i);
+      });
   }
 
   ~Team() {
@@ -77,13 +105,13 @@ class Team {
 
 /// GFLOP/s of bursts of about a millisecond: short, so that some run undisturbed. For so many seconds, but at least
 /// nine that count; the units need the first few to reach their speed. Ascending.
-std::vector<double> bursts(const sepconv::FmaBurner& burner, int threads, double seconds) {
+std::vector<double> bursts(const sepconv::FmaBurner& burner, const std::vector<int>& cores, double seconds) {
   constexpr double kFlops = 1e8;
   constexpr int kWarmUp = 3, kLeast = 9;
   const long steps = static_cast<long>(kFlops / burner.flops_per_step);
-  const double flops = burner.flops_per_step * static_cast<double>(steps) * threads;
+  const double flops = burner.flops_per_step * static_cast<double>(steps) * static_cast<double>(cores.size());
   std::vector<double> gflops;
-  Team team(threads);
+  Team team(cores);
   const Clock::time_point start = Clock::now();
   for (int i = 0; i < kWarmUp + kLeast || seconds_since(start) < seconds; ++i) {
     const double burst = team.run([&](std::size_t) { burner.burn(steps); });
@@ -93,10 +121,10 @@ std::vector<double> bursts(const sepconv::FmaBurner& burner, int threads, double
   return gflops;
 }
 
-void serve_turns(int threads, double seconds) {
+void serve_turns(const std::vector<int>& cores, double seconds) {
   const sepconv::FmaBurner burner = sepconv::widest_fma_burner();
   for (std::string line; std::getline(std::cin, line);) {
-    const std::vector<double> gflops = bursts(burner, threads, seconds);
+    const std::vector<double> gflops = bursts(burner, cores, seconds);
     std::printf("{\"gflops_median\": %.2f, \"gflops_best\": %.2f, \"bursts\": %zu}\n", gflops[gflops.size() / 2],
                 gflops.back(), gflops.size());
     std::fflush(stdout);
@@ -104,7 +132,7 @@ void serve_turns(int threads, double seconds) {
 }
 
 /// Half of the bytes are read and half written; both count.
-double copy_gbs(int threads, std::size_t bytes) {
+double copy_gbs(const std::vector<int>& cores, std::size_t bytes) {
   // A loop of whole registers: memcpy would choose stores past the caches by itself.
 #if defined(__AVX512F__)
   constexpr std::size_t kLanes = 16;
@@ -116,10 +144,10 @@ double copy_gbs(int threads, std::size_t bytes) {
   using Vector [[gnu::vector_size(kLanes * sizeof(float)), gnu::aligned(4), gnu::may_alias]] = float;
   constexpr double kMoved = 2e8;
   constexpr int kRuns = 12;
-  const std::size_t floats = bytes / 2 / sizeof(float) / static_cast<std::size_t>(threads) / kLanes * kLanes;
-  std::vector<std::vector<float>> from(static_cast<std::size_t>(threads), std::vector<float>(floats, 1.f)), to = from;
+  const std::size_t threads = cores.size(), floats = bytes / 2 / sizeof(float) / threads / kLanes * kLanes;
+  std::vector<std::vector<float>> from(threads, std::vector<float>(floats, 1.f)), to = from;
   const long repeats = std::max(1L, static_cast<long>(kMoved / static_cast<double>(bytes)));
-  Team team(threads);
+  Team team(cores);
   double best = 1e9;
   for (int run = 0; run < kRuns; ++run)
     best = std::min(best, team.run([&](std::size_t thread) {
@@ -131,17 +159,18 @@ double copy_gbs(int threads, std::size_t bytes) {
         asm volatile("" ::: "memory");
       }
     }));
-  return 2.0 * sizeof(float) * static_cast<double>(floats) * threads * static_cast<double>(repeats) / best * 1e-9;
+  const double copied = sizeof(float) * static_cast<double>(floats * threads) * static_cast<double>(repeats);
+  return 2.0 * copied / best * 1e-9;
 }
 
-void print_limits(int threads) {
+void print_limits(const std::vector<int>& cores) {
   constexpr double kSeconds = 0.12;
   const sepconv::FmaBurner burner = sepconv::widest_fma_burner();
-  std::printf("{\"isa\": \"%s\", \"threads\": %d, \"peak_gflops\": %.1f, \"copy\": [", burner.isa, threads,
-              bursts(burner, threads, kSeconds).back());
+  std::printf("{\"isa\": \"%s\", \"threads\": %zu, \"peak_gflops\": %.1f, \"copy\": [", burner.isa, cores.size(),
+              bursts(burner, cores, kSeconds).back());
   const char* comma = "";
   for (const std::size_t kib : {16, 32, 128, 512, 1024, 1536, 3072, 8192, 16384, 65536}) {
-    std::printf("%s[%zu, %.1f]", comma, kib, copy_gbs(threads, kib << 10));
+    std::printf("%s[%zu, %.1f]", comma, kib, copy_gbs(cores, kib << 10));
     comma = ", ";
   }
   std::printf("]}\n");
@@ -157,6 +186,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: peak THREADS [--serve SECONDS]\n");
     return 2;
   }
-  serve ? serve_turns(threads, seconds) : print_limits(threads);
+  const std::vector<int> cores = cores_for(threads);
+  serve ? serve_turns(cores, seconds) : print_limits(cores);
   return 0;
 }

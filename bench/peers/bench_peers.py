@@ -86,7 +86,9 @@ def candidates_of(options):
 def write_results(results, folder):
     import page
     import table
+    from speedup import add_speedups
 
+    add_speedups(results)
     folder.mkdir(parents=True, exist_ok=True)
     files = {"peers.html": page.page(results)}
     for result in results:

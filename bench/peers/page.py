@@ -79,7 +79,7 @@ def _tiles(result, name):
         (f"{mine['worst']:.2f}×", f"the worst: {mine['worst_layer']}"),
         (
             f"{mine['pct_peak']:.0f}%",
-            f"of the FMA peak, geometric mean; the best library: {summary['best_peer_pct_peak']:.0f}%",
+            f"of the FMA peak beside each layer, geometric mean; the best library: {summary['best_peer_pct_peak']:.0f}%",
         ),
     ]
     cells = "".join(f'<div class="tile"><b>{_escape(b)}</b><span>{_escape(s)}</span></div>' for b, s in tiles)
@@ -157,10 +157,48 @@ def _roofline(result, name):
         track += f'<i class="dot" style="left:{_percent(scale * mine)}"></i>'
         items.append(_row(f"{_escape(row['name'])} <small>{row['bound']}</small>", track, value))
     return (
-        "<section><h2>Percent of the roofline</h2><p class='quiet'>100% is the longer of operations at the FMA peak and "
-        "least bytes at the speed of a plain copy of as many. In caches such a copy is no hard limit: more than 100% is "
+        "<section><h2>Percent of the roofline</h2><p class='quiet'>100% is the longer of operations at the FMA peak, "
+        "measured beside the layer, and least bytes at the speed of a plain copy of as many. In caches such a copy is no hard limit: more than 100% is "
         "possible.</p><p class='legend'><span><i></i>sepconv</span><span><i class='peer'></i>the best library"
         f"</span></p><ol class='bars tight'>{axis}{''.join(items)}</ol></section>"
+    )
+
+
+def _speedup(result, name):
+    found = result.get("speedup")
+    if not found or not found["layers"]:
+        return ""
+    most = max(ratio for layer in found["layers"] for ratio in layer["ratio"].values())
+    top = max(result["threads"], math.ceil(2 * most) / 2)
+    scale = 100 / top
+    ticks = [step / 2 for step in range(int(2 * top) + 1)] if top <= 4 else range(0, math.ceil(top))
+    axis = _axis([(scale * tick, f"{tick:g}") for tick in ticks])
+    grid = _grid([(scale * tick, tick == 1) for tick in ticks])
+    goal = f'<i class="goal" style="left:{_percent(scale * found["bar"])}"></i>'
+    items = []
+    for layer in found["layers"]:
+        mine = layer["ratio"][name]
+        track = f'{grid}<i class="bar" style="left:0%;width:{_percent(scale * mine)}"></i>{goal}'
+        others = [(peer, layer["ratio"][peer]) for peer in result["peers"] if peer in layer["ratio"]]
+        for peer, ratio in others:
+            title = _escape(f"{peer} {ratio:.2f}")
+            track += f'<i class="dot peer" style="left:{_percent(scale * ratio)}" title="{title}"></i>'
+        ms = f"{layer['one_thread_ms'][name]:.3g} ms"
+        style = "below" if mine < found["bar"] else "above"
+        items.append(_row(f"{_escape(layer['name'])} <small>{ms}</small>", track, f"{mine:.2f}×", style))
+    mine = found["summary"][name]
+    means = ", ".join(
+        f"{_escape(peer)} {found['summary'][peer]['geomean']:.2f}"
+        for peer in result["peers"]
+        if peer in found["summary"]
+    )
+    return (
+        f"<section><h2>{result['threads']} threads over one</h2><p class='quiet'>One thread's time over that of "
+        f"{result['threads']}, layers over {found['over_ms']:g} ms. The FMA peak's own ratio in this run is "
+        f"{found['peak_ratio']:.2f}; the upright mark is the bar, {found['bar']:.2f}, which {mine['met']} of "
+        f"{mine['layers']} layers reach; geometric mean {mine['geomean']:.2f}"
+        f"{'; the libraries: ' + means if means else ''}.</p><p class='legend'><span><i></i>sepconv</span>"
+        f"<span><i class='peer'></i>a library</span></p><ol class='bars tight'>{axis}{''.join(items)}</ol></section>"
     )
 
 
@@ -203,6 +241,7 @@ def _part(result, name):
         _groups(result, name),
         _layers(result, name),
         _roofline(result, name),
+        _speedup(result, name),
         _times(result),
     ]
     return "".join(parts)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -73,3 +74,8 @@ def cores_for(threads, given=None):
     if len(cores) < threads:
         raise ValueError(f"--threads: {threads} of them on {len(cores)} cores measure nothing")
     return ",".join(str(core) for core in cores[-threads:])
+
+
+def last_core(cores):
+    """Of a list for taskset ("0,1", "0-3", "0-6:2"): where one thread runs beside them."""
+    return re.findall(r"\d+", re.sub(r":\d+", "", cores))[-1]

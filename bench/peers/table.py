@@ -1,6 +1,6 @@
-"""A result as text: a line a layer, then a line a group, then the misses."""
+"""A result as text: a line a layer, then a line a group, the big layers and the misses, then what more threads gain."""
 
-from results import misses
+from results import BIG, BIG_LEAST, BIG_MEAN, misses
 
 
 def _cell(figure, width):
@@ -9,14 +9,23 @@ def _cell(figure, width):
     return f"{figure['ms']:>{width}.4g}" if "ms" in figure else f"{'-':>{width}}"
 
 
-def head_lines(result):
+def peak_line(result):
     peak = result["peak"]
+    if "turns" not in peak:
+        return f"FMA peak {peak['peak_gflops']:.1f} GFLOP/s, the best burst ({peak['isa']})"
+    return (
+        f"FMA peak {peak['gflops_median']:.1f} GFLOP/s, the median of {peak['turns']} turns between the others' "
+        f"(5th to 95th percentile {peak['gflops_low']:.1f} to {peak['gflops_high']:.1f}); the best burst "
+        f"{peak['peak_gflops']:.1f} ({peak['isa']})"
+    )
+
+
+def head_lines(result):
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     held = f", held to {result['held_to']} where a library allows it" if result["held_to"] else ""
     return [
         f"{result['cpu']['model']}, {result['threads']} thread(s) on core(s) {result['cores']}, {result['date']}{held}",
-        f"FMA peak {peak['peak_gflops']:.1f} GFLOP/s ({peak['isa']}); load before and after "
-        f"{result['load'][0]:.2f}, {result['load'][1]:.2f}",
+        f"{peak_line(result)}; load before and after {result['load'][0]:.2f}, {result['load'][1]:.2f}",
         f"versions: {versions}",
     ]
 
@@ -42,6 +51,20 @@ def layer_lines(result):
     return lines
 
 
+def big_lines(result, name):
+    """The layers that should come near the peak: against the peak beside them, and against the run's best burst."""
+    big = result["big"][name]
+    if big is None:
+        return []
+    beside, best = big["pct_peak"], big["pct_best_burst"]
+    lines = [
+        f"{big['layers']} layers with C and F from {BIG} up: {beside['geomean']:.1f}% of the peak beside them, geometric "
+        f"mean (bar {BIG_MEAN}), the lowest {beside['worst']:.1f}% {beside['worst_layer']} (bar {BIG_LEAST}); "
+        f"{best['geomean']:.1f}% of the run's best burst, the lowest {best['worst']:.1f}% {best['worst_layer']}"
+    ]
+    return lines + [f"  {percent:.1f}%  {layer}" for percent, layer in big["below"]]
+
+
 def group_lines(result):
     lines = []
     for name in result["candidates"]:
@@ -59,10 +82,38 @@ def group_lines(result):
                 f"{mine['pct_peak']:>7.1f}{summary['best_peer_pct_peak']:>8.1f}"
                 f"  {mine['worst']:.2f} {mine['worst_layer']}{missing}"
             )
+        lines += big_lines(result, name)
         below = misses(result, name)
         bar = result["suite"].get("bars", {}).get("layer", 1.0)
         lines.append(f"{len(below)} layers below {bar:g}" + (":" if below else ""))
         lines += [f"  {ratio:.2f}  {layer}" for layer, ratio in below]
+    return lines
+
+
+def speedup_lines(result):
+    """A line a layer, the least gain first, then a line for each contender."""
+    found = result.get("speedup")
+    if not found:
+        return []
+    threads, bar, first = result["threads"], found["bar"], result["candidates"][0]
+    lines = [
+        f"{threads} threads over one, layers over {found['over_ms']:g} ms with one; the peak's ratio in this run "
+        f"{found['peak_ratio']:.2f}, the bar {bar:.2f}"
+    ]
+    if not found["layers"]:
+        return [*lines, "no such layer"]
+    names = [name for name in result["candidates"] + result["peers"] if name in found["summary"]]
+    wide = max(len("geometric mean"), *(len(layer["name"]) for layer in found["layers"]))
+    lines.append(f"{'layer':<{wide}}{'ms':>9}{'peak':>7}" + "".join(f"{name[:11]:>12}" for name in names))
+    for layer in found["layers"]:
+        line = f"{layer['name']:<{wide}}{layer['one_thread_ms'][first]:>9.4g}"
+        line += f"{layer['peak_ratio']:>7.2f}" if "peak_ratio" in layer else f"{'-':>7}"
+        line += "".join(f"{layer['ratio'][name]:>12.2f}" if name in layer["ratio"] else f"{'-':>12}" for name in names)
+        lines.append(line + ("  below" if layer["ratio"][first] < bar else ""))
+    summary = found["summary"]
+    lines.append(f"{'geometric mean':<{wide}}{'':>16}" + "".join(f"{summary[n]['geomean']:>12.2f}" for n in names))
+    reached = [f"{summary[n]['met']} of {summary[n]['layers']}" for n in names]
+    lines.append(f"{'at the bar':<{wide}}{'':>16}" + "".join(f"{text:>12}" for text in reached))
     return lines
 
 
@@ -76,6 +127,10 @@ def error_lines(result):
 
 
 def text(result):
-    explained = "ms a call; ratio: the best peer's time / the candidate's, over 1 the candidate is faster"
-    parts = [head_lines(result), [explained], layer_lines(result), group_lines(result), error_lines(result)]
+    explained = (
+        "ms a call; ratio: the best peer's time / the candidate's, over 1 the candidate is faster; %peak: of the FMA peak "
+        "beside the layer"
+    )
+    parts = [head_lines(result), [explained], layer_lines(result), group_lines(result), speedup_lines(result)]
+    parts.append(error_lines(result))
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"

@@ -79,7 +79,8 @@ def _tiles(result, name):
         (f"{mine['worst']:.2f}×", f"the worst: {mine['worst_layer']}"),
         (
             f"{mine['pct_peak']:.0f}%",
-            f"of the FMA peak beside each layer, geometric mean; the best library: {summary['best_peer_pct_peak']:.0f}%",
+            "of the FMA peak beside each layer, geometric mean; "
+            f"the best library: {summary['best_peer_pct_peak']:.0f}%",
         ),
     ]
     cells = "".join(f'<div class="tile"><b>{_escape(b)}</b><span>{_escape(s)}</span></div>' for b, s in tiles)
@@ -158,9 +159,9 @@ def _roofline(result, name):
         items.append(_row(f"{_escape(row['name'])} <small>{row['bound']}</small>", track, value))
     return (
         "<section><h2>Percent of the roofline</h2><p class='quiet'>100% is the longer of operations at the FMA peak, "
-        "measured beside the layer, and least bytes at the speed of a plain copy of as many. In caches such a copy is no hard limit: more than 100% is "
-        "possible.</p><p class='legend'><span><i></i>sepconv</span><span><i class='peer'></i>the best library"
-        f"</span></p><ol class='bars tight'>{axis}{''.join(items)}</ol></section>"
+        "measured beside the layer, and least bytes at the speed of a plain copy of as many. In caches such a copy is "
+        "no hard limit: more than 100% is possible.</p><p class='legend'><span><i></i>sepconv</span>"
+        f"<span><i class='peer'></i>the best library</span></p><ol class='bars tight'>{axis}{''.join(items)}</ol></section>"
     )
 
 

@@ -52,17 +52,22 @@ def layer_lines(result):
 
 
 def big_lines(result, name):
-    """The layers that should come near the peak: against the peak beside them, and against the run's best burst."""
+    """The layers that should come near the peak: of that beside them, and of the run's best burst.
+
+    The bars are one thread's."""
     big = result["big"][name]
     if big is None:
         return []
+    one = result["threads"] == 1
+    mean_bar, least_bar = (f" (bar {BIG_MEAN})", f" (bar {BIG_LEAST})") if one else ("", "")
     beside, best = big["pct_peak"], big["pct_best_burst"]
     lines = [
-        f"{big['layers']} layers with C and F from {BIG} up: {beside['geomean']:.1f}% of the peak beside them, geometric "
-        f"mean (bar {BIG_MEAN}), the lowest {beside['worst']:.1f}% {beside['worst_layer']} (bar {BIG_LEAST}); "
-        f"{best['geomean']:.1f}% of the run's best burst, the lowest {best['worst']:.1f}% {best['worst_layer']}"
+        f"{big['layers']} layers with C and F from {BIG} up:",
+        f"  {beside['geomean']:.1f}% of the peak beside them, geometric mean{mean_bar}, "
+        f"the lowest {beside['worst']:.1f}% {beside['worst_layer']}{least_bar}",
+        f"  {best['geomean']:.1f}% of the run's best burst, the lowest {best['worst']:.1f}% {best['worst_layer']}",
     ]
-    return lines + [f"  {percent:.1f}%  {layer}" for percent, layer in big["below"]]
+    return lines + [f"  below {BIG_LEAST}%: {percent:.1f}%  {layer}" for percent, layer in big["below"] if one]
 
 
 def group_lines(result):
@@ -128,8 +133,8 @@ def error_lines(result):
 
 def text(result):
     explained = (
-        "ms a call; ratio: the best peer's time / the candidate's, over 1 the candidate is faster; %peak: of the FMA peak "
-        "beside the layer"
+        "ms a call; ratio: the best peer's time / the candidate's, over 1 the candidate is faster; "
+        "%peak: of the FMA peak beside the layer"
     )
     parts = [head_lines(result), [explained], layer_lines(result), group_lines(result), speedup_lines(result)]
     parts.append(error_lines(result))

@@ -26,6 +26,8 @@ for line in sys.stdin:
         answer = {"peer": name, "name": layer, "error": "not supported"}
     elif behaviour == "noisy":
         answer["ms_median"] = ms * (1 + 0.5 * (calls % 2))
+    elif behaviour == "two":
+        answer["ms_median"] = ms / int(value_of("--threads"))
     else:
         answer.update(ms_median=ms, ms_min=ms / 2, strict=False, ms_median_strict=2 * ms, variant="fast")
     print(json.dumps(answer), flush=True)

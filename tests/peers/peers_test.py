@@ -21,6 +21,7 @@ import compare
 import page
 import peers
 import results
+import speedup
 import suite
 import table
 
@@ -100,6 +101,35 @@ def small_result(threads=1):
     }
 
 
+def big_result():
+    """Layers a and b at 90% of a peak of 50 and at 60% of one of 100 GFLOP/s; c has too few filters."""
+    result = small_result()
+    layers = [layer(name, C=256, F=filters) for name, filters in (("a", 256), ("b", 256), ("c", 255))]
+    result["suite"] = {**small_suite(), "layers": layers}
+    speeds = ((45.0, 50.0), (60.0, 100.0), (1.0, 100.0))
+    result["layers"] = [
+        {
+            "name": one["name"],
+            "times": {name: figure(suite.Geometry(one).flops() / speed * 1e-6) for name in ("sepconv", "one")},
+            "peak": {"gflops": gflops, "best": gflops, "turns": [gflops]},
+        }
+        for one, (speed, gflops) in zip(layers, speeds)
+    ]
+    return result
+
+
+def two_threads():
+    """Results with one and with two threads, of one run: "fast" gains 1.5, "slow<b>" 1.9, "first" is too short."""
+    one, two = small_result(1), small_result(2)
+    for row in one["layers"]:
+        row["peak"] = {"gflops": 100.0, "best": 100.0, "turns": [100.0]}
+    for row, own, gain in zip(two["layers"], (0.75, 3.8, 0.4, 9.0), (1.6, 2.0, 2.2, 1.8)):
+        row["peak"] = {"gflops": 80 * gain, "best": 200.0, "turns": [80 * gain]}
+        row["one_thread"] = {"sepconv": figure(own)}
+        row["one_thread_peak"] = {"gflops": 80.0, "best": 100.0, "turns": [80.0]}
+    return [results.evaluate(one), results.evaluate(two)]
+
+
 class Geometry(unittest.TestCase):
     def test_pads_as_keras_does(self):
         g = suite.Geometry(layer("x", H=112, W=7, stride=[2, 1], kernel=[3, 5], dilation=[1, 2]))
@@ -131,6 +161,19 @@ class Statistics(unittest.TestCase):
         self.assertEqual(results.median([3, 1, 2]), 2)
         self.assertEqual(results.median([4, 1, 2, 3]), 2.5)
         self.assertAlmostEqual(results.geomean([1, 4]), 2)
+
+    def test_percentiles_lie_between_neighbours(self):
+        self.assertEqual(results.percentile([30, 10, 20], 0), 10)
+        self.assertEqual(results.percentile([30, 10, 20], 50), 20)
+        self.assertEqual(results.percentile([30, 10, 20], 75), 25)
+        self.assertEqual(results.percentile([30, 10, 20], 100), 30)
+        self.assertEqual(results.percentile([7], 95), 7)
+
+    def test_turns_of_the_peak_become_a_median(self):
+        answers = [{"gflops_median": g, "gflops_best": b} for g, b in ((80, 99), (90, 95), (70, 101))]
+        found = results.combine_turns([*answers, {"error": "lost"}])
+        self.assertEqual(found, {"gflops": 80, "best": 101, "turns": [80, 90, 70]})
+        self.assertIsNone(results.combine_turns([{"error": "lost"}]))
 
     def test_bandwidth_lies_between_the_measured_sizes(self):
         copy = PEAK["copy"]
@@ -174,6 +217,36 @@ class Statistics(unittest.TestCase):
         self.assertAlmostEqual(row["times"]["sepconv"]["pct_peak"], flops * 1e-6 / 0.5)
         self.assertAlmostEqual(row["times"]["sepconv"]["pct_roofline"], 100 * row["roofline_ms"] / 0.5)
 
+    def test_a_share_of_the_peak_is_that_beside_the_layer(self):
+        result = small_result()
+        for row, turns in zip(result["layers"], ([50, 40, 60], [80], [90], [100])):
+            row["peak"] = {"gflops": results.median(turns), "best": max(turns) + 25, "turns": turns}
+        result = results.evaluate(results.evaluate(result))  # as of a file of an earlier run
+        row, peak = result["layers"][0], result["peak"]
+        flops = suite.Geometry(layer("x")).flops()
+        mine = row["times"]["sepconv"]
+        self.assertAlmostEqual(mine["pct_peak"], 100 * flops / 0.5e-3 / 50e9)
+        self.assertAlmostEqual(mine["pct_best_burst"], 100 * flops / 0.5e-3 / 125e9)
+        self.assertAlmostEqual(row["best_pct_peak"], 100 * flops / 1e-3 / 50e9)
+        memory = row["bytes"] / results.bandwidth(PEAK["copy"], row["bytes"]) * 1e-6
+        self.assertAlmostEqual(row["roofline_ms"], max(flops / 50e6, memory))
+        self.assertEqual((peak["peak_gflops"], peak["gflops_median"], peak["turns"]), (125, 70, 6))
+        self.assertAlmostEqual(peak["gflops_low"], 42.5)  # of 40 50 60 80 90 100
+        self.assertAlmostEqual(peak["gflops_high"], 97.5)
+        self.assertNotIn("gflops_median", PEAK)
+
+    def test_big_layers_against_the_peak_beside_them_and_the_best_burst(self):
+        self.assertEqual(results.evaluate(small_result())["big"], {"sepconv": None})
+        result = big_result()
+        big = results.evaluate(result)["big"]["sepconv"]
+        self.assertEqual(big["layers"], 2)
+        self.assertAlmostEqual(big["pct_peak"]["geomean"], math.sqrt(90 * 60))
+        self.assertAlmostEqual(big["pct_peak"]["worst"], 60)
+        self.assertEqual(big["pct_peak"]["worst_layer"], "b")
+        self.assertAlmostEqual(big["pct_best_burst"]["worst"], 45)  # 90% of 50 GFLOP/s, of 100
+        self.assertEqual(big["pct_best_burst"]["worst_layer"], "a")
+        self.assertEqual([name for _, name in big["below"]], ["b"])
+
     def test_a_layer_without_a_peer_has_no_ratio(self):
         result = small_result()
         result["layers"][0]["times"] = {"sepconv": figure(1.0), "one": {"error": "no"}}
@@ -182,7 +255,73 @@ class Statistics(unittest.TestCase):
         self.assertEqual(result["summary"]["all"]["candidates"]["sepconv"]["layers"], 2)
 
 
+class Speedup(unittest.TestCase):
+    def test_is_that_of_neighbours_beside_the_peaks(self):
+        found = two_threads()
+        speedup.add_speedups(found)
+        self.assertNotIn("speedup", found[0])
+        gain = found[1]["speedup"]
+        self.assertAlmostEqual(gain["peak_ratio"], 1.9)  # of 1.6, 1.8, 2.0 and 2.2
+        self.assertAlmostEqual(gain["bar"], 0.9 * 1.9)
+        self.assertEqual([each["name"] for each in gain["layers"]], ["fast", "slow<b>"])  # over 0.5 ms, no overhead
+        first = gain["layers"][0]
+        self.assertAlmostEqual(first["peak_ratio"], 1.6)
+        self.assertAlmostEqual(first["ratio"]["sepconv"], 0.75 / 0.5)
+        # A library's time is of the other run, where a core was 100/80 as fast.
+        self.assertAlmostEqual(first["one_thread_ms"]["one"], 1.25)
+        self.assertAlmostEqual(first["ratio"]["two"], 1.25)
+        self.assertNotIn("one", gain["layers"][1]["ratio"])  # it had no result
+        mine = gain["summary"]["sepconv"]
+        self.assertEqual((mine["layers"], mine["met"], mine["worst_layer"]), (2, 1, "fast"))
+        self.assertAlmostEqual(mine["geomean"], math.sqrt(1.5 * 1.9))
+
+    def test_of_earlier_runs_without_turns(self):
+        found = [results.evaluate(small_result(threads)) for threads in (1, 2)]
+        found[1]["peak"] = {**PEAK, "peak_gflops": 180.0}
+        speedup.add_speedups(found)
+        self.assertAlmostEqual(found[1]["speedup"]["peak_ratio"], 1.8)
+        self.assertEqual({each["ratio"]["sepconv"] for each in found[1]["speedup"]["layers"]}, {1.0})
+
+    def test_needs_times_with_one_thread(self):
+        found = [results.evaluate(small_result(2))]
+        speedup.add_speedups(found)
+        self.assertIsNone(found[0]["speedup"])
+        self.assertNotIn("threads over one", table.text(found[0]))
+        self.assertNotIn("threads over one", page.page(found))
+
+    def test_without_the_run_of_one_thread(self):
+        found = two_threads()[1:]
+        speedup.add_speedups(found)
+        self.assertEqual(list(found[0]["speedup"]["summary"]), ["sepconv"])
+        self.assertAlmostEqual(found[0]["speedup"]["layers"][0]["ratio"]["sepconv"], 1.5)
+
+
 class Table(unittest.TestCase):
+    def test_says_which_peak(self):
+        self.assertIn("FMA peak 100.0 GFLOP/s, the best burst (avx2+fma)", table.text(results.evaluate(small_result())))
+        text = table.text(results.evaluate(big_result()))
+        self.assertIn("FMA peak 100.0 GFLOP/s, the median of 3 turns", text)
+        self.assertIn("(5th to 95th percentile 55.0 to 100.0); the best burst 100.0", text)
+
+    def test_big_layers(self):
+        text = table.text(results.evaluate(big_result()))
+        self.assertIn("2 layers with C and F from 256 up:", text)
+        self.assertIn("  73.5% of the peak beside them, geometric mean (bar 80), the lowest 60.0% b (bar 72)", text)
+        self.assertIn("  52.0% of the run's best burst, the lowest 45.0% a", text)
+        self.assertIn("  below 72%: 60.0%  b", text)
+        self.assertNotIn("(bar 80)", table.text(results.evaluate({**big_result(), "threads": 2})))
+
+    def test_what_two_threads_gain(self):
+        found = two_threads()
+        speedup.add_speedups(found)
+        text = table.text(found[1])
+        self.assertIn("2 threads over one, layers over 0.5 ms with one; the peak's ratio in this run 1.90, ", text)
+        self.assertIn("the bar 1.71\n", text)
+        self.assertRegex(text, r"(?m)^fast +0\.75 +1\.60 +1\.50 +1\.25 +1\.25  below$")
+        self.assertRegex(text, r"(?m)^slow<b> +3\.8 +2\.00 +1\.90 +- +1\.25$")
+        self.assertRegex(text, r"(?m)^geometric mean +1\.69 +1\.25 +1\.25$")
+        self.assertRegex(text, r"(?m)^at the bar +1 of 2 +0 of 1 +0 of 2$")
+
     def test_has_every_layer_group_and_miss(self):
         text = table.text(results.evaluate(small_result()))
         for name in ("fast", "slow<b>", "first", "call"):
@@ -240,11 +379,25 @@ class Page(unittest.TestCase):
         self.assertIn("of 1.20", text)
         self.assertIn("prefers-color-scheme: dark", text)
 
+    def test_shows_what_two_threads_gain(self):
+        found = two_threads()
+        speedup.add_speedups(found)
+        text = self.read(found)
+        self.assertIn("2 threads over one", text)
+        self.assertIn("the bar, 1.71, which 1 of 2 layers reach", text)
+        self.assertIn("the libraries: one 1.25, two 1.25", text)
+
     def test_positions_stay_inside(self):
+        found = two_threads()
+        found[1]["layers"][0]["one_thread"]["sepconv"]["ms"] = 4.0  # eight times as fast
+        speedup.add_speedups(found)
+        self.assert_inside(page.page(found))
         result = small_result()
         result["layers"][0]["times"]["sepconv"] = figure(1e-6)
         result["layers"][1]["times"]["sepconv"] = figure(50.0)
-        markup = page.page([results.evaluate(result)])
+        self.assert_inside(page.page([results.evaluate(result)]))
+
+    def assert_inside(self, markup):
         found = [float(position) for position in re.findall(r'style="left:([0-9.e-]+)%', markup)]
         self.assertGreater(len(found), 10)
         self.assertTrue(all(0 <= position <= 100 for position in found), found)
@@ -311,6 +464,34 @@ class Runs(unittest.TestCase):
         self.assertEqual(times["fast"]["quick"]["ms_strict"], 2.0)
         self.assertEqual(result["layers"][0]["ratio"], {"sepconv": 1 / 8})
         self.assertEqual(result["versions"], {"quick": "1", "slow": "1", "sepconv": "1"})
+
+    def test_the_peak_has_a_turn_in_each_round(self):
+        _, result = self.time({"quick": self.fake("quick", 1.0)}, {"sepconv": self.fake("sepconv", 2.0)})
+        for row in result["layers"]:
+            self.assertEqual(row["peak"], {"gflops": 80.0, "best": 120.0, "turns": [80.0] * 3})
+            self.assertNotIn("one_thread", row)
+        self.assertEqual((result["peak"]["turns"], result["peak"]["peak_gflops"]), (6, 120.0))
+
+    def test_two_threads_beside_one(self):
+        found = {"quick": self.fake("quick", 1.0)}
+        cores = ",".join([peers.cores_for(1)] * 2)
+        _, result = self.time(found, {"sepconv": self.fake("sepconv", 2.0, "two")}, threads=2, cores=cores)
+        for row in result["layers"]:
+            self.assertEqual(set(row["one_thread"]), {"sepconv"})
+            self.assertEqual(row["one_thread"]["sepconv"]["rounds"], [2.0] * 3)
+            self.assertEqual(row["times"]["sepconv"]["rounds"], [1.0] * 3)
+            self.assertEqual((row["peak"]["gflops"], row["one_thread_peak"]["gflops"]), (160.0, 80.0))
+        speedup.add_speedups([result])
+        self.assertEqual((result["speedup"]["peak_ratio"], result["speedup"]["summary"]["sepconv"]["geomean"]), (2, 2))
+
+    def test_a_peak_that_does_not_serve(self):
+        (self.home / "build" / "peak").write_text(f"#!/bin/sh\necho '{json.dumps(PEAK)}'\n", encoding="utf-8")
+        with self.assertRaisesRegex(ValueError, "peak does not serve; run bench/peers/setup.sh"):
+            self.time({"quick": self.fake("quick", 1.0)}, {"sepconv": self.fake("sepconv", 2.0)})
+
+    def test_the_last_core_of_a_list(self):
+        for cores, last in (("0,1", "1"), ("3", "3"), ("0-7", "7"), ("0-6:2", "6"), ("1,4-5", "5")):
+            self.assertEqual(peers.last_core(cores), last)
 
     def test_noise_of_a_leader_asks_for_more_rounds(self):
         times, _ = self.time({"noisy": self.fake("noisy", 1.0, "noisy")}, {"sepconv": self.fake("sepconv", 2.0)})

@@ -1,0 +1,20 @@
+#pragma once
+// What the programs that compile layers for GPU benchmarks and tests have in common: arguments, compilation, errors.
+
+#include <functional>
+#include <string>
+
+#include "compile/compile_library.h"
+
+namespace sepconv {
+
+/// The main() of PROGRAM LAYERS NAME OUT CACHE GENERATOR TARGET...
+/// @param layers_word  what the usage calls the first argument
+/// @param read_plan    reads that file or folder
+/// @param schedules    null for those of the rules
+/// @return the exit status: 0 compiled, 1 failed (the reason on stderr), 2 wrong use
+int run_compile_program(int argc, char** argv, const std::string& program, const std::string& layers_word,
+                        const std::function<Plan(const std::string&)>& read_plan,
+                        const ScheduleSource* schedules = nullptr);
+
+}  // namespace sepconv

@@ -161,7 +161,8 @@ def _roofline(result, name):
         "<section><h2>Percent of the roofline</h2><p class='quiet'>100% is the longer of operations at the FMA peak, "
         "measured beside the layer, and least bytes at the speed of a plain copy of as many. In caches such a copy is "
         "no hard limit: more than 100% is possible.</p><p class='legend'><span><i></i>sepconv</span>"
-        f"<span><i class='peer'></i>the best library</span></p><ol class='bars tight'>{axis}{''.join(items)}</ol></section>"
+        "<span><i class='peer'></i>the best library</span></p>"
+        f"<ol class='bars tight'>{axis}{''.join(items)}</ol></section>"
     )
 
 
@@ -196,8 +197,9 @@ def _speedup(result, name):
     return (
         f"<section><h2>{result['threads']} threads over one</h2><p class='quiet'>One thread's time over that of "
         f"{result['threads']}, layers over {found['over_ms']:g} ms. The FMA peak's own ratio in this run is "
-        f"{found['peak_ratio']:.2f}; the upright mark is the bar, {found['bar']:.2f}, which {mine['met']} of "
-        f"{mine['layers']} layers reach; geometric mean {mine['geomean']:.2f}"
+        f"{found['peak_ratio']:.2f} ({found['best_ratio']:.2f} of the best bursts); the upright mark is the bar, "
+        f"{found['bar']:.2f}, which {mine['met']} of {mine['layers']} layers reach; "
+        f"geometric mean {mine['geomean']:.2f}"
         f"{'; the libraries: ' + means if means else ''}.</p><p class='legend'><span><i></i>sepconv</span>"
         f"<span><i class='peer'></i>a library</span></p><ol class='bars tight'>{axis}{''.join(items)}</ol></section>"
     )

@@ -103,7 +103,7 @@ def speedup_lines(result):
     threads, bar, first = result["threads"], found["bar"], result["candidates"][0]
     lines = [
         f"{threads} threads over one, layers over {found['over_ms']:g} ms with one; the peak's ratio in this run "
-        f"{found['peak_ratio']:.2f}, the bar {bar:.2f}"
+        f"{found['peak_ratio']:.2f} ({found['best_ratio']:.2f} of the best bursts), the bar {bar:.2f}"
     ]
     if not found["layers"]:
         return [*lines, "no such layer"]

@@ -263,6 +263,7 @@ class Speedup(unittest.TestCase):
         gain = found[1]["speedup"]
         self.assertAlmostEqual(gain["peak_ratio"], 1.9)  # of 1.6, 1.8, 2.0 and 2.2
         self.assertAlmostEqual(gain["bar"], 0.9 * 1.9)
+        self.assertAlmostEqual(gain["best_ratio"], 2)
         self.assertEqual([each["name"] for each in gain["layers"]], ["fast", "slow<b>"])  # over 0.5 ms, no overhead
         first = gain["layers"][0]
         self.assertAlmostEqual(first["peak_ratio"], 1.6)
@@ -315,8 +316,8 @@ class Table(unittest.TestCase):
         found = two_threads()
         speedup.add_speedups(found)
         text = table.text(found[1])
-        self.assertIn("2 threads over one, layers over 0.5 ms with one; the peak's ratio in this run 1.90, ", text)
-        self.assertIn("the bar 1.71\n", text)
+        self.assertIn("2 threads over one, layers over 0.5 ms with one; the peak's ratio in this run 1.90 (", text)
+        self.assertIn("(2.00 of the best bursts), the bar 1.71\n", text)
         self.assertRegex(text, r"(?m)^fast +0\.75 +1\.60 +1\.50 +1\.25 +1\.25  below$")
         self.assertRegex(text, r"(?m)^slow<b> +3\.8 +2\.00 +1\.90 +- +1\.25$")
         self.assertRegex(text, r"(?m)^geometric mean +1\.69 +1\.25 +1\.25$")

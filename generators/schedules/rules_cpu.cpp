@@ -39,18 +39,19 @@ double flat_block_cost(const ConvProblem& p, int rows, int mr) {
 }
 
 /// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
-/// the depthwise result within L2, half of it where that costs nothing, and more than one block only where the work is
+/// the depthwise result within L2, part of it where that costs nothing, and more than one block only where the work is
 /// worth threads.
 BlockRows flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
-  constexpr double kThreadingCost = 1.1;  // of one block for much work, or of several for little
-  constexpr double kMost = 0.85, kFew = 0.5, kManyCost = 1.02;  // shares of L2; of more than few
+  constexpr double kThreadingCost = 1.1;            // of one block for much work, or of several for little
+  constexpr double kMost = 0.85, kManyCost = 1.02;  // shares of L2; of more than few
+  const double few = p.layout == Layout::nhwc ? 0.5 : 0.25;
   const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
   BlockRows best;
   for (int rows = 1; rows <= p.OH(); ++rows) {
     const double share = double(rows * row_bytes) / static_cast<double>(target.l2_bytes);
     if (rows > 1 && share > kMost) break;
     double cost = flat_block_cost(p, rows, mr);
-    if (share > kFew) cost *= kManyCost;
+    if (share > few) cost *= kManyCost;
     if ((rows >= p.OH()) == (p.flops() > kWorthThreads)) cost *= kThreadingCost;
     if (rows == 1 || cost <= best.cost) best = {rows, cost};
   }
@@ -151,6 +152,16 @@ int unrolled_taps(int KW) {
   return 0;
 }
 
+/// Vectors of the widest tile of columns in nchw that leaves no part of a row over and whose sums stay in registers, if
+/// it is wider than usual: every tile reads its borders again. Else 0.
+int vectors_of_rows(const ConvProblem& p, const Target& target, int columns) {
+  if (target.arch != Arch::x86_64 || p.is_dynamic() || p.OH() == 1 || p.stride_h * p.stride_w > 1) return 0;
+  constexpr int kUsual = 2, kMost = 7;
+  for (int vectors = kMost; vectors > kUsual; --vectors)
+    if (columns % (vectors * target.lanes) == 0) return vectors;
+  return 0;
+}
+
 /// @param columns  of a block
 /// @param direct   the stage reads the input itself
 /// @param copied   its rows are copied, a panel at a time
@@ -169,10 +180,11 @@ DepthwiseCpuSchedule depthwise_rule(const ConvProblem& p, const Target& target, 
     if (direct && p.IC >= dw.c_tile && !copied) dw.c_block = round_up(p.IC, dw.c_tile);
   } else {
     dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : vector_below(columns, target);
+    if (const int whole = vectors_of_rows(p, target, columns)) dw.ow_tile = whole * lanes;
     // Sums that do not wait for each other; and a channel's input is not read while its copy is still in the store
     // buffer, where a vector that straddles two stores would wait for them.
     const int sums = 4, vectors_of_tile = std::max(1, dw.ow_tile / lanes);
-    dw.c_tile = std::min(sums / vectors_of_tile, power_of_two_below(p.IC));
+    dw.c_tile = std::min(std::max(1, sums / vectors_of_tile), power_of_two_below(p.IC));
   }
   return dw;
 }
@@ -261,6 +273,8 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
     constexpr int kRowsForEachShared = 4;
     if (!p.has_pointwise()) rows = std::max<std::int64_t>(rows, kRowsForEachShared * (p.KH_eff() - 1) / p.stride_h);
     if (direct && !p.has_pointwise()) rows = p.flops() > kWorthThreads ? ceil_div(OH, kBlocksForThreads) : OH;
+    // Channel by channel, a row of all channels is never in use at once.
+    if (!nhwc && !p.has_pointwise()) rows = p.flops() > kWorthThreads ? ceil_div(OH, kBlocksForThreads / 2) : OH;
     rows = std::clamp<std::int64_t>(rows, 1, OH);
     s.block.oh_block = even_rows(OH, rows);
   }

@@ -3,6 +3,7 @@
 #   [TARGETS <target> ...]    all of the architecture that this build is for if left out
 #   [LAYERS <glob>] [INPUT_SHAPE <HxWxC>] [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED]
 #   [THREADS <count>])
+#   THREADS cuts the blocks of layers so that so many threads end together; one if left out.
 #
 # Compiles the model's layers when the model, the lockfile or the compiler changes, and adds the library target <name>:
 # link it, include <name.h>, call sepconv::use_kernels(<name>::kernels()). Sets <name>_WEIGHTS to the weights file.
@@ -48,6 +49,9 @@ function(sepconv_add_kernels name)
     cmake_path(ABSOLUTE_PATH arg_LOCK BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE OUTPUT_VARIABLE lock)
     list(APPEND options --lock "${lock}")
     list(APPEND inputs "${lock}")
+  endif()
+  if(arg_THREADS)
+    list(APPEND options --threads ${arg_THREADS})
   endif()
   foreach(flag LOCKED DYNAMIC SHARED)
     if(arg_${flag})

@@ -66,12 +66,25 @@ std::optional<int> count_from(const Json& object, const char* field) {
   return json.get<int>();
 }
 
+/// A prediction never looks like a measurement, nor the other way round.
+void check_source(const Record& record, const Json& json) {
+  if (record.source != RecordSource::model) {
+    if (record.predicted) throw std::invalid_argument("field 'predicted': only a record of source 'model' has it");
+    return;
+  }
+  for (const char* field : {"seconds", "ratio", "spread", "samples", "machine"})
+    if (json.contains(field))
+      throw std::invalid_argument(fmt::format("field '{}': what the cost model chose was not measured", field));
+}
+
 Record record_from(const Json& json) {
-  check_fields(json, {"source", "seconds", "ratio", "spread", "samples", "threads", "machine", "versions"});
+  check_fields(json,
+               {"source", "seconds", "ratio", "predicted", "spread", "samples", "threads", "machine", "versions"});
   Record record;
   record.source = record_source_from_text(take_text(json, "source"));
   record.seconds = number_from(json, "seconds", false);
   record.ratio = number_from(json, "ratio", false);
+  record.predicted = number_from(json, "predicted", false);
   record.spread = number_from(json, "spread", true);
   record.samples = count_from(json, "samples");
   record.threads = count_from(json, "threads");
@@ -81,6 +94,7 @@ Record record_from(const Json& json) {
     if (!versions.is_object()) throw std::invalid_argument("field 'versions': expected a JSON object");
     for (const auto& [name, value] : versions.items()) record.versions[name] = take_text(versions, name.c_str());
   }
+  check_source(record, json);
   return record;
 }
 
@@ -89,6 +103,7 @@ nlohmann::ordered_json to_json(const Record& record) {
   json["source"] = to_text(record.source);
   if (record.seconds) json["seconds"] = *record.seconds;
   if (record.ratio) json["ratio"] = *record.ratio;
+  if (record.predicted) json["predicted"] = *record.predicted;
   if (record.spread) json["spread"] = *record.spread;
   if (record.samples) json["samples"] = *record.samples;
   if (record.threads) json["threads"] = *record.threads;
@@ -123,7 +138,7 @@ Lockfile Lockfile::from_text(const std::string& text) {
   Json json;
   try {
     json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
+  } catch (const Json::exception& error) {
     throw std::invalid_argument(fmt::format("lockfile: not JSON: {}", error.what()));
   }
   try {
@@ -200,6 +215,10 @@ void Lockfile::write(const std::filesystem::path& path) const {
 
 void Lockfile::set(const ConvProblem& problem, const Target& target, LockRow row) {
   rows_[{to_text(problem), target.name}] = std::move(row);
+}
+
+void Lockfile::remove(const ConvProblem& problem, const Target& target) {
+  rows_.erase({to_text(problem), target.name});
 }
 
 const LockRow* Lockfile::row(const ConvProblem& problem, const Target& target) const {

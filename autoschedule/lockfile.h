@@ -4,8 +4,8 @@
 //   {"format": "sepconv-lock", "version": 1, "schedule_version": 1,
 //    "rows": [{"problem": "...", "target": "x86-64-avx2", "schedule": "...", "record": {"source": "rule"}}]}
 //
-// A measured row's record has figures too: "seconds", "ratio", "spread", "samples", "threads", "machine", "versions"
-// (record.h says what they mean).
+// A measured row's record has figures too: "seconds", "ratio", "spread", "samples", "threads", "machine", "versions";
+// that of a row by the cost model has "predicted", "threads" and "versions" alone (record.h says what they mean).
 
 #include <filesystem>
 #include <map>
@@ -48,6 +48,9 @@ class Lockfile : public ScheduleSource {
 
   /// Adds the row, or replaces the one of the same problem and target.
   void set(const ConvProblem& problem, const Target& target, LockRow row);
+
+  /// Takes the row out, if there is one.
+  void remove(const ConvProblem& problem, const Target& target);
 
   /// The row, or null.
   const LockRow* row(const ConvProblem& problem, const Target& target) const;

@@ -1,5 +1,7 @@
 #include "record.h"
 
+#include <fmt/format.h>
+
 #include <stdexcept>
 
 namespace sepconv {
@@ -11,6 +13,12 @@ const char* to_text(RecordSource source) {
     case RecordSource::model: break;
   }
   return "model";
+}
+
+std::string note_of(const Record& record) {
+  if (record.source != RecordSource::model) return "";
+  const std::string note = "by the cost model, not measured";
+  return record.predicted ? fmt::format("{}; {:.2f}x of the rule predicted", note, 1 / *record.predicted) : note;
 }
 
 RecordSource record_source_from_text(const std::string& text) {

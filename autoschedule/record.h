@@ -10,21 +10,26 @@ namespace sepconv {
 enum class RecordSource {
   rule,   // chosen by default_schedule; with figures if a tuner found nothing faster, else not measured
   tuned,  // the fastest that a tuner measured
-  model,  // chosen by a cost model on a machine that could not run it
+  model,  // chosen by the cost model, not measured: of a target that the machine could not run
 };
 
 struct Record {
   RecordSource source = RecordSource::rule;
   std::optional<double> seconds;                // measured time of one call at batch 1: the median
   std::optional<double> ratio;                  // its time over that of the rule's schedule, measured in alternation
+  std::optional<double> predicted;              // by the cost model, where that chose: what `ratio` would be
   std::optional<double> spread;                 // half the 95% confidence interval of the median, over the median
   std::optional<int> samples;                   // calls, or groups of calls, that were timed
   std::optional<int> threads;                   // that it was measured with
   std::string machine;                          // where it was measured; empty when nothing was
-  std::map<std::string, std::string> versions;  // of what was measured: "halide" -> "21.0.0"
+  std::map<std::string, std::string> versions;  // of what was measured, or chose: "halide" -> "21.0.0"
 
   friend bool operator==(const Record&, const Record&) = default;
 };
+
+/// For people: "by the cost model, not measured; 1.31x of the rule predicted". Empty where the schedule was measured or
+/// is the rule's.
+std::string note_of(const Record& record);
 
 /// "rule", "tuned", "model"
 const char* to_text(RecordSource source);

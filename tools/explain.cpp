@@ -73,6 +73,14 @@ PlannedKernel kernel_of(const PlannedLayer& layer, const Target& target, const E
   return plan_kernels({{layer}, {}}, rows).front();
 }
 
+std::string source_text(const PlannedKernel& kernel, const ExplainOptions& options) {
+  if (!kernel.from_source) return "the rule";
+  const ScheduleTables tables(options.tables);
+  const LockRow* row = tables.row(kernel.problem, kernel.target);
+  const std::string note = row == nullptr ? "" : note_of(row->record);
+  return note.empty() ? "the shipped table" : "the shipped table, " + note;
+}
+
 InstructionMix mix_of(const PlannedKernel& kernel, const ExplainOptions& options) {
   const ScratchFolder scratch;
   CompileOptions compile;
@@ -136,7 +144,7 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
   text += fmt::format("roofline    {}, bound by {}: {} at {:.1f} GFLOP/s, {} at {:.1f} GB/s; one thread, {}\n",
                       time_text(std::max(compute, memory)), compute >= memory ? "multiply-adds" : "memory",
                       time_text(compute), limits.gflops, time_text(memory), limits.copy_gbs, limits.source);
-  text += fmt::format("schedule    from {}: ", kernel.from_source ? "the shipped table" : "the rule");
+  text += fmt::format("schedule    from {}: ", source_text(kernel, options));
   const char* indent = "";
   for (const std::string& line : schedule_words(kernel.problem, kernel.schedule, target)) {
     text += indent + line + "\n";

@@ -122,13 +122,13 @@ void print_text(const Plan& plan) {
     std::cout << fmt::format("  {} ({}): {}\n", layer.name, layer.class_name, layer.reason);
 }
 
-/// The schedule that `sepconv compile` chooses without a lockfile, or why the target has no kernel for the problem.
-std::variant<Schedule, std::string> schedule_on(const ConvProblem& problem, const Target& target,
-                                                const ScheduleTables& tables) {
+/// The row that `sepconv compile` chooses without a lockfile, or why the target has no kernel for the problem.
+std::variant<LockRow, std::string> row_on(const ConvProblem& problem, const Target& target,
+                                          const ScheduleTables& tables) {
   if (!serves(target, problem.dtype)) return std::string("no kernels for ") + to_text(problem.dtype);
-  if (const LockRow* row = tables.row(problem, target)) return row->schedule;
+  if (const LockRow* row = tables.row(problem, target)) return *row;
   try {
-    return default_schedule(problem, target);
+    return LockRow{default_schedule(problem, target), {}};
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
@@ -139,14 +139,16 @@ void print_schedules(const Plan& plan, const Target& target) {
   const ScheduleTables tables(tables_folder());
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem problem = kernel_problem(layer.problem);
-    const auto chosen = schedule_on(problem, target, tables);
+    const auto chosen = row_on(problem, target, tables);
     if (const auto* reason = std::get_if<std::string>(&chosen)) {
       std::cout << fmt::format("{}: none: {}\n", layer.name, *reason);
       continue;
     }
+    const LockRow& row = std::get<LockRow>(chosen);
     std::cout << layer.name << ": ";
+    if (const std::string note = note_of(row.record); !note.empty()) std::cout << '(' << note << ") ";
     const char* indent = "";
-    for (const std::string& line : schedule_words(problem, std::get<Schedule>(chosen), target)) {
+    for (const std::string& line : schedule_words(problem, row.schedule, target)) {
       std::cout << indent << line << '\n';
       indent = "  ";
     }
@@ -172,11 +174,14 @@ void print_json(const Plan& plan, const Target* target) {
     }
     if (target != nullptr) {
       const ConvProblem problem = kernel_problem(p);
-      const auto chosen = schedule_on(problem, *target, tables);
-      if (const auto* reason = std::get_if<std::string>(&chosen))
+      const auto chosen = row_on(problem, *target, tables);
+      if (const auto* reason = std::get_if<std::string>(&chosen)) {
         row["no_schedule"] = *reason;
-      else
-        row["kernel"] = schedule_json(problem, std::get<Schedule>(chosen), *target);
+      } else {
+        const LockRow& lock = std::get<LockRow>(chosen);
+        row["kernel"] = schedule_json(problem, lock.schedule, *target);
+        row["kernel"]["record"] = to_text(lock.record.source);
+      }
     }
     layers.push_back(std::move(row));
   }

@@ -110,7 +110,7 @@ class X86 {
         memory && i.operands.back() == ')' && !starts_with_any(i.name, {"cmp", "test", "vcom", "ucom", "j", "call"});
     if (memory &&
         (i.operands.find("%rsp") != std::string::npos || (frame_ && i.operands.find("(%rbp") != std::string::npos)))
-      ++mix.stack_accesses;
+      ++mix.stack_accesses, mix.spills += vector;
     const bool multiply_add = fused_ ? starts_with_any(i.name, {"vfmadd", "vfnmadd", "vfmsub", "vfnmsub", "vdpbf16"})
                                      : starts_with_any(i.name, {"mulps", "mulpd", "mulss", "mulsd", "vmulp", "vmuls"});
     if (multiply_add) {
@@ -140,7 +140,8 @@ class X86 {
 
 void count_arm(const Instruction& i, InstructionMix& mix) {
   const bool loads = starts_with_any(i.name, {"ld"}), stores = starts_with_any(i.name, {"st"});
-  if ((loads || stores) && i.operands.find("[sp") != std::string::npos) ++mix.stack_accesses;
+  if ((loads || stores) && i.operands.find("[sp") != std::string::npos)
+    ++mix.stack_accesses, mix.spills += i.operands.front() == 'q' || i.operands.front() == 'd';
   if (starts_with_any(i.name, {"fmla", "fmls", "fmadd", "fmsub", "fnmadd", "bfdot", "bfmmla", "bfmlal"}))
     ++mix.multiply_adds;
   else if (loads)
@@ -153,10 +154,8 @@ void count_arm(const Instruction& i, InstructionMix& mix) {
     ++mix.others;
 }
 
-}  // namespace
-
-InstructionMix hottest_loop(const std::string& disassembly, const Target& target) {
-  InstructionMix hottest;
+std::vector<InstructionMix> mixes_of_loops(const std::string& disassembly, const Target& target) {
+  std::vector<InstructionMix> mixes;
   for (const Function& function : functions_of(disassembly, target.arch)) {
     const X86 x86(function, (target.required_features & kCpuFma) != 0);
     for (const Loop& loop : innermost_loops(function)) {
@@ -167,10 +166,26 @@ InstructionMix hottest_loop(const std::string& disassembly, const Target& target
           x86.count(function.code[i], mix);
         else
           count_arm(function.code[i], mix);
-      if (mix.multiply_adds > hottest.multiply_adds) hottest = mix;
+      mixes.push_back(std::move(mix));
     }
   }
+  return mixes;
+}
+
+}  // namespace
+
+InstructionMix hottest_loop(const std::string& disassembly, const Target& target) {
+  InstructionMix hottest;
+  for (InstructionMix& mix : mixes_of_loops(disassembly, target))
+    if (mix.multiply_adds > hottest.multiply_adds) hottest = std::move(mix);
   return hottest;
+}
+
+int spills_in_loops(const std::string& disassembly, const Target& target) {
+  int spills = 0;
+  for (const InstructionMix& mix : mixes_of_loops(disassembly, target))
+    if (mix.multiply_adds > 0) spills += mix.spills;
+  return spills;
 }
 
 std::string disassembly_of(const std::filesystem::path& object) {

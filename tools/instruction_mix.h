@@ -19,11 +19,16 @@ struct InstructionMix {
   int shuffles = 0;        // permutations, blends, inserts and extracts between registers
   int others = 0;          // addresses, counters, additions
   int stack_accesses = 0;  // of all: those that touch the stack; 0 means that nothing is spilled
+  int spills = 0;          // of these: those of vector registers
 };
 
 /// The innermost loop with the most multiply-adds: a jump back, and no other jump back inside.
 /// @param disassembly  of llvm-objdump -d --no-show-raw-insn.
 InstructionMix hottest_loop(const std::string& disassembly, const Target& target);
+
+/// Vector registers that go through the stack in all innermost loops with multiply-adds: 0 means that no sum is
+/// spilled.
+int spills_in_loops(const std::string& disassembly, const Target& target);
 
 /// Disassembles an object file with llvm-objdump.
 /// @throws std::runtime_error when there is no llvm-objdump, naming the package, or when it fails.

@@ -18,44 +18,15 @@
 #include "commands.h"
 #include "compile/files.h"
 #include "interrupt.h"
-#include "plan_arguments.h"
 #include "program_paths.h"
 #include "runner_client.h"
 #include "scratch_folder.h"
 #include "target_choice.h"
+#include "tune_arguments.h"
 #include "tune_progress.h"
 
 namespace sepconv::tools {
-namespace {
 
-constexpr const char* kExamples = R"(Examples:
-  sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30
-  sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30 --resume
-  sepconv tune speech.json --lock speech.lock.json --trials 200 --target x86-64-avx2 --layers 'encoder/*'
-  sepconv tune bench/suites/peers.json --lock peers.lock.json --minutes 30 --layers 'tiny_*'
-  sepconv tune mobilenet.keras --lock mobilenet.lock.json --trials 500 --scheduler tcp://head:8786
-  sepconv compile mobilenet.keras --lock mobilenet.lock.json -o out
-
-Every trial is kept in the store as soon as it ends: Ctrl-C loses at most those in flight, and --resume goes on.
-'sepconv report STORE -o report.html' shows what was tried.
-Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
-
-struct TuneArguments : PlanArguments {
-  std::string lock, store, generator, runner, work, scheduler, resource, python = "python3";
-  std::vector<std::string> targets;
-  std::size_t trials = 0;
-  double minutes = 0, build_timeout = 60, call_timeout = 10;
-  int threads = 1, jobs = 0, cpu = -1, memory_mb = 4096;
-  std::uint64_t seed = 1;
-  bool resume = false, no_halide = false, cold = false;
-};
-
-std::filesystem::path store_path(const TuneArguments& arguments) {
-  if (!arguments.store.empty()) return arguments.store;
-  return std::filesystem::path(arguments.lock).replace_extension(".sqlite");
-}
-
-/// The problems of the model's layers, each once a target; named after the first layer.
 std::vector<TuneProblem> problems_of(const Plan& plan, const TuneArguments& arguments) {
   std::vector<TuneProblem> problems;
   for (const std::string& name : arguments.targets) {
@@ -76,7 +47,6 @@ std::vector<TuneProblem> problems_of(const Plan& plan, const TuneArguments& argu
   return problems;
 }
 
-/// What starts the search: the schedules of the lockfile and of the shipped tables.
 std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<std::string>& targets) {
   std::vector<Candidate> all = import_lock(lockfile);
   const ScheduleTables tables(tables_folder());
@@ -85,19 +55,46 @@ std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<s
   return all;
 }
 
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30
+  sepconv tune mobilenet.keras --lock mobilenet.lock.json --minutes 30 --resume
+  sepconv tune speech.json --lock speech.lock.json --trials 200 --target x86-64-avx2 --layers 'encoder/*'
+  sepconv tune bench/suites/peers.json --lock peers.lock.json --minutes 30 --layers 'tiny_*'
+  sepconv tune mobilenet.keras --lock mobilenet.lock.json --trials 500 --scheduler tcp://head:8786
+  sepconv tune mobilenet.keras --lock mobilenet.lock.json --target x86-64-avx512 --by-model
+  sepconv compile mobilenet.keras --lock mobilenet.lock.json -o out
+
+Every trial is kept in the store as soon as it ends: Ctrl-C loses at most those in flight, and --resume goes on.
+'sepconv report STORE -o report.html' shows what was tried.
+--by-model is for targets that cannot run here: candidates are ranked by the cost model, the best are compiled, nothing is
+measured. Its rows say so, and measured rows stay as they are.
+Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
+
+std::filesystem::path store_path(const TuneArguments& arguments) {
+  if (!arguments.store.empty()) return arguments.store;
+  return std::filesystem::path(arguments.lock).replace_extension(".sqlite");
+}
+
 /// Kernels can only be timed where they run.
 void check_tunable(const std::string& name, const TuneArguments& arguments) {
   const Target& target = target_from_name(name);
   if (target.device != Device::cpu)
-    throw std::invalid_argument(fmt::format(
-        "target: '{}' runs on a GPU, whose kernels the tuner cannot time; its schedules are the rule's", name));
+    throw std::invalid_argument(
+        fmt::format("target: '{}' runs on a GPU, whose kernels the tuner cannot time; its schedules are a cost model's "
+                    "choice already, "
+                    "so that --by-model has nothing to add",
+                    name));
   if (!arguments.runner.empty() || !arguments.scheduler.empty()) return;  // an emulator, or other machines
   if (!is_native(target))
     throw std::invalid_argument(fmt::format(
-        "target: '{}' is for {}; say how its programs run with --runner, as in 'qemu-aarch64 arm/sepconv-runner'", name,
-        system_text(target)));
+        "target: '{}' is for {}; say how its programs run with --runner, as in 'qemu-aarch64 arm/sepconv-runner', or "
+        "--by-model to choose by the cost model alone",
+        name, system_text(target)));
   if (const std::string reason = cannot_run_here(target); !reason.empty())
-    throw std::invalid_argument(fmt::format("target: '{}' cannot be timed here: it {}", name, reason));
+    throw std::invalid_argument(fmt::format(
+        "target: '{}' cannot be timed here: it {}; --by-model chooses by the cost model alone", name, reason));
 }
 
 void print_results(const std::vector<TuneState>& states) {
@@ -176,6 +173,9 @@ void merge(Lockfile& lockfile, const Lockfile& tuned, const std::vector<TuneProb
 }
 
 int run_tune(const TuneArguments& given) {
+  if (given.by_model) return run_tune_by_model(given);
+  if (given.trials == 0 && given.minutes <= 0)
+    throw std::invalid_argument("tune: say how long: --trials N for each layer, --minutes N for everything, or both");
   TuneArguments arguments = given;
   Lockfile lockfile;
   if (std::filesystem::exists(arguments.lock)) lockfile = Lockfile::read(arguments.lock);
@@ -239,10 +239,14 @@ void add_tune_command(CLI::App& app, int& status) {
       ->required();
   command->add_option("--store", a.store, "The file of all trials; the lockfile's name with .sqlite if left out");
   command->add_flag("--resume", a.resume, "Go on with the trials that the store has");
-  CLI::Option_group* limit = command->add_option_group("How long");
-  limit->add_option("--trials", a.trials, "Candidates of each layer")->check(CLI::Range(1, 1000000));
-  limit->add_option("--minutes", a.minutes, "For everything")->check(CLI::Range(0.1, 10080.0));
-  limit->require_option(1, 2);
+  command->add_option("--trials", a.trials, "Candidates of each layer; needed unless --minutes or --by-model is there")
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("--minutes", a.minutes, "How long, for everything")->check(CLI::Range(0.1, 10080.0));
+  CLI::Option* by_model =
+      command->add_flag("--by-model", a.by_model, "Measure nothing: take what the cost model finds clearly faster");
+  command->add_option("--least-gain", a.least_gain, "How much faster than the rule's schedule --by-model wants a row's")
+      ->needs(by_model)
+      ->check(CLI::Range(1.0, 100.0));
   command->add_option("--target", a.targets, "Targets, separated by commas; this CPU's best if left out")
       ->delimiter(',');
   command->add_option("--threads", a.threads, "Threads that a call may use")
@@ -274,6 +278,9 @@ void add_tune_command(CLI::App& app, int& status) {
   command->add_option("--work", a.work, "Folder to keep compiled candidates in; a temporary one if left out");
   command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
   command->add_option("--runner", a.runner, "Command that starts sepconv-runner, such as an emulator and its program");
+  for (const char* measuring : {"--store", "--resume", "--minutes", "--cold", "--no-halide", "--cpu", "--call-timeout",
+                                "--jobs", "--scheduler", "--runner"})
+    by_model->excludes(command->get_option(measuring));
   command->callback([arguments, &status] { status = run_tune(*arguments); });
 }
 

@@ -159,24 +159,33 @@ std::string row_json(const Candidate& candidate, const Target& target, const Ker
   return json.dump(2) + "\n";
 }
 
+struct Generated {
+  fs::path object;
+  KernelFacts facts;
+};
+
+Generated generate(const Candidate& candidate, const BuilderOptions& options, const WorkFolder& work) {
+  const ProcessLimits limits{options.seconds, options.cancelled, options.memory_bytes};
+  const std::string symbol = kPlaceholderSymbol;
+  Generated generated{work.generated() / (symbol + ".o"), {}};
+  run_step({options.generator.string(), "--problem", candidate.problem, "--schedule", candidate.schedule, "--target",
+            candidate.target, "--symbol", symbol, "--output", work.generated().string()},
+           "the generator", limits);
+  try {
+    generated.facts = facts_from_json(read_file(work.generated() / (symbol + ".json")));
+    if (fs::file_size(generated.object) == 0) throw std::runtime_error("the object file is empty");
+  } catch (const std::exception& error) {
+    throw BuildFailure{TrialStatus::build_failed, std::string("the generator's output is not usable: ") + error.what()};
+  }
+  return generated;
+}
+
 void build(const Candidate& candidate, const Target& target, const BuilderOptions& options, const fs::path& folder) {
   const Toolchain& tools = toolchain_for(target);
   const ProcessLimits limits{options.seconds, options.cancelled, options.memory_bytes};
   const WorkFolder work(options.kernels);
-  const std::string symbol = kPlaceholderSymbol;
-  const fs::path object = work.generated() / (symbol + ".o"), facts_file = work.generated() / (symbol + ".json");
+  const auto [object, facts] = generate(candidate, options, work);
   const fs::path library = work.kernel() / "kernel.so";
-
-  run_step({options.generator.string(), "--problem", candidate.problem, "--schedule", candidate.schedule, "--target",
-            candidate.target, "--symbol", symbol, "--output", work.generated().string()},
-           "the generator", limits);
-  KernelFacts facts;
-  try {
-    facts = facts_from_json(read_file(facts_file));
-    if (fs::file_size(object) == 0) throw std::runtime_error("the object file is empty");
-  } catch (const std::exception& error) {
-    throw BuildFailure{TrialStatus::build_failed, std::string("the generator's output is not usable: ") + error.what()};
-  }
 
   std::vector<std::string> rename = {tools.objcopy.string()};
   for (const auto& [name, ours] : kRuntimeCalls) rename.push_back(fmt::format("--redefine-sym={}={}", name, ours));
@@ -211,6 +220,19 @@ void remove_forgotten_builds(const fs::path& kernels) {
     const fs::file_time_type time = entry.last_write_time(error);
     if (!error && time < fs::file_time_type::clock::now() - kForgottenAfter) fs::remove_all(entry.path(), error);
   }
+}
+
+CompiledCandidate compile_candidate(const Candidate& candidate, const BuilderOptions& options,
+                                    const std::function<void(const fs::path&)>& look) {
+  const WorkFolder work(options.kernels);
+  CompiledCandidate compiled;
+  try {
+    look(generate(candidate, options, work).object);
+  } catch (const BuildFailure& failure) {
+    compiled.status = failure.status;
+    compiled.message = failure.message;
+  }
+  return compiled;
 }
 
 BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions& options) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "autoschedule/trial.h"
@@ -33,6 +34,18 @@ struct BuiltCandidate {
 /// @throws std::runtime_error when no candidate could be built: no generator, no linker, a folder that cannot be
 ///   written.
 BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions& options);
+
+/// What became of a kernel that is compiled only to be looked at.
+struct CompiledCandidate {
+  TrialStatus status = TrialStatus::ok;
+  std::string message;  // why not ok
+};
+
+/// Compiles the candidate without linking it, so that no compiler of the target's system is needed.
+/// @param look  is called with the object file, which is gone afterwards; not called unless the status is ok.
+/// @throws std::runtime_error as build_candidate does; what `look` throws.
+CompiledCandidate compile_candidate(const Candidate& candidate, const BuilderOptions& options,
+                                    const std::function<void(const std::filesystem::path&)>& look);
 
 /// Removes what builds that were killed more than an hour ago have left in the folder.
 void remove_forgotten_builds(const std::filesystem::path& kernels);

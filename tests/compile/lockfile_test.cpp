@@ -81,6 +81,32 @@ TEST(Lockfile, KeepsEverySource) {
   }
 }
 
+TEST(Lockfile, KeepsThatTheModelChoseAndSaysSo) {
+  Record record;
+  record.source = RecordSource::model;
+  record.predicted = 0.8;
+  record.threads = 1;
+  record.versions = {{"sepconv", "0.1.0"}};
+  const Target& avx512 = target_from_name("x86-64-avx512");
+  Lockfile lockfile = example();
+  lockfile.set(example_problem(), avx512, {default_cpu_schedule(example_problem(), avx512), record});
+  const Lockfile again = Lockfile::from_text(lockfile.text());
+  EXPECT_EQ(again.text(), lockfile.text());
+  EXPECT_TRUE(again.row(example_problem(), avx512)->record == record);
+  EXPECT_EQ(note_of(again.row(example_problem(), avx512)->record),
+            "by the cost model, not measured; 1.25x of the rule predicted");
+  EXPECT_EQ(note_of(again.row(example_problem(), avx2())->record), "");
+}
+
+TEST(Lockfile, TakesRowsOut) {
+  Lockfile lockfile = example();
+  lockfile.remove(example_problem(), avx2());
+  EXPECT_EQ(lockfile.size(), native_cpu_targets().size() - 1);
+  EXPECT_EQ(lockfile.row(example_problem(), avx2()), nullptr);
+  lockfile.remove(example_problem(), avx2());  // nothing to take out
+  EXPECT_EQ(lockfile.size(), native_cpu_targets().size() - 1);
+}
+
 TEST(Lockfile, RowsAreSortedWhateverTheOrderOfEntry) {
   const ConvProblem problem = example_problem();
   Lockfile forwards, backwards;
@@ -150,7 +176,17 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"spread", "\"spread\": 0.0", "\"spread\": \"1%\"", "field 'spread' is \"1%\"; expected 0 or more"},
         Refusal{"samples", "900", "9.5", "field 'samples' is 9.5; expected a whole number from 1"},
         Refusal{"samples_range", "900", "2147483648", "field 'samples' is 2147483648; expected"},
-        Refusal{"threads", "\"threads\": 2", "\"threads\": 0", "field 'threads' is 0; expected"}),
+        Refusal{"threads", "\"threads\": 2", "\"threads\": 0", "field 'threads' is 0; expected"},
+        Refusal{"overflow", "\"ratio\": 0.75", "\"ratio\": 1e999", "lockfile: not JSON"},
+        Refusal{"measured_prediction", "\"tuned\"", "\"model\"",
+                "rows[0]: field 'seconds': what the cost model chose was not measured"},
+        Refusal{"predicted_measurement", "\"ratio\"", "\"predicted\"", "rows[0]: field 'predicted': only a record of"},
+        Refusal{"predicted", "\"source\": \"rule\"", "\"source\": \"model\", \"predicted\": 0",
+                "rows[1]: field 'predicted' is 0; expected more than 0"},
+        Refusal{"predicted_kind", "\"source\": \"rule\"", "\"source\": \"model\", \"predicted\": [0.5]",
+                "rows[1]: field 'predicted' is [0.5]; expected more than 0"},
+        Refusal{"model_machine", "\"source\": \"rule\"", "\"source\": \"model\", \"machine\": \"\"",
+                "rows[1]: field 'machine': what the cost model chose was not measured"}),
     [](const auto& refusal) { return std::string(refusal.param.name); });
 
 TEST(Lockfile, RefusesASecondRowOfOneProblemAndTarget) {

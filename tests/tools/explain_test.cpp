@@ -70,6 +70,8 @@ TEST(HottestLoop, CountsTheInnermostLoopWithTheMostMultiplyAdds) {
   EXPECT_EQ(mix.stores, 2);
   EXPECT_EQ(mix.others, 2);
   EXPECT_EQ(mix.stack_accesses, 2);
+  EXPECT_EQ(mix.spills, 2);
+  EXPECT_EQ(tools::spills_in_loops(kX86, target_from_name("x86-64-avx2")), 2);
 }
 
 TEST(HottestLoop, ReadsArmToo) {
@@ -81,6 +83,7 @@ TEST(HottestLoop, ReadsArmToo) {
   EXPECT_EQ(mix.stores, 1);
   EXPECT_EQ(mix.others, 2);
   EXPECT_EQ(mix.stack_accesses, 1);
+  EXPECT_EQ(mix.spills, 1);
 }
 
 TEST(HottestLoop, TakesProductsWhereTheTargetHasNoFusedOnes) {

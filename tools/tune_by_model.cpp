@@ -1,0 +1,98 @@
+// sepconv tune --by-model: schedules for targets that this machine cannot measure.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "autoschedule/measure/candidate_builder.h"
+#include "autoschedule/model_tuner.h"
+#include "commands.h"
+#include "instruction_mix.h"
+#include "interrupt.h"
+#include "program_paths.h"
+#include "scratch_folder.h"
+#include "target_choice.h"
+#include "tune_arguments.h"
+
+namespace sepconv::tools {
+namespace {
+
+ModelTuneOptions model_options(const TuneArguments& arguments, const Lockfile& lockfile) {
+  ModelTuneOptions options;
+  options.threads = arguments.threads;
+  options.seed = arguments.seed;
+  if (arguments.trials > 0) options.trials = arguments.trials;
+  if (arguments.least_gain > 0) options.least_gain = arguments.least_gain;
+  options.suggestions = suggestions(lockfile, arguments.targets);
+  options.versions = {{"sepconv", SEPCONV_VERSION}, {"schedule", std::to_string(kScheduleVersion)}};
+  return options;
+}
+
+CompiledFacts facts_of(const Candidate& candidate, const BuilderOptions& builder) {
+  if (builder.cancelled->load()) throw TuneCancelled();
+  int spills = 0;
+  const CompiledCandidate compiled = compile_candidate(candidate, builder, [&](const std::filesystem::path& object) {
+    spills = spills_in_loops(disassembly_of(object), target_from_name(candidate.target));
+  });
+  if (builder.cancelled->load()) throw TuneCancelled();
+  return {compiled.status, compiled.message, spills};
+}
+
+void print_state(const ModelTuneState& state, std::size_t width) {
+  for (const std::string& why : state.why)
+    fmt::print(stderr, "{}: {}: left out: {}\n", state.problem.name, state.problem.target, why);
+  fmt::print("{:<{}}  {:<16} {:>8.2f}x  {:<6} {}\n", state.problem.name, width, state.problem.target,
+             1 / (state.chosen() ? state.ratio : state.best_ratio), state.chosen() ? "model" : "rule", state.schedule);
+}
+
+}  // namespace
+
+int run_tune_by_model(const TuneArguments& given) {
+  TuneArguments arguments = given;
+  Lockfile lockfile;
+  if (std::filesystem::exists(arguments.lock)) lockfile = Lockfile::read(arguments.lock);
+  const Plan plan = read_plan(arguments);
+  if (arguments.targets.empty() && !plan.layers.empty())
+    arguments.targets = {best_target_here(plan.layers.front().problem.dtype).name};
+  const std::vector<TuneProblem> problems = problems_of(plan, arguments);
+  const ModelTuneOptions options = model_options(arguments, lockfile);
+
+  const InterruptFlag interrupt;
+  const ScratchFolder scratch;
+  BuilderOptions builder;
+  builder.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
+  builder.kernels = arguments.work.empty() ? scratch.path() : std::filesystem::path(arguments.work);
+  builder.seconds = arguments.build_timeout;
+  builder.memory_bytes = std::uint64_t(arguments.memory_mb) << 20;
+  builder.cancelled = &interrupt.flag();
+
+  std::size_t width = 5;
+  for (const TuneProblem& problem : problems) width = std::max(width, problem.name.size());
+  fmt::print("{:<{}}  {:<16} {:>9}  {:<6} {}\n", "layer", width, "target", "predicted", "by", "schedule");
+  std::vector<ModelTuneState> states;
+  try {
+    states = tune_by_model(
+        problems, options, [&](const Candidate& candidate) { return facts_of(candidate, builder); },
+        [&](const ModelTuneState& state) { print_state(state, width); });
+  } catch (const TuneCancelled&) {
+    fmt::print(stderr, "sepconv: tune: interrupted; '{}' is as it was\n", arguments.lock);
+    end_by_received_signal();
+    return kMachineFailed;
+  }
+  const ModelRows rows = merge_model_rows(lockfile, states, options);
+  lockfile.write(arguments.lock);
+  fmt::print(
+      "by the cost model, nothing was measured: {} of {} layers have a schedule that is predicted to be {:g}x as fast "
+      "as "
+      "the rule's\n",
+      rows.written, problems.size(), options.least_gain);
+  if (rows.measured > 0) fmt::print("{} rows that were measured stay as they are\n", rows.measured);
+  if (rows.removed > 0) fmt::print("{} rows of an earlier prediction were taken out\n", rows.removed);
+  fmt::print("wrote {} ({} rows)\n", arguments.lock, lockfile.size());
+  return kDone;
+}
+
+}  // namespace sepconv::tools

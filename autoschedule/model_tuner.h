@@ -24,7 +24,7 @@ struct ModelTuneOptions {
   int threads = 1;
   std::uint64_t seed = 1;
   std::size_t trials = 512;  // candidates of each problem that are drawn and estimated
-  std::size_t picks = 4;     // of them, those that are compiled, if need be, until one passes
+  std::size_t picks = 8;     // of them, those that are compiled, if need be, until one passes
   /// The gain over the rule that must be predicted: below it, predictions say nothing about which is faster.
   double least_gain = 1.3;
   std::vector<Candidate> suggestions;           // tried first, where they fit

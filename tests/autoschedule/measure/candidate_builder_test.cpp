@@ -97,6 +97,25 @@ TEST(CandidateBuilder, ManyAtOnceShareAFolder) {
   EXPECT_EQ(entries(folder.path()), 4u) << "one kernel, and nothing of the other builds";
 }
 
+TEST(CandidateBuilder, CompilesToBeLookedAtAndLeavesNothing) {
+  const TempDir folder;
+  const BuilderOptions options = fake_options(folder.path());
+  std::filesystem::path seen;
+  const CompiledCandidate compiled = compile_candidate(kCandidate, options, [&](const std::filesystem::path& object) {
+    seen = object;
+    EXPECT_GT(std::filesystem::file_size(object), 0u);
+  });
+  EXPECT_EQ(compiled.status, TrialStatus::ok) << compiled.message;
+  EXPECT_FALSE(seen.empty());
+  EXPECT_EQ(entries(folder.path()), 0u);
+  const ScopedVariable mode("FAKE_GENERATOR_MODE", "refuse");
+  const CompiledCandidate refused =
+      compile_candidate(kCandidate, options, [](const std::filesystem::path&) { FAIL() << "nothing to look at"; });
+  EXPECT_EQ(refused.status, TrialStatus::build_failed);
+  EXPECT_NE(refused.message.find("exit status 2"), std::string::npos) << refused.message;
+  EXPECT_EQ(entries(folder.path()), 0u);
+}
+
 struct Failure {
   const char* mode;
   TrialStatus status;

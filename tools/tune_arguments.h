@@ -29,7 +29,8 @@ std::vector<TuneProblem> problems_of(const Plan& plan, const TuneArguments& argu
 std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<std::string>& targets);
 
 /// `sepconv tune --by-model`: writes the lockfile and prints what was chosen.
+/// @param lockfile  as it was
 /// @return the exit status.
-int run_tune_by_model(const TuneArguments& arguments);
+int run_tune_by_model(const TuneArguments& arguments, const std::vector<TuneProblem>& problems, Lockfile lockfile);
 
 }  // namespace sepconv::tools

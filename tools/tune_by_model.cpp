@@ -14,7 +14,6 @@
 #include "interrupt.h"
 #include "program_paths.h"
 #include "scratch_folder.h"
-#include "target_choice.h"
 #include "tune_arguments.h"
 
 namespace sepconv::tools {
@@ -50,14 +49,7 @@ void print_state(const ModelTuneState& state, std::size_t width) {
 
 }  // namespace
 
-int run_tune_by_model(const TuneArguments& given) {
-  TuneArguments arguments = given;
-  Lockfile lockfile;
-  if (std::filesystem::exists(arguments.lock)) lockfile = Lockfile::read(arguments.lock);
-  const Plan plan = read_plan(arguments);
-  if (arguments.targets.empty() && !plan.layers.empty())
-    arguments.targets = {best_target_here(plan.layers.front().problem.dtype).name};
-  const std::vector<TuneProblem> problems = problems_of(plan, arguments);
+int run_tune_by_model(const TuneArguments& arguments, const std::vector<TuneProblem>& problems, Lockfile lockfile) {
   const ModelTuneOptions options = model_options(arguments, lockfile);
 
   const InterruptFlag interrupt;
@@ -85,9 +77,8 @@ int run_tune_by_model(const TuneArguments& given) {
   const ModelRows rows = merge_model_rows(lockfile, states, options);
   lockfile.write(arguments.lock);
   fmt::print(
-      "by the cost model, nothing was measured: {} of {} layers have a schedule that is predicted to be {:g}x as fast "
-      "as "
-      "the rule's\n",
+      "by the cost model, nothing was measured: {} of {} layers have a schedule predicted to be {:g}x as fast as the "
+      "rule's\n",
       rows.written, problems.size(), options.least_gain);
   if (rows.measured > 0) fmt::print("{} rows that were measured stay as they are\n", rows.measured);
   if (rows.removed > 0) fmt::print("{} rows of an earlier prediction were taken out\n", rows.removed);

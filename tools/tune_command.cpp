@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autoschedule/fleet/fleet_executor.h"
@@ -173,8 +174,7 @@ void merge(Lockfile& lockfile, const Lockfile& tuned, const std::vector<TuneProb
 }
 
 int run_tune(const TuneArguments& given) {
-  if (given.by_model) return run_tune_by_model(given);
-  if (given.trials == 0 && given.minutes <= 0)
+  if (!given.by_model && given.trials == 0 && given.minutes <= 0)
     throw std::invalid_argument("tune: say how long: --trials N for each layer, --minutes N for everything, or both");
   TuneArguments arguments = given;
   Lockfile lockfile;
@@ -182,8 +182,10 @@ int run_tune(const TuneArguments& given) {
   const Plan plan = read_plan(arguments);
   if (arguments.targets.empty() && !plan.layers.empty())
     arguments.targets = {best_target_here(plan.layers.front().problem.dtype).name};
-  for (const std::string& name : arguments.targets) check_tunable(name, arguments);
+  if (!given.by_model)
+    for (const std::string& name : arguments.targets) check_tunable(name, arguments);
   const std::vector<TuneProblem> problems = problems_of(plan, arguments);
+  if (given.by_model) return run_tune_by_model(arguments, problems, std::move(lockfile));
 
   const InterruptFlag interrupt;
   const ScratchFolder scratch;

@@ -101,10 +101,10 @@ TEST(DefaultSchedule, LeavesRegistersForTheElementsThatArmMultipliesBy) {
       }
   ConvProblem p;
   p.op = ConvOp::separable;
-  p.IH = p.IW = 14, p.IC = 64;
+  p.IH = p.IW = 7, p.IC = 64;
   p.KH = p.KW = 3;
   p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
-  p.OC = 48;  // 196 pixels: rows of 28 divide into sevens, 48 filters into twelves
+  p.OC = 48;  // 49 pixels divide into sevens, 48 filters into twelves
   EXPECT_EQ(default_cpu_schedule(p, arm).pointwise->nr, 12) << to_text(default_cpu_schedule(p, arm));
   p.OC = 8;
   EXPECT_EQ(default_cpu_schedule(p, arm).pointwise->nr, 8) << to_text(default_cpu_schedule(p, arm));

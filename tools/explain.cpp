@@ -62,8 +62,8 @@ Limits limits_of(const Target& any_target, DataType dtype, double bytes) {
           fmt::format("counted for {:g} GHz, {} units of {} lanes", kStatedGhz, kStatedUnits, target.lanes)};
 }
 
-PlannedKernel kernel_of(const PlannedLayer& layer, const Target& target, const ExplainOptions& options) {
-  const ScheduleTables tables(options.tables);
+PlannedKernel kernel_of(const PlannedLayer& layer, const Target& target, const ScheduleTables& tables,
+                        const ExplainOptions& options) {
   const KnownSchedules known(nullptr, &tables);
   RowOptions rows;
   rows.library = "explained";
@@ -73,9 +73,8 @@ PlannedKernel kernel_of(const PlannedLayer& layer, const Target& target, const E
   return plan_kernels({{layer}, {}}, rows).front();
 }
 
-std::string source_text(const PlannedKernel& kernel, const ExplainOptions& options) {
+std::string source_text(const PlannedKernel& kernel, const ScheduleTables& tables) {
   if (!kernel.from_source) return "the rule";
-  const ScheduleTables tables(options.tables);
   const LockRow* row = tables.row(kernel.problem, kernel.target);
   const std::string note = row == nullptr ? "" : note_of(row->record);
   return note.empty() ? "the shipped table" : "the shipped table, " + note;
@@ -131,7 +130,8 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
     throw std::invalid_argument(
         fmt::format("--explain: layer '{}' has dynamic extents; --input-shape makes them static", layer.name));
   const Target& target = target_of(options, layer.problem.dtype);
-  const PlannedKernel kernel = kernel_of(layer, target, options);
+  const ScheduleTables tables(options.tables);
+  const PlannedKernel kernel = kernel_of(layer, target, tables, options);
   const double bytes = cost->weight_bytes + cost->activation_bytes;
   const Limits limits = limits_of(target, layer.problem.dtype, bytes);
   const double compute = cost->flops / (limits.gflops * 1e9), memory = bytes / (limits.copy_gbs * 1e9);
@@ -144,7 +144,7 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
   text += fmt::format("roofline    {}, bound by {}: {} at {:.1f} GFLOP/s, {} at {:.1f} GB/s; one thread, {}\n",
                       time_text(std::max(compute, memory)), compute >= memory ? "multiply-adds" : "memory",
                       time_text(compute), limits.gflops, time_text(memory), limits.copy_gbs, limits.source);
-  text += fmt::format("schedule    from {}: ", source_text(kernel, options));
+  text += fmt::format("schedule    from {}: ", source_text(kernel, tables));
   const char* indent = "";
   for (const std::string& line : schedule_words(kernel.problem, kernel.schedule, target)) {
     text += indent + line + "\n";

@@ -32,7 +32,7 @@ readonly headers=(
   'libgtest-dev:gtest/gtest.h'
   'libbenchmark-dev:benchmark/benchmark.h'
 )
-# "Debian package:command that proves it".
+# "Debian package:what proves it": a command, a file, or the name of a shared library that the loader knows.
 readonly commands=(
   'git:git'
   'make:make'
@@ -46,6 +46,7 @@ readonly optional_commands=(
   'g++-aarch64-linux-gnu:aarch64-linux-gnu-g++'
   'qemu-user:qemu-aarch64'
   'pocl-opencl-icd:/etc/OpenCL/vendors/pocl.icd'
+  'ocl-icd-libopencl1:libOpenCL.so.1'
 )
 
 fail() {
@@ -62,11 +63,19 @@ logged() {
   fi
 }
 
-# Prints the packages of "package:command" entries whose command, or file, is not there.
+# True when the command, file or shared library is there. A loader that cannot be asked counts as lacking the library.
+is_there() {
+  case $1 in
+    lib*.so.*) [[ $(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null) == *[[:space:]]"$1 "* ]] ;;
+    *) command -v "$1" >/dev/null || [[ -e $1 ]] ;;
+  esac
+}
+
+# Prints the packages of "package:proof" entries whose proof is not there.
 missing_commands() {
   local entry
   for entry in "$@"; do
-    command -v "${entry#*:}" >/dev/null || [[ -e ${entry#*:} ]] || printf '%s\n' "${entry%%:*}"
+    is_there "${entry#*:}" || printf '%s\n' "${entry%%:*}"
   done
 }
 

@@ -36,9 +36,9 @@ TEST(PeersSuite, KeepsWhatItsFieldsSay) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const ConvProblem& p = plan.layers[i].problem;
     const json& fields = layers[i];
-    EXPECT_EQ(plan.layers[i].name, fields.at("name"));
+    EXPECT_EQ(plan.layers[i].name, fields.at("name").get<std::string>());
     EXPECT_EQ(plan.layers[i].batch, fields.at("batch"));
-    EXPECT_EQ(to_text(p.op), fields.at("kind"));
+    EXPECT_EQ(to_text(p.op), fields.at("kind").get<std::string>());
     EXPECT_EQ(p.IC, fields.at("C"));
     EXPECT_EQ(p.IW, fields.at(fields.at("dims") == 1 ? "L" : "W"));
     EXPECT_EQ(p.KW, fields.at("kernel").back());

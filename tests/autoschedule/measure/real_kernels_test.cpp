@@ -1,4 +1,5 @@
-// Trials of kernels that the real generator makes, for what this CPU runs.
+// Trials of kernels that the real generator makes. A test of how a kernel runs takes the best target of this CPU; a test
+// of what is refused names its target.
 
 #include <gtest/gtest.h>
 
@@ -140,7 +141,8 @@ TEST_F(RealKernels, OfHalidesAutoschedulersAreRight) {
 }
 
 TEST_F(RealKernels, OfHalidesAutoschedulersHaveTheirLimits) {
-  const std::string target = best_target().name;
+  // Named, not the best of this machine: what an autoscheduler refuses depends on the target's vectors. None is run.
+  const std::string target = "x86-64-avx2";
   const auto refused = [&](const Candidate& candidate, const std::string& why) {
     const Trial trial = run({task({candidate})}).front();
     EXPECT_EQ(trial.status, TrialStatus::build_failed) << candidate.schedule;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "json_text.h"
+#include "layer_class.h"
 #include "sepconv/layer_config.h"
 #include "sepconv/tensor_view.h"
 
@@ -40,6 +41,13 @@ Activation activation_from_name(const std::string& name, KerasRules rules, const
   } catch (const std::invalid_argument&) {
     throw std::invalid_argument(what + ": Could not interpret activation function identifier: " + name);
   }
+}
+
+/// False for a function of another author, which may have the name of one of Keras'.
+bool is_builtin_function(const json& function) {
+  const json& module = member(function, "module");
+  if (module.is_string()) return module == "builtins" || is_keras_module(module.get<std::string>());
+  return !function.contains("module");
 }
 
 /// @throws NotCompiledError for an infinite or NaN parameter, std::invalid_argument for what is no number
@@ -125,22 +133,20 @@ Activation activation_from_json(const json& value, KerasRules rules, const std::
   const json& config = member(value, "config");
   if (class_name == "function" && config.is_string()) {
     const auto name = config.get<std::string>();
+    if (!is_builtin_function(value)) throw NotCompiledError("custom activation " + shown(name) + " is not compiled");
     try {
       return activation_from_name(name, rules, what);
     } catch (const CallError&) {
       throw;
     } catch (const std::invalid_argument&) {
-      throw NotCompiledError("custom activation '" + name + "' is not compiled");
+      throw NotCompiledError("custom activation " + shown(name) + " is not compiled");
     }
   }
   if (class_name.is_string()) {
     const std::string name = class_name.get<std::string>();
-    const json& registered = member(value, "registered_name");
-    // tf.keras 2 writes registered_name also for its own classes.
-    if (is_activation_class(name) && (config.is_object() || config.is_null()) &&
-        (!registered.is_string() || registered == name))
+    if (is_activation_class(name) && (config.is_object() || config.is_null()) && !foreign_class(value, false))
       return activation_of_layer(name, config, rules, what, tensor_rank);
-    throw NotCompiledError("activation object of class '" + name + "' is not compiled");
+    throw NotCompiledError("activation object of class " + shown(name) + " is not compiled");
   }
   throw std::invalid_argument(what + ": Could not interpret activation function identifier: " + shown(value));
 }

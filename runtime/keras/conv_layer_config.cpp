@@ -92,6 +92,17 @@ std::array<std::int32_t, 2> sizes(const json& config, const char* key, bool requ
   return result;
 }
 
+/// Early tf.keras 2 took both, with results of its own; later releases refuse them.
+void check_strides_and_dilation(const ConvLayerConfig& config, KerasRules rules, const std::string& what) {
+  const auto largest = [](const std::array<std::int32_t, 2>& values) { return std::max(values[0], values[1]); };
+  if (rules == KerasRules::tf_keras_2 && largest(config.strides) > 1 && largest(config.dilation_rate) > 1)
+    throw std::invalid_argument(what +
+                                ": `strides > 1` not supported in conjunction with `dilation_rate > 1`. "
+                                "Received: strides=" +
+                                std::to_string(largest(config.strides)) +
+                                " and dilation_rate=" + std::to_string(largest(config.dilation_rate)));
+}
+
 std::string padding_of(const json& config, const ConvClass& kind, KerasRules rules, const std::string& what) {
   if (!config.contains("padding")) return "valid";
   const json& value = member(config, "padding");
@@ -162,6 +173,7 @@ ConvLayerConfig conv_layer_config(const json& layer, KerasRules rules) {
   config.kernel_size = sizes(json_config, "kernel_size", true, kind->rank, what);
   config.strides = sizes(json_config, "strides", false, kind->rank, what);
   config.dilation_rate = sizes(json_config, "dilation_rate", false, kind->rank, what);
+  check_strides_and_dilation(config, rules, what);
   config.padding = padding_of(json_config, *kind, rules, what);
   config.layout = layout_of(json_config, what);
   config.use_bias = keras::truthy_member(json_config, "use_bias", true);

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "json_text.h"
+#include "layer_class.h"
 #include "sepconv/conv_problem.h"
 
 namespace sepconv::keras {
@@ -53,14 +54,13 @@ bool is_model(const json& object) {
 
 std::string string_of(const json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }
 
-/// Keras' own classes carry no package in their registered name ("Addons>Layer").
-bool is_custom(const json& object) {
-  return string_of(member(object, "registered_name")).find('>') != std::string::npos;
-}
-
 class SpecReader {
  public:
-  SpecReader(const std::string& file, ModelGraph& graph) : file_(file), graph_(graph) {}
+  SpecReader(const ModelDocument& document, ModelGraph& graph)
+      : file_(document.file),
+        // JSON by itself may be somebody's own; a version in it shows that Keras wrote it.
+        written_by_keras_(document.weights_form != WeightsForm::none || document.json.contains("keras_version")),
+        graph_(graph) {}
 
   ModelSpec read(const json& object, const std::vector<std::string>& path, const std::string& group) {
     const json& config = member(object, "config");
@@ -103,13 +103,16 @@ class SpecReader {
   }
 
  private:
-  static ModelLayer make_layer(const json& layer, const std::string& class_name, const std::vector<std::string>& path,
-                               const std::string& group) {
+  ModelLayer make_layer(const json& layer, const std::string& class_name, const std::vector<std::string>& path,
+                        const std::string& group) const {
     ModelLayer result;
     for (const std::string& part : path) result.name += (result.name.empty() ? "" : "/") + part;
     result.path = path;
     result.class_name = class_name;
-    result.custom = is_custom(layer);
+    if (const auto why = foreign_class(layer, written_by_keras_)) {
+      result.custom = true;
+      result.why_custom = *why;
+    }
     result.json = &layer;
     result.group = group;
     return result;
@@ -185,6 +188,7 @@ class SpecReader {
   }
 
   const std::string& file_;
+  bool written_by_keras_;
   ModelGraph& graph_;
 };
 
@@ -358,7 +362,7 @@ ModelGraph build_graph(const ModelDocument& document, const std::vector<std::int
     throw std::invalid_argument(document.file + ": expected a Functional or Sequential model. Received class_name " +
                                 shown(member(document.json, "class_name")));
   ModelGraph graph;
-  const ModelSpec spec = SpecReader(document.file, graph).read(document.json, {}, "");
+  const ModelSpec spec = SpecReader(document, graph).read(document.json, {}, "");
   for (const TensorRef& output : Unfolder(graph).unfold(spec, nullptr))
     graph.calls[static_cast<std::size_t>(output.call)].is_output = true;
   apply_input_shape(graph, input_shape, document.file);

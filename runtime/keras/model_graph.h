@@ -18,6 +18,7 @@ struct ModelLayer {
   std::vector<std::string> path;  // {"outer", "inner"}
   std::string class_name;
   bool custom = false;                   // a class that is not Keras' own
+  std::string why_custom;                // how that is known
   const nlohmann::json* json = nullptr;  // the whole layer object; lives in the document
   std::string group;                     // its group in model.weights.h5, below "layers": "functional/layers/conv2d_1"
   std::vector<int> calls;                // indices into ModelGraph::calls

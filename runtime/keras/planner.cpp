@@ -16,6 +16,7 @@ using nlohmann::json;
 
 namespace {
 
+constexpr int kUnknownRank = 8;  // above that of any tensor, so that no axis counts as beyond it
 constexpr const char* kUnknownShape = "input shape unknown; give --input-shape";
 
 bool is_supported_class(const std::string& name) {
@@ -82,32 +83,59 @@ class Planner {
       return;
     }
     if (layer.calls.empty()) return skip(layer, "the model never calls it");
-    try {
+    std::vector<Chain> chains;
+    // One layer that makes no sense leaves the others as they are.
+    const auto why_not = reason_of(layer, [&] {
       const ConvLayerConfig config = conv_layer_config(*layer.json, document_.rules);
-      if (!config.why_not.empty()) return skip(layer, config.why_not);
-      const bool shared = layer.calls.size() > 1;
-      std::vector<Chain> chains;
+      if (!config.why_not.empty()) throw NotCompiledError(config.why_not);
       for (const int user : layer.calls) {
-        Chain chain = make_chain(config, user, shared);
+        Chain chain = make_chain(config, user);
         const bool known = std::any_of(chains.begin(), chains.end(),
                                        [&](const Chain& other) { return other.problem == chain.problem; });
         if (!known) chains.push_back(std::move(chain));
       }
-      chains_[index] = std::move(chains);
-    } catch (const NotCompiledError& error) {
-      skip(layer, error.what());
+    });
+    if (why_not) return skip(layer, *why_not);
+    try {
+      for (Chain& chain : chains) {
+        read_weights(chain, layer);
+        if (may_fold(layer)) absorb_followers(chain);
+      }
     } catch (const std::invalid_argument& error) {
       const std::string message = error.what();
       throw std::invalid_argument(message.find(document_.file) == 0 ? message : document_.file + ": " + message);
     }
+    chains_[index] = std::move(chains);
   }
 
+  /// What `read` throws about the layer: Keras would refuse it, or no kernel can be compiled.
+  template <class Read>
+  static std::optional<std::string> reason_of(const ModelLayer& layer, const Read& read) {
+    try {
+      read();
+      return std::nullopt;
+    } catch (const NotCompiledError& error) {
+      return error.what();
+    } catch (const std::invalid_argument& error) {
+      const std::string message = error.what();
+      const std::string title = layer.class_name + " '" + layer.path.back() + "': ";  // is listed beside the reason
+      return message.compare(0, title.size(), title) == 0 ? message.substr(title.size()) : message;
+    }
+  }
+
+  /// Lists a layer that is a convolution, or holds one, or applies a function that is not Keras' own.
   void skip_if_convolution(const ModelLayer& layer) {
     if (layer.class_name.find("Conv") != std::string::npos) {
-      skip(layer, layer.custom ? "a custom class"
+      skip(layer, layer.custom ? "a custom class: " + layer.why_custom
                                : layer.class_name +
                                      " is not compiled: only SeparableConv, "
                                      "DepthwiseConv and 1x1 Conv layers of 1 and 2 dimensions are");
+      return;
+    }
+    if (layer.class_name == "Activation" && !layer.custom) {
+      const std::optional<Shape> shape = layer.calls.empty() ? std::nullopt : first_input_shape(layer.calls.front());
+      const int rank = shape ? static_cast<int>(shape->size()) : kUnknownRank;
+      if (const auto why_not = reason_of(layer, [&] { activation_of(layer, rank); })) skip(layer, *why_not);
       return;
     }
     // TimeDistributed and other wrappers hold a layer of their own.
@@ -116,14 +144,25 @@ class Planner {
       skip(layer, inner.get<std::string>() + " inside a " + layer.class_name + " layer is not compiled");
   }
 
-  Chain make_chain(const ConvLayerConfig& config, int user, bool shared) {
+  std::optional<Shape> first_input_shape(int index) const {
+    return call(index).input_shapes.empty() ? std::nullopt : call(index).input_shapes.front();
+  }
+
+  /// The function of an activation layer. @param tensor_rank  of its input
+  Activation activation_of(const ModelLayer& layer, int tensor_rank) const {
+    return activation_of_layer(layer.class_name, layer.config(), document_.rules,
+                               layer.class_name + " '" + layer.path.back() + "'", tensor_rank);
+  }
+
+  /// Layers that are called several times stand by themselves.
+  bool may_fold(const ModelLayer& layer) const { return options_.fold && layer.calls.size() == 1; }
+
+  Chain make_chain(const ConvLayerConfig& config, int user) {
     const LayerCall& use = call(user);
-    const ModelLayer& layer = layer_of(user);
     Chain chain;
     chain.config = config;
     std::optional<Shape> shape = use.inputs.size() == 1 ? use.input_shapes[0] : std::nullopt;
-    const bool may_fold = options_.fold && !shared;
-    if (may_fold) {
+    if (may_fold(layer_of(user))) {
       if (const auto padded = absorbable_padding(config, use)) {
         const LayerCall& padding = call(use.inputs[0].call);
         chain.zero_padding = *padded;
@@ -136,12 +175,13 @@ class Planner {
     if (!shape || shape->size() < 2 || (last ? shape->back() : (*shape)[1]) == kDynamic)
       throw NotCompiledError(kUnknownShape);
     chain.problem = conv_problem(config, *shape, chain.zero_padding);
-    if (weights_.available()) {
-      const std::size_t count = conv_weight_shapes(config, chain.problem.IC).size();
-      chain.set_weights(conv_weights(config, chain.problem.IC, weights_.read(layer, count)));
-    }
-    if (may_fold) absorb_followers(chain);
     return chain;
+  }
+
+  void read_weights(Chain& chain, const ModelLayer& layer) const {
+    if (!weights_.available()) return;
+    const std::size_t count = conv_weight_shapes(chain.config, chain.problem.IC).size();
+    chain.set_weights(conv_weights(chain.config, chain.problem.IC, weights_.read(layer, count)));
   }
 
   /// The zeros of a ZeroPadding layer in front that only this call reads.
@@ -176,19 +216,20 @@ class Planner {
       const std::optional<int> reader = only_reader(chain.calls.back());
       if (!reader) return;
       const ModelLayer& layer = layer_of(*reader);
-      if (compute_dtype(dtype_policy_name(layer.config(), layer.title())) != chain.problem.dtype) return;
+      const bool same_type = !reason_of(layer, [&] {
+        if (compute_dtype(dtype_policy_name(layer.config(), layer.title())) != chain.problem.dtype)
+          throw NotCompiledError("another type");
+      });
+      if (!same_type) return;
       if (layer.class_name == "BatchNormalization") {
         if (!normalises_channels(layer.config(), chain.config.rank + 2, chain.config.layout) ||
-            called_for_training(member(*layer.json, "inbound_nodes")))
+            truthy_member(layer.config(), "renorm", false) || called_for_training(member(*layer.json, "inbound_nodes")))
           return;
         if (!fold_batch_norm(chain, layer)) return;
       } else if (is_activation_class(layer.class_name)) {
-        try {
-          chain.problem.output.activation = activation_of_layer(layer.class_name, layer.config(), document_.rules,
-                                                                layer.title(), chain.config.rank + 2);
-        } catch (const NotCompiledError&) {
-          return;  // stays a layer of the app's own
-        }
+        const int tensor_rank = chain.config.rank + 2;
+        // A function without a kernel stays a layer of the app's own.
+        if (reason_of(layer, [&] { chain.problem.output.activation = activation_of(layer, tensor_rank); })) return;
       } else {
         return;
       }

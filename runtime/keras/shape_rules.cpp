@@ -230,6 +230,8 @@ bool keeps_shape(const std::string& class_name) {
                                                       "Rescaling",
                                                       "Normalization",
                                                       "Identity",
+                                                      "LayerScale",       // keras.applications' ConvNeXt
+                                                      "StochasticDepth",  // likewise
                                                       "Masking",
                                                       "RandomFlip",
                                                       "RandomRotation",

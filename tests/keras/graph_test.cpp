@@ -213,7 +213,7 @@ TEST(Planner, SkipsOtherConvolutionsWithAReason) {
   ASSERT_EQ(result.skipped.size(), 5u);
   EXPECT_NE(result.skipped[0].reason.find("Conv2DTranspose is not compiled"), std::string::npos);
   EXPECT_NE(result.skipped[1].reason.find("inside a TimeDistributed"), std::string::npos);
-  EXPECT_EQ(result.skipped[2].reason, "a custom class");
+  EXPECT_EQ(result.skipped[2].reason, "a custom class: registered as \"my_package>SeparableConv2D\"");
   EXPECT_EQ(result.skipped[3].reason, "the model never calls it");
   EXPECT_EQ(result.skipped[4].reason.find("dtype policy int8_from_float32"), 0u) << result.skipped[4].reason;
 }

@@ -258,7 +258,7 @@ TEST(ActivationConfig, Objects) {
                        KerasRules::tf_keras_2),
             "relu(0.5;inf;0)");
   EXPECT_EQ(activation({{"class_name", "function"}, {"config", "relu6"}}), "relu6");
-  EXPECT_EQ(activation({{"class_name", "function"}, {"config", "mine"}}), "custom activation 'mine' is not compiled");
+  EXPECT_EQ(activation({{"class_name", "function"}, {"config", "mine"}}), "custom activation \"mine\" is not compiled");
   EXPECT_EQ(activation({{"class_name", "ELU"}, {"config", {{"alpha", 0.5}}}}), "elu(0.5)");
   const auto softmax = [](json axis, int rank) {
     return to_text(activation_from_json({{"class_name", "Softmax"}, {"config", {{"axis", std::move(axis)}}}},
@@ -276,7 +276,7 @@ TEST(ActivationConfig, Objects) {
   EXPECT_THROW(softmax(4, 4), std::invalid_argument);
   EXPECT_THROW(softmax("x", 4), std::invalid_argument);
   EXPECT_EQ(activation({{"class_name", "ReLU"}, {"config", json::object()}, {"registered_name", "pkg>ReLU"}}),
-            "activation object of class 'ReLU' is not compiled");
+            "activation object of class \"ReLU\" is not compiled");
   EXPECT_THROW(activation({{"class_name", "ReLU"}, {"config", {{"max_value", -1.0}}}}), std::invalid_argument);
   EXPECT_THROW(activation({{"class_name", "ReLU"}, {"config", {{"max_value", "six"}}}}), std::invalid_argument);
   EXPECT_THROW(activation({{"nothing", 1}}), std::invalid_argument);

@@ -135,7 +135,7 @@ def main():
     parser.add_argument("problem", nargs="*", help="problem texts; default: MobileNetV1's blocks and others")
     arguments = parser.parse_args()
     if not arguments.ptxas:
-        print("skipped: no ptxas that knows sm_50; install nvidia-cuda-nvcc-cu12 into .venv, or CUDA 12")
+        print("lacks package nvidia-cuda-nvcc-cu12: no ptxas knows sm_50; `make setup` installs it into .venv")
         return 3
     blocks = [separable(*block, layout) for layout in ("nhwc", "nchw") for block in BLOCKS]
     problems = arguments.problem or blocks + OTHERS

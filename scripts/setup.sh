@@ -17,6 +17,7 @@ readonly root
 readonly venv=$root/.venv
 readonly stamp=$venv/sepconv-setup.sha256
 readonly log=$root/build/setup.log
+readonly went_without=$root/build/setup-went-without
 read -ra compiler <<<"${CXX:-c++}"
 
 # "Debian package:header that proves it". Alternatives for other systems are separated by |.
@@ -40,7 +41,8 @@ readonly commands=(
   'pkg-config:pkg-config'
   'llvm:llvm-objcopy'
 )
-# Installed where that needs no question; the build works without, and tests that want one are skipped and say so.
+# Installed where that needs no question. The build works without; scripts/run_tests.py lets the tests that need one be
+# skipped only where this set-up says that it went without.
 readonly optional_commands=(
   'ccache:ccache'
   'g++-aarch64-linux-gnu:aarch64-linux-gnu-g++'
@@ -133,28 +135,38 @@ install_system_packages() {
     fail "apt-get install failed: ${packages[*]}"
 }
 
-# Asks and fails for nothing. What could not be installed is not tried again until the list changes.
-install_optional_packages() {
-  local packages as_root=() tried=$root/build/setup-optional-tried
-  mapfile -t packages < <(missing_commands "${optional_commands[@]}")
-  if ((${#packages[@]} == 0)) || [[ -f $tried && $(<"$tried") == "${packages[*]}" ]]; then
-    return
-  fi
-  if ! command -v apt-get >/dev/null; then
-    return
-  fi
+# Installs optional packages where that needs no question. What failed is not tried again until the list changes.
+try_optional_packages() {
+  local packages=("$@") as_root=() tried=$root/build/setup-optional-tried
+  command -v apt-get >/dev/null || return 0
   if ((EUID != 0)); then
     as_root=(sudo -n)
-    if ! sudo -n true 2>/dev/null; then
-      return
-    fi
+    sudo -n true 2>/dev/null || return 0
+  fi
+  if [[ -f $tried && $(<"$tried") == "${packages[*]}" ]]; then
+    return 0
   fi
   printf 'setup: installing optional system packages: %s\n' "${packages[*]}"
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
   if ! logged "${apt[@]}" update || ! logged "${apt[@]}" install -y --no-install-recommends "${packages[@]}"; then
-    printf 'setup: went on without: %s\n' "${packages[*]}"
     mkdir -p "$(dirname "$tried")"
     printf '%s\n' "${packages[*]}" >"$tried"
+  fi
+}
+
+# Asks and fails for nothing, and writes down what is still missing.
+install_optional_packages() {
+  local packages
+  mapfile -t packages < <(missing_commands "${optional_commands[@]}")
+  if ((${#packages[@]} > 0)); then
+    try_optional_packages "${packages[@]}"
+    mapfile -t packages < <(missing_commands "${optional_commands[@]}")
+  fi
+  rm -f "$went_without"
+  if ((${#packages[@]} > 0)); then
+    printf 'setup: went on without: %s\n' "${packages[*]}"
+    mkdir -p "$(dirname "$went_without")"
+    printf '%s\n' "${packages[@]}" >"$went_without"
   fi
 }
 

@@ -96,7 +96,7 @@ class Comparison(unittest.TestCase):
             self.assertEqual(gpu_bench.difference(values, [1.0, 2.0]), float("inf"))
 
 
-@unittest.skipIf(gpu_bench.numpy is None, "there is no numpy")
+@unittest.skipIf(gpu_bench.numpy is None, "lacks package numpy: the comparison without it was tested")
 class ComparisonByNumpy(Comparison):
     numpy = gpu_bench.numpy
 
@@ -143,4 +143,4 @@ class Measuring(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)

@@ -163,7 +163,7 @@ if __name__ == "__main__":
     try:
         import distributed  # noqa: F401
     except ModuleNotFoundError as missing:
-        print(f"skipped: {missing}; `make setup` installs it")
+        print(f"lacks package distributed: {missing}; `make setup` installs it into .venv")
         sys.exit(77)
     parser = argparse.ArgumentParser()
     parser.add_argument("--sepconv", required=True)

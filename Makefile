@@ -2,10 +2,11 @@
 # missing.
 
 CMAKE := .venv/bin/cmake
+RUN_TESTS := .venv/bin/python scripts/run_tests.py
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all arm bench bench-peers dev asan tsan gpu-check format format-check tidy clean
+.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers dev asan tsan gpu-check format format-check tidy clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -17,14 +18,26 @@ demo: setup ## Compile the layers of a MobileNet, link them into a program, run,
 	@$(CMAKE) --workflow --preset demo
 
 test: setup ## Build everything and run the quick tests
-	@$(CMAKE) --workflow --preset test
+	@$(CMAKE) --workflow --preset release
+	@$(RUN_TESTS) --preset quick
 
 test-all: setup ## Build everything and run all tests, the slow ones too
-	@$(CMAKE) --workflow --preset test-all
+	@$(CMAKE) --workflow --preset release
+	@$(RUN_TESTS) --preset all
+
+test-isa: setup ## The quick tests with the CPU masked to AVX2 and to SSE4.1, and kernels on such CPUs under qemu
+	@$(CMAKE) --workflow --preset isa
+	@SEPCONV_TEST_CPU=avx2 $(RUN_TESTS) --preset isa
+	@SEPCONV_TEST_CPU=sse41 $(RUN_TESTS) --preset isa
+	@$(RUN_TESTS) --preset isa-qemu
+
+test-fresh: ## As root: make demo and test in a fresh Debian, DISTRO=trixie or bookworm
+	@scripts/test_fresh.sh "$(DISTRO)"
 
 arm: setup ## Cross-compile runtime, kernels and tests for 64-bit ARM, and run all of them under qemu
 	@$(CMAKE) --workflow --preset compiler
 	@$(CMAKE) --workflow --preset arm
+	@$(RUN_TESTS) --preset arm
 
 bench: setup ## Compile a suite of layers from well-known networks and time them (some minutes)
 	@$(CMAKE) --workflow --preset bench
@@ -36,12 +49,15 @@ bench-peers: setup ## Time sepconv beside other libraries from PyPI: a table and
 
 dev: setup ## Quick tests of a build with assertions and with warnings as errors
 	@$(CMAKE) --workflow --preset dev
+	@$(RUN_TESTS) --preset dev
 
 asan: setup ## Quick tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(CMAKE) --workflow --preset asan-ubsan
+	@$(RUN_TESTS) --preset asan-ubsan
 
 tsan: setup ## Quick tests under ThreadSanitizer
 	@$(CMAKE) --workflow --preset tsan
+	@$(RUN_TESTS) --preset tsan
 
 gpu-check: setup ## On a machine with an NVIDIA GPU: run the golden cases, and time layers against cuDNN
 	@scripts/gpu_check.sh
@@ -58,4 +74,4 @@ tidy: setup ## Run clang-tidy over the C++ sources (builds the dev preset for th
 	@git ls-files '*.cpp' ':!bench/peers' | xargs -P "$$(nproc)" -n 4 clang-tidy -p build/dev --quiet
 
 clean: ## Remove what the presets built; keeps .venv and the cache of compiled kernels
-	@rm -rf build/dev build/release build/asan-ubsan build/tsan build/arm
+	@rm -rf build/dev build/release build/isa build/asan-ubsan build/tsan build/arm

@@ -10,6 +10,7 @@ option(SEPCONV_BUILD_KERAS "Build the reader of Keras model files (needs libzip,
 option(SEPCONV_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
 option(SEPCONV_BUILD_BENCH "Build the benchmarks (needs Google Benchmark)" ${PROJECT_IS_TOP_LEVEL})
 option(SEPCONV_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
+option(SEPCONV_TEST_HOOKS "Let SEPCONV_TEST_CPU hide CPU features, for `make test-isa`; not for use" OFF)
 option(SEPCONV_WARNINGS_AS_ERRORS "Treat compiler warnings as errors" OFF)
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)

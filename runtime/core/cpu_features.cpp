@@ -1,6 +1,11 @@
 #include "sepconv/cpu_features.h"
 
 #include <utility>
+#ifdef SEPCONV_TEST_HOOKS
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#endif
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
@@ -57,10 +62,25 @@ std::uint64_t detect() {
   return features;
 }
 
+#ifdef SEPCONV_TEST_HOOKS
+/// What a CPU may have at most that stands for an older one: SEPCONV_TEST_CPU, "avx2" or "sse41".
+std::uint64_t test_mask() {
+  const char* variable = std::getenv("SEPCONV_TEST_CPU");
+  const std::string_view cpu = variable == nullptr ? "" : variable;
+  if (cpu.empty()) return ~std::uint64_t{0};
+  if (cpu == "sse41") return kCpuSse41;
+  if (cpu == "avx2") return kCpuSse41 | kCpuAvx | kCpuF16c | kCpuFma | kCpuAvx2 | kCpuBmi;
+  std::fprintf(stderr, "SEPCONV_TEST_CPU: expected avx2 or sse41, received '%s'\n", variable);
+  std::abort();
+}
+#else
+constexpr std::uint64_t test_mask() { return ~std::uint64_t{0}; }
+#endif
+
 }  // namespace
 
 std::uint64_t detected_cpu_features() {
-  static const std::uint64_t features = detect();
+  static const std::uint64_t features = detect() & test_mask();
   return features;
 }
 

@@ -1,0 +1,33 @@
+// That SEPCONV_TEST_CPU hides what it says, so that the other tests see the CPU that they are to see.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "sepconv/cpu_features.h"
+
+namespace sepconv {
+namespace {
+
+TEST(CpuMask, HidesWhatTheNamedCpuLacks) {
+  const char* variable = std::getenv("SEPCONV_TEST_CPU");
+  const std::string cpu = variable == nullptr ? "" : variable;
+  const std::uint64_t features = detected_cpu_features();
+  EXPECT_TRUE(features & kCpuSse41);
+  if (cpu == "sse41") EXPECT_EQ(cpu_feature_names(features), "sse4.1");
+  if (cpu == "avx2") EXPECT_EQ(features & (kCpuAvx512Skylake | kCpuAvx512Bf16), 0u);
+}
+
+TEST(CpuMaskDeathTest, RefusesAnotherName) {
+  EXPECT_DEATH(
+      {
+        ::setenv("SEPCONV_TEST_CPU", "386", 1);
+        // Detected once: only where nothing has asked before.
+        detected_cpu_features();
+      },
+      "SEPCONV_TEST_CPU: expected avx2 or sse41, received '386'");
+}
+
+}  // namespace
+}  // namespace sepconv

@@ -214,7 +214,7 @@ void validate(const ConvProblem& p) {
   require_product("KH * dilation_h", {p.KH, p.dilation_h});
   require_product("KW * dilation_w", {p.KW, p.dilation_w});
   require_product("depthwise filter elements", {p.KH, p.KW, p.IC, p.depth_multiplier});
-  require_product("pointwise weight elements", {p.IC, p.depth_multiplier, p.OC});
+  if (p.has_pointwise()) require_product("pointwise weight elements", {p.IC, p.depth_multiplier, p.OC});
   for (const auto& [name, pad] : {std::pair{"pad_top", p.pad_top}, std::pair{"pad_bottom", p.pad_bottom},
                                   std::pair{"pad_left", p.pad_left}, std::pair{"pad_right", p.pad_right}})
     if (pad > kMaxElements / 8) reject(name, pad, "at most 2^28");

@@ -143,8 +143,19 @@ void check_window(ConvLayerConfig& config) {
   if (kh != 1 || kw != 1)
     config.why_not = config.class_name + " with a " + (config.rank == 2 ? std::to_string(kh) + "x" : "") +
                      std::to_string(kw) + " window: only 1x1 windows are compiled";
-  else if (config.groups != 1)
-    config.why_not = config.class_name + " with groups=" + std::to_string(config.groups) + ": only 1 is compiled";
+}
+
+/// A Conv layer whose groups have one channel each is a depthwise layer. How many channels there are is known later.
+void read_groups(ConvLayerConfig& config, const json& json_config, KerasRules rules, const std::string& what) {
+  config.groups = positive(json_config, "groups", 1, rules, what);
+  if (config.filters % config.groups != 0)
+    throw std::invalid_argument(what +
+                                ": The number of filters must be evenly divisible by the number of groups. "
+                                "Received: groups=" +
+                                std::to_string(config.groups) + ", filters=" + std::to_string(config.filters));
+  if (config.groups == 1) return;
+  config.op = ConvOp::depthwise;
+  config.depth_multiplier = config.filters / config.groups;
 }
 
 }  // namespace
@@ -169,7 +180,7 @@ ConvLayerConfig conv_layer_config(const json& layer, KerasRules rules) {
   if (kind->op != ConvOp::depthwise) config.filters = positive(json_config, "filters", std::nullopt, rules, what);
   if (kind->op != ConvOp::pointwise)
     config.depth_multiplier = positive(json_config, "depth_multiplier", 1, rules, what);
-  if (kind->op == ConvOp::pointwise) config.groups = positive(json_config, "groups", 1, rules, what);
+  if (kind->op == ConvOp::pointwise) read_groups(config, json_config, rules, what);
   config.kernel_size = sizes(json_config, "kernel_size", true, kind->rank, what);
   config.strides = sizes(json_config, "strides", false, kind->rank, what);
   config.dilation_rate = sizes(json_config, "dilation_rate", false, kind->rank, what);
@@ -212,9 +223,10 @@ ConvProblem conv_problem(const ConvLayerConfig& config, const std::vector<std::i
   const std::size_t first = last ? 1 : 2;
   std::array<std::int64_t, 2> extents{1, input_shape[first]};
   if (rank == 2) extents = {input_shape[first], input_shape[first + 1]};
-  if (config.groups > 1 && (channels % config.groups != 0 || config.filters % config.groups != 0))
-    throw std::invalid_argument(what + ": channels (" + std::to_string(channels) +
-                                ") and filters must be multiples of groups=" + std::to_string(config.groups));
+  if (config.groups > 1 && channels % config.groups != 0)
+    throw std::invalid_argument(what + ": The number of input channels must be evenly divisible by the number of " +
+                                "groups. Received: groups=" + std::to_string(config.groups) + ", channels " +
+                                std::to_string(channels));
 
   const bool dynamic = extents[0] == kDynamic || extents[1] == kDynamic;
   std::array<std::array<std::int64_t, 2>, 2> pads{};
@@ -234,8 +246,14 @@ ConvProblem conv_problem(const ConvLayerConfig& config, const std::vector<std::i
                                   " and padding '" + config.padding + "'");
   }
   if (!config.why_not.empty()) throw NotCompiledError(config.why_not);
+  if (config.groups > 1 && config.groups != channels)
+    throw NotCompiledError(config.class_name + " with groups=" + std::to_string(config.groups) + " on " +
+                           std::to_string(channels) +
+                           " channels: compiled are 1x1 windows with groups=1, and groups equal to the channels");
 
   constexpr std::int64_t kMaxExtent = kMaxInt / 8;  // what ConvProblem allows
+  // The first check keeps the product within 64 bits.
+  if (channels > kMaxExtent) throw NotCompiledError("too large: more than 2^28 channels");
   for (const std::int64_t value :
        {channels * config.depth_multiplier, extents[0], extents[1], pads[0][0], pads[0][1], pads[1][0], pads[1][1]})
     if (value > kMaxExtent) throw NotCompiledError("too large: an extent or pad above 2^28 elements");
@@ -280,12 +298,15 @@ std::vector<KerasWeight> conv_weight_shapes(const ConvLayerConfig& config, std::
     shape.push_back(b);
     weights.push_back({name, std::move(shape)});
   };
-  const std::int64_t middle = channels * config.depth_multiplier;
-  if (config.op != ConvOp::pointwise) add("depthwise_kernel", window, channels, config.depth_multiplier);
+  std::int64_t middle = 0;
+  if (channels < 0 || __builtin_mul_overflow(channels, std::int64_t{config.depth_multiplier}, &middle))
+    throw std::invalid_argument(title(config) + ": too many channels: " + std::to_string(channels));
+  const bool is_conv = config.op == ConvOp::pointwise || config.groups > 1;
+  if (!is_conv) add("depthwise_kernel", window, channels, config.depth_multiplier);
   if (config.op == ConvOp::separable)
     add("pointwise_kernel", std::vector<std::int64_t>(window.size(), 1), middle, config.filters);
-  if (config.op == ConvOp::pointwise) add("kernel", window, channels / config.groups, config.filters);
-  if (config.use_bias) weights.push_back({"bias", {config.op == ConvOp::depthwise ? middle : config.filters}});
+  if (is_conv) add("kernel", window, channels / config.groups, config.filters);
+  if (config.use_bias) weights.push_back({"bias", {config.filters > 0 ? config.filters : middle}});
   return weights;
 }
 
@@ -304,10 +325,12 @@ ConvWeights conv_weights(const ConvLayerConfig& config, std::int64_t channels, c
                                   shape_text(wanted[i].shape) + ". Received: " + shape_text(arrays[i].shape) +
                                   " with " + std::to_string(arrays[i].values.size()) + " elements");
     WeightArray values(arrays[i].values, config.compute_dtype);
-    if (wanted[i].name == "depthwise_kernel")
-      weights.depthwise = std::move(values);
-    else if (wanted[i].name == "bias")
+    // The filters of a Conv layer's groups lie as a depthwise kernel's multiples: [KH, KW, channels * multiplier].
+    const bool is_depthwise = wanted[i].name == "depthwise_kernel" || config.op == ConvOp::depthwise;
+    if (wanted[i].name == "bias")
       weights.bias = std::move(values);
+    else if (is_depthwise)
+      weights.depthwise = std::move(values);
     else
       weights.pointwise = std::move(values);
   }

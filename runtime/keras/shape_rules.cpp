@@ -116,7 +116,7 @@ std::optional<Shape> window_shape(const std::string& class_name, const json& con
                                 ? std::optional<std::int64_t>(1)
                                 : small_integer(member(config, "depth_multiplier"));
     if (!multiplier || *multiplier > (std::int64_t{1} << 20)) return std::nullopt;
-    out = out == kDynamic ? kDynamic : std::min(out, kMaxExtent) * *multiplier;
+    out = out == kDynamic ? kDynamic : std::min(std::min(out, kMaxExtent) * *multiplier, kMaxExtent);
   } else if (!pooling) {
     const auto filters = small_integer(member(config, "filters"));
     if (!filters) return std::nullopt;
@@ -193,7 +193,7 @@ std::optional<Shape> resized(const std::string& class_name, const json& config, 
       if (result[first + i] != kDynamic)
         result[first + i] = (*factor)[i] > (std::int64_t{1} << 20)
                                 ? kMaxExtent
-                                : std::min(result[first + i], kMaxExtent) * (*factor)[i];
+                                : std::min(std::min(result[first + i], kMaxExtent) * (*factor)[i], kMaxExtent);
     return result;
   }
   const bool crop = class_name.find("Cropping") == 0;

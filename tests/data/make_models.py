@@ -3,7 +3,8 @@
 
 Needs, in a virtual environment of your own (the tests only read the files):
 
-    pip install keras==3.15.1 jax h5py numpy                   # mobilenet, xception_mini, kws1d, tiny_bf16, nested, wrapped
+    pip install keras==3.15.1 jax h5py numpy                   # mobilenet, xception_mini, kws1d, tiny_bf16, nested, wrapped,
+                                                               # grouped
     pip install tensorflow-cpu tf_keras                        # tcn_causal, written by tf.keras 2
 
     KERAS_BACKEND=jax python3 make_models.py OUTPUT_DIR [NAME ...]
@@ -170,6 +171,23 @@ def wrapped(keras):
     ], name="wrapped"), 2, []
 
 
+def grouped(keras):
+    """Conv layers whose groups have one channel each, which are depthwise layers, and one whose groups have two."""
+    layers = keras.layers
+    image = layers.Input((12, 12, 6), name="image")
+    x = layers.Conv2D(12, 3, groups=6, padding="same", use_bias=False, name="twofold")(image)
+    x = layers.BatchNormalization(name="twofold_bn")(x)
+    x = layers.ReLU(6.0, name="twofold_relu")(x)
+    x = layers.Conv2D(8, 1, name="pw")(x)
+    x = layers.Conv2D(8, (5, 3), groups=8, strides=2, padding="same", activation="silu", name="strided")(x)
+    x = layers.Conv2D(8, 3, groups=4, padding="same", name="pairs")(x)
+    x = layers.Reshape((36, 8), name="row")(x)
+    x = layers.Conv1D(24, 4, groups=8, padding="causal", dilation_rate=2, name="causal")(x)
+    x = layers.Conv1D(5, 1, activation="relu", name="pw1d")(x)
+    x = layers.GlobalAveragePooling1D(name="pool")(x)
+    return keras.Model(image, x, name="grouped"), 2, ["twofold", "strided", "causal"]
+
+
 def tcn_causal(keras):
     """Causal padding, which only tf.keras 2 has in SeparableConv1D."""
     layers = keras.layers
@@ -195,6 +213,7 @@ FORMS = {  # which forms of each model the tests use
     tiny_bf16: [".keras"],
     nested: [".keras", ".h5"],
     wrapped: [".keras", ".h5"],
+    grouped: [".keras", ".h5"],
     tcn_causal: [".keras", ".h5", ".json"],
 }
 

@@ -83,7 +83,7 @@ TEST_P(FoldingTest, PlannedProblemsEqualUnfoldedLayers) {
 INSTANTIATE_TEST_SUITE_P(Models, FoldingTest,
                          testing::Values("mobilenet_v1_025_96.keras", "xception_mini.keras", "xception_mini.h5",
                                          "kws1d.keras", "tcn_causal.keras", "tcn_causal.h5", "nested.keras",
-                                         "nested.h5"));
+                                         "nested.h5", "grouped.keras", "grouped.h5"));
 
 /// Runs the whole model unfolded: weights, graph and shapes must all be right for Keras' own numbers to come out.
 class WholeModelTest : public testing::TestWithParam<std::pair<std::string, std::string>> {};
@@ -120,7 +120,8 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"xception_mini.keras", "xception_mini_io.npz"},
                     std::pair{"xception_mini.h5", "xception_mini_io.npz"}, std::pair{"kws1d.keras", "kws1d_io.npz"},
                     std::pair{"tcn_causal.h5", "tcn_causal_io.npz"}, std::pair{"tcn_causal.keras", "tcn_causal_io.npz"},
-                    std::pair{"nested.keras", "nested_io.npz"}, std::pair{"nested.h5", "nested_io.npz"}));
+                    std::pair{"nested.keras", "nested_io.npz"}, std::pair{"nested.h5", "nested_io.npz"},
+                    std::pair{"grouped.keras", "grouped_io.npz"}, std::pair{"grouped.h5", "grouped_io.npz"}));
 
 }  // namespace
 }  // namespace sepconv::keras::test

@@ -99,7 +99,9 @@ TEST(Planner, DoesNotJoinStridedOrOtherwiseLaidOutPointwise) {
   const Plan grouped = plan(functional("m", block({{"pw", {{"groups", 2}, {"filters", 4}}}}), {"image"}, {"pw"}));
   EXPECT_EQ(grouped.layers.size(), 1u);
   ASSERT_EQ(grouped.skipped.size(), 1u);
-  EXPECT_EQ(grouped.skipped[0].reason, "Conv2D with groups=2: only 1 is compiled");
+  EXPECT_EQ(grouped.skipped[0].reason,
+            "Conv2D with groups=2 on 4 channels: compiled are 1x1 windows with groups=1, and groups equal to the "
+            "channels");
 }
 
 TEST(Planner, LeavesActivationsWithoutAKernelToTheApp) {

@@ -158,6 +158,11 @@ TEST(LayerConfig, RefusesShapes) {
 }
 
 TEST(LayerConfig, AbsurdSizesAreNotCompiled) {
+  // 2^62 channels times 4 is 2^64, which wraps to 0; 550432452903 * 1047287 times 32 once came out as 673 * 32.
+  for (const std::int64_t channels : {std::int64_t{1} << 62, std::int64_t{550432452903} * 1047287})
+    EXPECT_THROW(
+        problem(of_class("DepthwiseConv2D", {{"kernel_size", 3}, {"depth_multiplier", 32}}), {1, 8, 8, channels}),
+        NotCompiledError);
   EXPECT_THROW(problem(separable({{"padding", "same"}}), {1, 1 << 20, 1 << 20, 4}), NotCompiledError);
   EXPECT_THROW(problem(separable({{"filters", 2147483647}}), {1, 8, 8, 1 << 20}), NotCompiledError);
   EXPECT_THROW(problem(separable({{"depth_multiplier", 2147483647}}), {1, 8, 8, 1 << 20}), NotCompiledError);
@@ -314,8 +319,35 @@ TEST(ConvWeights, ShapesOfEachKind) {
             "depthwise_kernel 3 6 2; bias 12; ");
   EXPECT_EQ(shapes(of_class("DepthwiseConv2D", {{"kernel_size", {3, 2}}, {"use_bias", false}})),
             "depthwise_kernel 3 2 6 1; ");
-  EXPECT_EQ(shapes(of_class("Conv2D", {{"filters", 5}, {"kernel_size", 1}, {"groups", 2}})),
-            "kernel 1 1 3 5; bias 5; ");
+  EXPECT_EQ(shapes(of_class("Conv2D", {{"filters", 4}, {"kernel_size", 1}, {"groups", 2}})),
+            "kernel 1 1 3 4; bias 4; ");
+  EXPECT_EQ(shapes(of_class("Conv1D", {{"filters", 12}, {"kernel_size", 3}, {"groups", 6}})),
+            "kernel 3 1 12; bias 12; ");
+}
+
+TEST(LayerConfig, GroupsOfOneChannelAreADepthwiseLayer) {
+  const auto grouped = [](const char* class_name, int groups, int filters, json more = json::object()) {
+    json config{{"filters", filters}, {"kernel_size", 3}, {"groups", groups}};
+    config.update(more);
+    return of_class(class_name, config);
+  };
+  EXPECT_EQ(
+      problem(grouped("Conv2D", 4, 8, {{"strides", 2}, {"padding", "same"}, {"activation", "gelu"}}), {1, 9, 9, 4}),
+      problem(of_class("DepthwiseConv2D", {{"depth_multiplier", 2},
+                                           {"kernel_size", 3},
+                                           {"strides", 2},
+                                           {"padding", "same"},
+                                           {"activation", "gelu"}}),
+              {1, 9, 9, 4}));
+  EXPECT_EQ(
+      problem(grouped("Conv1D", 4, 4, {{"padding", "causal"}, {"dilation_rate", 2}, {"use_bias", false}}), {1, 20, 4}),
+      "depthwise_f32_nhwc_i1x20x4_o4_k1x3_s1x1_d1x2_p0x0x4x0_m1_out-nobias-linear");
+  EXPECT_EQ(problem(grouped("Conv2D", 4, 4, {{"data_format", "channels_first"}}), {1, 4, 7, 8}),
+            "depthwise_f32_nchw_i7x8x4_o4_k3x3_s1x1_d1x1_p0x0x0x0_m1_out-bias-linear");
+  EXPECT_THROW(problem(grouped("Conv2D", 2, 4), {1, 9, 9, 4}), NotCompiledError);
+  EXPECT_THROW(problem(grouped("Conv2D", 3, 6), {1, 9, 9, 4}), std::invalid_argument);
+  EXPECT_THROW(conv_layer_config(grouped("Conv2D", 4, 6)), std::invalid_argument);
+  EXPECT_THROW(conv_layer_config(grouped("Conv2D", 0, 4)), std::invalid_argument);
 }
 
 TEST(KerasRulesText, Versions) {

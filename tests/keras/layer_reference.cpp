@@ -115,14 +115,17 @@ DoubleTensor depthwise(const DoubleTensor& input, const Window& w, const KerasAr
   return out;
 }
 
-/// Full kernel [taps, C, F].
+/// Kernel [taps, channels of a group, F].
 DoubleTensor convolution(const DoubleTensor& input, const Window& w, const KerasArray& kernel) {
-  const std::int64_t C = input.shape[3], F = kernel.shape.back();
+  const std::int64_t C = input.shape[3], F = kernel.shape.back(), in_group = kernel.shape[kernel.shape.size() - 2];
   DoubleTensor out = empty_output(input, w, F, 0);
   for_each_tap(input, w, [&](std::int64_t to, std::int64_t tap, std::int64_t from) {
-    for (std::int64_t c = 0; c < C; ++c)
-      for (std::int64_t f = 0; f < F; ++f)
-        out.values[to * F + f] += input.values[from * C + c] * kernel.values[(tap * C + c) * F + f];
+    for (std::int64_t f = 0; f < F; ++f) {
+      const std::int64_t group = f / (F / (C / in_group));
+      for (std::int64_t c = 0; c < in_group; ++c)
+        out.values[to * F + f] +=
+            input.values[from * C + group * in_group + c] * kernel.values[(tap * in_group + c) * F + f];
+    }
   });
   return out;
 }

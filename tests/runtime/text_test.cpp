@@ -119,6 +119,13 @@ TEST(ProblemText, Rejections) {
   EXPECT_THROW(problem_from_text(good + good), std::invalid_argument);
 }
 
+TEST(ProblemText, PointwiseWeightsDoNotLimitADepthwiseLayer) {
+  const std::string more = "_k3x3_s1x1_d1x1_p1x1x1x1_m1";
+  EXPECT_NO_THROW(problem_from_text("depthwise_f32_nhwc_i5x5x50000_o50000" + more + "_out-bias-relu"));
+  EXPECT_THROW(problem_from_text("separable_f32_nhwc_i5x5x50000_o50000" + more + "_mid-nobias-linear_out-bias-relu"),
+               std::invalid_argument);
+}
+
 TEST(ProblemText, OneDimensionalStaysStaticInH) {
   ConvProblem p;
   p.IW = 12, p.KW = 3;

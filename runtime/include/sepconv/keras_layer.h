@@ -39,14 +39,14 @@ struct KerasWeight {
 struct ConvLayerConfig {
   std::string name;
   std::string class_name;
-  ConvOp op = ConvOp::separable;  // pointwise for Conv1D and Conv2D, whatever their window
+  ConvOp op = ConvOp::separable;  // Conv1D and Conv2D: depthwise with groups, else pointwise, whatever their window
   std::int32_t rank = 2;          // 1 or 2
   std::int32_t filters = 0;       // 0 for depthwise layers
   std::array<std::int32_t, 2> kernel_size{1, 1}, strides{1, 1}, dilation_rate{1, 1};
   std::string padding = "valid";  // "valid", "same" or "causal"
   Layout layout = Layout::nhwc;
   std::int32_t depth_multiplier = 1;
-  std::int32_t groups = 1;
+  std::int32_t groups = 1;  // of Conv1D and Conv2D; a kernel is compiled when each has one channel
   bool use_bias = true;
   std::string dtype = "float32";               // the policy's name
   DataType compute_dtype = DataType::float32;  // what the policy computes in

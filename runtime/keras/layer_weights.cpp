@@ -41,6 +41,7 @@ std::vector<KerasArray> LayerWeights::read(const ModelLayer& layer, std::size_t 
 }
 
 std::vector<KerasArray> LayerWeights::read_all(const ModelLayer& layer) const {
+  if (layer.holds_layers) return {};
   if (form_ != WeightsForm::legacy) {
     const std::string vars = vars_path_of(layer);
     return file_->has(vars) ? read_group(layer, file_->count(vars)) : std::vector<KerasArray>{};
@@ -99,7 +100,9 @@ std::vector<KerasArray> LayerWeights::read_legacy(const ModelLayer& layer, std::
   const std::string group = "/model_weights/" + layer.path.front();
   std::vector<std::string> names = file_->chunked_strings(group, "weight_names");
   if (layer.path.size() > 1) {
-    // A nested model lists the weights of all its layers; each name ends in <layer>/<weight>.
+    // A nested model lists the weights of all its layers; each name ends in <layer>/<weight>. tf.keras 2 names those of
+    // a layer inside of TimeDistributed by the outer one.
+    const std::vector<std::string> all = names;
     const auto keep_if = [&names](const auto& wanted) {
       std::vector<std::string> kept;
       std::copy_if(names.begin(), names.end(), std::back_inserter(kept),
@@ -112,6 +115,7 @@ std::vector<KerasArray> LayerWeights::read_legacy(const ModelLayer& layer, std::
     if (names.size() > count && layer.path.size() > 2)
       keep_if(
           [&](const std::vector<std::string>& parts) { return contains(parts, layer.path[layer.path.size() - 2]); });
+    if (names.empty()) names = all;
   }
   if (names.size() != count)
     throw std::invalid_argument(where + ": expected " + std::to_string(count) +

@@ -1,6 +1,6 @@
 #include "model_graph.h"
 
-#include <deque>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -9,6 +9,7 @@
 #include "json_text.h"
 #include "layer_class.h"
 #include "sepconv/conv_problem.h"
+#include "time_distributed.h"
 
 namespace sepconv::keras {
 
@@ -33,7 +34,8 @@ struct ModelSpec;
 struct Item {
   std::string name;
   int layer = -1;
-  std::unique_ptr<ModelSpec> model;
+  std::unique_ptr<ModelSpec> model;  // a nested model, or what a TimeDistributed layer holds
+  bool is_timed = false;
   bool is_input = false;
   std::optional<Shape> input_shape;  // of an InputLayer
   std::vector<std::vector<NamedTensor>> nodes;
@@ -54,6 +56,25 @@ bool is_model(const json& object) {
 
 std::string string_of(const json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }
 
+/// True when a layer was called with training=True: it then behaves otherwise than at inference.
+bool called_for_training(const json& value) {
+  if (value.is_object() && truthy_member(value, "training", false)) return true;
+  if (!value.is_object() && !value.is_array()) return false;
+  return std::any_of(value.begin(), value.end(), [](const json& item) { return called_for_training(item); });
+}
+
+std::string name_of(const json& layer) {
+  const std::string name = string_of(member(layer, "name"));
+  return name.empty() ? string_of(member(member(layer, "config"), "name")) : name;
+}
+
+/// What a layer gets from the model around it.
+struct Place {
+  std::vector<std::string> path;  // the layer's own name included
+  std::string group;
+  bool training = false;
+};
+
 class SpecReader {
  public:
   SpecReader(const ModelDocument& document, ModelGraph& graph)
@@ -62,7 +83,8 @@ class SpecReader {
         written_by_keras_(document.weights_form != WeightsForm::none || document.json.contains("keras_version")),
         graph_(graph) {}
 
-  ModelSpec read(const json& object, const std::vector<std::string>& path, const std::string& group) {
+  /// @param place  of the model; nothing for the outermost one
+  ModelSpec read(const json& object, const Place& place = {}) {
     const json& config = member(object, "config");
     ModelSpec spec;
     const std::string name = string_of(member(config, "name"));
@@ -73,27 +95,25 @@ class SpecReader {
     for (const json& layer : layers) {
       const std::string class_name = string_of(member(layer, "class_name"));
       if (class_name.empty()) throw std::invalid_argument(spec.what + ": a layer has no class_name");
-      if (graph_.layers.size() > kMaxCalls) throw std::invalid_argument(file_ + ": too many layers");
-      Item item;
-      item.name = string_of(member(layer, "name"));
-      if (item.name.empty()) item.name = string_of(member(member(layer, "config"), "name"));
-      item.is_input = class_name == "InputLayer";
-      if (item.is_input) item.input_shape = declared_input_shape(layer);
+      const bool is_input = class_name == "InputLayer";
       std::string own_group = snake_case(class_name);
-      if (!(item.is_input && sequential)) {  // Sequential keeps its InputLayer apart
+      if (!(is_input && sequential)) {  // Sequential keeps its InputLayer apart
         const int repeat = used_groups[own_group]++;
         if (repeat > 0) own_group += "_" + std::to_string(repeat);
       }
-      own_group = group.empty() ? own_group : group + "/layers/" + own_group;
-      std::vector<std::string> own_path = path;
-      own_path.push_back(item.name);
-      if (is_model(layer)) {
-        item.model = std::make_unique<ModelSpec>(read(layer, own_path, own_group));
-      } else if (!item.is_input) {
-        item.layer = static_cast<int>(graph_.layers.size());
-        graph_.layers.push_back(make_layer(layer, class_name, own_path, own_group));
+      Place own = place;
+      own.path.push_back(name_of(layer));
+      own.group = place.group.empty() ? own_group : place.group + "/layers/" + own_group;
+      own.training = place.training || called_for_training(member(layer, "inbound_nodes"));
+      if (is_input) {
+        Item item;
+        item.name = own.path.back();
+        item.is_input = true;
+        item.input_shape = declared_input_shape(layer);
+        spec.items.push_back(std::move(item));
+      } else {
+        spec.items.push_back(read_item(layer, own));
       }
-      spec.items.push_back(std::move(item));
     }
     if (sequential)
       connect_in_sequence(spec, config, layers);
@@ -103,18 +123,61 @@ class SpecReader {
   }
 
  private:
-  ModelLayer make_layer(const json& layer, const std::string& class_name, const std::vector<std::string>& path,
-                        const std::string& group) const {
+  /// A layer, a nested model, or a TimeDistributed layer and what it holds.
+  Item read_item(const json& layer, const Place& place) {
+    Item item;
+    item.name = place.path.back();
+    if (is_model(layer)) {
+      item.model = std::make_unique<ModelSpec>(read(layer, place));
+      return item;
+    }
+    if (graph_.layers.size() > kMaxCalls) throw std::invalid_argument(file_ + ": too many layers");
+    item.layer = static_cast<int>(graph_.layers.size());
+    graph_.layers.push_back(make_layer(layer, place));
+    const json& inner = member(member(layer, "config"), "layer");
+    ModelLayer& made = graph_.layers.back();
+    if (made.class_name != "TimeDistributed" || made.custom || !member(inner, "class_name").is_string()) return item;
+    made.holds_layers = true;
+    item.is_timed = true;
+    item.model = std::make_unique<ModelSpec>(read_timed(inner, place));
+    return item;
+  }
+
+  /// The model inside of a TimeDistributed layer, or one made of the only layer inside.
+  ModelSpec read_timed(const json& inner, const Place& outer) {
+    Place place = outer;
+    place.path.push_back(name_of(inner));
+    if (place.path.back().empty()) place.path.back() = snake_case(string_of(member(inner, "class_name")));
+    place.group += "/layer";
+    if (is_model(inner)) return read(inner, place);
+    ModelSpec spec;
+    spec.what = file_ + ": layer '" + outer.path.back() + "'";
+    Item input;
+    input.is_input = true;
+    input.name = "input";
+    input.input_shape = declared_input_shape(inner);
+    input.nodes.emplace_back();
+    Item only = read_item(inner, place);
+    only.nodes = {{{0, 0, 0, std::nullopt}}};
+    spec.items.push_back(std::move(input));
+    spec.items.push_back(std::move(only));
+    spec.inputs = {{0, 0, 0, std::nullopt}};
+    spec.outputs = {{1, 0, 0, std::nullopt}};
+    return spec;
+  }
+
+  ModelLayer make_layer(const json& layer, const Place& place) const {
     ModelLayer result;
-    for (const std::string& part : path) result.name += (result.name.empty() ? "" : "/") + part;
-    result.path = path;
-    result.class_name = class_name;
+    for (const std::string& part : place.path) result.name += (result.name.empty() ? "" : "/") + part;
+    result.path = place.path;
+    result.class_name = string_of(member(layer, "class_name"));
     if (const auto why = foreign_class(layer, written_by_keras_)) {
       result.custom = true;
       result.why_custom = *why;
     }
+    result.training = place.training;
     result.json = &layer;
-    result.group = group;
+    result.group = place.group;
     return result;
   }
 
@@ -195,7 +258,7 @@ class SpecReader {
 /// Unfolds specs into calls.
 class Unfolder {
  public:
-  explicit Unfolder(ModelGraph& graph) : graph_(graph) {}
+  Unfolder(ModelGraph& graph, const std::string& file) : graph_(graph), file_(file) {}
 
   /// @param arguments  tensors for the model's inputs; nothing for the outermost model, whose inputs become calls
   std::vector<TensorRef> unfold(const ModelSpec& spec, const std::vector<TensorRef>* arguments) {
@@ -240,7 +303,7 @@ class Unfolder {
     auto index = tensor.node;
     const auto count = static_cast<std::int64_t>(item.nodes.size());
     // A nested model is called once by its own construction; Keras counts that call in some places.
-    if (item.model && index == count) --index;
+    if (item.model && !item.is_timed && index == count) --index;
     if (index < 0 || index >= count)
       throw std::invalid_argument(spec.what + ": call " + std::to_string(tensor.node) + " of layer '" + item.name +
                                   "' is read, but there is no such call");
@@ -266,26 +329,58 @@ class Unfolder {
     if (graph_.calls.size() > kMaxCalls) throw std::invalid_argument(spec.what + ": too many layer calls");
     if (item.is_input && !values[i][n].empty()) return;  // bound to an argument
     LayerCall call;
-    std::vector<TensorRef> inputs;
     for (const NamedTensor& tensor : item.nodes[n]) {
-      inputs.push_back(resolve(spec, tensor, values));
+      call.inputs.push_back(resolve(spec, tensor, values));
       call.input_shapes.push_back(tensor.shape);
     }
-    if (item.model) {
-      values[i][n] = unfold(*item.model, &inputs);
-      return;
+    if (item.is_timed) {
+      values[i][n] = unfold_timed(item, call);
+    } else if (item.model) {
+      values[i][n] = unfold(*item.model, &call.inputs);
+    } else {
+      call.layer = item.layer;
+      if (item.is_input) call.shape = item.input_shape;
+      values[i][n] = {add_call(std::move(call))};
     }
+  }
+
+  /// Time goes into the batch before the layers inside, and comes out of it behind them.
+  std::vector<TensorRef> unfold_timed(const Item& item, const LayerCall& outer) {
+    std::vector<TensorRef> inputs, outputs;
+    // A mask, which may come as one more tensor, has no effect on a convolution.
+    for (std::size_t i = 0; i < std::min(outer.inputs.size(), item.model->inputs.size()); ++i) {
+      LayerCall call;
+      call.layer = item.layer;
+      call.time = TimeAxis::into_batch;
+      call.inputs = {outer.inputs[i]};
+      call.input_shapes = {outer.input_shapes[i]};
+      inputs.push_back(add_call(std::move(call)));
+    }
+    if (inputs.empty()) throw std::invalid_argument(item.model->what + ": a TimeDistributed layer reads nothing");
+    for (const TensorRef& inner : unfold(*item.model, &inputs)) {
+      LayerCall call;
+      call.layer = item.layer;
+      call.time = TimeAxis::out_of_batch;
+      call.time_taken_at = inputs.front().call;
+      call.inputs = {inner};
+      call.input_shapes = {std::nullopt};
+      outputs.push_back(add_call(std::move(call)));
+    }
+    return outputs;
+  }
+
+  TensorRef add_call(LayerCall call) {
+    if (graph_.calls.size() > kMaxCalls) throw std::invalid_argument(file_ + ": too many layer calls");
     const int index = static_cast<int>(graph_.calls.size());
-    call.layer = item.layer;
-    call.inputs = inputs;
-    if (item.is_input) call.shape = item.input_shape;
-    for (const TensorRef& input : inputs) graph_.calls[static_cast<std::size_t>(input.call)].consumers.push_back(index);
-    if (item.layer >= 0) graph_.layers[static_cast<std::size_t>(item.layer)].calls.push_back(index);
+    for (const TensorRef& input : call.inputs)
+      graph_.calls[static_cast<std::size_t>(input.call)].consumers.push_back(index);
+    if (call.layer >= 0) graph_.layers[static_cast<std::size_t>(call.layer)].calls.push_back(index);
     graph_.calls.push_back(std::move(call));
-    values[i][n] = {{index, 0}};
+    return {index, 0};
   }
 
   ModelGraph& graph_;
+  const std::string& file_;
 };
 
 /// Replaces unknown extents of the model's inputs by the caller's.
@@ -326,6 +421,10 @@ void propagate_shapes(ModelGraph& graph) {
       if (call.inputs.size() == 1 && layer.calls.size() == 1) built = declared_input_shape(*layer.json);
       call.input_shapes[i] = merged(merged(built, known), call.input_shapes[i]);
     }
+    if (call.time != TimeAxis::untouched) {
+      call.shape = time_shape(graph, call);
+      continue;
+    }
     call.shape = layer.custom ? std::nullopt : output_shape(layer.class_name, layer.config(), call.input_shapes);
   }
 }
@@ -362,9 +461,10 @@ ModelGraph build_graph(const ModelDocument& document, const std::vector<std::int
     throw std::invalid_argument(document.file + ": expected a Functional or Sequential model. Received class_name " +
                                 shown(member(document.json, "class_name")));
   ModelGraph graph;
-  const ModelSpec spec = SpecReader(document, graph).read(document.json, {}, "");
-  for (const TensorRef& output : Unfolder(graph).unfold(spec, nullptr))
+  const ModelSpec spec = SpecReader(document, graph).read(document.json);
+  for (const TensorRef& output : Unfolder(graph, document.file).unfold(spec, nullptr))
     graph.calls[static_cast<std::size_t>(output.call)].is_output = true;
+  join_time_distributed(graph);
   apply_input_shape(graph, input_shape, document.file);
   propagate_shapes(graph);
   return graph;

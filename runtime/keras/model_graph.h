@@ -19,6 +19,8 @@ struct ModelLayer {
   std::string class_name;
   bool custom = false;                   // a class that is not Keras' own
   std::string why_custom;                // how that is known
+  bool holds_layers = false;             // a TimeDistributed layer, whose weights are those of the layers inside
+  bool training = false;                 // it, or a model around it, is called as in training
   const nlohmann::json* json = nullptr;  // the whole layer object; lives in the document
   std::string group;                     // its group in model.weights.h5, below "layers": "functional/layers/conv2d_1"
   std::vector<int> calls;                // indices into ModelGraph::calls
@@ -32,6 +34,9 @@ struct TensorRef {
   int output = 0;
 };
 
+/// The two ends of a TimeDistributed layer's call: time becomes a part of the batch for the layers inside.
+enum class TimeAxis { untouched, into_batch, out_of_batch };
+
 /// One use of a layer, or an input of the model.
 struct LayerCall {
   int layer = -1;  // index into ModelGraph::layers; -1 for an input of the model
@@ -40,6 +45,8 @@ struct LayerCall {
   std::vector<std::optional<Shape>> input_shapes;  // parallel to inputs
   std::vector<int> consumers;                      // calls that read an output of this one, once per reading
   bool is_output = false;                          // an output of the model
+  TimeAxis time = TimeAxis::untouched;
+  int time_taken_at = -1;  // of out_of_batch: the call that took this time into the batch
 };
 
 struct ModelGraph {

@@ -26,11 +26,14 @@ bool is_supported_class(const std::string& name) {
   return false;
 }
 
-/// True when the layer was called with training=True: it then behaves otherwise than at inference.
-bool called_for_training(const json& value) {
-  if (value.is_object() && truthy_member(value, "training", false)) return true;
-  if (!value.is_object() && !value.is_array()) return false;
-  return std::any_of(value.begin(), value.end(), [](const json& item) { return called_for_training(item); });
+/// What to do about a layer of TensorFlow's model optimization toolkit.
+std::string advice_on_wrapper(const std::string& class_name) {
+  const auto begins = [&](std::string_view start) { return class_name.compare(0, start.size(), start) == 0; };
+  if (begins("QuantizeWrapper") || begins("QuantizeAnnotate"))
+    return ": it is for quantization-aware training; save the model as it was before quantize_model()";
+  if (begins("PruneLowMagnitude")) return ": call strip_pruning() and save the model again";
+  if (begins("ClusterWeights")) return ": call strip_clustering() and save the model again";
+  return "";
 }
 
 class Planner {
@@ -138,10 +141,12 @@ class Planner {
       if (const auto why_not = reason_of(layer, [&] { activation_of(layer, rank); })) skip(layer, *why_not);
       return;
     }
-    // TimeDistributed and other wrappers hold a layer of their own.
+    if (layer.holds_layers) return;  // they are layers of the graph too
+    // Other wrappers hold a layer of their own.
     const json& inner = member(member(layer.config(), "layer"), "class_name");
     if (inner.is_string() && inner.get_ref<const std::string&>().find("Conv") != std::string::npos)
-      skip(layer, inner.get<std::string>() + " inside a " + layer.class_name + " layer is not compiled");
+      skip(layer, inner.get<std::string>() + " inside a " + layer.class_name + " layer is not compiled" +
+                      advice_on_wrapper(layer.class_name));
   }
 
   std::optional<Shape> first_input_shape(int index) const {
@@ -223,7 +228,7 @@ class Planner {
       if (!same_type) return;
       if (layer.class_name == "BatchNormalization") {
         if (!normalises_channels(layer.config(), chain.config.rank + 2, chain.config.layout) ||
-            truthy_member(layer.config(), "renorm", false) || called_for_training(member(*layer.json, "inbound_nodes")))
+            truthy_member(layer.config(), "renorm", false) || layer.training)
           return;
         if (!fold_batch_norm(chain, layer)) return;
       } else if (is_activation_class(layer.class_name)) {

@@ -4,8 +4,8 @@
 Needs, in a virtual environment of your own (the tests only read the files):
 
     pip install keras==3.15.1 jax h5py numpy                   # mobilenet, xception_mini, kws1d, tiny_bf16, nested, wrapped,
-                                                               # grouped
-    pip install tensorflow-cpu tf_keras                        # tcn_causal, written by tf.keras 2
+                                                               # grouped, timed
+    pip install tensorflow-cpu tf_keras                        # tcn_causal, timed_tfkeras, written by tf.keras 2
 
     KERAS_BACKEND=jax python3 make_models.py OUTPUT_DIR [NAME ...]
 
@@ -188,6 +188,36 @@ def grouped(keras):
     return keras.Model(image, x, name="grouped"), 2, ["twofold", "strided", "causal"]
 
 
+def timed_layers(keras, name):
+    """Convolutions inside of TimeDistributed: single layers in a row, a model, and two levels of time."""
+    layers = keras.layers
+    timed = layers.TimeDistributed
+    video = layers.Input((3, 10, 12, 4), name="video")
+    x = timed(layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="dw"), name="t_dw")(video)
+    x = timed(layers.BatchNormalization(name="bn"), name="t_bn")(x)
+    x = timed(layers.ReLU(6.0, name="relu"), name="t_relu")(x)
+    x = timed(layers.Conv2D(6, 1, name="pw"), name="t_pw")(x)
+
+    frame = layers.Input((10, 12, 6), name="frame")
+    y = layers.SeparableConv2D(8, 3, strides=2, padding="same", activation="relu", name="sep")(frame)
+    y = layers.BatchNormalization(name="sep_bn")(y)
+    y = layers.DepthwiseConv2D(3, name="dw")(y)
+    x = timed(keras.Model(frame, y, name="encoder"), name="t_encoder")(x)
+    x = timed(timed(layers.SeparableConv1D(5, 2, name="rows"), name="t_rows"), name="t_t_rows")(x)
+    x = timed(layers.Flatten(name="flat"), name="t_flat")(x)
+    x = layers.SeparableConv1D(4, 2, activation="relu", name="after")(x)
+    x = layers.GlobalAveragePooling1D(name="pool")(x)
+    return keras.Model(video, x, name=name), 2, ["t_dw", "t_relu", "t_pw", "t_encoder", "t_t_rows"]
+
+
+def timed(keras):
+    return timed_layers(keras, "timed")
+
+
+def timed_tfkeras(keras):
+    return timed_layers(keras, "timed_tfkeras")
+
+
 def tcn_causal(keras):
     """Causal padding, which only tf.keras 2 has in SeparableConv1D."""
     layers = keras.layers
@@ -214,8 +244,11 @@ FORMS = {  # which forms of each model the tests use
     nested: [".keras", ".h5"],
     wrapped: [".keras", ".h5"],
     grouped: [".keras", ".h5"],
+    timed: [".keras", ".h5"],
+    timed_tfkeras: [".keras", ".h5"],
     tcn_causal: [".keras", ".h5", ".json"],
 }
+WRITTEN_BY_TF_KERAS = (tcn_causal, timed_tfkeras)
 
 
 def all_layers(model):
@@ -308,7 +341,7 @@ def storable(array):
 
 
 def write(builder, folder):
-    api = "tf_keras2" if builder is tcn_causal else "keras3"
+    api = "tf_keras2" if builder in WRITTEN_BY_TF_KERAS else "keras3"
     if api == "tf_keras2":
         import tf_keras as keras
     else:

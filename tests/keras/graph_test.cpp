@@ -202,8 +202,8 @@ TEST(Planner, UnknownLayersHideTheShapeUnlessItIsRecorded) {
 TEST(Planner, SkipsOtherConvolutionsWithAReason) {
   std::vector<json> layers = block();
   layers.push_back(layer("Conv2DTranspose", "up", {{"filters", 2}, {"kernel_size", {2, 2}}}, {{"pw"}}));
-  layers.push_back(layer("TimeDistributed", "td", {{"layer", {{"class_name", "Conv2D"}}}}, {{"up"}}));
-  json custom = layer("SeparableConv2D", "own", {}, {{"td"}});
+  layers.push_back(layer("Bidirectional", "both", {{"layer", {{"class_name", "ConvLSTM1D"}}}}, {{"up"}}));
+  json custom = layer("SeparableConv2D", "own", {}, {{"both"}});
   custom["registered_name"] = "my_package>SeparableConv2D";
   layers.push_back(custom);
   layers.push_back(layer("DepthwiseConv2D", "unused", dw_config()));
@@ -214,7 +214,7 @@ TEST(Planner, SkipsOtherConvolutionsWithAReason) {
   const Plan result = plan(functional("m", layers, {"image"}, {"half"}));
   ASSERT_EQ(result.skipped.size(), 5u);
   EXPECT_NE(result.skipped[0].reason.find("Conv2DTranspose is not compiled"), std::string::npos);
-  EXPECT_NE(result.skipped[1].reason.find("inside a TimeDistributed"), std::string::npos);
+  EXPECT_EQ(result.skipped[1].reason, "ConvLSTM1D inside a Bidirectional layer is not compiled");
   EXPECT_EQ(result.skipped[2].reason, "a custom class: registered as \"my_package>SeparableConv2D\"");
   EXPECT_EQ(result.skipped[3].reason, "the model never calls it");
   EXPECT_EQ(result.skipped[4].reason.find("dtype policy int8_from_float32"), 0u) << result.skipped[4].reason;

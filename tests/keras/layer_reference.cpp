@@ -226,6 +226,22 @@ DoubleTensor relu_layer(const ModelLayer& layer, DoubleTensor tensor) {
   return tensor;
 }
 
+/// Batch and steps as one axis, or apart again as they were outside of the TimeDistributed layer.
+DoubleTensor with_time_moved(const ModelGraph& graph, const LayerCall& call, DoubleTensor tensor,
+                             const std::vector<DoubleTensor>& results) {
+  Shape& shape = tensor.shape;
+  if (call.time == TimeAxis::into_batch) {
+    shape[1] *= shape[0];
+    shape.erase(shape.begin());
+  } else {
+    const LayerCall& taken = graph.calls[static_cast<std::size_t>(call.time_taken_at)];
+    const Shape& outside = results[static_cast<std::size_t>(taken.inputs[0].call)].shape;
+    shape[0] = outside[1];
+    shape.insert(shape.begin(), outside[0]);
+  }
+  return tensor;
+}
+
 }  // namespace
 
 std::size_t weight_count(const ModelLayer& layer) {
@@ -255,6 +271,11 @@ DoubleTensor apply_layer(const ModelLayer& layer, const LayerWeights& weights, K
   if (name == "ZeroPadding2D") return zero_pad(layer, out);
   if (name == "MaxPooling2D") return max_pool(layer, out);
   if (starts_with(name, "GlobalAveragePooling")) return global_average(layer, out);
+  if (name == "Flatten") {
+    const std::int64_t elements = static_cast<std::int64_t>(out.values.size()) / out.shape[0];
+    out.shape = {out.shape[0], elements};
+    return out;
+  }
   if (name == "Reshape") {
     Shape shape{out.shape[0]};
     for (const json& extent : member(layer.config(), "target_shape")) shape.push_back(extent.get<std::int64_t>());
@@ -281,6 +302,10 @@ std::vector<DoubleTensor> run_model(const ModelGraph& graph, const LayerWeights&
     }
     std::vector<DoubleTensor> inputs;
     for (const TensorRef& tensor : call.inputs) inputs.push_back(results[static_cast<std::size_t>(tensor.call)]);
+    if (call.time != TimeAxis::untouched) {
+      results.push_back(with_time_moved(graph, call, inputs[0], results));
+      continue;
+    }
     results.push_back(apply_layer(graph.layers[static_cast<std::size_t>(call.layer)], weights, rules, inputs));
   }
   return results;

@@ -59,7 +59,8 @@ INSTANTIATE_TEST_SUITE_P(AllForms, ModelFiles,
                                          Expected{"tcn_causal.json", 7, 0, false},
                                          Expected{"tiny_bf16.keras", 2, 0, true}, Expected{"nested.keras", 4, 0, true},
                                          Expected{"nested.h5", 4, 0, true}, Expected{"grouped.keras", 3, 1, true},
-                                         Expected{"grouped.h5", 3, 1, true}),
+                                         Expected{"grouped.h5", 3, 1, true}, Expected{"timed.keras", 5, 0, true},
+                                         Expected{"timed_tfkeras.keras", 5, 0, true}),
                          [](const auto& test) {
                            std::string name = test.param.file;
                            for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
@@ -91,7 +92,8 @@ INSTANTIATE_TEST_SUITE_P(Forms, SameModel,
                                          std::pair{"tcn_causal.keras", "tcn_causal.h5"},
                                          std::pair{"tcn_causal.keras", "tcn_causal.json"},
                                          std::pair{"kws1d.keras", "kws1d.json"}, std::pair{"nested.keras", "nested.h5"},
-                                         std::pair{"grouped.keras", "grouped.h5"}));
+                                         std::pair{"grouped.keras", "grouped.h5"}, std::pair{"timed.keras", "timed.h5"},
+                                         std::pair{"timed_tfkeras.keras", "timed_tfkeras.h5"}));
 
 /// "ReLU:6.0", "Activation:relu" or "BatchNormalization", as models.json names what follows a convolution.
 std::string follower_name(const ModelLayer& layer) {

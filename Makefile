@@ -3,10 +3,12 @@
 
 CMAKE := .venv/bin/cmake
 RUN_TESTS := .venv/bin/python scripts/run_tests.py
+MINUTES ?= 2
+ONLY ?= *
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers dev asan tsan gpu-check format format-check tidy clean
+.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers dev asan tsan fuzz fuzz-coverage gpu-check format format-check tidy clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +61,16 @@ tsan: setup ## Quick tests under ThreadSanitizer
 	@$(CMAKE) --workflow --preset tsan
 	@$(RUN_TESTS) --preset tsan
 
+fuzz: ## Fuzz every reader of files and texts for MINUTES each, two at a time (ONLY=PATTERN: some); installs Clang
+	@scripts/setup.sh fuzz
+	@$(CMAKE) --workflow --preset fuzz
+	@tests/fuzz/run_fuzzers.py --minutes "$(MINUTES)" --only "$(ONLY)"
+
+fuzz-coverage: ## Lines of those readers that the committed inputs reach
+	@scripts/setup.sh fuzz
+	@$(CMAKE) --workflow --preset fuzz-coverage
+	@tests/fuzz/coverage.py
+
 gpu-check: setup ## On a machine with an NVIDIA GPU: run the golden cases, and time layers against cuDNN
 	@scripts/gpu_check.sh
 
@@ -74,4 +86,4 @@ tidy: setup ## Run clang-tidy over the C++ sources (builds the dev preset for th
 	@git ls-files '*.cpp' ':!bench/peers' | xargs -P "$$(nproc)" -n 4 clang-tidy -p build/dev --quiet
 
 clean: ## Remove what the presets built; keeps .venv and the cache of compiled kernels
-	@rm -rf build/dev build/release build/isa build/asan-ubsan build/tsan build/arm
+	@rm -rf build/dev build/release build/isa build/asan-ubsan build/tsan build/fuzz build/fuzz-coverage build/arm

@@ -9,6 +9,7 @@ set(SEPCONV_HOST_TOOLS "" CACHE PATH "Build folder or prefix of the host's sepco
 option(SEPCONV_BUILD_KERAS "Build the reader of Keras model files (needs libzip, HDF5 and nlohmann_json)" ON)
 option(SEPCONV_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
 option(SEPCONV_BUILD_BENCH "Build the benchmarks (needs Google Benchmark)" ${PROJECT_IS_TOP_LEVEL})
+option(SEPCONV_LIBFUZZER "Make the fuzz targets programs of libFuzzer, not replays of inputs (needs Clang; preset fuzz)" OFF)
 option(SEPCONV_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
 option(SEPCONV_TEST_HOOKS "Let SEPCONV_TEST_CPU hide CPU features, for `make test-isa`; not for use" OFF)
 option(SEPCONV_WARNINGS_AS_ERRORS "Treat compiler warnings as errors" OFF)

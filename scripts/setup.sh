@@ -4,6 +4,8 @@
 # Does only what is missing and prints only what it does, so every make target can call it. System packages are
 # installed on Debian and Ubuntu by root or where sudo asks for no password; elsewhere one line says what to install.
 #
+# Usage: scripts/setup.sh [fuzz]    fuzz: also what `make fuzz` needs, Clang with libFuzzer
+#
 # Environment:
 #   CXX                       the C++ compiler, also the one whose headers are looked for (c++)
 #   SEPCONV_PYTHON            the Python that .venv is made from (python3)
@@ -18,6 +20,7 @@ readonly venv=$root/.venv
 readonly stamp=$venv/sepconv-setup.sha256
 readonly log=$root/build/setup.log
 readonly went_without=$root/build/setup-went-without
+readonly purpose=${1:-}
 read -ra compiler <<<"${CXX:-c++}"
 
 # "Debian package:header that proves it". Alternatives for other systems are separated by |.
@@ -51,6 +54,13 @@ readonly optional_commands=(
   'ocl-icd-libopencl1:libOpenCL.so.1'
 )
 
+# Wanted by `scripts/setup.sh fuzz` only.
+readonly fuzz_commands=(
+  'clang:clang++'
+  'libclang-rt-dev:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a'
+  'llvm:llvm-cov'
+)
+
 fail() {
   printf 'setup: %s\n' "$*" >&2
   exit 3
@@ -65,11 +75,12 @@ logged() {
   fi
 }
 
-# True when the command, file or shared library is there. A loader that cannot be asked counts as lacking the library.
+# True when the command, the file (or one of a pattern) or the shared library is there. A loader that cannot be asked
+# counts as lacking the library.
 is_there() {
   case $1 in
     lib*.so.*) [[ $(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null) == *[[:space:]]"$1 "* ]] ;;
-    *) command -v "$1" >/dev/null || [[ -e $1 ]] ;;
+    *) command -v "$1" >/dev/null || [[ -e $1 ]] || compgen -G "$1" >/dev/null ;;
   esac
 }
 
@@ -189,6 +200,9 @@ make_venv() {
 
 missing_packages() {
   missing_commands "${commands[@]}"
+  if [[ $purpose == fuzz ]]; then
+    missing_commands "${fuzz_commands[@]}"
+  fi
   missing_headers
   if ! venv_is_ready && [[ -z ${SEPCONV_PYTHON:-} ]] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     printf 'python3-venv\n'

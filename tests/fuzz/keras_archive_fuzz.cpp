@@ -1,0 +1,17 @@
+// A .keras archive: the container, its JSON, and the weights inside.
+
+#include "fuzz_target.h"
+#include "zip_mutator.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const sepconv::fuzz::MemoryFile file(data, size);
+  sepconv::fuzz::read_model(file.path());
+  return 0;
+}
+
+#ifdef SEPCONV_LIBFUZZER
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
+                                               unsigned seed) {
+  return sepconv::fuzz::mutate_zip_input(data, size, max_size, seed);
+}
+#endif

@@ -1,0 +1,27 @@
+// A .npy array. What was read is written again and read again, equal.
+
+#include <span>
+
+#include "fuzz_target.h"
+#include "npy.h"
+
+namespace {
+
+void read(std::span<const std::byte> bytes) {
+  const sepconv::NpyArray array = sepconv::parse_npy(bytes, "input");
+  const sepconv::NpyArray again = sepconv::parse_npy(sepconv::npy_bytes(array), "copy");
+  sepconv::fuzz::require(again.dtype == array.dtype && again.shape == array.shape && again.data == array.data,
+                         "an array is written as it was read");
+  for (const sepconv::DataType type : {sepconv::DataType::float32, sepconv::DataType::float64,
+                                       sepconv::DataType::float16, sepconv::DataType::bfloat16})
+    sepconv::fuzz::read_or_refuse([&] { array.doubles_of(type); });
+  sepconv::fuzz::read_or_refuse([&] { array.floats(); });
+  sepconv::fuzz::read_or_refuse([&] { array.doubles(); });
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  sepconv::fuzz::read_or_refuse([&] { read(std::as_bytes(std::span(data, size))); });
+  return 0;
+}

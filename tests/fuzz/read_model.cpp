@@ -1,0 +1,34 @@
+#include <optional>
+
+#include "fuzz_target.h"
+#include "sepconv/load_layers.h"
+#include "sepconv/plan.h"
+#include "sepconv/save_weights.h"
+
+namespace sepconv::fuzz {
+namespace {
+
+/// What the file asks the library to compute with, which must not decide the memory or the time of a run: random
+/// weights of a layer without weights are as large as its window says.
+constexpr double kMostElements = 1 << 22;
+
+bool is_small(const Plan& plan) {
+  double elements = 0;
+  for (const PlannedLayer& layer : plan.layers) {
+    const ConvProblem& p = layer.problem;
+    elements += 1.0 * p.IC * p.depth_multiplier * p.KH * p.KW + 1.0 * p.IC * p.depth_multiplier * p.OC;
+  }
+  return elements < kMostElements;
+}
+
+}  // namespace
+
+void read_model(const std::filesystem::path& path) {
+  std::optional<Plan> plan;
+  read_or_refuse([&] { plan = plan_file(path); });
+  read_or_refuse([&] { plan_file(path, {.fold = false, .join = false, .input_shape = {32, 24, 3}}); });
+  if (plan && is_small(*plan)) read_or_refuse([&] { load_layers(path); });
+  read_or_refuse([&] { save_model_weights(path, scratch_folder() / "saved.weights.h5"); });
+}
+
+}  // namespace sepconv::fuzz

@@ -1,0 +1,59 @@
+// The one-line texts: problems, schedules for CPUs and GPUs, targets, activations, Keras' versions and extents. Every
+// reader sees every line. Two or three of them, separated by tabs, are a problem, a target and a schedule: the rule
+// picks one, and the schedule is judged.
+
+#include <vector>
+
+#include "../../runtime/core/text.h"
+#include "fuzz_target.h"
+#include "input_shape.h"
+#include "sepconv/activation.h"
+#include "sepconv/conv_problem.h"
+#include "sepconv/keras_rules.h"
+#include "spec/gpu_schedule.h"
+
+namespace {
+
+using sepconv::fuzz::read_or_refuse;
+
+/// What is read can be written, and is written the same when read again.
+template <class Value, class Text>
+void read_twice(Value (*read)(std::string_view), Text text) {
+  read_or_refuse([&] {
+    const std::string written = to_text(read(text));
+    sepconv::fuzz::require(to_text(read(written)) == written, "a text is written as it was read");
+  });
+}
+
+void read_line(std::string_view line) {
+  read_twice<sepconv::ConvProblem>(sepconv::problem_from_text, line);
+  read_twice<sepconv::CpuSchedule>(sepconv::schedule_from_text, line);
+  read_twice<sepconv::GpuSchedule>(sepconv::gpu_schedule_from_text, line);
+  read_twice<sepconv::Activation>(sepconv::activation_from_text, line);
+  read_or_refuse([&] { sepconv::target_from_name(line); });
+  read_or_refuse([&] { sepconv::keras_rules_from_text(line); });
+  read_or_refuse([&] { sepconv::tools::input_shape_from_text(std::string(line)); });
+}
+
+void judge(const std::vector<std::string_view>& parts) {
+  const sepconv::ConvProblem problem = sepconv::problem_from_text(parts[0]);
+  const sepconv::Target& target = sepconv::target_from_name(parts[1]);
+  read_or_refuse([&] {
+    const sepconv::Schedule chosen = default_schedule(problem, target, 3);
+    if (target.device == sepconv::Device::cpu)
+      sepconv::fuzz::require(!reject_reason(chosen, problem, target), "the rule picks a schedule that is accepted");
+  });
+  if (parts.size() == 3) reject_reason(sepconv::schedule_from_text(parts[2], target), problem, target);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string line = sepconv::fuzz::text_of(data, size);
+  const std::vector<std::string_view> parts = sepconv::detail::split(line, '\t');
+  if (parts.size() == 2 || parts.size() == 3)
+    read_or_refuse([&] { judge(parts); });
+  else
+    read_line(line);
+  return 0;
+}

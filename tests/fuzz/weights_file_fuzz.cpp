@@ -1,0 +1,71 @@
+// A .weights file. What was read is written again and read again, with the same values.
+
+#include <cstring>
+
+#include "fuzz_target.h"
+#include "mutation.h"
+#include "sepconv/weights_file.h"
+
+namespace {
+
+using sepconv::NamedWeights;
+
+bool same_bits(const sepconv::WeightArray& a, const sepconv::WeightArray& b) {
+  const std::vector<double> first = a.to_doubles(), second = b.to_doubles();
+  return first.size() == second.size() &&
+         (first.empty() || std::memcmp(first.data(), second.data(), first.size() * sizeof(double)) == 0);
+}
+
+void check_round_trip(const std::vector<NamedWeights>& layers) {
+  const std::filesystem::path copy = sepconv::fuzz::scratch_folder() / "copy.weights";
+  sepconv::save_weights(copy, layers);
+  const std::vector<NamedWeights> again = sepconv::load_weights(copy);
+  sepconv::fuzz::require(again.size() == layers.size(), "all layers are written");
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto &a = layers[i], &b = again[i];
+    sepconv::fuzz::require(
+        a.name == b.name && a.problem == b.problem && same_bits(a.weights.depthwise, b.weights.depthwise) &&
+            same_bits(a.weights.middle_bias, b.weights.middle_bias) &&
+            same_bits(a.weights.pointwise, b.weights.pointwise) && same_bits(a.weights.bias, b.weights.bias),
+        "a layer's weights are written as they were read");
+  }
+}
+
+#ifdef SEPCONV_LIBFUZZER
+constexpr std::size_t kHeaderBytes = 64, kFileBytesAt = 24, kChecksumAt = 32, kWord = 8;
+
+/// The format's checksum of all words but the checksum itself.
+std::uint64_t checksum_of(const std::uint8_t* file, std::size_t size) {
+  std::uint64_t hash = 0x9e3779b97f4a7c15u ^ size;
+  for (std::size_t at = 0; at < size; at += kWord) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, file + at, std::min(kWord, size - at));
+    if (at == kChecksumAt) continue;
+    hash = (hash ^ word) * 0xff51afd7ed558ccdu;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+#endif
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const sepconv::fuzz::MemoryFile file(data, size);
+  sepconv::fuzz::read_or_refuse([&] { check_round_trip(sepconv::load_weights(file.path())); });
+  return 0;
+}
+
+#ifdef SEPCONV_LIBFUZZER
+/// Most mutants get the right size and checksum, so that the index and the blobs are read.
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
+                                               unsigned seed) {
+  const std::size_t mutated = LLVMFuzzerMutate(data, size, max_size);
+  if (mutated < kHeaderBytes || seed % 8 == 0) return mutated;
+  const std::uint64_t bytes = mutated;
+  std::memcpy(data + kFileBytesAt, &bytes, kWord);
+  const std::uint64_t checksum = checksum_of(data, mutated);
+  std::memcpy(data + kChecksumAt, &checksum, kWord);
+  return mutated;
+}
+#endif

@@ -283,7 +283,7 @@ class Torch:
         return seconds[:count]
 
 
-def torch_contenders():
+def torch_contenders(with_compile):
     try:
         import torch
     except ImportError as error:
@@ -293,7 +293,9 @@ def torch_contenders():
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    contenders = [Torch(torch, False, False), Torch(torch, True, False), Torch(torch, True, True)]
+    contenders = [Torch(torch, False, False), Torch(torch, True, False)]
+    if with_compile:
+        contenders.append(Torch(torch, True, True))
     versions = {"torch": torch.__version__, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
     return contenders, versions
 
@@ -386,6 +388,8 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, help="turns of each contender (7; 2 with --dry-run)")
     parser.add_argument("--repeats", type=int, help="timed calls of a turn (30; 2 with --dry-run)")
     parser.add_argument("--json", required=True, help="the file for all figures")
+    parser.add_argument("--no-compile", action="store_true",
+                        help="leave torch.compile out, which takes up to a minute for each layer")
     parser.add_argument("--dry-run", action="store_true", help="no CUDA and no torch: OpenCL, against plain Python")
     arguments = parser.parse_args(argv)
     usual = (2, 2, 2) if arguments.dry_run else (16, 7, 30)
@@ -398,7 +402,7 @@ def main(argv=None):
         parser.error(f"--only: no layer of '{arguments.layers}' matches '{arguments.only}'")
 
     ours = Ours(arguments.program, "opencl" if arguments.dry_run else "cuda", arguments.layers)
-    others, versions = ([PlainPython()], {}) if arguments.dry_run else torch_contenders()
+    others, versions = ([PlainPython()], {}) if arguments.dry_run else torch_contenders(not arguments.no_compile)
     print(f"{ours.hello['device']}, {ours.hello['clock']}; batch {batch}; {versions or 'plain Python'}", flush=True)
     measured = []
     for name, text in layers.items():

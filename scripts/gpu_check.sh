@@ -9,6 +9,8 @@
 #   SEPCONV_GPU_BENCH_TARGETS   targets of the timed layers; the GPU runs the highest that it can (cuda-sm70;cuda-sm80)
 #   SEPCONV_GPU_BENCH_PYTHON    a Python that has torch with CUDA: nothing is installed
 #   SEPCONV_GPU_BENCH_OPTIONS   more options of scripts/gpu_bench.py, such as --only mobilenet --batch 1
+#   SEPCONV_GPU_CHECK_PROGRAMS  a folder with sepconv_gpu_goldens_tests and sepconv_gpu_bench from another machine's
+#                               build/gpu-check, for a machine that can install nothing: nothing is built
 # Exit status: 0 all cases passed and all results agree, 1 a case failed or a result differs, 3 there is no NVIDIA GPU,
 # or something could not be built, installed or run.
 set -euo pipefail
@@ -21,18 +23,27 @@ readonly bench_targets=${SEPCONV_GPU_BENCH_TARGETS:-cuda-sm70;cuda-sm80}
 python=${SEPCONV_GPU_BENCH_PYTHON:-$build/venv/bin/python}
 read -ra options <<<"${SEPCONV_GPU_BENCH_OPTIONS:-}"
 
+programs=${SEPCONV_GPU_CHECK_PROGRAMS:-}
+goldens=$programs/sepconv_gpu_goldens_tests
+bench_program=$programs/sepconv_gpu_bench
+
 if ! command -v nvidia-smi >/dev/null || ! nvidia-smi --query-gpu=name,driver_version --format=csv,noheader; then
   printf 'gpu-check: this machine has no NVIDIA GPU with a driver (nvidia-smi finds none); nothing was checked\n' >&2
   exit 3
 fi
-export PATH=$root/.venv/bin:$PATH
-cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSEPCONV_BUILD_EXAMPLES=OFF \
-  "-DSEPCONV_GPU_TEST_TARGETS=$targets" "-DSEPCONV_GPU_BENCH_TARGETS=$bench_targets" \
-  "-DSEPCONV_GPU_BENCH_LAYERS=$root/bench/gpu/layers.txt" || exit 3
-cmake --build "$build" --target sepconv_gpu_goldens_tests sepconv_gpu_bench || exit 3
+if [[ -z $programs ]]; then
+  goldens=$build/tests/gpu/sepconv_gpu_goldens_tests
+  bench_program=$build/bench/gpu/sepconv_gpu_bench
+  export PATH=$root/.venv/bin:$PATH
+  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSEPCONV_BUILD_EXAMPLES=OFF \
+    "-DSEPCONV_GPU_TEST_TARGETS=$targets" "-DSEPCONV_GPU_BENCH_TARGETS=$bench_targets" \
+    "-DSEPCONV_GPU_BENCH_LAYERS=$root/bench/gpu/layers.txt" || exit 3
+  cmake --build "$build" --target sepconv_gpu_goldens_tests sepconv_gpu_bench || exit 3
+fi
+mkdir -p "$build"
 
 status=0
-"$build/tests/gpu/sepconv_gpu_goldens_tests" | tee "$build/gpu-check.log" || status=1
+"$goldens" | tee "$build/gpu-check.log" || status=1
 if grep -q 'SKIPPED.*cuda' "$build/gpu-check.log"; then
   printf 'gpu-check: the CUDA device could not be used; the reason is above\n' >&2
   exit 3
@@ -44,7 +55,7 @@ if [[ -z ${SEPCONV_GPU_BENCH_PYTHON:-} ]] && ! "$python" -c 'import torch' 2>/de
   "$python" -m pip install --quiet torch numpy || exit 3
 fi
 bench=0
-"$python" "$root/scripts/gpu_bench.py" --program "$build/bench/gpu/sepconv_gpu_bench" \
+"$python" "$root/scripts/gpu_bench.py" --program "$bench_program" \
   --layers "$root/bench/gpu/layers.txt" --json "$build/gpu-bench.json" "${options[@]}" || bench=$?
 printf 'gpu-check: figures in %s\n' "$build/gpu-bench.json"
 [[ $bench -le 1 ]] || exit 3

@@ -1,10 +1,13 @@
 #include "sepconv/load_layers.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "json_text.h"
 #include "layer_weights.h"
 #include "model_graph.h"
+#include "object_config.h"
 #include "sepconv/keras_layer.h"
 #include "sepconv/layer_from_config.h"
 
@@ -33,9 +36,26 @@ std::optional<Shape> input_shape(const ModelGraph& graph, const ModelLayer& laye
 
 Tensor tensor_of(const KerasArray& array) { return make_tensor(array.values, array.shape, array.dtype); }
 
+/// The layer without what training alone needs and this library does not know, such as another author's regularizer.
+nlohmann::json for_inference(nlohmann::json layer, KerasRules rules) {
+  const nlohmann::json config = keras::member(layer, "config");
+  for (const auto& [key, value] : config.items()) {
+    try {
+      if (key.ends_with("_initializer")) keras::initializer_from_json(value, key);
+      if (key.ends_with("_regularizer")) keras::regularizer_from_json(value, key, rules);
+      if (key.ends_with("_constraint")) keras::constraint_from_json(value, key, rules);
+    } catch (const std::invalid_argument&) {
+      layer["config"].erase(key);
+    }
+  }
+  return layer;
+}
+
 KerasConvLayer load_layer(const ModelGraph& graph, const ModelLayer& entry, const keras::LayerWeights& weights,
                           KerasRules rules) {
-  KerasConvLayer layer = layer_from_config(*entry.json, FromConfigOptions(rules));
+  // Without weights in the file, those that the initializers make are the layer's.
+  KerasConvLayer layer = layer_from_config(weights.available() ? for_inference(*entry.json, rules) : *entry.json,
+                                           FromConfigOptions(rules));
   if (!layer.built()) {
     const std::optional<Shape> shape = input_shape(graph, entry);
     if (!shape) return layer;

@@ -1,6 +1,9 @@
 #include "sepconv/load_layers.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "layer_weights.h"
 #include "test_files.h"
@@ -18,6 +21,39 @@ TEST(LoadLayers, FindsThoseOfNestedModels) {
   const std::vector<std::string> expected = {"stem/dw", "block/sep", "block/inner_stem/dw", "sep"};
   EXPECT_EQ(paths("nested.keras"), expected);
   EXPECT_EQ(paths("nested.h5"), expected);
+}
+
+TEST(LoadLayers, FindsThoseInsideOfTimeDistributed) {
+  const std::vector<std::string> expected = {"t_dw/dw", "t_encoder/encoder/sep", "t_encoder/encoder/dw",
+                                             "t_t_rows/t_rows/rows", "after"};
+  for (const char* name : {"timed.keras", "timed.h5", "timed_tfkeras.keras", "timed_tfkeras.h5"})
+    EXPECT_EQ(paths(name), expected) << name;
+}
+
+TEST(LoadLayers, LeavesOutWhatOnlyTrainingNeeds) {
+  const nlohmann::json foreign{{"class_name", "Mine"}, {"config", {{"x", 1}}}, {"registered_name", "Mine"}};
+  const auto loaded = [&](const nlohmann::json& constraint) {
+    const nlohmann::json model =
+        functional("m",
+                   {input("in", {nullptr, 4, 4, 3}), layer("DepthwiseConv2D", "dw",
+                                                           {{"kernel_size", {1, 2}},
+                                                            {"use_bias", false},
+                                                            {"depthwise_initializer", foreign},
+                                                            {"activity_regularizer", foreign},
+                                                            {"depthwise_constraint", constraint}},
+                                                           {{"in"}})},
+                   {"in"}, {"dw"});
+    const auto path = std::filesystem::temp_directory_path() / ("sepconv_load_" + std::to_string(getpid()) + ".keras");
+    std::ofstream(path, std::ios::binary)
+        << make_zip({{"config.json", model.dump()},
+                     {"model.weights.h5", make_hdf5({{"/layers/depthwise_conv2d/vars/0", array({1, 2, 3, 1}, 1)}})}});
+    std::vector<LoadedLayer> layers = load_layers(path);
+    std::filesystem::remove(path);
+    return layers.at(0).layer;
+  };
+  EXPECT_FALSE(loaded(foreign).config().depthwise_constraint.given());
+  EXPECT_FALSE(loaded(foreign).config().activity_regularizer.given());
+  EXPECT_TRUE(loaded("non_neg").config().depthwise_constraint.given());
 }
 
 TEST(LoadLayers, BuildsThemWithTheFilesWeights) {

@@ -91,6 +91,9 @@ class Planner {
     const auto why_not = reason_of(layer, [&] {
       const ConvLayerConfig config = conv_layer_config(*layer.json, document_.rules);
       if (!config.why_not.empty()) throw NotCompiledError(config.why_not);
+      // A .keras file holds the sum.
+      if (document_.weights_form == WeightsForm::legacy && truthy_member(layer.config(), "lora_rank", false))
+        throw NotCompiledError("its kernel and LoRA's factors lie apart in an .h5; save the model as .keras");
       for (const int user : layer.calls) {
         Chain chain = make_chain(config, user);
         const bool known = std::any_of(chains.begin(), chains.end(),
@@ -222,6 +225,7 @@ class Planner {
       if (!reader) return;
       const ModelLayer& layer = layer_of(*reader);
       const bool same_type = !reason_of(layer, [&] {
+        number_member(layer.config(), "epsilon", 0, layer.title());  // of a BatchNormalization: must make sense
         if (compute_dtype(dtype_policy_name(layer.config(), layer.title())) != chain.problem.dtype)
           throw NotCompiledError("another type");
       });

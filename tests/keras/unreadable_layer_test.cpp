@@ -85,6 +85,21 @@ TEST(UnreadableLayer, StridesAndDilationOfTfKeras2) {
   expect_listed(plan_around("Conv2D", pointwise, KerasRules::tf_keras_2), "not supported in conjunction");
 }
 
+TEST(UnreadableLayer, LoraInAnH5) {
+  const json model =
+      functional("m",
+                 {input("image", {nullptr, 8, 8, 4}),
+                  layer("Conv2D", "odd", {{"filters", 4}, {"kernel_size", 1}, {"lora_rank", 2}}, {{"image"}})},
+                 {"image"}, {"odd"});
+  ModelDocument made = document(model);
+  EXPECT_EQ(plan_model(made, {}).layers.size(), 1u);
+  made.weights = make_hdf5({}, {{"/model_weights", "layer_names", {"image", "odd"}}});
+  made.weights_form = WeightsForm::legacy;
+  const Plan plan = plan_model(made, {});
+  ASSERT_EQ(plan.skipped.size(), 1u);
+  EXPECT_NE(plan.skipped[0].reason.find("LoRA"), std::string::npos);
+}
+
 TEST(UnreadableLayer, WhatOnlyTrainingNeedsIsNotRead) {
   const json foreign{{"module", nullptr}, {"class_name", "Mine"}, {"config", {{"x", 1}}}, {"registered_name", "Mine"}};
   const Plan plan = plan_around("DepthwiseConv2D", depthwise({{"depthwise_initializer", foreign},
@@ -100,6 +115,7 @@ TEST(UnreadableLayer, AFollowerThatMakesNoSenseIsNotFolded) {
   for (const auto& [class_name, config] : {std::pair<const char*, json>{"ReLU", {{"max_value", "six"}}},
                                            {"ReLU", {{"dtype", 3}}},
                                            {"BatchNormalization", {{"renorm", true}}},
+                                           {"BatchNormalization", {{"epsilon", "small"}}},
                                            {"Activation", {{"activation", "relu"}, {"dtype", json::array({1})}}}}) {
     const Plan plan = plan_around(class_name, config);
     ASSERT_EQ(plan.layers.size(), 2u);

@@ -2,8 +2,10 @@
 
 #include <hdf5.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "hdf5_use.h"
@@ -39,54 +41,90 @@ bool filters_are_known(hid_t creation) {
   return count >= 0;
 }
 
-std::uint64_t little_endian(const std::string& bytes, std::size_t at, std::size_t count) {
-  std::uint64_t value = 0;
-  for (std::size_t i = count; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-  return value;
+/// Stands for an image of the file in memory that the library uses in place: it would keep two copies of its own.
+void* image_itself(std::size_t, H5FD_file_image_op_t, void* image) { return image; }
+void* image_is_there(void* to, const void*, std::size_t, H5FD_file_image_op_t, void*) { return to; }
+void* image_cannot_grow(void*, std::size_t, H5FD_file_image_op_t, void*) { return nullptr; }
+herr_t image_stays(void*, H5FD_file_image_op_t, void*) { return 0; }
+void* same_image(void* image) { return image; }
+herr_t not_owned(void*) { return 0; }
+
+/// Opens the file in memory for reading. @return negative when it is no HDF5 file
+hid_t open_image(std::string_view bytes) {
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  constexpr std::size_t kGrowth = 1 << 16;
+  void* image = const_cast<char*>(bytes.data());
+  H5FD_file_image_callbacks_t callbacks{image_itself, image_is_there, image_cannot_grow, image_stays, same_image,
+                                        not_owned,    image};
+  if (!access.ok() || bytes.empty() || H5Pset_fapl_core(access, kGrowth, 0) < 0 ||
+      H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0 || H5Pset_file_image_callbacks(access, &callbacks) < 0 ||
+      H5Pset_file_image(access, image, bytes.size()) < 0)
+    return -1;
+  // The library takes two files in memory that have one name for the same file.
+  static std::uint64_t opened = 0;
+  return H5Fopen(("in memory " + std::to_string(++opened)).c_str(), H5F_ACC_RDONLY, access);
 }
 
-/// Checks the collections of variable-length strings, because the library (as of 1.10) copies as many bytes as an
-/// object claims to have, however few its collection holds. A collection: "GCOL", version 1, 3 zeros, its size (8
-/// bytes); then objects: index, references (2 bytes each), 4 zeros, size (8 bytes), data padded to 8 bytes. Index 0 is
-/// the free rest, whose size counts its own header.
-bool string_heaps_are_sound(const std::string& bytes) {
-  const std::string signature("GCOL\1\0\0\0", 8);
-  constexpr std::uint64_t kHeader = 16;
-  for (std::size_t heap = 0; (heap = bytes.find(signature, heap)) != std::string::npos; heap += signature.size()) {
-    if (bytes.size() - heap < kHeader) return false;
-    const std::uint64_t size = little_endian(bytes, heap + 8, 8);
-    if (size < kHeader || size > bytes.size() - heap) return false;
-    for (std::uint64_t at = kHeader; at + kHeader <= size;) {
-      const std::uint64_t index = little_endian(bytes, heap + at, 2);
-      const std::uint64_t claimed = little_endian(bytes, heap + at + 8, 8);
-      const std::uint64_t room = size - at;
-      if (index == 0) {
-        if (claimed > room) return false;
-        break;
-      }
-      if (claimed > room - kHeader) return false;
-      at += kHeader + (claimed + 7) / 8 * 8;
-    }
+/// A conversion that leaves variable-length strings as the references that the file holds, for StringHeap.
+herr_t keep_references(hid_t from, hid_t to, H5T_cdata_t* data, std::size_t, std::size_t, std::size_t, void*, void*,
+                       hid_t) {
+  if (data->command != H5T_CONV_INIT) return 0;
+  data->need_bkg = H5T_BKG_NO;
+  const bool fits = H5Tget_size(from) == StringHeap::kReferenceBytes && H5Tget_size(to) == StringHeap::kReferenceBytes;
+  return fits && H5Tis_variable_str(from) > 0 ? 0 : -1;
+}
+
+/// The references of an attribute of variable-length strings; nothing when it cannot be read.
+std::optional<std::string> string_references(hid_t attribute, std::size_t count) {
+  const char* name = "sepconv: references of strings";
+  const Handle text(H5Tcopy(H5T_C_S1), H5Tclose),
+      reference(H5Tcreate(H5T_OPAQUE, StringHeap::kReferenceBytes), H5Tclose);
+  if (!text.ok() || !reference.ok() || H5Tset_size(text, H5T_VARIABLE) < 0 ||
+      H5Tregister(H5T_PERS_SOFT, name, text, reference, keep_references) < 0)
+    return std::nullopt;
+  std::string bytes(count * StringHeap::kReferenceBytes, '\0');
+  const herr_t status = H5Aread(attribute, reference, bytes.data());
+  H5Tunregister(H5T_PERS_SOFT, name, text, reference, keep_references);
+  if (status < 0) return std::nullopt;
+  return bytes;
+}
+
+/// Elements of a chunk, which the library allocates whole; 0 where the data are in one piece.
+hsize_t chunk_elements(hid_t creation) {
+  hsize_t extents[H5S_MAX_RANK] = {};
+  if (H5Pget_layout(creation) != H5D_CHUNKED) return 0;
+  const int rank = H5Pget_chunk(creation, H5S_MAX_RANK, extents);
+  hsize_t elements = 1;
+  for (int i = 0; i < rank; ++i) {
+    if (extents[i] != 0 && elements > std::numeric_limits<hsize_t>::max() / extents[i])
+      return std::numeric_limits<hsize_t>::max();
+    elements *= extents[i];
   }
-  return true;
+  return elements;
 }
 
 constexpr hsize_t kMaxExpansion = 1032;  // what deflate can reach
+// What one array may take when it is unpacked, however small its file: weights that training made do not deflate to a
+// 64th.
+constexpr hsize_t kUnpackedBytes = hsize_t{256} << 20;
+constexpr hsize_t kUsualExpansion = 64;
 constexpr hsize_t kMaxAttributeStrings = 1u << 20;
 
 }  // namespace
 
-Hdf5File::Hdf5File(const std::string& bytes, std::string what) : what_(std::move(what)), bytes_(bytes.size()) {
-  if (!string_heaps_are_sound(bytes)) throw std::invalid_argument(what_ + ": damaged: a string does not fit its heap");
+Hdf5File::Hdf5File(const std::string& bytes, std::string what)
+    : what_(std::move(what)), bytes_(bytes.size()), strings_(bytes) {
+  open(bytes);
+}
+
+Hdf5File::Hdf5File(std::string&& bytes, std::string what)
+    : what_(std::move(what)), owned_(std::move(bytes)), bytes_(owned_.size()), strings_(owned_) {
+  open(owned_);
+}
+
+void Hdf5File::open(std::string_view bytes) {
   const LibraryUse use;
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  constexpr std::size_t kGrowth = 1 << 16;
-  const bool ready = access.ok() && !bytes.empty() && H5Pset_fapl_core(access, kGrowth, 0) >= 0 &&
-                     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
-                     H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size()) >= 0;
-  // The library takes two files in memory that have one name for the same file.
-  static std::uint64_t opened = 0;
-  if (ready) file_ = H5Fopen(("in memory " + std::to_string(++opened)).c_str(), H5F_ACC_RDONLY, access);
+  if (has_usual_superblock(bytes)) file_ = open_image(bytes);
   if (file_ < 0) throw std::invalid_argument(what_ + ": not a complete HDF5 file");
 }
 
@@ -142,14 +180,15 @@ std::vector<std::string> Hdf5File::strings(const std::string& path, const std::s
     throw std::invalid_argument(where + ": not a list of strings");
   std::vector<std::string> result;
   if (H5Tis_variable_str(type) > 0) {
-    std::vector<char*> pointers(static_cast<std::size_t>(count), nullptr);
-    const Handle memory(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(memory, H5T_VARIABLE);
-    H5Tset_cset(memory, H5Tget_cset(type));
-    const herr_t status = H5Aread(attribute, memory, pointers.data());
-    for (char* text : pointers) result.emplace_back(status >= 0 && text ? text : "");
-    H5Dvlen_reclaim(memory, space, H5P_DEFAULT, pointers.data());
-    if (status < 0) throw std::invalid_argument(where + ": damaged");
+    if (static_cast<std::size_t>(count) > bytes_ / StringHeap::kReferenceBytes)
+      throw std::invalid_argument(where + ": larger than the file");
+    const auto references = string_references(attribute, static_cast<std::size_t>(count));
+    if (!references) throw std::invalid_argument(where + ": damaged");
+    try {
+      for (const std::string_view text : strings_.texts(*references)) result.emplace_back(text);
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(where + ": damaged: " + error.what());
+    }
     return result;
   }
   const std::size_t width = H5Tget_size(type);
@@ -206,6 +245,10 @@ KerasArray Hdf5File::array(const std::string& path) const {
   }
   if (width == 0 || elements > limit / width)
     throw std::invalid_argument(where + ": its shape asks for more bytes than the file stores");
+  const hsize_t unpacked = std::max(kUnpackedBytes, kUsualExpansion * bytes_);
+  if (elements > unpacked / sizeof(double) || chunk_elements(creation) > unpacked / width)
+    throw std::invalid_argument(where + ": unpacks to more than " + std::to_string(unpacked) +
+                                " bytes, the limit for a file of " + std::to_string(bytes_) + " bytes");
 
   const H5T_class_t kind = H5Tget_class(type);
   array.values.resize(elements);

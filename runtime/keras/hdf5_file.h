@@ -7,15 +7,17 @@
 #include <vector>
 
 #include "sepconv/keras_layer.h"
+#include "string_heap.h"
 
 namespace sepconv::keras {
 
 class Hdf5File {
  public:
-  /// @param bytes  the file's content (copied)
+  /// @param bytes  the file's content; must outlive this object
   /// @param what   names the file in errors
   /// @throws std::invalid_argument when the bytes are no complete HDF5 file.
   Hdf5File(const std::string& bytes, std::string what);
+  Hdf5File(std::string&& bytes, std::string what);  // keeps the bytes
   ~Hdf5File();
   Hdf5File(const Hdf5File&) = delete;
   Hdf5File& operator=(const Hdf5File&) = delete;
@@ -41,8 +43,11 @@ class Hdf5File {
   const std::string& what() const { return what_; }
 
  private:
-  std::string what_;
+  void open(std::string_view bytes);
+
+  std::string what_, owned_;
   std::size_t bytes_;
+  mutable StringHeap strings_;  // guarded as the library is
   std::int64_t file_ = -1;
 };
 

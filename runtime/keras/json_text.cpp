@@ -8,9 +8,13 @@ using nlohmann::json;
 
 namespace {
 
-/// Counts brackets outside strings, so that nothing recursive ever sees a text that is too deep.
-void check_depth(std::string_view text, const std::string& what) {
+constexpr std::size_t kMaxReason = 300;
+
+/// Counts brackets and commas outside strings, so that nothing recursive ever sees a text that is too deep, and memory
+/// is not filled by a text of many small values: each takes up to 100 times its bytes.
+void check_size(std::string_view text, const std::string& what) {
   int depth = 0;
+  std::size_t values = 1;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -22,10 +26,13 @@ void check_depth(std::string_view text, const std::string& what) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
+      ++values;
       if (++depth > kMaxJsonDepth)
         throw std::invalid_argument(what + ": JSON nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
     } else if (c == ']' || c == '}') {
       --depth;
+    } else if (c == ',' && ++values > kMaxJsonValues) {
+      throw std::invalid_argument(what + ": JSON of more than " + std::to_string(kMaxJsonValues) + " values");
     }
   }
 }
@@ -33,11 +40,13 @@ void check_depth(std::string_view text, const std::string& what) {
 }  // namespace
 
 json parse_json(std::string_view text, const std::string& what) {
-  check_depth(text, what);
+  check_size(text, what);
   try {
     return json::parse(text);
   } catch (const json::exception& error) {
-    throw std::invalid_argument(what + ": not valid JSON: " + error.what());
+    std::string reason = error.what();  // quotes what was read last, however long
+    if (reason.size() > kMaxReason) reason = reason.substr(0, kMaxReason - 3) + "...";
+    throw std::invalid_argument(what + ": not valid JSON: " + reason);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// JSON from files that may be damaged or hostile: a limit on depth, and typed fields whose errors name them.
+// JSON from files that may be damaged or hostile: limits on depth and size, and typed fields whose errors name them.
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,9 +11,11 @@ namespace sepconv::keras {
 
 /// Deeper nesting than any model has; recursion over a parsed value is safe below it.
 inline constexpr int kMaxJsonDepth = 200;
+/// More than any model has, vocabularies included.
+inline constexpr std::size_t kMaxJsonValues = 3'000'000;
 
 /// @param what  names the text in errors: "model.keras: config.json"
-/// @throws std::invalid_argument when the text is no JSON or nests deeper than kMaxJsonDepth.
+/// @throws std::invalid_argument when the text is no JSON or goes beyond a limit.
 nlohmann::json parse_json(std::string_view text, const std::string& what);
 
 /// The member `key`, or null where `object` is no object or has no such member.

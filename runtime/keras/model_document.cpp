@@ -15,7 +15,9 @@ using nlohmann::json;
 namespace {
 
 constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{4} << 30;
+constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{128} << 20;  // of a member of an archive
 constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // some editors put it in front of a text
 
 std::string read_bytes(const std::filesystem::path& path) {
   std::error_code error;
@@ -42,10 +44,10 @@ KerasRules rules_of_version(const json& version, KerasRules fallback, const std:
 
 ModelDocument from_archive(const std::string& bytes, const std::string& file) {
   const ZipArchive archive(bytes, file);
-  const auto config = archive.read("config.json");
+  const auto config = archive.read("config.json", kMaxJsonBytes);
   if (!config) throw std::invalid_argument(file + ": no config.json in the archive: not a .keras model");
   ModelDocument document{file, parse_json(*config, file + ": config.json")};
-  if (const auto metadata = archive.read("metadata.json")) {
+  if (const auto metadata = archive.read("metadata.json", kMaxJsonBytes)) {
     const json parsed = parse_json(*metadata, file + ": metadata.json");
     document.rules = rules_of_version(member(parsed, "keras_version"), KerasRules::keras_3, file + ": metadata.json");
   }
@@ -94,7 +96,8 @@ ModelDocument read_document_bytes(std::string bytes, const std::string& file) {
   if (bytes.empty()) throw std::invalid_argument(file + ": the file is empty");
   if (bytes.compare(0, 2, "PK") == 0) return from_archive(bytes, file);
   if (bytes.compare(0, kHdf5Signature.size(), kHdf5Signature) == 0) return from_hdf5(std::move(bytes), file);
-  const std::size_t start = bytes.find_first_not_of(" \t\r\n");
+  const std::size_t mark = bytes.compare(0, kByteOrderMark.size(), kByteOrderMark) == 0 ? kByteOrderMark.size() : 0;
+  const std::size_t start = bytes.find_first_not_of(" \t\r\n", mark);
   if (start == std::string::npos || (bytes[start] != '{' && bytes[start] != '['))
     throw std::invalid_argument(file + ": neither a .keras archive, an HDF5 file, nor JSON");
   ModelDocument document{file, parse_json(bytes, file)};

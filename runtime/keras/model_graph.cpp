@@ -19,6 +19,8 @@ namespace {
 
 // A model nested in itself many times over would otherwise unfold without end.
 constexpr std::size_t kMaxCalls = 200000;
+// The same for models without layers, which make no calls: layers and tensors passed on the way.
+constexpr std::size_t kMaxSteps = 10 * kMaxCalls;
 
 /// A tensor as the JSON names it: layer, call of that layer, output of that call.
 struct NamedTensor {
@@ -265,6 +267,7 @@ class Unfolder {
     if (arguments && arguments->size() != spec.inputs.size())
       throw std::invalid_argument(spec.what + ": called with " + std::to_string(arguments->size()) +
                                   " tensors; it has " + std::to_string(spec.inputs.size()) + " inputs");
+    count_steps(spec, spec.items.size());
     // Outputs of each call of each item, filled as their inputs become known.
     std::vector<std::vector<std::vector<TensorRef>>> values(spec.items.size());
     std::vector<std::vector<std::size_t>> missing(spec.items.size());
@@ -277,6 +280,7 @@ class Unfolder {
       for (std::size_t n = 0; n < item.nodes.size(); ++n, ++nodes) {
         for (const NamedTensor& tensor : item.nodes[n])
           readers[{tensor.item, node_index(spec, tensor)}].push_back({i, n});
+        count_steps(spec, 1 + item.nodes[n].size());
         missing[i].push_back(item.nodes[n].size());
         if (item.nodes[n].empty()) ready.insert({i, n});
       }
@@ -379,8 +383,14 @@ class Unfolder {
     return {index, 0};
   }
 
+  void count_steps(const ModelSpec& spec, std::size_t steps) {
+    steps_ += steps;
+    if (steps_ > kMaxSteps) throw std::invalid_argument(spec.what + ": its nested models unfold without end");
+  }
+
   ModelGraph& graph_;
   const std::string& file_;
+  std::size_t steps_ = 0;
 };
 
 /// Replaces unknown extents of the model's inputs by the caller's.

@@ -14,6 +14,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::int64_t kMaxExtent = std::int64_t{1} << 40;
+constexpr std::size_t kMaxRank = 32;  // NumPy's own
 
 std::optional<std::int64_t> small_integer(const json& value) {
   if (!value.is_number_integer()) return std::nullopt;
@@ -166,7 +167,7 @@ std::int64_t elements(const Shape& shape, std::size_t from) {
 std::optional<Shape> reshaped(const json& config, const Shape& input) {
   Shape result{input[0]};
   const json& target = member(config, "target_shape");
-  if (!target.is_array()) return std::nullopt;
+  if (!target.is_array() || target.size() > kMaxRank) return std::nullopt;
   std::size_t free = 0;
   for (const json& item : target) {
     if (!item.is_number_integer() || item.get<std::int64_t>() < -1) return std::nullopt;
@@ -243,7 +244,7 @@ bool keeps_shape(const std::string& class_name) {
 }  // namespace
 
 std::optional<Shape> shape_from_json(const json& value) {
-  if (!value.is_array() || value.empty()) return std::nullopt;
+  if (!value.is_array() || value.empty() || value.size() > kMaxRank) return std::nullopt;
   Shape shape;
   for (const json& item : value) {
     if (item.is_null()) {

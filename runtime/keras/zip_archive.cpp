@@ -9,7 +9,6 @@
 namespace sepconv::keras {
 namespace {
 
-constexpr std::uint64_t kMaxMemberBytes = std::uint64_t{4} << 30;
 // Deflate cannot do better than 1032:1, so a larger claim is false whatever the data.
 constexpr std::uint64_t kMaxRatio = 1032;
 
@@ -43,7 +42,7 @@ std::vector<std::string> ZipArchive::names() const {
   return names;
 }
 
-std::optional<std::string> ZipArchive::read(const std::string& name) const {
+std::optional<std::string> ZipArchive::read(const std::string& name, std::uint64_t max_bytes) const {
   const zip_int64_t index = zip_name_locate(archive_, name.c_str(), 0);
   if (index < 0) return std::nullopt;
   const std::string where = what_ + ": " + name;
@@ -51,9 +50,10 @@ std::optional<std::string> ZipArchive::read(const std::string& name) const {
   constexpr zip_uint64_t kNeeded = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
   if (zip_stat_index(archive_, static_cast<zip_uint64_t>(index), 0, &stat) != 0 || (stat.valid & kNeeded) != kNeeded)
     throw std::invalid_argument(where + ": cannot read its size: " + zip_strerror(archive_));
-  if (stat.size > kMaxMemberBytes || stat.size / kMaxRatio > stat.comp_size)
+  if (stat.size > max_bytes || stat.size / kMaxRatio > stat.comp_size)
     throw std::invalid_argument(where + ": declares " + std::to_string(stat.size) + " bytes, more than its " +
-                                std::to_string(stat.comp_size) + " compressed bytes or 4 GiB allow");
+                                std::to_string(stat.comp_size) + " compressed bytes or the limit of " +
+                                std::to_string(max_bytes) + " bytes allow");
   const std::unique_ptr<zip_file_t, FileCloser> file(zip_fopen_index(archive_, static_cast<zip_uint64_t>(index), 0));
   if (!file) throw std::invalid_argument(where + ": cannot open: " + zip_strerror(archive_));
   std::string content(stat.size, '\0');

@@ -1,6 +1,7 @@
 #pragma once
 // Members of a zip archive held in memory, with limits on what a damaged or hostile archive can ask for.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@ namespace sepconv::keras {
 
 class ZipArchive {
  public:
+  static constexpr std::uint64_t kMaxMemberBytes = std::uint64_t{4} << 30;
+
   /// @param bytes  the archive; must outlive this object
   /// @param what   names the archive in errors
   /// @throws std::invalid_argument when the bytes are no zip archive.
@@ -24,7 +27,8 @@ class ZipArchive {
 
   /// The uncompressed member, checked against its declared size and checksum; nothing when there is none of that name.
   /// @throws std::invalid_argument naming the archive and the member.
-  std::optional<std::string> read(const std::string& name) const;
+  /// @param max_bytes  the most that a member of this kind may have
+  std::optional<std::string> read(const std::string& name, std::uint64_t max_bytes = kMaxMemberBytes) const;
 
  private:
   std::string what_;

@@ -8,10 +8,12 @@
 #include <fstream>
 #include <random>
 
+#include "hdf5_file.h"
 #include "json_text.h"
 #include "planner.h"
 #include "sepconv/plan.h"
 #include "test_files.h"
+#include "zip_archive.h"
 
 /// A damaged HDF5 file can make the library ask for more memory than there is; it takes the null that malloc then gives
 /// as an error, and the sanitizer must give it too.
@@ -97,6 +99,60 @@ TEST(HostileFiles, DeepJsonIsRefusedQuickly) {
   EXPECT_THROW(parse_json(std::string(201, '[') + std::string(201, ']'), "x"), std::invalid_argument);
 }
 
+TEST(HostileFiles, JsonOfManySmallValuesIsRefused) {
+  const auto list = [](std::size_t values) {
+    std::string text = "[0";
+    for (std::size_t i = 1; i < values; ++i) text += ",0";
+    return text + "]";
+  };
+  EXPECT_NO_THROW(parse_json(list(100000), "x"));
+  EXPECT_THROW(parse_json(list(kMaxJsonValues + 1), "x"), std::invalid_argument);
+  EXPECT_NO_THROW(parse_json("[\"" + std::string(2 * kMaxJsonValues, ',') + "\"]", "x")) << "commas of a string";
+}
+
+TEST(HostileFiles, WhatJsonErrorsQuoteIsShort) {
+  try {
+    parse_json("[\"" + std::string(1 << 20, 'x'), "name");
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_LT(std::string(error.what()).size(), 400u);
+  }
+}
+
+TEST(HostileFiles, JsonMayBeginWithAByteOrderMark) {
+  EXPECT_TRUE(reads("\xef\xbb\xbf{\"class_name\": \"Sequential\", \"config\": {\"layers\": []}}"));
+  EXPECT_TRUE(reads("\xef\xbb\xbf\n {\"class_name\": \"Sequential\", \"config\": {\"layers\": []}}"));
+  EXPECT_FALSE(reads("\xef\xbb\xbf"));
+  EXPECT_FALSE(reads("\xef\xbb{}"));
+}
+
+/// A model that calls the one inside it twice, and so on; the innermost has no layers but its input.
+json doubling_models(int levels) {
+  json model = functional("m", {input("i", {nullptr, 8, 8, 4})}, {"i"}, {"i"});
+  for (int level = 0; level < levels; ++level) {
+    json inner = layer("Functional", "m", model["config"], {{"i"}, {"m"}});
+    model = functional("m", {input("i", {nullptr, 8, 8, 4}), inner}, {"i"}, {"m:1"});
+  }
+  return model;
+}
+
+TEST(HostileFiles, NestedModelsWithoutLayersDoNotUnfoldWithoutEnd) {
+  EXPECT_TRUE(reads(doubling_models(5).dump()));
+  EXPECT_FALSE(reads(doubling_models(22).dump()));
+  EXPECT_FALSE(reads(doubling_models(40).dump()));
+}
+
+TEST(HostileFiles, ShapesOfManyExtentsAreUnknown) {
+  json extents(100000, 1);
+  std::vector<json> layers{input("in", extents)};
+  std::string before = "in";
+  for (int i = 0; i < 300; ++i) {
+    layers.push_back(layer("ReLU", "r" + std::to_string(i), {}, {{before}}));
+    before = layers.back()["name"];
+  }
+  EXPECT_TRUE(reads(functional("m", layers, {"in"}, {before}).dump()));
+}
+
 TEST(HostileFiles, RubbishIsRefused) {
   EXPECT_FALSE(reads(""));
   EXPECT_FALSE(reads(" \n "));
@@ -142,6 +198,26 @@ TEST(HostileFiles, Hdf5WithAnAbsurdShapeIsRefused) {
     damaged.replace(at, 8, absurd);
     EXPECT_FALSE(reads(file_with(damaged)));
   }
+}
+
+TEST(HostileFiles, DatasetsThatUnpackToGigabytesAreRefused) {
+  // 2 KB and 4 KB: deflated HDF5 inside of a deflated member; a chunk far larger than its dataset.
+  for (const char* name : {"big_dataset_2k.keras", "big_chunk.keras"}) {
+    const std::string bytes = read_file(std::filesystem::path(SEPCONV_TEST_DATA) / "hostile" / name);
+    try {
+      Hdf5File(read_document_bytes(bytes, name).weights, name).array("/layers/depthwise_conv2d/vars/0");
+      FAIL() << name;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_NE(std::string(error.what()).find("unpacks to more than"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(HostileFiles, ZipMembersHaveTheLimitOfTheirKind) {
+  const std::string bytes = make_zip({{"config.json", std::string(1000, ' ')}});
+  const ZipArchive archive(bytes, "f");
+  EXPECT_EQ(archive.read("config.json")->size(), 1000u);
+  EXPECT_THROW(archive.read("config.json", 999), std::invalid_argument);
 }
 
 TEST(HostileFiles, ProblemsOfFilesOnDisk) {

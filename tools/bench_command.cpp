@@ -21,6 +21,7 @@
 #include "commands.h"
 #include "console_progress.h"
 #include "interrupt.h"
+#include "model_child.h"
 #include "program_paths.h"
 #include "scratch_folder.h"
 #include "sepconv/executor.h"
@@ -66,7 +67,7 @@ std::regex pattern_of(const std::string& only) {
 
 std::vector<PlannedLayer> wanted_layers(const BenchArguments& arguments) {
   const std::regex pattern = pattern_of(arguments.only);
-  std::vector<PlannedLayer> layers = plan_file(arguments.suite).layers;
+  std::vector<PlannedLayer> layers = plan_in_child(arguments.suite).layers;
   std::erase_if(layers, [&](const PlannedLayer& layer) { return !std::regex_search(layer.name, pattern); });
   if (layers.empty())
     throw std::invalid_argument(fmt::format("--only: '{}' matches no layer of '{}'", arguments.only, arguments.suite));

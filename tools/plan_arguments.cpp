@@ -1,6 +1,7 @@
 #include "plan_arguments.h"
 
 #include "input_shape.h"
+#include "model_child.h"
 
 namespace sepconv::tools {
 
@@ -21,7 +22,7 @@ Plan read_plan(const PlanArguments& arguments) {
   options.join = !arguments.no_join;
   options.layers = arguments.layers;
   if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
-  return plan_file(arguments.model, options);
+  return plan_in_child(arguments.model, options);
 }
 
 }  // namespace sepconv::tools

@@ -13,6 +13,7 @@
 #include "autoschedule/report/report.h"
 #include "commands.h"
 #include "compile/files.h"
+#include "model_child.h"
 #include "peak.h"
 #include "sepconv/plan.h"
 
@@ -47,7 +48,7 @@ double peak_from(const std::string& text) {
 std::map<std::string, std::string> names_of(const std::vector<std::string>& models) {
   std::map<std::string, std::string> names;
   for (const std::string& model : models)
-    for (const PlannedLayer& layer : plan_file(model).layers) {
+    for (const PlannedLayer& layer : plan_in_child(model).layers) {
       std::string& name = names[to_text(kernel_problem(layer.problem))];
       name += (name.empty() ? "" : ", ") + layer.name;
     }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "model_child.h"
 #include "sepconv/load_layers.h"
 #include "sepconv/save_weights.h"
 
@@ -21,26 +22,36 @@ struct SaveArguments {
   std::string model, output, layer;
 };
 
-int save(const SaveArguments& arguments) {
-  const bool archive = arguments.output.ends_with(".npz");
-  if (arguments.layer.empty() && !archive) {
-    save_model_weights(arguments.model, arguments.output);
-    fmt::print("{}: all weights of {}\n", arguments.output, arguments.model);
-    return kDone;
-  }
-  const std::vector<LoadedLayer> layers = load_layers(arguments.model);
+/// The chosen layers' file, behind their number and a newline. Runs in the child process.
+std::string chosen_weights(const SaveArguments& arguments) {
   std::vector<LoadedLayer> chosen;
   std::string names;
-  for (const LoadedLayer& loaded : layers) {
+  for (LoadedLayer& loaded : load_layers(arguments.model)) {
     names += (names.empty() ? "" : ", ") + loaded.path;
-    if (arguments.layer.empty() || loaded.path == arguments.layer) chosen.push_back(loaded);
+    if (arguments.layer.empty() || loaded.path == arguments.layer) chosen.push_back(std::move(loaded));
   }
   if (chosen.empty())
     throw std::invalid_argument(
         names.empty() ? fmt::format("{}: has no separable or depthwise convolution layer", arguments.model)
                       : fmt::format("{}: has no layer '{}'; its layers: {}", arguments.model, arguments.layer, names));
-  save_weights_by_path(chosen, arguments.output);
-  fmt::print("{}: the weights of {} layer{}\n", arguments.output, chosen.size(), chosen.size() == 1 ? "" : "s");
+  return fmt::format("{}\n", chosen.size()) + weights_file(chosen, arguments.output);
+}
+
+int save(const SaveArguments& arguments) {
+  const bool archive = arguments.output.ends_with(".npz");
+  if (arguments.layer.empty() && !archive) {
+    write_weights_file(
+        text_in_child(arguments.model, [&] { return model_weights_file(arguments.model, arguments.output); }),
+        arguments.output);
+    fmt::print("{}: all weights of {}\n", arguments.output, arguments.model);
+    return kDone;
+  }
+  std::string file = text_in_child(arguments.model, [&] { return chosen_weights(arguments); });
+  const std::size_t line = file.find('\n');
+  const std::string count = file.substr(0, line);
+  file.erase(0, line + 1);
+  write_weights_file(file, arguments.output);
+  fmt::print("{}: the weights of {} layer{}\n", arguments.output, count, count == "1" ? "" : "s");
   return kDone;
 }
 

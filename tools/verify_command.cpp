@@ -18,6 +18,7 @@
 #include "input_shape.h"
 #include "interrupt.h"
 #include "layer_run.h"
+#include "model_child.h"
 #include "npy.h"
 #include "program_paths.h"
 #include "runner_client.h"
@@ -88,7 +89,7 @@ VerifyJob golden_job(const VerifyArguments& arguments, const std::filesystem::pa
 VerifyJob model_job(const VerifyArguments& arguments) {
   PlanOptions options;
   if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
-  VerifyJob job{plan_file(arguments.path, options), "check", {"--batch", "2"}};
+  VerifyJob job{plan_in_child(arguments.path, options), "check", {"--batch", "2"}};
   const auto wanted = name_filter(arguments.only);
   std::erase_if(job.plan.layers, [&](const PlannedLayer& layer) { return !wanted(layer.name); });
   std::erase_if(job.plan.skipped, [&](const SkippedLayer& layer) { return !wanted(layer.name); });

@@ -16,6 +16,10 @@
 #include <stdexcept>
 #include <thread>
 
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
 extern char** environ;
 
 namespace sepconv {
@@ -25,6 +29,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kOutputBytes = 64 << 10;
 constexpr int kPollMs = 20;  // how late a cancel, or an exit that leaves the pipe open, may be noticed
+
+constexpr int kHandledSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};  // a child has their defaults
 
 class Pipe {
  public:
@@ -65,7 +71,7 @@ pid_t spawn(const std::vector<std::string>& argv, int output) {
   sigset_t none, defaults;
   sigemptyset(&none);
   sigemptyset(&defaults);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&defaults, signal);
+  for (const int signal : kHandledSignals) sigaddset(&defaults, signal);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setpgroup(&attributes, 0);
@@ -77,6 +83,31 @@ pid_t spawn(const std::vector<std::string>& argv, int output) {
   posix_spawnattr_destroy(&attributes);
   if (error != 0) throw std::runtime_error(fmt::format("cannot start '{}': {}", argv[0], std::strerror(error)));
   return pid;
+}
+
+/// The rest of a forked child: its own group, no signal handlers, its output to `output`.
+[[noreturn]] void run_as_child(const std::function<int()>& work, int output) {
+#if defined(__linux__)
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+  ::setpgid(0, 0);
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  for (const int signal : kHandledSignals) std::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
+  int code = 1;
+  try {
+    code = work();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+  } catch (...) {
+  }
+  std::fflush(nullptr);
+  ::_exit(code);
 }
 
 /// Appends what the pipe holds; false at its end.
@@ -101,23 +132,28 @@ void limit_memory([[maybe_unused]] pid_t pid, [[maybe_unused]] std::uint64_t byt
 #endif
 }
 
+void limit_cpu_time([[maybe_unused]] pid_t pid, [[maybe_unused]] int seconds) {
+#if defined(__linux__)
+  const auto most = static_cast<rlim_t>(seconds);
+  const rlimit limit{most, most + 1};
+  ::prlimit(pid, RLIMIT_CPU, &limit, nullptr);
+#endif
+}
+
 /// True once the child has ended; it stays a zombie, so that its id still names its process group.
 bool has_ended(pid_t pid) {
   siginfo_t info{};
   return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
-}  // namespace
-
-ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLimits& limits) {
-  if (argv.empty()) throw std::invalid_argument("run_process: no program given");
+/// Waits for the child, whose output comes through the pipe, and enforces its limits.
+ProcessResult supervise(pid_t pid, Pipe& pipe, const ProcessLimits& limits) {
   ProcessResult result;
-  Pipe pipe;
   const Clock::time_point begin = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
-  const pid_t pid = spawn(argv, pipe.write_end());
   pipe.close_write_end();
   if (limits.memory_bytes != 0) limit_memory(pid, limits.memory_bytes);
+  if (limits.cpu_seconds != 0) limit_cpu_time(pid, limits.cpu_seconds);
 
   bool open = true, stopped = false;
   while (!has_ended(pid)) {
@@ -154,7 +190,27 @@ ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLim
   if (stopped) return result;
   result.end = WIFSIGNALED(status) ? ProcessResult::End::signalled : ProcessResult::End::exited;
   result.code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+  if (limits.cpu_seconds != 0 && result.end == ProcessResult::End::signalled && result.code == SIGXCPU)
+    result.end = ProcessResult::End::out_of_cpu_time;
   return result;
+}
+
+}  // namespace
+
+ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLimits& limits) {
+  if (argv.empty()) throw std::invalid_argument("run_process: no program given");
+  Pipe pipe;
+  return supervise(spawn(argv, pipe.write_end()), pipe, limits);
+}
+
+ProcessResult run_forked(const std::function<int()>& work, const ProcessLimits& limits) {
+  Pipe pipe;
+  std::fflush(nullptr);  // or the child would print it too
+  const pid_t pid = ::fork();
+  if (pid < 0) throw std::runtime_error(fmt::format("cannot start a process: {}", std::strerror(errno)));
+  if (pid == 0) run_as_child(work, pipe.write_end());
+  ::setpgid(pid, pid);  // in both, so that it holds before either goes on
+  return supervise(pid, pipe, limits);
 }
 
 std::string end_text(const ProcessResult& result, const ProcessLimits& limits) {
@@ -166,6 +222,8 @@ std::string end_text(const ProcessResult& result, const ProcessLimits& limits) {
     case ProcessResult::End::cancelled: return "cancelled";
     case ProcessResult::End::out_of_memory:
       return fmt::format("needed more than {} MiB of memory", limits.memory_bytes >> 20);
+    case ProcessResult::End::out_of_cpu_time:
+      return fmt::format("needed more than {} s of processor time", limits.cpu_seconds);
   }
   return "ended";
 }

@@ -1,8 +1,9 @@
 #pragma once
-// Runs a program as a child process under limits of time and memory, with its output captured.
+// Runs a program, or a function, as a child process under limits of time and memory, with its output captured.
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,11 @@ struct ProcessLimits {
   /// grows too fast for that runs into an allocation that fails, at one and a half times the limit and
   /// 256 MiB.
   std::uint64_t memory_bytes = 0;
+  int cpu_seconds = 0;  // processor time of each process; 0 = no limit
 };
 
 struct ProcessResult {
-  enum class End { exited, signalled, timed_out, cancelled, out_of_memory };
+  enum class End { exited, signalled, timed_out, cancelled, out_of_memory, out_of_cpu_time };
   End end = End::exited;
   int code = 0;        // exit status, or the signal's number
   std::string output;  // stdout and stderr as they came, the last 64 KiB of them
@@ -32,8 +34,13 @@ struct ProcessResult {
 /// @throws std::runtime_error naming the program when it cannot be started.
 ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLimits& limits = {});
 
+/// The same for a function, in a forked copy of this process that ends with what it returns. It may allocate and read
+/// files; it inherits no signal handlers, and ends when this process does.
+/// @throws std::runtime_error when there can be no further process.
+ProcessResult run_forked(const std::function<int()>& work, const ProcessLimits& limits = {});
+
 /// "exit status 1", "killed by signal 11 (Segmentation fault)", "timed out after 120 s", "cancelled", "needed more than
-/// 4096 MiB of memory".
+/// 4096 MiB of memory", "needed more than 10 s of processor time".
 std::string end_text(const ProcessResult& result, const ProcessLimits& limits);
 
 /// Bytes of memory that a running process uses; 0 where the system does not tell (it tells on Linux).

@@ -99,11 +99,12 @@ std::string npz(const std::vector<NamedLayer>& layers) {
   return zip_of(members);
 }
 
-void save(const std::vector<NamedLayer>& layers, const std::filesystem::path& path) {
+/// The file's content; its name decides the format.
+std::string file_of(const std::vector<NamedLayer>& layers, const std::filesystem::path& path) {
   for (const auto& [name, layer] : layers)
     if (!layer->built())
       throw std::invalid_argument("save_weights: layer '" + name + "' is not built and has no weights");
-  if (ends_with(path, ".npz")) return write_whole(path, npz(layers));
+  if (ends_with(path, ".npz")) return npz(layers);
   if (!ends_with(path, ".weights.h5"))
     throw std::invalid_argument(path.string() + ": the name must end in .weights.h5 or .npz");
   std::vector<keras::WeightGroup> groups;
@@ -115,7 +116,13 @@ void save(const std::vector<NamedLayer>& layers, const std::filesystem::path& pa
     for (const Tensor& tensor : layer->get_weights()) weights.arrays.push_back(array_of(tensor));
     groups.push_back(std::move(weights));
   }
-  write_whole(path, keras::weights_hdf5(groups));
+  return keras::weights_hdf5(groups);
+}
+
+std::vector<NamedLayer> named_by_path(const std::vector<LoadedLayer>& layers) {
+  std::vector<NamedLayer> named;
+  for (const LoadedLayer& loaded : layers) named.push_back({loaded.path, &loaded.layer});
+  return named;
 }
 
 }  // namespace
@@ -123,27 +130,35 @@ void save(const std::vector<NamedLayer>& layers, const std::filesystem::path& pa
 void save_weights(const std::vector<const KerasConvLayer*>& layers, const std::filesystem::path& path) {
   std::vector<NamedLayer> named;
   for (const KerasConvLayer* layer : layers) named.push_back({layer->name(), layer});
-  save(named, path);
+  write_whole(path, file_of(named, path));
 }
 
 void save_weights_by_path(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path) {
-  std::vector<NamedLayer> named;
-  for (const LoadedLayer& loaded : layers) named.push_back({loaded.path, &loaded.layer});
-  save(named, path);
+  write_weights_file(weights_file(layers, path), path);
+}
+
+std::string weights_file(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path) {
+  return file_of(named_by_path(layers), path);
 }
 
 void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path) {
   save_weights(std::vector<const KerasConvLayer*>{&layer}, path);
 }
 
+void write_weights_file(const std::string& bytes, const std::filesystem::path& path) { write_whole(path, bytes); }
+
 void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path) {
+  write_weights_file(model_weights_file(model, path), path);
+}
+
+std::string model_weights_file(const std::filesystem::path& model, const std::filesystem::path& path) {
   if (!ends_with(path, ".weights.h5"))
     throw std::invalid_argument(path.string() + ": the name must end in .weights.h5");
   const keras::ModelDocument document = keras::read_document(model);
   const keras::LayerWeights weights(document);
   if (!weights.available()) throw std::invalid_argument(model.string() + ": holds a configuration without weights");
   const std::size_t count = weights.count();
-  if (weights.has_root(keras::kWeightsRoot)) return write_whole(path, document.weights);
+  if (weights.has_root(keras::kWeightsRoot)) return document.weights;
   std::vector<keras::WeightGroup> groups;
   std::size_t saved = 0;
   for (const keras::ModelLayer& layer : keras::build_graph(document, {}).layers) {
@@ -157,7 +172,7 @@ void save_model_weights(const std::filesystem::path& model, const std::filesyste
                                 std::to_string(count) +
                                 " weights belong to layers inside of wrappers (Bidirectional, TimeDistributed, "
                                 "attention), which can be taken over from a newer .keras file only");
-  write_whole(path, keras::weights_hdf5(groups));
+  return keras::weights_hdf5(groups);
 }
 
 }  // namespace sepconv

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace sepconv {
 namespace {
@@ -69,6 +73,70 @@ TEST(Process, MemoryLimitEndsAProgramThatGrows) {
 TEST(Process, MemoryLimitLeavesOthersAlone) {
   const ProcessLimits limits{60, nullptr, std::uint64_t{200} << 20};
   EXPECT_TRUE(run_process({"sh", "-c", "head -c 1000000 /dev/zero | tail -c 1"}, limits).ok());
+}
+
+TEST(Process, CpuLimitEndsALoop) {
+  ProcessLimits limits{60};
+  limits.cpu_seconds = 1;
+  const ProcessResult result = run_process({"sh", "-c", "while :; do :; done"}, limits);
+  EXPECT_EQ(result.end, ProcessResult::End::out_of_cpu_time) << end_text(result, limits);
+  EXPECT_EQ(end_text(result, limits), "needed more than 1 s of processor time");
+}
+
+TEST(ForkedProcess, ReturnsTheStatusAndTheOutput) {
+  const ProcessResult result = run_forked([] {
+    std::puts("out");
+    std::fputs("err\n", stderr);
+    return 3;
+  });
+  EXPECT_EQ(result.end, ProcessResult::End::exited);
+  EXPECT_EQ(result.code, 3);
+  EXPECT_NE(result.output.find("out\n"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("err\n"), std::string::npos) << result.output;
+}
+
+TEST(ForkedProcess, AnExceptionIsStatusOne) {
+  const ProcessResult result = run_forked([]() -> int { throw std::runtime_error("not done"); });
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.output, "not done\n");
+}
+
+TEST(ForkedProcess, ACrashIsASignal) {
+  const ProcessResult result = run_forked([] {
+    std::signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would print and exit
+    return std::raise(SIGSEGV);
+  });
+  EXPECT_EQ(result.end, ProcessResult::End::signalled);
+  EXPECT_EQ(result.code, SIGSEGV);
+}
+
+TEST(ForkedProcess, TakesSignalsAsAFreshProgramDoes) {
+  const auto before = std::signal(SIGTERM, SIG_IGN);
+  const ProcessResult result = run_forked([] { return std::raise(SIGTERM); });
+  std::signal(SIGTERM, before);
+  EXPECT_EQ(result.end, ProcessResult::End::signalled);
+}
+
+TEST(ForkedProcess, LimitsEndIt) {
+  ProcessLimits limits{60};
+  limits.cpu_seconds = 1;
+  const auto loop = [] {
+    for (volatile bool go_on = true; go_on;) {
+    }
+    return 0;
+  };
+  EXPECT_EQ(run_forked(loop, limits).end, ProcessResult::End::out_of_cpu_time);
+  EXPECT_EQ(run_forked(loop, {0.1}).end, ProcessResult::End::timed_out);
+  limits = {60, nullptr, std::uint64_t{400} << 20};
+  const ProcessResult result = run_forked(
+      [] {
+        std::vector<std::string> kept;
+        for (int i = 0; i < 4000; ++i) kept.emplace_back(std::size_t{1} << 20, 'x');
+        return static_cast<int>(kept.size()) == 4000;
+      },
+      limits);
+  // The poll sees it, or the allocation fails first.
+  EXPECT_TRUE(result.end == ProcessResult::End::out_of_memory || result.output == "std::bad_alloc\n") << result.output;
 }
 
 TEST(Process, NamesAProgramThatIsNotThere) {

@@ -18,6 +18,8 @@ struct LoadedLayer {
 /// order, built and with its weights. From a file without weights they come with weights from their initializers, or
 /// not built where their input's shape is not known. Nothing is folded into a layer. Initializers, regularizers and
 /// constraints of another author are left out where the file has weights.
+/// The file is trusted: it is read in this process, by libraries that a hostile file may crash (HDF5). The sepconv
+/// program reads it in a child process.
 /// @throws std::invalid_argument naming the file, the layer and what is wrong
 std::vector<LoadedLayer> load_layers(const std::filesystem::path& model);
 

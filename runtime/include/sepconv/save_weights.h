@@ -2,6 +2,7 @@
 // Weights as files that Keras and NumPy load. Needs the Keras reader library, sepconv::keras.
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "sepconv/load_layers.h"
@@ -25,5 +26,12 @@ void save_weights_by_path(const std::vector<LoadedLayer>& layers, const std::fil
 /// @throws std::invalid_argument naming the model file and what is wrong with it, or that an older file has layers
 ///         inside of wrappers (Bidirectional, attention); std::runtime_error as save_weights
 void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path);
+
+/// In two steps, for a program that reads models in a process of their own: the content of the file that
+/// save_weights_by_path() or save_model_weights() would write to `path`, and writing it, whole or not at all.
+/// @throws as those
+std::string weights_file(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path);
+std::string model_weights_file(const std::filesystem::path& model, const std::filesystem::path& path);
+void write_weights_file(const std::string& bytes, const std::filesystem::path& path);
 
 }  // namespace sepconv

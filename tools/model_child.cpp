@@ -1,0 +1,156 @@
+#include "model_child.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+
+#include "compile/process.h"
+#include "plan_bytes.h"
+
+namespace sepconv::tools {
+namespace {
+
+/// The first byte of what a child leaves.
+enum class Outcome : char { done = 'd', bad_input = 'b', failed = 'f', out_of_memory = 'm' };
+
+struct FileCloser {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+/// A file without a name, mapped to be read.
+class Mapping {
+ public:
+  explicit Mapping(int file) {
+    struct stat status {};
+    if (::fstat(file, &status) != 0 || status.st_size == 0) return;
+    size_ = static_cast<std::size_t>(status.st_size);
+    data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
+    if (data_ == MAP_FAILED) throw std::runtime_error(fmt::format("mmap: {}", std::strerror(errno)));
+  }
+  ~Mapping() {
+    if (size_ != 0) ::munmap(data_, size_);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Real models need about three times their size (the file, a member of the archive, the weights), and a second for 200
+/// MB; the rest is for small files that are unpacked, and for slow machines.
+ProcessLimits limits_of(std::uintmax_t file_bytes) {
+  ProcessLimits limits;
+  limits.memory_bytes = (std::uint64_t{768} << 20) + 6 * file_bytes;
+  limits.cpu_seconds = static_cast<int>(5 + file_bytes / 20'000'000);
+  limits.seconds = 20.0 * limits.cpu_seconds;  // where the machine is busy, or the disk slow
+  return limits;
+}
+
+/// The child's part: the outcome and what belongs to it go into the file.
+int read_into(std::FILE* file, const std::function<void(std::FILE*)>& read, const ProcessLimits& limits) {
+  const auto fail = [file](Outcome outcome, const char* message) {
+    std::rewind(file);
+    std::fputc(static_cast<char>(outcome), file);
+    std::fputs(message, file);
+    std::fflush(file);
+    return ::ftruncate(::fileno(file), std::ftell(file)) == 0 ? 0 : 1;
+  };
+  const rlimit most{limits.memory_bytes, limits.memory_bytes};  // of the file, which is memory too
+  ::setrlimit(RLIMIT_FSIZE, &most);
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    std::fputc(static_cast<char>(Outcome::done), file);
+    read(file);
+    if (std::fflush(file) != 0 || std::ferror(file) != 0) return fail(Outcome::out_of_memory, "");
+    return 0;
+  } catch (const std::invalid_argument& error) {
+    return fail(Outcome::bad_input, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(Outcome::out_of_memory, "");
+  } catch (const std::length_error&) {  // of a container
+    return fail(Outcome::out_of_memory, "");
+  } catch (const std::exception& error) {
+    return fail(Outcome::failed, error.what());
+  }
+}
+
+std::unique_ptr<std::FILE, FileCloser> nameless_file() {
+  const int file = ::memfd_create("sepconv-model", MFD_CLOEXEC);
+  if (file < 0) throw std::runtime_error(fmt::format("memfd_create: {}", std::strerror(errno)));
+  std::FILE* stream = ::fdopen(file, "w+b");
+  if (stream == nullptr) throw std::runtime_error(fmt::format("fdopen: {}", std::strerror(errno)));
+  return std::unique_ptr<std::FILE, FileCloser>(stream);
+}
+
+[[noreturn]] void throw_end(const std::filesystem::path& model, std::uintmax_t file_bytes, const ProcessResult& result,
+                            const ProcessLimits& limits) {
+  using End = ProcessResult::End;
+  const std::string end = end_text(result, limits);
+  if (result.end == End::signalled && result.code == SIGKILL)
+    throw std::runtime_error(fmt::format("{}: the process that reads it was {}", model.string(), end));
+  if (result.end == End::signalled || result.end == End::exited)
+    throw std::invalid_argument(fmt::format("{}: damaged: the process that reads it crashed: {}", model.string(), end));
+  throw std::invalid_argument(fmt::format("{}: the process that reads it {}, the limit for a file of {} bytes",
+                                          model.string(), end, file_bytes));
+}
+
+/// Runs `read` in a child and hands what it wrote to `take`.
+void in_child(const std::filesystem::path& model, const std::function<void(std::FILE*)>& read,
+              const std::function<void(std::string_view)>& take) {
+  std::error_code error;
+  const std::uintmax_t file_bytes =
+      std::filesystem::is_regular_file(model, error) ? std::filesystem::file_size(model, error) : 0;
+  const ProcessLimits limits = limits_of(error ? 0 : file_bytes);
+  const auto file = nameless_file();
+  ProcessResult result = run_forked([&] { return read_into(file.get(), read, limits); }, limits);
+  const Mapping mapping(::fileno(file.get()));
+  if (!result.ok() || mapping.bytes().empty()) throw_end(model, file_bytes, result, limits);
+  const std::string_view rest = mapping.bytes().substr(1);
+  switch (static_cast<Outcome>(mapping.bytes().front())) {
+    case Outcome::done: return take(rest);
+    case Outcome::bad_input: throw std::invalid_argument(std::string(rest));
+    case Outcome::failed: throw std::runtime_error(std::string(rest));
+    case Outcome::out_of_memory: break;
+  }
+  result.end = ProcessResult::End::out_of_memory;
+  throw_end(model, file_bytes, result, limits);
+}
+
+}  // namespace
+
+Plan plan_in_child(const std::filesystem::path& model, const PlanOptions& options) {
+  Plan plan;
+  in_child(
+      model, [&](std::FILE* file) { write_plan(plan_file(model, options), file); },
+      [&](std::string_view bytes) { plan = plan_from_bytes(bytes); });
+  return plan;
+}
+
+std::string text_in_child(const std::filesystem::path& model, const std::function<std::string()>& read) {
+  std::string text;
+  in_child(
+      model,
+      [&](std::FILE* file) {
+        const std::string result = read();
+        std::fwrite(result.data(), 1, result.size(), file);
+      },
+      [&](std::string_view bytes) { text.assign(bytes); });
+  return text;
+}
+
+}  // namespace sepconv::tools

@@ -7,6 +7,7 @@
 
 #include "activation_config.h"
 #include "json_text.h"
+#include "layer_class.h"
 #include "sepconv/keras_layer.h"
 #include "shape_rules.h"
 
@@ -169,6 +170,7 @@ ConvLayerConfig conv_layer_config(const json& layer, KerasRules rules) {
         "layer: `class_name` must be SeparableConv1D, SeparableConv2D, DepthwiseConv1D, DepthwiseConv2D, Conv1D or "
         "Conv2D. Received: " +
         shown(class_name));
+  if (const auto why = keras::foreign_origin(layer)) throw NotCompiledError("a custom class: " + *why);
   const json& json_config = member(layer, "config");
   ConvLayerConfig config;
   config.class_name = kind->name;

@@ -118,7 +118,7 @@ bool is_keras_module(const std::string& module) {
   return false;
 }
 
-std::optional<std::string> foreign_class(const json& layer, bool complete) {
+std::optional<std::string> foreign_origin(const json& layer) {
   const std::string class_name = string_of(member(layer, "class_name"));
   const std::string registered = string_of(member(layer, "registered_name"));
   for (const std::string& name : {registered, class_name})
@@ -133,7 +133,13 @@ std::optional<std::string> foreign_class(const json& layer, bool complete) {
   if (layer.is_object() && layer.contains("module") && !registered.empty())
     return "registered as " + shown(registered) + ", of no module";
   if (!registered.empty() && registered != class_name) return "registered as " + shown(registered);
-  return foreign_arguments(class_name, member(layer, "config"), complete);
+  return std::nullopt;
+}
+
+std::optional<std::string> foreign_class(const json& layer, bool complete) {
+  if (auto why = foreign_origin(layer)) return why;
+  if (member(layer, "module").is_string()) return std::nullopt;
+  return foreign_arguments(string_of(member(layer, "class_name")), member(layer, "config"), complete);
 }
 
 }  // namespace sepconv::keras

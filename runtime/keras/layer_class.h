@@ -11,6 +11,9 @@ namespace sepconv::keras {
 /// that build on Keras, such as keras_cv.
 bool is_keras_module(const std::string& module);
 
+/// Why the layer's module or registered name is not Keras' own, or nothing when it is, or the layer has neither.
+std::optional<std::string> foreign_origin(const nlohmann::json& layer);
+
 /// Why the layer's class is not Keras' own (`of module "mine"`), or nothing when it is. A file without modules (.h5)
 /// names the class only; there the arguments decide for the classes that are compiled or folded.
 /// @param complete  true where Keras wrote the configuration, so that no argument is left out

@@ -9,6 +9,7 @@
 
 #include "activation_config.h"
 #include "json_text.h"
+#include "layer_class.h"
 #include "object_config.h"
 
 namespace sepconv {
@@ -308,6 +309,8 @@ KerasConvLayer layer_from_config(const json& layer, const FromConfigOptions& opt
     throw std::invalid_argument(
         "layer: `class_name` must be SeparableConv1D, SeparableConv2D, DepthwiseConv1D or DepthwiseConv2D. Received: " +
         shown(class_name));
+  if (const auto why = keras::foreign_origin(layer))
+    throw std::invalid_argument(name + ": a custom class, " + *why + ": only Keras' own layers are read");
   const json& config = member(layer, "config");
   if (!config.is_object())
     throw std::invalid_argument(name + ": `config` must be an object. Received: " + shown(config));

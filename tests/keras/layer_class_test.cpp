@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "planner.h"
+#include "sepconv/keras_layer.h"
 #include "test_files.h"
 
 namespace sepconv::keras::test {
@@ -42,6 +43,14 @@ TEST(LayerClass, ForeignClassesSayHowTheyAreKnown) {
   EXPECT_EQ(foreign_class({{"class_name", "Mine>DepthwiseConv2D"}}, false), "registered as \"Mine>DepthwiseConv2D\"");
   EXPECT_EQ(foreign_class(with_class(3, nullptr), false), "its module is 3");
   EXPECT_EQ(foreign_class({{"class_name", "ReLU"}, {"registered_name", "MyReLU"}}, false), "registered as \"MyReLU\"");
+}
+
+TEST(LayerClass, OneLayerByItselfIsJudgedToo) {
+  json layer = with_class(nullptr, "DepthwiseConv2D");
+  layer["config"] = {{"kernel_size", 3}};
+  EXPECT_THROW(plan_layer_config(layer, {1, 8, 8, 4}), NotCompiledError);
+  layer["module"] = "keras.layers";
+  EXPECT_NO_THROW(plan_layer_config(layer, {1, 8, 8, 4}));
 }
 
 json legacy(const std::string& class_name, json config) {

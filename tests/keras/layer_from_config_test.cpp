@@ -169,6 +169,10 @@ TEST(LayerFromConfig, OddValuesAreRefusedNamingTheArgument) {
   EXPECT_THROW(layer_from_config(object("Dense", json::object())), std::invalid_argument);
   EXPECT_THROW(layer_from_config(object("SeparableConv2D", 3)), std::invalid_argument);
   EXPECT_THROW(layer_from_config(nullptr), std::invalid_argument);
+  json foreign = depthwise(json::object());
+  EXPECT_NO_THROW(layer_from_config(foreign));
+  foreign.update({{"module", nullptr}, {"registered_name", "DepthwiseConv2D"}});
+  EXPECT_THROW(layer_from_config(foreign), std::invalid_argument);
   KerasConvLayer late = layer_from_config(depthwise({{"kernel_size", {3.0}}}));
   EXPECT_THROW(late.build({10, 4}), std::invalid_argument);
 }

@@ -55,7 +55,7 @@ struct ConvLayerConfig {
 };
 
 /// Checks and reads {"class_name": ..., "config": {...}} of one of the six classes.
-/// @throws std::invalid_argument where Keras would refuse the layer.
+/// @throws std::invalid_argument where Keras would refuse the layer; NotCompiledError for a class of another author.
 ConvLayerConfig conv_layer_config(const nlohmann::json& layer, KerasRules rules = KerasRules::keras_3);
 
 /// The problem of a layer on an input of this shape, padding made explicit.

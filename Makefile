@@ -8,7 +8,7 @@ ONLY ?= *
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers dev asan tsan fuzz fuzz-coverage gpu-check format format-check tidy clean
+.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers dev sanitize asan tsan fuzz fuzz-coverage gpu-check format format-check tidy clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,13 +53,14 @@ dev: setup ## Quick tests of a build with assertions and with warnings as errors
 	@$(CMAKE) --workflow --preset dev
 	@$(RUN_TESTS) --preset dev
 
-asan: setup ## Quick tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(CMAKE) --workflow --preset asan-ubsan
-	@$(RUN_TESTS) --preset asan-ubsan
+sanitize: setup ## Tests under ASan and UBSan, then under TSan (an hour); scripts/sanitizers/left_out.txt is left out
+	@scripts/sanitize.sh
 
-tsan: setup ## Quick tests under ThreadSanitizer
-	@$(CMAKE) --workflow --preset tsan
-	@$(RUN_TESTS) --preset tsan
+asan: setup ## The first half of sanitize: AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/sanitize.sh asan-ubsan
+
+tsan: setup ## The second half of sanitize: ThreadSanitizer
+	@scripts/sanitize.sh tsan
 
 fuzz: ## Fuzz every reader of files and texts for MINUTES each, two at a time (ONLY=PATTERN: some); installs Clang
 	@scripts/setup.sh fuzz

@@ -34,9 +34,8 @@ step() {
   shift
   printf 'test-fresh: %s: %s ...\n' "$distro" "$name"
   "$@" || status=$?
-  printf 'test-fresh: %s: %s: %s in %d min %02d s\n' "$distro" "$name" \
-    "$([[ $status == 0 ]] && printf done || printf 'exit status %s' "$status")" \
-    $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60))
+  printf 'test-fresh: %s: %s: %d min %02d s, exit status %d\n' "$distro" "$name" \
+    $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) "$status"
   return "$status"
 }
 
@@ -64,15 +63,21 @@ copy_network_settings() {
     fi
   done
   mkdir -p "$chroot_dir/etc/apt/apt.conf.d"
-  apt-config dump | grep -E '^Acquire::(https?|ftp|Retries|AllowInsecure)' >"$chroot_dir/etc/apt/apt.conf.d/99test-fresh" || true
+  apt-config dump | grep -E '^Acquire::(https?|ftp|Retries|AllowInsecure)' \
+    >"$chroot_dir/etc/apt/apt.conf.d/99test-fresh" || true
 }
 
-# After the packages are in, since ca-certificates writes the same files.
-copy_certificates() {
-  if [[ -d /etc/ssl/certs ]]; then
-    mkdir -p "$chroot_dir/etc/ssl/certs"
-    cp --dereference --recursive /etc/ssl/certs/. "$chroot_dir/etc/ssl/certs/" 2>/dev/null || true
-  fi
+# Files that settings of this machine name: certificates, and folders of wheels.
+copy_named_files() {
+  local path
+  mkdir -p "$chroot_dir/etc/ssl" "$chroot_dir/usr/local/share"
+  for path in /etc/ssl/certs /usr/local/share/ca-certificates ${SSL_CERT_FILE:-} ${PIP_CERT:-} ${REQUESTS_CA_BUNDLE:-} \
+    ${CURL_CA_BUNDLE:-} ${GIT_SSL_CAINFO:-} ${PIP_FIND_LINKS:-}; do
+    if [[ -e $path && ! -e $chroot_dir$path ]]; then
+      mkdir -p "$(dirname "$chroot_dir$path")"
+      cp --dereference --recursive "$path" "$chroot_dir$path"
+    fi
+  done
 }
 
 mount_file_systems() {
@@ -85,9 +90,12 @@ mount_file_systems() {
 # inside COMMAND...: runs it in the chroot with a login's environment, and this machine's for networks and builds.
 inside() {
   local names name passed=()
-  names=$(compgen -e | grep -E '^(PIP_.*|.*_proxy|.*_PROXY|SSL_CERT_.*|.*_CA_BUNDLE|GIT_SSL_CAINFO|CMAKE_BUILD_PARALLEL_LEVEL|CI)$' || true)
+  local pattern='^(PIP_.*|.*_(proxy|PROXY)|SSL_CERT_.*|.*_CA_BUNDLE|GIT_SSL_CAINFO|CMAKE_BUILD_PARALLEL_LEVEL|CI)$'
+  names=$(compgen -e)
   for name in $names; do
-    passed+=("$name=${!name}")
+    if [[ $name =~ $pattern ]]; then
+      passed+=("$name=${!name}")
+    fi
   done
   chroot "$chroot_dir" /usr/bin/env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 TERM=dumb "${passed[@]}" "$@"
@@ -101,13 +109,12 @@ make_root() {
   fi
   logged debootstrap --variant=minbase "$distro" "$chroot_dir" "$from" || return
   printf 'deb %s %s main\n' "$from" "$distro" >"$chroot_dir/etc/apt/sources.list"
-  copy_network_settings
+  copy_network_settings && copy_named_files
 }
 
 install_givens() {
   logged inside apt-get -q update &&
-    logged inside env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${givens[@]}" &&
-    copy_certificates
+    logged inside env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${givens[@]}"
 }
 
 clone_head() {
@@ -126,7 +133,8 @@ check_use() {
   fi
   if ! command -v debootstrap >/dev/null; then
     printf 'test-fresh: installing debootstrap\n'
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y debootstrap >/dev/null || fail 'apt-get install debootstrap failed'
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y debootstrap >/dev/null ||
+      fail 'apt-get install debootstrap failed'
   fi
   if [[ ! -e /usr/share/debootstrap/scripts/$distro ]]; then
     printf 'test-fresh: debootstrap knows no release %s\n' "$distro" >&2
@@ -139,7 +147,8 @@ main() {
   mkdir -p "$folder"
   # A mount namespace of its own: every mount goes with this process, however it ends.
   if [[ ${SEPCONV_FRESH_NAMESPACE:-} != "$PPID" ]]; then
-    unshare --mount --propagation private true 2>/dev/null || fail 'this machine refuses mounts; a chroot needs /proc and /dev'
+    unshare --mount --propagation private true 2>/dev/null ||
+      fail 'this machine refuses mounts; a chroot needs /proc and /dev'
     SEPCONV_FRESH_NAMESPACE=$$ unshare --mount --propagation private "${BASH_SOURCE[0]}" "$distro" "${targets[@]}"
     exit
   fi

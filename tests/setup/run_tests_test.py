@@ -68,7 +68,8 @@ class RunTests(unittest.TestCase):
         reason = "this CPU or its operating system lacks avx512 (f, cd, vl, dq, bw)"
         self.add_test("row", GOOGLE.format(name="wide", reason=reason), properties=skipped)
         self.add_test("gpu", GOOGLE.format(name="cuda", reason="GPU: no CUDA device can be used"), properties=skipped)
-        self.expect(self.run_tests(), 0, "1 skipped for want of this instruction set: avx512", "1 skipped for want of this device")
+        self.expect(self.run_tests(), 0, "1 skipped for want of this instruction set: avx512",
+                    "1 skipped for want of this device")
 
     def test_lets_a_right_be_lacking(self):
         self.add_test("terminal", "lacks right: to open a terminal", 77, "SKIP_RETURN_CODE 77")
@@ -92,7 +93,8 @@ class RunTests(unittest.TestCase):
 
     def test_knows_the_packages_behind_opencl(self):
         skipped = 'SKIP_REGULAR_EXPRESSION "no OpenCL device can be used"'
-        self.add_test("gpu", GOOGLE.format(name="cl", reason="GPU: no OpenCL device can be used; it needs"), properties=skipped)
+        reason = "GPU: no OpenCL device can be used; it needs"
+        self.add_test("gpu", GOOGLE.format(name="cl", reason=reason), properties=skipped)
         self.expect(self.run_tests(), 1, "Rows.cl was skipped: package: pocl-opencl-icd, ocl-icd-libopencl1")
         self.expect(self.run_tests("ocl-icd-libopencl1\n"), 0)
 

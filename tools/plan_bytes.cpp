@@ -24,9 +24,7 @@ class Writer {
   void field(const ConvProblem& problem) { field(to_text(problem)); }
   void field(const WeightArray& array) {
     field(array.is_double());
-    number<std::uint64_t>(array.size());
-    for (std::size_t i = 0; i < array.size(); ++i)
-      array.is_double() ? number(array[i]) : number(static_cast<float>(array[i]));
+    array.is_double() ? numbers(array.to_doubles()) : numbers(array.to_floats());
   }
   template <class T, std::size_t N>
   void field(const std::array<T, N>& values) {
@@ -44,6 +42,11 @@ class Writer {
   template <class T>
   void number(T value) {
     std::fwrite(&value, sizeof value, 1, file_);
+  }
+  template <class T>
+  void numbers(const std::vector<T>& values) {
+    number<std::uint64_t>(values.size());
+    std::fwrite(values.data(), sizeof(T), values.size(), file_);
   }
 
   std::FILE* file_;

@@ -47,6 +47,7 @@ void run_step(const std::vector<std::string>& argv, const char* what, const Proc
   switch (result.end) {
     case ProcessResult::End::exited: throw BuildFailure{TrialStatus::build_failed, message};
     case ProcessResult::End::signalled: throw BuildFailure{TrialStatus::build_crashed, message};
+    case ProcessResult::End::out_of_cpu_time:
     case ProcessResult::End::timed_out: throw BuildFailure{TrialStatus::build_timeout, message};
     case ProcessResult::End::out_of_memory: throw BuildFailure{TrialStatus::out_of_memory, message};
     case ProcessResult::End::cancelled: throw BuildFailure{TrialStatus::lost, message};

@@ -137,9 +137,12 @@ class Results:
         self.statuses = {name: Counter() for name in ("inspect", "save-weights", "compile")}
         self.slowest, self.largest = (0.0, ""), (0, "")
         self.files, self.passed_reader, self.faults = Counter(), Counter(), []
+        self.crashes = self.limits = 0  # of the child process that reads
 
     def add(self, case: str, command: str, run: Run) -> None:
         self.statuses[command][run.status] += 1
+        self.crashes += "crashed: killed by signal" in run.output
+        self.limits += "the limit for a file of" in run.output
         self.slowest = max(self.slowest, (run.seconds, f"{case} {command}"))
         self.largest = max(self.largest, (run.peak, f"{case} {command}"))
         if fault := run.fault():
@@ -152,6 +155,7 @@ class Results:
             print(f"{kind}: {files} files, {self.passed_reader[kind]} ({share:.0f}%) passed the first reader")
         for command, statuses in self.statuses.items():
             print(f"{command}: " + ", ".join(f"status {s}: {n}" for s, n in sorted(statuses.items())))
+        print(f"crashes of the reading process: {self.crashes}, limits hit: {self.limits}")
         print(f"slowest: {self.slowest[0]:.2f} s ({self.slowest[1]}); most memory: {self.largest[0] >> 20} MiB ({self.largest[1]})")
         print(f"{len(self.faults)} faults")
 
@@ -191,7 +195,9 @@ def main() -> int:
     results, begin = Results(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         environment = {**os.environ, "TMPDIR": name}
-        for case in cases:
+        for number, case in enumerate(cases):
+            if number % 200 == 0 and number:
+                print(f"{number} of {len(cases)} files, {time.monotonic() - begin:.0f} s", flush=True)
             if arguments.seconds and time.monotonic() - begin > arguments.seconds:
                 print(f"stopped after {arguments.seconds:g} s")
                 break

@@ -21,6 +21,7 @@
 #include "commands.h"
 #include "console_progress.h"
 #include "interrupt.h"
+#include "model_arguments.h"
 #include "model_child.h"
 #include "program_paths.h"
 #include "scratch_folder.h"
@@ -50,7 +51,7 @@ With --io-dir nothing is timed: DIR/NAME.x.bin, .dw.bin (kh,kw,C,depth_multiplie
 .b.bin (F), raw float32, are read, and DIR/NAME.sepconv.TARGET.y.bin is written, x and y in the layer's data_format.
 Exit status: 0 done, 1 a layer has no result, 2 wrong use or input, 3 a tool or the machine failed.)";
 
-struct BenchArguments {
+struct BenchArguments : ModelArguments {
   std::string suite, only, io_dir, target, lock, cache;
   int threads = 1, jobs = 0;
   double seconds = 0.15;
@@ -67,7 +68,7 @@ std::regex pattern_of(const std::string& only) {
 
 std::vector<PlannedLayer> wanted_layers(const BenchArguments& arguments) {
   const std::regex pattern = pattern_of(arguments.only);
-  std::vector<PlannedLayer> layers = plan_in_child(arguments.suite).layers;
+  std::vector<PlannedLayer> layers = plan_in_child(arguments.suite, {model_options(arguments)}).layers;
   std::erase_if(layers, [&](const PlannedLayer& layer) { return !std::regex_search(layer.name, pattern); });
   if (layers.empty())
     throw std::invalid_argument(fmt::format("--only: '{}' matches no layer of '{}'", arguments.only, arguments.suite));
@@ -225,6 +226,7 @@ void add_bench_command(CLI::App& app, int& status) {
   command->add_option("--suite", a.suite, "The suite, as bench/suites/peers.json, or a model")
       ->required()
       ->type_name("FILE");
+  add_model_options(*command, a);
   command->add_option("--threads", a.threads, "Threads of a call, and that blocks are made for")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

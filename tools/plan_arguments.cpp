@@ -1,6 +1,5 @@
 #include "plan_arguments.h"
 
-#include "input_shape.h"
 #include "model_child.h"
 
 namespace sepconv::tools {
@@ -11,17 +10,16 @@ void add_plan_options(CLI::App& command, PlanArguments& a) {
                   "A .keras, .h5 or .json model, a JSON list of layers, or a suite (bench/suites/peers.json)")
       ->required();
   command.add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
-  command.add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
+  add_model_options(command, a);
   command.add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
   command.add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
 }
 
 Plan read_plan(const PlanArguments& arguments) {
-  PlanOptions options;
+  PlanOptions options{model_options(arguments)};
   options.fold = !arguments.no_fold;
   options.join = !arguments.no_join;
   options.layers = arguments.layers;
-  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
   return plan_in_child(arguments.model, options);
 }
 

@@ -4,20 +4,21 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "model_arguments.h"
 #include "sepconv/plan.h"
 
 namespace sepconv::tools {
 
-struct PlanArguments {
-  std::string model, layers = "*", input_shape;
+struct PlanArguments : ModelArguments {
+  std::string model, layers = "*";
   bool no_fold = false, no_join = false;
 };
 
-/// The model as a required positional, --layers, --input-shape, --no-fold and --no-join.
+/// The model as a required positional, --layers, --no-fold, --no-join, and the options of every model.
 void add_plan_options(CLI::App& command, PlanArguments& arguments);
 
 /// Reads and plans the model.
-/// @throws std::invalid_argument naming the file and what is wrong with it, or a bad --input-shape.
+/// @throws std::invalid_argument naming the file and what is wrong with it, or a bad option.
 Plan read_plan(const PlanArguments& arguments);
 
 }  // namespace sepconv::tools

@@ -13,6 +13,7 @@
 #include "autoschedule/report/report.h"
 #include "commands.h"
 #include "compile/files.h"
+#include "model_arguments.h"
 #include "model_child.h"
 #include "peak.h"
 #include "sepconv/plan.h"
@@ -27,7 +28,7 @@ constexpr const char* kExamples = R"(Examples:
 
 The page needs no network and no script. Exit status: 0 done, 2 wrong use or input, 3 the page could not be written.)";
 
-struct ReportArguments {
+struct ReportArguments : ModelArguments {
   std::string store, output = "report.html", peak;
   std::vector<std::string> models;
   double bandwidth = 0;
@@ -45,10 +46,10 @@ double peak_from(const std::string& text) {
 }
 
 /// Problem text -> the layers of the models that it serves.
-std::map<std::string, std::string> names_of(const std::vector<std::string>& models) {
+std::map<std::string, std::string> names_of(const std::vector<std::string>& models, const PlanOptions& options) {
   std::map<std::string, std::string> names;
   for (const std::string& model : models)
-    for (const PlannedLayer& layer : plan_in_child(model).layers) {
+    for (const PlannedLayer& layer : plan_in_child(model, options).layers) {
       std::string& name = names[to_text(kernel_problem(layer.problem))];
       name += (name.empty() ? "" : ", ") + layer.name;
     }
@@ -72,7 +73,7 @@ int report(const ReportArguments& arguments) {
   const RecordStore store(arguments.store, RecordStore::Access::read_only);
   ReportOptions options;
   options.store = arguments.store;
-  options.names = names_of(arguments.models);
+  options.names = names_of(arguments.models, {model_options(arguments)});
   options.unix_time = static_cast<double>(std::time(nullptr));
   if (!arguments.peak.empty()) options.core_gflops = peak_from(arguments.peak);
   if (arguments.bandwidth > 0) options.memory_gbs = arguments.bandwidth;
@@ -94,6 +95,7 @@ void add_report_command(CLI::App& app, int& status) {
   command->add_option("--model", a.models, "A model, or a list of layers, whose names the page shows; may be repeated")
       ->allow_extra_args(false)
       ->type_name("FILE");
+  add_model_options(*command, a);
   command
       ->add_option("--peak", a.peak,
                    "Multiply-adds of one core of the machine that measured, in GFLOP/s, for the roofline; 'here' "

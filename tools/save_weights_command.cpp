@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "model_arguments.h"
 #include "model_child.h"
 #include "sepconv/load_layers.h"
 #include "sepconv/save_weights.h"
@@ -18,7 +19,7 @@ constexpr const char* kExamples =
     "  sepconv save-weights model.keras -o conv.npz                  its separable and depthwise layers, for NumPy\n"
     "  sepconv save-weights model.keras --layer sep_1 -o sep_1.weights.h5";
 
-struct SaveArguments {
+struct SaveArguments : ModelArguments {
   std::string model, output, layer;
 };
 
@@ -26,7 +27,7 @@ struct SaveArguments {
 std::string chosen_weights(const SaveArguments& arguments) {
   std::vector<LoadedLayer> chosen;
   std::string names;
-  for (LoadedLayer& loaded : load_layers(arguments.model)) {
+  for (LoadedLayer& loaded : load_layers(arguments.model, model_options(arguments))) {
     names += (names.empty() ? "" : ", ") + loaded.path;
     if (arguments.layer.empty() || loaded.path == arguments.layer) chosen.push_back(std::move(loaded));
   }
@@ -64,6 +65,7 @@ void add_save_weights_command(CLI::App& app, int& status) {
   command->footer(kExamples);
   command->add_option("model", a.model, "A .keras or .h5 model")->required()->type_name("FILE");
   command->add_option("-o,--output", a.output, "The .weights.h5 or .npz file to write")->required()->type_name("FILE");
+  add_model_options(*command, a);
   command->add_option("--layer", a.layer, "Only this separable or depthwise convolution layer");
   command->callback([arguments, &status] { status = save(*arguments); });
 }

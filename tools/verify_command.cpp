@@ -15,9 +15,9 @@
 #include "compile/compile_library.h"
 #include "console_progress.h"
 #include "golden_cases.h"
-#include "input_shape.h"
 #include "interrupt.h"
 #include "layer_run.h"
+#include "model_arguments.h"
 #include "model_child.h"
 #include "npy.h"
 #include "program_paths.h"
@@ -40,8 +40,8 @@ true shape. Or a folder with cases.json: every case is compared with the output 
 A target that this CPU cannot run is reported; it is a failure only where --target names it.
 Exit status: 0 all within their limits, 1 a case missed its limit, 2 wrong use or input, 3 a tool or the machine failed.)";
 
-struct VerifyArguments {
-  std::string path, only, runner, input_shape, cache, generator, include_dir;
+struct VerifyArguments : ModelArguments {
+  std::string path, only, runner, cache, generator, include_dir;
   std::vector<std::string> targets;
   bool dynamic = false, strict = false, strict_float = false, no_cache = false;
   int jobs = 0;
@@ -87,9 +87,7 @@ VerifyJob golden_job(const VerifyArguments& arguments, const std::filesystem::pa
 }
 
 VerifyJob model_job(const VerifyArguments& arguments) {
-  PlanOptions options;
-  if (!arguments.input_shape.empty()) options.input_shape = input_shape_from_text(arguments.input_shape);
-  VerifyJob job{plan_in_child(arguments.path, options), "check", {"--batch", "2"}};
+  VerifyJob job{plan_in_child(arguments.path, {model_options(arguments)}), "check", {"--batch", "2"}};
   const auto wanted = name_filter(arguments.only);
   std::erase_if(job.plan.layers, [&](const PlannedLayer& layer) { return !wanted(layer.name); });
   std::erase_if(job.plan.skipped, [&](const SkippedLayer& layer) { return !wanted(layer.name); });
@@ -255,7 +253,7 @@ void add_verify_command(CLI::App& app, int& status) {
       ->type_name("REGEX");
   command->add_option("--runner", a.runner, "The sepconv-runner command, as in 'qemu-aarch64 arm/sepconv-runner'")
       ->type_name("CMD");
-  command->add_option("--input-shape", a.input_shape, "HxWxC or LxC, for models that leave their input's extents open");
+  add_model_options(*command, a);
   command->add_flag("--dynamic", a.dynamic, "Also compile and run each layer with extents known at run time only");
   command->add_flag("--strict", a.strict, "Layers and cases that cannot be compiled are failures");
   command->add_flag("--strict-float", a.strict_float, kStrictFloatHelp);

@@ -1,9 +1,12 @@
 // LAYERS.json: layers without a model.
 
+#include <map>
 #include <set>
 #include <stdexcept>
 
+#include "graph_shapes.h"
 #include "json_text.h"
+#include "near_names.h"
 #include "planner.h"
 #include "shape_rules.h"
 
@@ -60,17 +63,47 @@ KerasRules rules_of(const json& item, KerasRules fallback, const std::string& wh
   return !plain && member(item, "config").contains("groups") ? KerasRules::tf_keras_2 : fallback;
 }
 
-PlannedLayer plan_item(const json& item, const ModelDocument& document, const PlanOptions& options,
+/// The shapes of the options, and which of them a layer took.
+struct GivenShapes {
+  std::optional<Shape> all;
+  std::map<std::string, Shape> layers;
+  bool all_fits = false;
+};
+
+/// Fills the open extents of a layer's shape.
+std::optional<Shape> filled(const std::optional<Shape>& shape, const std::string& name, GivenShapes& given) {
+  std::optional<Shape> result = shape;
+  if (const auto own = given.layers.find(name); own != given.layers.end()) {
+    if (result && contradict(*result, own->second))
+      throw std::invalid_argument("layer shape " + shape_text(own->second) + " does not fit: its input is " +
+                                  shape_text(*result));
+    result = merged(result, own->second);
+  }
+  if (given.all && (!result || !contradict(*result, *given.all))) {
+    given.all_fits = true;
+    result = merged(result, given.all);
+  }
+  return result;
+}
+
+PlannedLayer plan_item(const json& item, const ModelDocument& document, const std::string& name, GivenShapes& given,
                        const std::string& what) {
   for (const auto& [key, value] : member(item, "config").items())
     if (known_keys().count(key) == 0) throw std::invalid_argument("unknown argument `" + key + "` in its config");
-  std::optional<Shape> shape = declared_input_shape(item);
-  if (!options.input_shape.empty()) {
-    Shape given{kDynamic};
-    given.insert(given.end(), options.input_shape.begin(), options.input_shape.end());
-    shape = merged(shape, given);
-  }
-  return plan_layer_config(item, shape.value_or(Shape{}), rules_of(item, document.rules, what));
+  const std::optional<Shape> shape = filled(declared_input_shape(item), name, given);
+  if (!shape) throw NotCompiledError("input shape unknown; give --layer-shape " + name + "=HxWxC");
+  return plan_layer_config(item, *shape, rules_of(item, document.rules, what));
+}
+
+GivenShapes given_shapes(const ModelDocument& document, const PlanOptions& options) {
+  if (!options.input_shapes.empty())
+    throw std::invalid_argument(document.file + ": input shape of '" + options.input_shapes[0].name +
+                                "': a list of layers has no inputs with names; give --layer-shape");
+  GivenShapes given;
+  if (!options.input_shape.empty()) given.all = with_batch(options.input_shape, document.file + ": input shape");
+  for (const NamedShape& shape : options.layer_shapes)
+    given.layers[shape.name] = with_batch(shape.extents, document.file + ": layer shape of '" + shape.name + "'");
+  return given;
 }
 
 }  // namespace
@@ -83,6 +116,7 @@ bool is_layer_list(const json& value) {
 
 Plan plan_layer_list(const ModelDocument& document, const PlanOptions& options) {
   const json items = document.json.is_array() ? document.json : json::array({document.json});
+  GivenShapes given = given_shapes(document, options);
   Plan plan;
   std::set<std::string> names;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -95,7 +129,7 @@ Plan plan_layer_list(const ModelDocument& document, const PlanOptions& options) 
     if (name.empty()) name = "layer_" + std::to_string(i);
     if (!names.insert(name).second) throw std::invalid_argument(where + ": another layer is named '" + name + "' too");
     try {
-      PlannedLayer layer = plan_item(item, document, options, where);
+      PlannedLayer layer = plan_item(item, document, name, given, where);
       layer.name = name;
       layer.absorbed = {name};
       plan.layers.push_back(std::move(layer));
@@ -105,6 +139,13 @@ Plan plan_layer_list(const ModelDocument& document, const PlanOptions& options) 
       throw std::invalid_argument(where + " ('" + name + "'): " + error.what());
     }
   }
+  for (const auto& [name, shape] : given.layers)
+    if (names.count(name) == 0)
+      throw std::invalid_argument(document.file + ": layer shape " + shape_text(shape) + ": the list has no layer '" +
+                                  name + "'" + near_names(name, {names.begin(), names.end()}));
+  if (given.all && !given.all_fits && !items.empty())
+    throw std::invalid_argument(document.file + ": input shape " + shape_text(*given.all) +
+                                " fits no layer of the list: they have another rank, or contradict a known extent");
   return plan;
 }
 

@@ -22,6 +22,20 @@ bool contains(const std::vector<std::string>& parts, const std::string& part) {
 
 }  // namespace
 
+ChannelsOf channels_of_weights(const LayerWeights& weights, KerasRules rules) {
+  return [&weights, rules](const ModelLayer& layer) -> std::optional<std::int64_t> {
+    if (!weights.available()) return std::nullopt;
+    try {
+      const ConvLayerConfig config = conv_layer_config(*layer.json, rules);
+      const std::vector<KerasArray> arrays = weights.read(layer, conv_weight_shapes(config, 1).size());
+      if (arrays.empty() || arrays[0].shape.size() < 2) return std::nullopt;
+      return arrays[0].shape[arrays[0].shape.size() - 2] * config.groups;
+    } catch (const std::exception&) {
+      return std::nullopt;  // the planner says what is wrong with the layer
+    }
+  };
+}
+
 std::string vars_path(std::string group, const std::string& root) {
   const std::string keras_3 = "/layers/", other = "/" + root + "/";
   for (std::size_t at = 0; (at = group.find(keras_3, at)) != std::string::npos; at += other.size())

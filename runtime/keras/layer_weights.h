@@ -16,6 +16,11 @@ inline constexpr const char* kOldWeightsRoot = "_layer_checkpoint_dependencies";
 /// "/layers/functional/layers/conv2d_1/vars" for a ModelLayer's group.
 std::string vars_path(std::string group, const std::string& root = kWeightsRoot);
 
+class LayerWeights;
+
+/// Asks the weights of convolutions how many channels they read. The weights must live as long as the function.
+ChannelsOf channels_of_weights(const LayerWeights& weights, KerasRules rules);
+
 class LayerWeights {
  public:
   /// @throws std::invalid_argument when the document's weights are no HDF5 file.

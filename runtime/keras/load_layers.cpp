@@ -70,10 +70,10 @@ KerasConvLayer load_layer(const ModelGraph& graph, const ModelLayer& entry, cons
 
 }  // namespace
 
-std::vector<LoadedLayer> load_layers(const std::filesystem::path& model) {
+std::vector<LoadedLayer> load_layers(const std::filesystem::path& model, const ModelOptions& options) {
   const keras::ModelDocument document = keras::read_document(model);
   const keras::LayerWeights weights(document);
-  const ModelGraph graph = keras::build_graph(document, {});
+  const ModelGraph graph = keras::build_graph(document, options, keras::channels_of_weights(weights, document.rules));
   std::vector<LoadedLayer> layers;
   for (const ModelLayer& entry : graph.layers) {
     if (entry.custom || !is_known(entry.class_name)) continue;

@@ -6,9 +6,11 @@
 #include <set>
 #include <stdexcept>
 
+#include "call_arguments.h"
+#include "graph_shapes.h"
 #include "json_text.h"
 #include "layer_class.h"
-#include "sepconv/conv_problem.h"
+#include "shape_math.h"
 #include "time_distributed.h"
 
 namespace sepconv::keras {
@@ -28,6 +30,7 @@ struct NamedTensor {
   std::int64_t node = 0;
   std::int64_t output = 0;
   std::optional<Shape> shape;
+  const json* source = nullptr;  // where it stands
 };
 
 struct ModelSpec;
@@ -41,6 +44,7 @@ struct Item {
   bool is_input = false;
   std::optional<Shape> input_shape;  // of an InputLayer
   std::vector<std::vector<NamedTensor>> nodes;
+  std::vector<const json*> node_json;  // parallel to nodes where the model's JSON has them
 };
 
 struct ModelSpec {
@@ -111,7 +115,7 @@ class SpecReader {
         Item item;
         item.name = own.path.back();
         item.is_input = true;
-        item.input_shape = declared_input_shape(layer);
+        item.input_shape = first_layer_input_shape(layer);
         spec.items.push_back(std::move(item));
       } else {
         spec.items.push_back(read_item(layer, own));
@@ -157,14 +161,13 @@ class SpecReader {
     Item input;
     input.is_input = true;
     input.name = "input";
-    input.input_shape = declared_input_shape(inner);
     input.nodes.emplace_back();
     Item only = read_item(inner, place);
-    only.nodes = {{{0, 0, 0, std::nullopt}}};
+    only.nodes = {{{0, 0, 0, std::nullopt, nullptr}}};
     spec.items.push_back(std::move(input));
     spec.items.push_back(std::move(only));
-    spec.inputs = {{0, 0, 0, std::nullopt}};
-    spec.outputs = {{1, 0, 0, std::nullopt}};
+    spec.inputs = {{0, 0, 0, std::nullopt, nullptr}};
+    spec.outputs = {{1, 0, 0, std::nullopt, nullptr}};
     return spec;
   }
 
@@ -188,18 +191,19 @@ class SpecReader {
       Item input;
       input.is_input = true;
       input.name = "input";
-      // Without an InputLayer the shape stands in the model or in its first layer.
-      if (!layers.empty()) input.input_shape = declared_input_shape(layers[0]);
-      if (const auto shape = shape_from_json(member(config, "build_input_shape"))) input.input_shape = shape;
+      // Without an InputLayer the shape stands in the first layer, or in the model that was built later.
+      if (!layers.empty()) input.input_shape = first_layer_input_shape(layers[0]);
+      if (!input.input_shape) input.input_shape = shape_from_json(member(config, "build_input_shape"));
       spec.items.insert(spec.items.begin(), std::move(input));
     }
     for (std::size_t i = 0; i < spec.items.size(); ++i) {
       Item& item = spec.items[i];
       if (i > 0 && item.is_input) throw std::invalid_argument(spec.what + ": an InputLayer in the middle");
-      item.nodes.push_back(i == 0 ? std::vector<NamedTensor>{} : std::vector<NamedTensor>{{i - 1, 0, 0, std::nullopt}});
+      item.nodes.push_back(i == 0 ? std::vector<NamedTensor>{}
+                                  : std::vector<NamedTensor>{{i - 1, 0, 0, std::nullopt, nullptr}});
     }
-    spec.inputs = {{0, 0, 0, std::nullopt}};
-    spec.outputs = {{spec.items.size() - 1, 0, 0, std::nullopt}};
+    spec.inputs = {{0, 0, 0, std::nullopt, nullptr}};
+    spec.outputs = {{spec.items.size() - 1, 0, 0, std::nullopt, nullptr}};
   }
 
   void connect(ModelSpec& spec, const json& config, const json& layers) {
@@ -215,6 +219,7 @@ class SpecReader {
       } else if (nodes.is_array()) {
         for (const json& node : nodes) {
           item.nodes.emplace_back();
+          item.node_json.push_back(&node);
           collect(node, index, spec.what + ": layer '" + item.name + "'", item.nodes.back());
         }
       }
@@ -232,19 +237,27 @@ class SpecReader {
         const json& config = member(value, "config");
         const std::size_t before = tensors.size();
         collect(member(config, "keras_history"), index, what, tensors);
-        if (tensors.size() == before + 1) tensors.back().shape = shape_from_json(member(config, "shape"));
+        if (tensors.size() == before + 1) {
+          tensors.back().shape = shape_from_json(member(config, "shape"));
+          tensors.back().source = &value;
+        }
         return;
       }
       for (const json& item : value) collect(item, index, what, tensors);
       return;
     }
     if (!value.is_array()) return;
+    if (is_constant(value)) {
+      for (std::size_t i = 3; i < value.size(); ++i) collect(value[i], index, what, tensors);
+      return;
+    }
     if (value.size() >= 3 && value[0].is_string() && value[1].is_number_integer() && value[2].is_number_integer()) {
       const auto found = index.find(value[0].get<std::string>());
       if (found == index.end())
         throw std::invalid_argument(what + ": reads a tensor of '" + value[0].get<std::string>() +
                                     "', which is no layer of the model");
-      tensors.push_back({found->second, value[1].get<std::int64_t>(), value[2].get<std::int64_t>(), std::nullopt});
+      tensors.push_back(
+          {found->second, value[1].get<std::int64_t>(), value[2].get<std::int64_t>(), std::nullopt, &value});
       // tf.keras 2 puts further arguments, which may be tensors too, behind.
       for (std::size_t i = 3; i < value.size(); ++i) collect(value[i], index, what, tensors);
       return;
@@ -286,7 +299,7 @@ class Unfolder {
       }
     }
     for (std::size_t i = 0; arguments && i < spec.inputs.size(); ++i)
-      if (spec.items[spec.inputs[i].item].is_input) values[spec.inputs[i].item][0] = {(*arguments)[i]};
+      bind(spec.items[spec.inputs[i].item], (*arguments)[i], values[spec.inputs[i].item]);
     while (!ready.empty()) {
       const auto [i, n] = *ready.begin();
       ready.erase(ready.begin());
@@ -318,13 +331,24 @@ class Unfolder {
                            const std::vector<std::vector<std::vector<TensorRef>>>& values) {
     const std::vector<TensorRef>& outputs = values[tensor.item][node_index(spec, tensor)];
     const auto index = static_cast<std::size_t>(tensor.output);
-    constexpr std::int64_t kMaxOutputs = 1 << 16;
+    constexpr std::int64_t kMaxIndex = 1 << 16;
     if (tensor.output >= 0 && index < outputs.size()) return outputs[index];
     // Layers of several outputs have one entry here; all of them are unknown to the rules for shapes.
-    if (!spec.items[tensor.item].model && !outputs.empty() && tensor.output > 0 && tensor.output < kMaxOutputs)
+    if (!spec.items[tensor.item].model && !outputs.empty() && tensor.output > 0 && tensor.output < kMaxIndex)
       return {outputs[0].call, static_cast<int>(tensor.output)};
     throw std::invalid_argument(spec.what + ": output " + std::to_string(tensor.output) + " of layer '" +
                                 spec.items[tensor.item].name + "' is read, but there is no such output");
+  }
+
+  /// Makes a tensor of the outer model the input of a nested one.
+  void bind(const Item& input, const TensorRef& argument, std::vector<std::vector<TensorRef>>& values) {
+    if (!input.is_input) return;
+    values[0] = {argument};
+    Shapes& expected = graph_.calls[static_cast<std::size_t>(argument.call)].expected;
+    const auto output = static_cast<std::size_t>(argument.output);
+    if (output >= kMaxOutputs) return;
+    if (expected.size() <= output) expected.resize(output + 1);
+    expected[output] = merged(expected[output], input.input_shape);
   }
 
   void run_node(const ModelSpec& spec, std::size_t i, std::size_t n,
@@ -335,15 +359,22 @@ class Unfolder {
     LayerCall call;
     for (const NamedTensor& tensor : item.nodes[n]) {
       call.inputs.push_back(resolve(spec, tensor, values));
-      call.input_shapes.push_back(tensor.shape);
+      call.recorded.push_back(tensor.shape);
+      call.tensors.push_back(tensor.source);
     }
+    if (n < item.node_json.size()) call.node = item.node_json[n];
     if (item.is_timed) {
       values[i][n] = unfold_timed(item, call);
     } else if (item.model) {
+      ++depth_;
       values[i][n] = unfold(*item.model, &call.inputs);
+      --depth_;
     } else {
       call.layer = item.layer;
-      if (item.is_input) call.shape = item.input_shape;
+      if (item.is_input) {
+        call.input_name = item.name;
+        call.shapes = {item.input_shape};
+      }
       values[i][n] = {add_call(std::move(call))};
     }
   }
@@ -357,17 +388,20 @@ class Unfolder {
       call.layer = item.layer;
       call.time = TimeAxis::into_batch;
       call.inputs = {outer.inputs[i]};
-      call.input_shapes = {outer.input_shapes[i]};
+      call.recorded = {outer.recorded[i]};
       inputs.push_back(add_call(std::move(call)));
     }
     if (inputs.empty()) throw std::invalid_argument(item.model->what + ": a TimeDistributed layer reads nothing");
-    for (const TensorRef& inner : unfold(*item.model, &inputs)) {
+    ++depth_;
+    const std::vector<TensorRef> inner_outputs = unfold(*item.model, &inputs);
+    --depth_;
+    for (const TensorRef& inner : inner_outputs) {
       LayerCall call;
       call.layer = item.layer;
       call.time = TimeAxis::out_of_batch;
       call.time_taken_at = inputs.front().call;
       call.inputs = {inner};
-      call.input_shapes = {std::nullopt};
+      call.recorded = {std::nullopt};
       outputs.push_back(add_call(std::move(call)));
     }
     return outputs;
@@ -376,8 +410,12 @@ class Unfolder {
   TensorRef add_call(LayerCall call) {
     if (graph_.calls.size() > kMaxCalls) throw std::invalid_argument(file_ + ": too many layer calls");
     const int index = static_cast<int>(graph_.calls.size());
-    for (const TensorRef& input : call.inputs)
-      graph_.calls[static_cast<std::size_t>(input.call)].consumers.push_back(index);
+    call.nested = depth_ > 0;
+    for (const TensorRef& input : call.inputs) {
+      LayerCall& source = graph_.calls[static_cast<std::size_t>(input.call)];
+      source.consumers.push_back(index);
+      source.outputs_read = std::max(source.outputs_read, input.output + 1);
+    }
     if (call.layer >= 0) graph_.layers[static_cast<std::size_t>(call.layer)].calls.push_back(index);
     graph_.calls.push_back(std::move(call));
     return {index, 0};
@@ -391,53 +429,8 @@ class Unfolder {
   ModelGraph& graph_;
   const std::string& file_;
   std::size_t steps_ = 0;
+  int depth_ = 0;  // of the nested model that is being unfolded
 };
-
-/// Replaces unknown extents of the model's inputs by the caller's.
-void apply_input_shape(ModelGraph& graph, const std::vector<std::int32_t>& given, const std::string& file) {
-  if (given.empty()) return;
-  std::string text;
-  for (const std::int32_t extent : given) {
-    if (extent < 1)
-      throw std::invalid_argument("input shape: extents must be positive. Received: " + std::to_string(extent));
-    text += (text.empty() ? "" : "x") + std::to_string(extent);
-  }
-  bool fits = false;
-  for (LayerCall& call : graph.calls) {
-    if (call.layer >= 0) continue;
-    Shape wanted{kDynamic};
-    wanted.insert(wanted.end(), given.begin(), given.end());
-    if (!call.shape) call.shape = wanted;
-    if (call.shape->size() != wanted.size()) continue;
-    const Shape filled = *merged(call.shape, wanted);
-    if (!std::equal(filled.begin() + 1, filled.end(), wanted.begin() + 1)) continue;
-    call.shape = filled;
-    fits = true;
-  }
-  if (!fits)
-    throw std::invalid_argument(file + ": input shape " + text +
-                                " fits no input of the model: it has another rank, or contradicts a known extent");
-}
-
-void propagate_shapes(ModelGraph& graph) {
-  for (LayerCall& call : graph.calls) {
-    if (call.layer < 0) continue;
-    const ModelLayer& layer = graph.layers[static_cast<std::size_t>(call.layer)];
-    for (std::size_t i = 0; i < call.inputs.size(); ++i) {
-      const LayerCall& source = graph.calls[static_cast<std::size_t>(call.inputs[i].call)];
-      const std::optional<Shape> known = call.inputs[i].output == 0 ? source.shape : std::nullopt;
-      // A layer used once was built for its only input; with several uses, only the first one's shape is recorded.
-      std::optional<Shape> built;
-      if (call.inputs.size() == 1 && layer.calls.size() == 1) built = declared_input_shape(*layer.json);
-      call.input_shapes[i] = merged(merged(built, known), call.input_shapes[i]);
-    }
-    if (call.time != TimeAxis::untouched) {
-      call.shape = time_shape(graph, call);
-      continue;
-    }
-    call.shape = layer.custom ? std::nullopt : output_shape(layer.class_name, layer.config(), call.input_shapes);
-  }
-}
 
 }  // namespace
 
@@ -466,17 +459,19 @@ std::string snake_case(const std::string& name) {
   return result;
 }
 
-ModelGraph build_graph(const ModelDocument& document, const std::vector<std::int32_t>& input_shape) {
+ModelGraph build_graph(const ModelDocument& document, const ModelOptions& options, const ChannelsOf& channels) {
   if (!is_model(document.json))
     throw std::invalid_argument(document.file + ": expected a Functional or Sequential model. Received class_name " +
                                 shown(member(document.json, "class_name")));
   ModelGraph graph;
   const ModelSpec spec = SpecReader(document, graph).read(document.json);
-  for (const TensorRef& output : Unfolder(graph, document.file).unfold(spec, nullptr))
-    graph.calls[static_cast<std::size_t>(output.call)].is_output = true;
+  for (const TensorRef& output : Unfolder(graph, document.file).unfold(spec, nullptr)) {
+    LayerCall& source = graph.calls[static_cast<std::size_t>(output.call)];
+    source.is_output = true;
+    source.outputs_read = std::max(source.outputs_read, output.output + 1);
+  }
   join_time_distributed(graph);
-  apply_input_shape(graph, input_shape, document.file);
-  propagate_shapes(graph);
+  set_shapes(graph, document.file, options, channels);
   return graph;
 }
 

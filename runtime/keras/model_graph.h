@@ -2,12 +2,14 @@
 // The layers of a model and the calls between them: Functional, Sequential and nested models, as one flat list of
 // calls.
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "model_document.h"
+#include "sepconv/model_options.h"
 #include "shape_rules.h"
 
 namespace sepconv::keras {
@@ -39,14 +41,27 @@ enum class TimeAxis { untouched, into_batch, out_of_batch };
 
 /// One use of a layer, or an input of the model.
 struct LayerCall {
-  int layer = -1;  // index into ModelGraph::layers; -1 for an input of the model
-  std::vector<TensorRef> inputs;
-  std::optional<Shape> shape;                      // of the (first) output
-  std::vector<std::optional<Shape>> input_shapes;  // parallel to inputs
-  std::vector<int> consumers;                      // calls that read an output of this one, once per reading
-  bool is_output = false;                          // an output of the model
+  int layer = -1;                              // index into ModelGraph::layers; -1 for an input of the model
+  std::string input_name;                      // of an input of the model
+  const nlohmann::json* node = nullptr;        // the call's arguments in the document; null in Sequential models
+  std::vector<TensorRef> inputs;               // all tensors among them
+  std::vector<const nlohmann::json*> tensors;  // where these stand in the node
+  Shapes shapes;                               // of the outputs
+  Shapes input_shapes;                         // parallel to inputs
+  Shapes recorded;                             // the same as the file has it
+  Shapes expected;                             // what nested models that read the outputs were built for
+  bool nested = false;                         // in a nested model, which may be called at another size
+  int outputs_read = 1;                        // up to the last one that a layer or a nested model reads
+  int lost_at = -1;                            // the call behind which the extents are not known
+  std::vector<int> consumers;                  // calls that read an output of this one, once per reading
+  bool is_output = false;                      // an output of the model
   TimeAxis time = TimeAxis::untouched;
   int time_taken_at = -1;  // of out_of_batch: the call that took this time into the batch
+
+  std::optional<Shape> shape(int output) const {
+    const auto index = static_cast<std::size_t>(output);
+    return index < shapes.size() ? shapes[index] : std::nullopt;
+  }
 };
 
 struct ModelGraph {
@@ -54,10 +69,12 @@ struct ModelGraph {
   std::vector<LayerCall> calls;    // inputs before users
 };
 
-/// @param input_shape  replaces unknown extents of the model's inputs, without the batch; empty for none
-/// @throws std::invalid_argument naming the file when the model's structure makes no sense, or when input_shape
-///         contradicts every input of the model.
-ModelGraph build_graph(const ModelDocument& document, const std::vector<std::int32_t>& input_shape);
+/// How many channels a convolution reads, by its weights; nothing where they are not known.
+using ChannelsOf = std::function<std::optional<std::int64_t>(const ModelLayer& layer)>;
+
+/// @throws std::invalid_argument naming the file when the model's structure makes no sense, or when a shape of the
+///         options names nothing, or contradicts the model.
+ModelGraph build_graph(const ModelDocument& document, const ModelOptions& options, const ChannelsOf& channels = {});
 
 /// "SeparableConv2D" -> "separable_conv2d", as Keras names groups of weights.
 std::string snake_case(const std::string& class_name);

@@ -17,7 +17,6 @@ using nlohmann::json;
 namespace {
 
 constexpr int kUnknownRank = 8;  // above that of any tensor, so that no axis counts as beyond it
-constexpr const char* kUnknownShape = "input shape unknown; give --input-shape";
 
 bool is_supported_class(const std::string& name) {
   for (const char* known :
@@ -41,8 +40,8 @@ class Planner {
   Planner(const ModelDocument& document, const PlanOptions& options)
       : document_(document),
         options_(options),
-        graph_(build_graph(document, options.input_shape)),
-        weights_(document) {}
+        weights_(document),
+        graph_(build_graph(document, options, channels_of_weights(weights_, document.rules))) {}
 
   Plan plan() {
     for (std::size_t i = 0; i < graph_.layers.size(); ++i) read_layer(static_cast<int>(i));
@@ -181,7 +180,7 @@ class Planner {
     chain.calls.push_back(user);
     const bool last = config.layout == Layout::nhwc;
     if (!shape || shape->size() < 2 || (last ? shape->back() : (*shape)[1]) == kDynamic)
-      throw NotCompiledError(kUnknownShape);
+      throw NotCompiledError(unknown_shape(user));
     chain.problem = conv_problem(config, *shape, chain.zero_padding);
     return chain;
   }
@@ -190,6 +189,17 @@ class Planner {
     if (!weights_.available()) return;
     const std::size_t count = conv_weight_shapes(chain.config, chain.problem.IC).size();
     chain.set_weights(conv_weights(chain.config, chain.problem.IC, weights_.read(layer, count)));
+  }
+
+  /// Why the shape that a call reads is not known, and what helps.
+  std::string unknown_shape(int user) const {
+    const std::string advice = "give --layer-shape " + layer_of(user).name + "=" +
+                               (input_rank(layer_of(user).class_name) == 3 ? "LxC" : "HxWxC");
+    const int lost = call(user).inputs.empty() ? -1 : call(call(user).inputs[0].call).lost_at;
+    if (lost < 0) return "input shape unknown; " + advice;
+    if (call(lost).layer >= 0) return "input shape unknown behind " + layer_of(lost).title() + "; " + advice;
+    return "input shape unknown, since that of the model's input '" + call(lost).input_name +
+           "' is; give --input-shape " + call(lost).input_name + "=HxWxC, or " + advice.substr(5);
   }
 
   /// The zeros of a ZeroPadding layer in front that only this call reads.
@@ -286,8 +296,8 @@ class Planner {
 
   const ModelDocument& document_;
   const PlanOptions& options_;
-  ModelGraph graph_;
   LayerWeights weights_;
+  ModelGraph graph_;
   std::map<int, std::vector<Chain>> chains_;  // by layer, so in the model's order
   std::map<int, PlannedLayer> joins_;         // by the depthwise layer
   std::map<int, int> joined_with_;            // depthwise layer -> 1x1 layer

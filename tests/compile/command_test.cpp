@@ -172,8 +172,14 @@ TEST_F(CompileCommand, WrongUseIsNamed) {
   expect_wrong_use({"--no-such-option"}, "--no-such-option");
   expect_wrong_use({"--target", "x86-64-avx3"}, "unknown name 'x86-64-avx3'; expected one of");
   expect_wrong_use({"--target", "x86-64-avx2,x86-64-avx2"}, "'x86-64-avx2' is given twice");
-  for (const char* shape : {"", "14", "14x", "x14", "14x14x8x8", "0x14x8", "14xax8", "14,14,8", "99999999999x1"})
+  for (const char* shape :
+       {"", "14x", "x14", "1x2x3x4x5x6", "0x14x8", "14xax8", "14,14,8", "[14x14,8]", "99999999999x1"})
     expect_wrong_use({"--input-shape", shape}, shape[0] == '\0' ? "--input-shape" : "expected HxWxC or LxC");
+  for (const char* shape : {"14", "14x14x8x8", "9x9x9"})
+    expect_wrong_use({"--input-shape", shape}, "fits no layer of the list");
+  expect_wrong_use({"--input-shape", "image=14x14x8"}, "a list of layers has no inputs with names");
+  expect_wrong_use({"--layer-shape", "14x14x8"}, "expected NAME=HxWxC");
+  expect_wrong_use({"--layer-shape", "=14x14x8"}, "expected a name before the '='");
   for (const char* name : {"two words", "class", "1st", "../up", "sepconv"})
     expect_wrong_use({"--name", name}, std::string("name: '") + name + "' cannot name a library");
   expect_wrong_use({"--layers", "none*"}, "matches 'none*'");

@@ -32,7 +32,7 @@ void read_line(std::string_view line) {
   read_twice<sepconv::Activation>(sepconv::activation_from_text, line);
   read_or_refuse([&] { sepconv::target_from_name(line); });
   read_or_refuse([&] { sepconv::keras_rules_from_text(line); });
-  read_or_refuse([&] { sepconv::tools::input_shape_from_text(std::string(line)); });
+  read_or_refuse([&] { sepconv::tools::named_shape_from_text(std::string(line), "--input-shape"); });
 }
 
 void judge(const std::vector<std::string_view>& parts) {

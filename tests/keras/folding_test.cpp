@@ -94,13 +94,13 @@ TEST_P(WholeModelTest, UnfoldedLayersEqualKeras) {
   const Model model(file);
   const auto arrays = read_npz(data_path(io));
   const NpyArray& input = arrays.at("input");
-  DoubleTensor tensor{{input.shape.begin(), input.shape.end()}, input.doubles()};
+  DoubleTensor tensor{{input.shape(0).begin(), input.shape(0).end()}, input.doubles()};
   const std::vector<DoubleTensor> results = run_model(model.graph, model.weights, model.document.rules, tensor);
   std::size_t compared = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const LayerCall& call = model.graph.calls[i];
-    ASSERT_TRUE(call.shape.has_value());
-    Shape expected_shape = *call.shape;
+    ASSERT_TRUE(call.shape(0).has_value());
+    Shape expected_shape = *call.shape(0);
     expected_shape[0] = results[i].shape[0];
     EXPECT_EQ(expected_shape, results[i].shape);  // the shape rules, on every layer of the model
     if (call.layer < 0 || call.time == TimeAxis::into_batch) continue;

@@ -113,7 +113,7 @@ TEST(ModelsJson, ListsTheChainsThatThePlannerFolds) {
     std::map<std::string, ModelLayer> layers;
     for (const ModelLayer& layer : build_graph(document, {}).layers) layers[layer.name] = layer;
     // Without joins each convolution has its own chain.
-    const Plan plan = plan_of(file, {true, false});
+    const Plan plan = plan_of(file, {{}, true, false});
     for (const json& row : model["conv_layers"]) {
       const std::string name = row["name"];
       SCOPED_TRACE(name);
@@ -154,7 +154,7 @@ TEST(Mobilenet, JoinsWholeBlocks) {
 }
 
 TEST(Mobilenet, WithoutFoldsOrJoinsEachLayerStandsAlone) {
-  const Plan plan = plan_of("mobilenet_v1_025_96.keras", {false, false});
+  const Plan plan = plan_of("mobilenet_v1_025_96.keras", {{}, false, false});
   EXPECT_EQ(plan.layers.size(), 27u);
   const PlannedLayer layer = find(plan, "conv_dw_4");
   EXPECT_EQ(to_text(layer.problem), "depthwise_f32_nhwc_i25x25x32_o32_k3x3_s2x2_d1x1_p0x0x0x0_m1_out-nobias-linear");

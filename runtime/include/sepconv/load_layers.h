@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sepconv/layers.h"
+#include "sepconv/model_options.h"
 
 namespace sepconv {
 
@@ -21,6 +22,6 @@ struct LoadedLayer {
 /// The file is trusted: it is read in this process, by libraries that a hostile file may crash (HDF5). The sepconv
 /// program reads it in a child process.
 /// @throws std::invalid_argument naming the file, the layer and what is wrong
-std::vector<LoadedLayer> load_layers(const std::filesystem::path& model);
+std::vector<LoadedLayer> load_layers(const std::filesystem::path& model, const ModelOptions& options = {});
 
 }  // namespace sepconv

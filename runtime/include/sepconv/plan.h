@@ -9,6 +9,7 @@
 
 #include "sepconv/conv_problem.h"
 #include "sepconv/conv_weights.h"
+#include "sepconv/model_options.h"
 
 namespace sepconv {
 
@@ -39,12 +40,10 @@ struct Plan {
   std::vector<SkippedLayer> skipped;
 };
 
-struct PlanOptions {
+struct PlanOptions : ModelOptions {
   bool fold = true;          // fold BatchNormalization and activations, absorb ZeroPadding2D
   bool join = true;          // join depthwise and 1x1 convolutions into one separable problem
   std::string layers = "*";  // glob over the names of layers to plan
-  std::vector<std::int32_t>
-      input_shape;  // replaces the model's unknown extents, without the batch: {H, W, C} or {L, C}
 };
 
 /// Reads a .keras, .h5 or .json model, a LAYERS.json list of layer configurations with input shapes, or a suite as

@@ -1,0 +1,22 @@
+#pragma once
+// What a caller adds to a model file. Needs the Keras reader library, sepconv::keras.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sepconv {
+
+/// Extents without the batch, for one tensor of a model; kDynamic (-1) leaves an extent open.
+struct NamedShape {
+  std::string name;
+  std::vector<std::int32_t> extents;
+};
+
+struct ModelOptions {
+  std::vector<std::int32_t> input_shape;  // {H, W, C} or {L, C}: fills the open extents of every input that it fits
+  std::vector<NamedShape> input_shapes;   // the same for the input of that name
+  std::vector<NamedShape> layer_shapes;   // what the layer of that name reads, where the file does not tell
+};
+
+}  // namespace sepconv

@@ -1,0 +1,47 @@
+#include "model_arguments.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "input_shape.h"
+
+namespace sepconv::tools {
+
+void add_model_options(CLI::App& command, ModelArguments& a) {
+  command
+      .add_option("--input-shape", a.input_shapes,
+                  "For models that leave their input's extents open. With NAME= for one of several inputs; may be "
+                  "repeated")
+      ->type_name("[NAME=]HxWxC")
+      ->allow_extra_args(false);
+  command
+      .add_option("--layer-shape", a.layer_shapes,
+                  "What the layer NAME reads, where the file does not tell; may be repeated")
+      ->type_name("NAME=HxWxC")
+      ->allow_extra_args(false);
+}
+
+ModelOptions model_options(const ModelArguments& arguments) {
+  ModelOptions options;
+  for (const std::string& text : arguments.input_shapes) {
+    NamedShape shape = named_shape_from_text(text, "--input-shape");
+    if (!shape.name.empty()) {
+      options.input_shapes.push_back(std::move(shape));
+      continue;
+    }
+    if (!options.input_shape.empty())
+      throw std::invalid_argument(
+          fmt::format("--input-shape: '{}' is the second shape without a name; expected NAME=HxWxC", text));
+    options.input_shape = std::move(shape.extents);
+  }
+  for (const std::string& text : arguments.layer_shapes) {
+    options.layer_shapes.push_back(named_shape_from_text(text, "--layer-shape"));
+    if (options.layer_shapes.back().name.empty())
+      throw std::invalid_argument(
+          fmt::format("--layer-shape: '{}'; expected NAME=HxWxC, for example conv_1=56x56x64", text));
+  }
+  return options;
+}
+
+}  // namespace sepconv::tools

@@ -26,6 +26,17 @@ Shapes resize(const OperatorCall& op) {
   return {x};
 }
 
+/// tf.image.resize_with_pad and its like: height and width by themselves.
+Shapes resize_to(const OperatorCall& op) {
+  auto x = op.x();
+  const auto height = small_integer(op.argument(1, {"target_height"}));
+  const auto width = small_integer(op.argument(2, {"target_width"}));
+  if (!x || x->size() < 3 || !height || !width) return {};
+  (*x)[x->size() - 3] = *height;
+  (*x)[x->size() - 2] = *width;
+  return {x};
+}
+
 Shapes resize_images(const OperatorCall& op) {
   auto x = op.x();
   const auto height = small_integer(op.argument(1, {"height_factor"}));

@@ -36,6 +36,7 @@ Shapes gather(const OperatorCall& op);
 Shapes broadcast_to(const OperatorCall& op);
 Shapes flatten(const OperatorCall& op);
 Shapes resize(const OperatorCall& op);
+Shapes resize_to(const OperatorCall& op);
 Shapes resize_images(const OperatorCall& op);
 Shapes depth_to_space(const OperatorCall& op);
 Shapes space_to_depth(const OperatorCall& op);

@@ -94,7 +94,7 @@ TEST_P(WholeModelTest, UnfoldedLayersEqualKeras) {
   const Model model(file);
   const auto arrays = read_npz(data_path(io));
   const NpyArray& input = arrays.at("input");
-  DoubleTensor tensor{{input.shape(0).begin(), input.shape(0).end()}, input.doubles()};
+  DoubleTensor tensor{{input.shape.begin(), input.shape.end()}, input.doubles()};
   const std::vector<DoubleTensor> results = run_model(model.graph, model.weights, model.document.rules, tensor);
   std::size_t compared = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {

@@ -53,7 +53,7 @@ TEST(ShapeRules, SeveralInputs) {
   EXPECT_EQ(output_shape("Concatenate", {{"axis", 1}}, {Shape{1, 4, 3}, Shape{1, kNone, 3}}), (Shape{1, kNone, 3}));
   EXPECT_EQ(output_shape("Concatenate", {{"axis", 5}}, {Shape{1, 4, 3}, Shape{1, 4, 5}}), std::nullopt);
   EXPECT_EQ(output_shape("Add", json::object(), {Shape{1, 4, 1}, Shape{1, 1, 5}}), (Shape{1, 4, 5}));
-  EXPECT_EQ(output_shape("Add", json::object(), {Shape{1, 4, 1}, std::nullopt}), std::nullopt);
+  EXPECT_EQ(output_shape("Add", json::object(), {Shape{1, 4, 1}, std::nullopt}), (Shape{kNone, 4, kNone}));
 }
 
 TEST(ShapeRules, Merging) {

@@ -128,7 +128,7 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
   const auto cost = cost_of(layer.problem);
   if (!cost)
     throw std::invalid_argument(
-        fmt::format("--explain: layer '{}' has dynamic extents; --input-shape makes them static", layer.name));
+        fmt::format("--explain: layer '{}' has dynamic extents; --input-shape or --layer-shape makes them static", layer.name));
   const Target& target = target_of(options, layer.problem.dtype);
   const ScheduleTables tables(options.tables);
   const PlannedKernel kernel = kernel_of(layer, target, tables, options);

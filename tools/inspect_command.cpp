@@ -30,6 +30,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kExamples = R"(Examples:
   sepconv inspect mobilenet.keras
   sepconv inspect detector.h5 --input-shape 320x320x3 --layers 'block_*'
+  sepconv inspect detector.h5 --input-shape image=320x320x3 --layer-shape head/conv_1=40x40x64
   sepconv inspect mobilenet.keras --target x86-64-avx2
   sepconv inspect mobilenet.keras --json
   sepconv inspect mobilenet.keras --explain conv_dw_3 --target x86-64-avx2
@@ -115,7 +116,7 @@ void print_text(const Plan& plan) {
   if (dynamic)
     std::cout << fmt::format(
         "{} of them have dynamic extents (?) and are not in the FLOP total; "
-        "--input-shape makes them static\n",
+        "--input-shape or --layer-shape makes them static\n",
         dynamic);
   if (!plan.skipped.empty()) std::cout << "no kernel is made for:\n";
   for (const SkippedLayer& layer : plan.skipped)

@@ -122,7 +122,7 @@ class SpecReader {
       }
     }
     if (sequential)
-      connect_in_sequence(spec, config, layers);
+      connect_in_sequence(spec, layers, place.path.empty() ? size_of_sequential(object) : std::nullopt);
     else
       connect(spec, config, layers);
     return spec;
@@ -186,14 +186,20 @@ class SpecReader {
     return result;
   }
 
-  static void connect_in_sequence(ModelSpec& spec, const json& config, const json& layers) {
+  /// What a Sequential model without an InputLayer was built for. Inside of another model, that one tells.
+  static std::optional<Shape> size_of_sequential(const json& object) {
+    const auto shape = shape_from_json(member(member(object, "config"), "build_input_shape"));
+    return shape ? shape : built_input_shape(object);
+  }
+
+  static void connect_in_sequence(ModelSpec& spec, const json& layers, const std::optional<Shape>& built) {
     if (spec.items.empty() || !spec.items[0].is_input) {
       Item input;
       input.is_input = true;
       input.name = "input";
       // Without an InputLayer the shape stands in the first layer, or in the model that was built later.
       if (!layers.empty()) input.input_shape = first_layer_input_shape(layers[0]);
-      if (!input.input_shape) input.input_shape = shape_from_json(member(config, "build_input_shape"));
+      if (!input.input_shape) input.input_shape = built;
       spec.items.insert(spec.items.begin(), std::move(input));
     }
     for (std::size_t i = 0; i < spec.items.size(); ++i) {

@@ -39,7 +39,8 @@ std::string near_names(const std::string& name, const std::vector<std::string>& 
     const std::size_t distance = edit_distance(name, known[i]);
     // "conv_1" for "stage/conv_1" is a slip too.
     const bool part = name.size() >= 3 && known[i].find(name) != std::string::npos;
-    if (part || distance <= std::max<std::size_t>(1, name.size() / 4)) near.emplace_back(distance, known[i]);
+    if (part || (distance <= std::max<std::size_t>(1, name.size() / 4) && distance < name.size()))
+      near.emplace_back(distance, known[i]);
   }
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   const bool found = !near.empty();

@@ -199,7 +199,7 @@ class Planner {
     if (lost < 0) return "input shape unknown; " + advice;
     if (call(lost).layer >= 0) return "input shape unknown behind " + layer_of(lost).title() + "; " + advice;
     return "input shape unknown, since that of the model's input '" + call(lost).input_name +
-           "' is; give --input-shape " + call(lost).input_name + "=HxWxC, or " + advice.substr(5);
+           "' is; give --input-shape HxWxC, or " + advice.substr(5);
   }
 
   /// The zeros of a ZeroPadding layer in front that only this call reads.

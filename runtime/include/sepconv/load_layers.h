@@ -17,8 +17,8 @@ struct LoadedLayer {
 
 /// The SeparableConv and DepthwiseConv layers of a .keras or .h5 model, those of nested models too, in the model's
 /// order, built and with its weights. From a file without weights they come with weights from their initializers, or
-/// not built where their input's shape is not known. Nothing is folded into a layer. Initializers, regularizers and
-/// constraints of another author are left out where the file has weights.
+/// not built where their input's shape is not known; the options can tell it. Nothing is folded into a layer.
+/// Initializers, regularizers and constraints of another author are left out where the file has weights.
 /// The file is trusted: it is read in this process, by libraries that a hostile file may crash (HDF5). The sepconv
 /// program reads it in a child process.
 /// @throws std::invalid_argument naming the file, the layer and what is wrong

@@ -6,6 +6,8 @@
 #include <stdexcept>
 
 #include "call_arguments.h"
+#include "json_text.h"
+#include "layer_class.h"
 #include "near_names.h"
 #include "sepconv/conv_problem.h"
 #include "time_distributed.h"
@@ -81,12 +83,7 @@ class Propagation {
       call.input_shapes.assign(call.inputs.size(), std::nullopt);
       call.lost_at = -1;
       for (std::size_t k = 0; k < call.inputs.size(); ++k) set_input(call, k, layer);
-      call.shapes.clear();
-      if (call.time != TimeAxis::untouched)
-        call.shapes = {time_shape(graph_, call)};
-      else if (!layer.custom)
-        call.shapes = output_shapes(layer.class_name, layer.config(), call.input_shapes,
-                                    CallArguments(call.node, call.tensors, call.input_shapes));
+      call.shapes = rule(call, layer);
       call.shapes.resize(std::min(call.shapes.size(), static_cast<std::size_t>(call.outputs_read)));
       add_expected(call);
       if (!has_open_extents(call.shape(0)))
@@ -104,6 +101,19 @@ class Propagation {
   const std::set<int>& fitted() const { return fitted_; }
 
  private:
+  Shapes rule(const LayerCall& call, const ModelLayer& layer) const {
+    if (call.time != TimeAxis::untouched) return {time_shape(graph_, call)};
+    if (layer.size_depends_on_version) return {};
+    if (layer.class_name == "QuantizeLayer") return call.input_shapes;
+    const nlohmann::json& acting = without_wrapper(*layer.json);
+    const bool wrapped = &acting != layer.json;
+    if (wrapped ? foreign_class(acting, false).has_value() : layer.custom) return {};
+    const nlohmann::json& class_name = member(acting, "class_name");
+    if (!class_name.is_string()) return {};
+    return output_shapes(class_name.get<std::string>(), member(acting, "config"), call.input_shapes,
+                         CallArguments(call.node, call.tensors, call.input_shapes));
+  }
+
   void set_input(LayerCall& call, std::size_t k, const ModelLayer& layer) {
     const LayerCall& source = graph_.calls[static_cast<std::size_t>(call.inputs[k].call)];
     std::optional<Shape> shape = source.shape(call.inputs[k].output);

@@ -142,4 +142,13 @@ std::optional<std::string> foreign_class(const json& layer, bool complete) {
   return foreign_arguments(string_of(member(layer, "class_name")), member(layer, "config"), complete);
 }
 
+const json& without_wrapper(const json& layer) {
+  static const Keys kWrappers = {"QuantizeWrapper", "QuantizeWrapperV2",     "QuantizeAnnotate",   "PruneLowMagnitude",
+                                 "ClusterWeights",  "SpectralNormalization", "WeightNormalization"};
+  std::string class_name = string_of(member(layer, "class_name"));
+  class_name.erase(0, class_name.rfind('>') + 1);  // "Addons>WeightNormalization"; npos + 1 is 0
+  const json& inner = member(member(layer, "config"), "layer");
+  return kWrappers.count(class_name) > 0 && inner.is_object() ? without_wrapper(inner) : layer;
+}
+
 }  // namespace sepconv::keras

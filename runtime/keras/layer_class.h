@@ -19,4 +19,8 @@ std::optional<std::string> foreign_origin(const nlohmann::json& layer);
 /// @param complete  true where Keras wrote the configuration, so that no argument is left out
 std::optional<std::string> foreign_class(const nlohmann::json& layer, bool complete);
 
+/// The layer whose shapes a wrapper has, where it changes none (spectral normalization, quantization-aware training,
+/// pruning); any other layer itself.
+const nlohmann::json& without_wrapper(const nlohmann::json& layer);
+
 }  // namespace sepconv::keras

@@ -6,6 +6,7 @@
 
 #include "graph_shapes.h"
 #include "json_text.h"
+#include "layer_class.h"
 #include "near_names.h"
 #include "planner.h"
 #include "shape_rules.h"
@@ -88,6 +89,7 @@ std::optional<Shape> filled(const std::optional<Shape>& shape, const std::string
 
 PlannedLayer plan_item(const json& item, const ModelDocument& document, const std::string& name, GivenShapes& given,
                        const std::string& what) {
+  if (const auto why = foreign_origin(item)) throw NotCompiledError("a custom class: " + *why);
   for (const auto& [key, value] : member(item, "config").items())
     if (known_keys().count(key) == 0) throw std::invalid_argument("unknown argument `" + key + "` in its config");
   const std::optional<Shape> shape = filled(declared_input_shape(item), name, given);

@@ -31,6 +31,7 @@ struct NamedTensor {
   std::int64_t output = 0;
   std::optional<Shape> shape;
   const json* source = nullptr;  // where it stands
+  bool by_keyword = false;       // an argument with a name, such as a mask
 };
 
 struct ModelSpec;
@@ -69,6 +70,12 @@ bool called_for_training(const json& value) {
   return std::any_of(value.begin(), value.end(), [](const json& item) { return called_for_training(item); });
 }
 
+bool above_one(const json& config, const char* key) {
+  const json& value = member(config, key);
+  const auto above = [](const json& item) { return item.is_number() && item.get<double>() > 1; };
+  return above(value) || (value.is_array() && std::any_of(value.begin(), value.end(), above));
+}
+
 std::string name_of(const json& layer) {
   const std::string name = string_of(member(layer, "name"));
   return name.empty() ? string_of(member(member(layer, "config"), "name")) : name;
@@ -85,6 +92,7 @@ class SpecReader {
  public:
   SpecReader(const ModelDocument& document, ModelGraph& graph)
       : file_(document.file),
+        rules_(document.rules),
         // JSON by itself may be somebody's own; a version in it shows that Keras wrote it.
         written_by_keras_(document.weights_form != WeightsForm::none || document.json.contains("keras_version")),
         graph_(graph) {}
@@ -181,6 +189,9 @@ class SpecReader {
       result.why_custom = *why;
     }
     result.training = place.training;
+    result.size_depends_on_version = rules_ == KerasRules::tf_keras_2 &&
+                                     above_one(member(layer, "config"), "strides") &&
+                                     above_one(member(layer, "config"), "dilation_rate");
     result.json = &layer;
     result.group = place.group;
     return result;
@@ -237,24 +248,24 @@ class SpecReader {
 
   /// Finds the tensors in a node or a list of ends: Keras 3's __keras_tensor__ objects, and [name, node, output] lists.
   static void collect(const json& value, const std::map<std::string, std::size_t>& index, const std::string& what,
-                      std::vector<NamedTensor>& tensors) {
+                      std::vector<NamedTensor>& tensors, bool by_keyword = false) {
     if (value.is_object()) {
       if (member(value, "class_name") == "__keras_tensor__") {
         const json& config = member(value, "config");
         const std::size_t before = tensors.size();
-        collect(member(config, "keras_history"), index, what, tensors);
+        collect(member(config, "keras_history"), index, what, tensors, by_keyword);
         if (tensors.size() == before + 1) {
           tensors.back().shape = shape_from_json(member(config, "shape"));
           tensors.back().source = &value;
         }
         return;
       }
-      for (const json& item : value) collect(item, index, what, tensors);
+      for (const auto& [key, item] : value.items()) collect(item, index, what, tensors, by_keyword || key == "kwargs");
       return;
     }
     if (!value.is_array()) return;
     if (is_constant(value)) {
-      for (std::size_t i = 3; i < value.size(); ++i) collect(value[i], index, what, tensors);
+      for (std::size_t i = 3; i < value.size(); ++i) collect(value[i], index, what, tensors, true);
       return;
     }
     if (value.size() >= 3 && value[0].is_string() && value[1].is_number_integer() && value[2].is_number_integer()) {
@@ -262,16 +273,17 @@ class SpecReader {
       if (found == index.end())
         throw std::invalid_argument(what + ": reads a tensor of '" + value[0].get<std::string>() +
                                     "', which is no layer of the model");
-      tensors.push_back(
-          {found->second, value[1].get<std::int64_t>(), value[2].get<std::int64_t>(), std::nullopt, &value});
+      tensors.push_back({found->second, value[1].get<std::int64_t>(), value[2].get<std::int64_t>(), std::nullopt,
+                         &value, by_keyword});
       // tf.keras 2 puts further arguments, which may be tensors too, behind.
-      for (std::size_t i = 3; i < value.size(); ++i) collect(value[i], index, what, tensors);
+      for (std::size_t i = 3; i < value.size(); ++i) collect(value[i], index, what, tensors, true);
       return;
     }
-    for (const json& item : value) collect(item, index, what, tensors);
+    for (const json& item : value) collect(item, index, what, tensors, by_keyword);
   }
 
   const std::string& file_;
+  KerasRules rules_;
   bool written_by_keras_;
   ModelGraph& graph_;
 };
@@ -369,6 +381,7 @@ class Unfolder {
       call.tensors.push_back(tensor.source);
     }
     if (n < item.node_json.size()) call.node = item.node_json[n];
+    if (item.model) keep_inputs(item, n, call);
     if (item.is_timed) {
       values[i][n] = unfold_timed(item, call);
     } else if (item.model) {
@@ -385,11 +398,27 @@ class Unfolder {
     }
   }
 
+  /// A model's call without what comes by keyword, such as a mask, which has no effect on a convolution.
+  static void keep_inputs(const Item& item, std::size_t n, LayerCall& call) {
+    const std::vector<NamedTensor>& tensors = item.nodes[n];
+    const auto positional =
+        std::count_if(tensors.begin(), tensors.end(), [](auto& tensor) { return !tensor.by_keyword; });
+    if (static_cast<std::size_t>(positional) < item.model->inputs.size()) return;  // model(inputs=x)
+    LayerCall kept = call;
+    kept.inputs.clear();
+    kept.recorded.clear();
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      if (tensors[i].by_keyword) continue;
+      kept.inputs.push_back(call.inputs[i]);
+      kept.recorded.push_back(call.recorded[i]);
+    }
+    call = std::move(kept);
+  }
+
   /// Time goes into the batch before the layers inside, and comes out of it behind them.
   std::vector<TensorRef> unfold_timed(const Item& item, const LayerCall& outer) {
     std::vector<TensorRef> inputs, outputs;
-    // A mask, which may come as one more tensor, has no effect on a convolution.
-    for (std::size_t i = 0; i < std::min(outer.inputs.size(), item.model->inputs.size()); ++i) {
+    for (std::size_t i = 0; i < outer.inputs.size(); ++i) {
       LayerCall call;
       call.layer = item.layer;
       call.time = TimeAxis::into_batch;

@@ -22,6 +22,7 @@ struct ModelLayer {
   bool custom = false;                   // a class that is not Keras' own
   std::string why_custom;                // how that is known
   bool holds_layers = false;             // a TimeDistributed layer, whose weights are those of the layers inside
+  bool size_depends_on_version = false;  // strides with dilation, which early tf.keras 2 took in its own way
   bool training = false;                 // it, or a model around it, is called as in training
   const nlohmann::json* json = nullptr;  // the whole layer object; lives in the document
   std::string group;                     // its group in model.weights.h5, below "layers": "functional/layers/conv2d_1"

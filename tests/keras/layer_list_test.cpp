@@ -77,5 +77,17 @@ TEST(LayerList, RefusesSlips) {
   refused(json::array({item({{"input_shape", {nullptr, 2, 2, 4}}})}), "zero or negative");
 }
 
+TEST(LayerList, AnotherAuthorsClassIsListed) {
+  const json item{{"class_name", "DepthwiseConv2D"},
+                  {"config", {{"name", "own"}, {"shared", true}}},
+                  {"module", nullptr},
+                  {"registered_name", "DepthwiseConv2D"},
+                  {"input_shape", {nullptr, 8, 8, 4}}};
+  const ModelDocument made = document(json::array({item}));
+  const Plan plan = plan_layer_list(made, {});
+  ASSERT_EQ(plan.skipped.size(), 1u);
+  EXPECT_EQ(plan.skipped[0].reason, "a custom class: registered as \"DepthwiseConv2D\", of no module");
+}
+
 }  // namespace
 }  // namespace sepconv::keras::test

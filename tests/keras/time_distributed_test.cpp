@@ -111,6 +111,32 @@ TEST(TimeDistributed, ReadsWhatItCannotMakeSenseOf) {
   EXPECT_THROW(plan(video_model({timed("td", depthwise("dw"), {{}})}, {"td"})), std::invalid_argument);
 }
 
+TEST(TimeDistributed, AMaskIsNoInput) {
+  json td = timed("td", depthwise("dw"), {{"video"}});
+  td["inbound_nodes"][0]["kwargs"]["mask"] = layer("x", "x", {}, {{"mask"}})["inbound_nodes"][0]["args"][0];
+  json inner = sequential("stem", {depthwise("dw"), layer("ReLU", "act")});
+  inner["name"] = "stem";
+  // tf.keras 2: the keywords stand behind the first tensor.
+  inner["inbound_nodes"] = json::array({json::array({json::array({"image", 0, 0, {{"mask", {"mask", 0, 0}}}})})});
+  const json model = functional("m",
+                                {input("video", {nullptr, 5, 8, 8, 4}), input("image", {nullptr, 8, 8, 4}),
+                                 input("mask", {nullptr, 5}), td, inner},
+                                {"video", "image", "mask"}, {"td", "stem"});
+  EXPECT_EQ(names(plan(model)), (Names{"td/dw", "stem/dw"}));
+}
+
+TEST(Wrappers, KeepTheShapesOfTheLayerInside) {
+  for (const char* wrapper : {"QuantizeWrapperV2", "PruneLowMagnitude", "SpectralNormalization", "QuantizeLayer"}) {
+    json wrapped =
+        layer(wrapper, "w", {{"layer", layer("MaxPooling2D", "pool", {{"pool_size", {1, 1}}})}}, {{"image"}});
+    json after = depthwise("dw");
+    after["inbound_nodes"] = layer("x", "x", {}, {{"w"}})["inbound_nodes"];
+    EXPECT_EQ(names(plan(functional("m", {input("image", {nullptr, 8, 8, 4}), wrapped, after}, {"image"}, {"dw"}))),
+              Names{"dw"})
+        << wrapper;
+  }
+}
+
 TEST(Wrappers, OfTheModelOptimizationToolkitAreListedWithAdvice) {
   for (const auto& [wrapper, advice] : {std::pair{"QuantizeWrapperV2", "quantize_model()"},
                                         {"PruneLowMagnitude", "strip_pruning()"},

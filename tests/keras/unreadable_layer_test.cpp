@@ -85,6 +85,19 @@ TEST(UnreadableLayer, StridesAndDilationOfTfKeras2) {
   expect_listed(plan_around("Conv2D", pointwise, KerasRules::tf_keras_2), "not supported in conjunction");
 }
 
+TEST(UnreadableLayer, WhatFollowsStridesAndDilationOfTfKeras2HasNoKnownSize) {
+  const json model = functional(
+      "m",
+      {input("image", {nullptr, 16, 16, 4}),
+       layer("DepthwiseConv2D", "odd", depthwise({{"strides", {2, 2}}, {"dilation_rate", {3, 3}}}), {{"image"}}),
+       layer("DepthwiseConv2D", "after", depthwise(), {{"odd"}})},
+      {"image"}, {"after"});
+  const ModelDocument made = document(model, KerasRules::tf_keras_2);
+  const Plan plan = plan_model(made, {});
+  EXPECT_TRUE(plan.layers.empty());
+  EXPECT_EQ(plan.skipped.size(), 2u);
+}
+
 TEST(UnreadableLayer, LoraInAnH5) {
   const json model =
       functional("m",

@@ -3,6 +3,8 @@
 Only what h5py writes for Keras is known here: version 0 superblocks, symbol tables, version 1 object headers, global
 heaps. https://docs.hdfgroup.org/archive/support/HDF5/doc/H5.format.html describes them."""
 
+from __future__ import annotations
+
 import random
 import struct
 
@@ -56,7 +58,7 @@ class Hdf5:
         return [at for at in sorted(found) if at + 16 <= len(self.bytes) and self.number(at, 1) == 1]
 
     def messages_of(self, header: int) -> list[tuple[int, int, int]]:
-        """(offset of its header, type, size of its data) of each message, those of continuation blocks (type 16) too."""
+        """(offset of its header, type, size of its data) of each message; type 16 continues in another block."""
         messages, blocks = [], [(header + 16, self.number(header + 8, 4))]
         for at, size in blocks:
             end = min(at + size, len(self.bytes))
@@ -82,8 +84,8 @@ def change(file: Hdf5, rng: random.Random, at: int, size: int) -> None:
 
 
 def superblock(file: Hdf5, rng: random.Random) -> None:
-    at, size = rng.choice([(8, 1), (9, 1), (10, 1), (12, 1), (13, 1), (14, 1), (16, 2), (18, 2), (20, 4), (24, 8), (32, 8),
-                           (40, 8), (48, 8), (56, 8), (64, 8), (72, 4), (80, 8), (88, 8)])
+    at, size = rng.choice([(8, 1), (9, 1), (10, 1), (12, 1), (13, 1), (14, 1), (16, 2), (18, 2), (20, 4), (24, 8),
+                           (32, 8), (40, 8), (48, 8), (56, 8), (64, 8), (72, 4), (80, 8), (88, 8)])
     change(file, rng, at, size)
 
 
@@ -146,7 +148,8 @@ def dataset_bytes(file: Hdf5, rng: random.Random) -> None:
     count = rng.choice([1, 4, 64])
     for _ in range(count):
         at = address + rng.randrange(size)
-        value = rng.choice([struct.pack("<f", v) for v in (float("nan"), float("inf"), 1e38, 0.0, -1e-40)] + [rng.randbytes(4)])
+        value = rng.choice([struct.pack("<f", v) for v in (float("nan"), float("inf"), 1e38, 0.0, -1e-40)] +
+                           [rng.randbytes(4)])
         file.bytes[at:min(at + 4, address + size)] = value[:max(min(at + 4, address + size) - at, 0)]
 
 

@@ -1,21 +1,25 @@
 """Damages the JSON of a model: valid JSON comes out, and most of it is still a model."""
 
+from __future__ import annotations
+
 import copy
 import random
 
-VALUES = [None, True, False, 0, 1, -1, 2, 3, 7, 255, 65536, 10**6, 2**31 - 1, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, -2**63, 2**64,
-          1e308, -1e-300, 0.5, "", "x", "valid", "same", "causal", "channels_first", "float16", "float64", "mixed_bfloat16",
-          "a/b", "\x1b[2J\u0000\n", "ü" * 40, "n" * 5000, [], {}, [None], [1, 2], [[3, 3], [1, 1]], [None, 8, 8, 4], [0, 0], [10**6] * 2,
-          ["input_1", 0, 0], "relu6", "softmax", "Functional", "Sequential", "InputLayer", "TimeDistributed"]
-CLASSES = ["SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Conv1D", "Conv2D", "Conv2DTranspose", "Dense",
-           "BatchNormalization", "Activation", "ReLU", "ZeroPadding2D", "Concatenate", "Add", "Reshape", "Permute", "UpSampling2D",
-           "MaxPooling2D", "GlobalAveragePooling2D", "Bidirectional", "TimeDistributed", "InputLayer", "Functional", "Sequential",
-           "Lambda", "Flatten", "Cropping1D", "LSTM", "MultiHeadAttention"]
+VALUES = [None, True, False, 0, 1, -1, 2, 3, 7, 255, 65536, 10**6, 2**31 - 1, 2**31, 2**32, 2**53, 2**63 - 1, 2**63,
+          -2**63, 2**64, 1e308, -1e-300, 0.5, "", "x", "valid", "same", "causal", "channels_first", "float16",
+          "float64", "mixed_bfloat16", "a/b", "\x1b[2J\u0000\n", "ü" * 40, "n" * 5000, [], {}, [None], [1, 2], [[3,
+          3], [1, 1]], [None, 8, 8, 4], [0, 0], [10**6] * 2, ["input_1", 0, 0], "relu6", "softmax", "Functional",
+          "Sequential", "InputLayer", "TimeDistributed"]
+CLASSES = ["SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Conv1D", "Conv2D",
+           "Conv2DTranspose", "Dense", "BatchNormalization", "Activation", "ReLU", "ZeroPadding2D", "Concatenate",
+           "Add", "Reshape", "Permute", "UpSampling2D", "MaxPooling2D", "GlobalAveragePooling2D", "Bidirectional",
+           "TimeDistributed", "InputLayer", "Functional", "Sequential", "Lambda", "Flatten", "Cropping1D", "LSTM",
+           "MultiHeadAttention"]
 # Keys whose values decide what is planned; half of the changes go there.
-TELLING = {"kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier", "filters", "units", "activation", "use_bias",
-           "data_format", "batch_shape", "batch_input_shape", "input_shape", "build_input_shape", "axis", "dtype", "class_name", "name",
-           "keras_history", "inbound_nodes", "layers", "input_layers", "output_layers", "epsilon", "target_shape", "groups", "layer",
-           "registered_name", "module", "shape"}
+TELLING = {"kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier", "filters", "units", "activation",
+           "use_bias", "data_format", "batch_shape", "batch_input_shape", "input_shape", "build_input_shape", "axis",
+           "dtype", "class_name", "name", "keras_history", "inbound_nodes", "layers", "input_layers", "output_layers",
+           "epsilon", "target_shape", "groups", "layer", "registered_name", "module", "shape"}
 
 
 def places(node, found: list) -> list:

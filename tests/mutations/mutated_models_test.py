@@ -9,6 +9,8 @@ with status 0 or 2, with one line that says why, in less than 10 s and less than
     ... --only h5-17 --keep folder     # one case, and its file
 """
 
+from __future__ import annotations
+
 import argparse
 import io
 import json
@@ -30,8 +32,8 @@ MODELS = Path(__file__).resolve().parent.parent / "data" / "models"
 SECONDS, MEMORY = 10, 2 << 30
 POLL_SECONDS = 0.005
 # What the readers of the containers say; any other message comes from behind them.
-FIRST_READER = ("zip", "HDF5", "JSON", "config.json", "model.weights.h5 in the archive", "damaged", "no model_", "crashed",
-                "the limit for a file")
+FIRST_READER = ("zip", "HDF5", "JSON", "config.json", "model.weights.h5 in the archive", "damaged", "no model_",
+                "crashed", "the limit for a file")
 
 
 def packed(members: dict[str, bytes], rng: random.Random) -> bytes:
@@ -156,7 +158,8 @@ class Results:
         for command, statuses in self.statuses.items():
             print(f"{command}: " + ", ".join(f"status {s}: {n}" for s, n in sorted(statuses.items())))
         print(f"crashes of the reading process: {self.crashes}, limits hit: {self.limits}")
-        print(f"slowest: {self.slowest[0]:.2f} s ({self.slowest[1]}); most memory: {self.largest[0] >> 20} MiB ({self.largest[1]})")
+        print(f"slowest: {self.slowest[0]:.2f} s ({self.slowest[1]})")
+        print(f"most memory: {self.largest[0] >> 20} MiB ({self.largest[1]})")
         print(f"{len(self.faults)} faults")
 
 
@@ -191,7 +194,8 @@ def main() -> int:
     parser.add_argument("--only", help="one case, as in h5-17")
     parser.add_argument("--keep", type=Path, help="folder for the files of cases that fail")
     arguments = parser.parse_args()
-    cases = [arguments.only] if arguments.only else [f"{k}-{i}" for i in range(arguments.count) for k in ("keras", "h5")]
+    cases = [f"{kind}-{i}" for i in range(arguments.count) for kind in ("keras", "h5")]
+    cases = [arguments.only] if arguments.only else cases
     results, begin = Results(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         environment = {**os.environ, "TMPDIR": name}

@@ -92,6 +92,12 @@ TEST(ModelChild, WhatTheReaderThrowsComesThrough) {
   EXPECT_EQ(text_in_child("f", [] { return std::string(); }), "");
 }
 
+TEST(ModelChild, LongMessagesAreCut) {
+  const std::string text = message<std::invalid_argument>(
+      [] { text_in_child("f", []() -> std::string { throw std::invalid_argument(std::string(1 << 20, 'x')); }); });
+  EXPECT_EQ(text, std::string(1997, 'x') + "...");
+}
+
 TEST(ModelChild, ACrashIsOneErrorThatNamesTheFile) {
   const std::string text = message<std::invalid_argument>([] {
     text_in_child("f.h5", [] {

@@ -26,7 +26,10 @@ bool is_small(const Plan& plan) {
 void read_model(const std::filesystem::path& path) {
   std::optional<Plan> plan;
   read_or_refuse([&] { plan = plan_file(path); });
-  read_or_refuse([&] { plan_file(path, {.fold = false, .join = false, .input_shape = {32, 24, 3}}); });
+  PlanOptions options;
+  options.fold = options.join = false;
+  options.input_shape = {32, 24, 3};
+  read_or_refuse([&] { plan_file(path, options); });
   if (plan && is_small(*plan)) read_or_refuse([&] { load_layers(path); });
   read_or_refuse([&] { save_model_weights(path, scratch_folder() / "saved.weights.h5"); });
 }

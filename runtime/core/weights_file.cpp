@@ -215,7 +215,7 @@ void save_weights(const std::filesystem::path& path, const std::vector<NamedWeig
     validate(layer.weights, layer.problem);
   }
   if (const auto why_not = detail::write_whole_file(path, file_bytes(layers)))
-    throw std::invalid_argument("weights file '" + path.string() + "': cannot be written" + *why_not);
+    throw std::invalid_argument("weights file '" + path.string() + "': cannot be written: " + *why_not);
 }
 
 std::vector<NamedWeights> load_weights(const std::filesystem::path& path) {

@@ -8,8 +8,10 @@
 
 namespace sepconv::detail {
 
-/// Writes the bytes to a name of this process and call, and renames that.
-/// @return nothing, or why not: ": " and the system's reason, empty where it gives none. No file is left then.
+/// Writes the bytes under a temporary name in the same folder, on the disk, and then renames that file. A symbolic link
+/// is followed. Into what exists and is no regular file, such as a pipe or /dev/stdout, the bytes are written directly.
+/// Temporary files of writers that were killed are removed from the folder.
+/// @return nothing, or the system's reason why the file was not written. No temporary file is left then.
 std::optional<std::string> write_whole_file(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace sepconv::detail

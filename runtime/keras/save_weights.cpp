@@ -22,7 +22,7 @@ bool ends_with(const std::filesystem::path& path, const std::string& end) {
 
 void write_whole(const std::filesystem::path& path, const std::string& bytes) {
   if (const auto why_not = detail::write_whole_file(path, bytes))
-    throw std::runtime_error(path.string() + ": cannot be written" + *why_not);
+    throw std::runtime_error(path.string() + ": cannot be written: " + *why_not);
 }
 
 KerasArray array_of(const Tensor& tensor) { return {tensor.shape(), to_doubles(tensor), tensor.dtype()}; }

@@ -1,16 +1,21 @@
 #include "sepconv/executor.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "fork_guard.h"
 
 namespace sepconv {
 namespace {
@@ -44,14 +49,7 @@ constexpr int kSpins = 2000;
 class ThreadPool final : public Executor {
  public:
   explicit ThreadPool(int concurrency) {
-    threads_.reserve(concurrency);
-    for (int i = 1; i < concurrency; ++i) {
-      try {
-        threads_.emplace_back([this] { serve(); });
-      } catch (const std::system_error&) {
-        break;  // fewer threads than asked for still do the work
-      }
-    }
+    start_threads(concurrency - 1);
     concurrency_ = static_cast<int>(threads_.size()) + 1;
   }
   int concurrency() const noexcept override { return concurrency_; }
@@ -61,6 +59,7 @@ class ThreadPool final : public Executor {
     Call call{task, data, count};
     {
       const std::lock_guard lock(mutex_);
+      if (threads_lost_) restart_threads();
       call.next_call = first_;
       first_ = &call;
       open_calls_.store(open_calls_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -78,6 +77,27 @@ class ThreadPool final : public Executor {
     return call.result.load(std::memory_order_relaxed);
   }
 
+  // Around a fork(). A child has none of the threads; the first call there that needs them starts new ones.
+  void before_fork() noexcept {
+    mutex_.lock();
+    forking_ = true;
+  }
+  void after_fork_in_parent() noexcept {
+    if (!forking_) return;  // the pool was made between the two
+    forking_ = false;
+    mutex_.unlock();
+  }
+  void after_fork_in_child() noexcept {
+    // Made anew rather than unlocked or destroyed: they may record waiting threads that are not there.
+    new (&mutex_) std::mutex;
+    new (&work_) std::condition_variable;
+    new (&done_) std::condition_variable;
+    open_calls_.store(0, std::memory_order_relaxed);
+    first_ = nullptr;
+    forking_ = false;
+    threads_lost_ = true;
+  }
+
  private:
   struct Call {
     Call(Task task_in, void* data_in, int count_in) : task(task_in), data(data_in), count(count_in) {}
@@ -91,6 +111,30 @@ class ThreadPool final : public Executor {
     bool open = true;             // in the list; guarded by mutex_
     Call* next_call = nullptr;
   };
+
+  void start_threads(int count) {
+    threads_.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+      try {
+        threads_.emplace_back([this] { serve(); });
+      } catch (const std::system_error&) {
+        break;  // fewer threads than asked for still do the work
+      }
+    }
+  }
+
+  /// In a child of fork(), under mutex_.
+  void restart_threads() noexcept {
+    threads_lost_ = false;
+    try {
+      // Kept for ever: the threads behind these objects are gone and can be neither joined nor detached.
+      new std::vector<std::thread>(std::move(threads_));
+      threads_.clear();
+      start_threads(concurrency_ - 1);
+    } catch (const std::bad_alloc&) {
+      // The caller does the work alone.
+    }
+  }
 
   static void work_on(Call& call, int worker) noexcept {
     inside_pool_task = true;
@@ -111,7 +155,8 @@ class ThreadPool final : public Executor {
     if (!call.open) return;
     call.open = false;
     Call** link = &first_;
-    while (*link != &call) link = &(*link)->next_call;
+    while (*link != nullptr && *link != &call) link = &(*link)->next_call;
+    if (*link == nullptr) return;  // a task forked, and this is the child, whose list was cleared
     *link = call.next_call;
     open_calls_.store(open_calls_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
   }
@@ -141,9 +186,16 @@ class ThreadPool final : public Executor {
   std::mutex mutex_;
   std::condition_variable work_, done_;
   std::atomic<int> open_calls_{0};
-  Call* first_ = nullptr;  // guarded by mutex_
+  Call* first_ = nullptr;      // guarded by mutex_
+  bool threads_lost_ = false;  // guarded by mutex_
+  bool forking_ = false;       // guarded by mutex_
   std::vector<std::thread> threads_;
 };
+
+std::atomic<ThreadPool*> pool{nullptr};  // the process's
+void before_fork() { pool.load()->before_fork(); }
+void after_fork_in_parent() { pool.load()->after_fork_in_parent(); }
+void after_fork_in_child() { pool.load()->after_fork_in_child(); }
 
 int pool_threads_wanted() {
   constexpr int kMost = 1024;
@@ -164,9 +216,15 @@ int pool_threads_wanted() {
 }  // namespace
 
 Executor& process_pool() {
+  if (ThreadPool* const ready = pool.load(std::memory_order_acquire)) return *ready;
+  static std::mutex mutex;
+  const detail::ForkSafeLock lock(mutex);
+  if (ThreadPool* const ready = pool.load(std::memory_order_acquire)) return *ready;
   // Never destroyed: at exit other threads, or destructors of static objects, may still run layers.
-  static ThreadPool* const pool = new ThreadPool(pool_threads_wanted());
-  return *pool;
+  auto* const made = new ThreadPool(pool_threads_wanted());
+  pool.store(made, std::memory_order_release);
+  ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  return *made;
 }
 
 Executor& single_thread() noexcept {

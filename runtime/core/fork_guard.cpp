@@ -1,0 +1,55 @@
+#include "fork_guard.h"
+
+#include <pthread.h>
+
+#include <new>
+#include <shared_mutex>
+
+namespace sepconv::detail {
+namespace {
+
+struct Gate {
+  /// A thread passes through it to `holders`: a fork() that waits keeps it, so that no new holders overtake it for
+  /// ever.
+  std::mutex entrance;
+  std::shared_mutex holders;  // shared by the threads that hold locks; fork() takes it alone
+
+  void close() {
+    entrance.lock();
+    holders.lock();
+  }
+  void open() {
+    holders.unlock();
+    entrance.unlock();
+  }
+  /// In a child: made anew, for they may record waiting threads that are not there.
+  void renew() {
+    new (&holders) std::shared_mutex;
+    new (&entrance) std::mutex;
+  }
+};
+
+Gate& gate() {
+  static auto* const instance = new Gate;  // never destroyed: layers may be used until the process ends
+  return *instance;
+}
+
+/// Set before main(), while there is one thread.
+[[maybe_unused]] const int registered =
+    pthread_atfork([] { gate().close(); }, [] { gate().open(); }, [] { gate().renew(); });
+
+thread_local int depth = 0;  // a second shared lock of one thread could wait for a fork() that waits for the first
+
+}  // namespace
+
+ForkGuard::ForkGuard() {
+  if (depth++ != 0) return;
+  const std::lock_guard lock(gate().entrance);
+  gate().holders.lock_shared();
+}
+
+ForkGuard::~ForkGuard() {
+  if (--depth == 0) gate().holders.unlock_shared();
+}
+
+}  // namespace sepconv::detail

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "registered_rows.h"
 #include "sepconv/cpu_features.h"
 #include "text.h"
 
@@ -30,6 +31,25 @@ RowVerdict judge(const RegisteredRow& candidate, const ConvProblem& problem, std
   if (missing != 0)
     return {row, Refusal::features, "this CPU or its operating system lacks " + cpu_feature_names(missing)};
   return {row, Refusal::none, {}};
+}
+
+/// Fields that most rows of a library differ in. Cheap: a layer that meets a new size looks at every row.
+bool may_serve(const ConvProblem& row, const ConvProblem& wanted) {
+  return row.op == wanted.op && row.dtype == wanted.dtype && row.layout == wanted.layout && row.IC == wanted.IC &&
+         row.OC == wanted.OC && row.KH == wanted.KH && row.KW == wanted.KW &&
+         (row.dynamic_h() || row.IH == wanted.IH) && (row.dynamic_w() || row.IW == wanted.IW);
+}
+
+/// What the choice is restricted to: a row's symbol or a target's name, and who said so. Both empty: nothing.
+struct Restriction {
+  std::string value, source;
+};
+
+Restriction restriction_of(std::string_view forced) {
+  if (!forced.empty()) return {std::string(forced), std::string("force_row('").append(forced).append("')")};
+  const char* target = std::getenv("SEPCONV_TARGET");
+  if (target == nullptr || *target == '\0') return {};
+  return {target, "SEPCONV_TARGET=" + std::string(target)};
 }
 
 /// Why a row that can run was not taken.
@@ -66,17 +86,13 @@ std::string target_option() {
 
 KernelChoice choose_kernel(const ConvProblem& layer_problem, std::string_view forced) {
   const ConvProblem problem = kernel_problem(layer_problem);
+  const Restriction restriction = restriction_of(forced);
   KernelChoice choice;
-  if (!forced.empty()) {
-    choice.restriction = std::string("force_row('").append(forced).append("')");
-  } else if (const char* target = std::getenv("SEPCONV_TARGET"); target != nullptr && *target != '\0') {
-    forced = target;
-    choice.restriction = "SEPCONV_TARGET=" + std::string(forced);
-  }
+  choice.restriction = restriction.source;
   const std::vector<RegisteredRow> rows = all_rows();
   const RegisteredRow* best = nullptr;
   for (const RegisteredRow& row : rows) {
-    choice.verdicts.push_back(judge(row, problem, forced, choice.restriction));
+    choice.verdicts.push_back(judge(row, problem, restriction.value, restriction.source));
     if (choice.verdicts.back().reason == Refusal::none && (best == nullptr || better(row, *best))) best = &row;
   }
   if (best == nullptr) return choice;
@@ -87,6 +103,19 @@ KernelChoice choose_kernel(const ConvProblem& layer_problem, std::string_view fo
     choice.verdicts[i] = {rows[i].row, Refusal::not_best, not_best_text(rows[i], *best)};
   }
   return choice;
+}
+
+std::optional<RegisteredRow> best_row(const ConvProblem& layer_problem, std::string_view forced) {
+  const ConvProblem problem = kernel_problem(layer_problem);
+  const Restriction restriction = restriction_of(forced);
+  std::optional<RegisteredRow> best;
+  visit_rows([&](const RegisteredRow& row) {
+    if (may_serve(row.problem, problem) &&
+        judge(row, problem, restriction.value, restriction.source).reason == Refusal::none &&
+        (!best || better(row, *best)))
+      best = row;
+  });
+  return best;
 }
 
 std::string verdicts_text(const KernelChoice& choice) {

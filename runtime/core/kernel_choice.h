@@ -1,6 +1,7 @@
 #pragma once
 // Which registered row serves a problem on this CPU, and why the others do not.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ struct KernelChoice {
 
 /// @param forced a row's symbol or a target's name; empty: SEPCONV_TARGET, else no restriction.
 KernelChoice choose_kernel(const ConvProblem& problem, std::string_view forced);
+
+/// The row that choose_kernel() takes, without a word about the others; nothing if none serves.
+std::optional<RegisteredRow> best_row(const ConvProblem& problem, std::string_view forced);
 
 /// One line a row: "taken: SYMBOL (TARGET)" or "refused: SYMBOL (TARGET): why".
 std::string verdicts_text(const KernelChoice& choice);

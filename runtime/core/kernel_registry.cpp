@@ -9,11 +9,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "fork_guard.h"
+#include "registered_rows.h"
+
 namespace sepconv {
 namespace {
-
-/// Scratch beyond this is a damaged row; the limit keeps sums of sizes far from overflow.
-constexpr std::uint64_t kMaxScratchBytes = std::uint64_t{1} << 40;
 
 struct Registry {
   std::mutex mutex;
@@ -53,7 +53,7 @@ RegisteredRow read_row(const char* library, std::size_t index, const KernelRow& 
   require(!registered.problem.has_pointwise() || row.pointwise_panel >= 1, "pointwise_panel is not positive");
   require(row.flat_output == 0 || row.flat_output == 1, "flat_output is neither 0 nor 1");
   require(row.call_scratch_bytes <= kMaxScratchBytes && row.task_scratch_bytes <= kMaxScratchBytes,
-          "more than 2^40 bytes of scratch");
+          "2^31 bytes of scratch or more, which no kernel can address");
   return registered;
 }
 
@@ -78,7 +78,7 @@ void use_kernels(const KernelTable& table) {
   for (std::size_t i = 0; i < table.row_count; ++i) rows.push_back(read_row(library, i, table.rows[i]));
 
   Registry& known = registry();
-  const std::lock_guard lock(known.mutex);
+  const detail::ForkSafeLock lock(known.mutex);
   std::unordered_map<std::string, const KernelRow*> symbols = known.symbols;
   std::vector<RegisteredRow> all = known.rows;
   for (RegisteredRow& row : rows) {
@@ -126,8 +126,14 @@ const KernelTable& load_kernel_library(const std::filesystem::path& path) {
 
 std::vector<RegisteredRow> all_rows() {
   Registry& known = registry();
-  const std::lock_guard lock(known.mutex);
+  const detail::ForkSafeLock lock(known.mutex);
   return known.rows;
+}
+
+void detail::visit_rows(const std::function<void(const RegisteredRow&)>& visit) {
+  Registry& known = registry();
+  const ForkSafeLock lock(known.mutex);
+  for (const RegisteredRow& row : known.rows) visit(row);
 }
 
 std::string mismatch_reason(const ConvProblem& row, const ConvProblem& wanted) {

@@ -1,12 +1,13 @@
 #include "sepconv/layers.h"
 
-#include <array>
-#include <atomic>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "fork_guard.h"
 #include "keras_config.h"
+#include "size_table.h"
 #include "view_checks.h"
 
 namespace sepconv {
@@ -26,31 +27,29 @@ struct KerasConvLayer::State {
       : State(other.config, other.IC, std::move(forced_in), [&](const LayerConfig&) { return other.base; }) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  ~State() {
-    for (const std::atomic<Entry*>& bucket : buckets)
-      for (Entry* entry = bucket.load(std::memory_order_relaxed); entry != nullptr;)
-        delete std::exchange(entry, entry->next);
-  }
 
-  /// The convolution for that size, or nullptr if it has not been made. Without locks: entries are only ever added.
-  const ConvLayer* find(std::int64_t H, std::int64_t W) const noexcept {
-    for (const Entry* entry = bucket_of(H, W).load(std::memory_order_acquire); entry != nullptr; entry = entry->next)
-      if (entry->H == H && entry->W == W) return &entry->layer;
-    return nullptr;
-  }
+  /// The convolution for that size, or nullptr if it is not kept. Without locks.
+  const ConvLayer* find(std::int64_t H, std::int64_t W) const noexcept { return sizes.find(H, W); }
 
-  /// The convolution for that size, made now if need be.
+  /// The convolution for that size, made and kept now if need be.
   /// @throws std::invalid_argument as ConvLayer::with_problem and force_row
   const ConvLayer& get(std::int64_t H, std::int64_t W) const {
     if (const ConvLayer* known = find(H, W)) return *known;
-    const std::lock_guard lock(mutex);
+    const detail::ForkSafeLock lock(mutex);
     if (const ConvLayer* known = find(H, W)) return *known;
-    ConvLayer layer = base.with_problem(detail::problem_for(*config, {H, W, IC}));
-    if (!forced.empty()) layer.force_row(forced);
-    std::atomic<Entry*>& bucket = bucket_of(H, W);
-    auto* entry = new Entry{H, W, std::move(layer), bucket.load(std::memory_order_relaxed)};
-    bucket.store(entry, std::memory_order_release);
-    return entry->layer;
+    return sizes.add(H, W, make(H, W));
+  }
+
+  /// The convolution for that size, kept only while there are few: inputs of ever new lengths take no ever new memory.
+  /// @throws std::invalid_argument as get()
+  ConvLayer get_or_make(std::int64_t H, std::int64_t W) const {
+    constexpr std::size_t kMostKept = 4096;
+    {
+      const detail::ForkSafeLock lock(mutex);
+      if (const ConvLayer* known = find(H, W)) return *known;
+      if (sizes.size() < kMostKept) return sizes.add(H, W, make(H, W));
+    }
+    return make(H, W);
   }
 
   const std::shared_ptr<const LayerConfig> config;
@@ -59,20 +58,18 @@ struct KerasConvLayer::State {
   const ConvLayer base;  // holds the weights; its extents are dynamic
 
  private:
-  struct Entry {
-    std::int64_t H, W;
-    ConvLayer layer;
-    Entry* next;
-  };
   template <class MakeBase>
   State(std::shared_ptr<const LayerConfig> config_in, std::int64_t channels, std::string forced_in, MakeBase make_base)
       : config(std::move(config_in)), IC(channels), forced(std::move(forced_in)), base(make_base(*config)) {}
 
-  std::atomic<Entry*>& bucket_of(std::int64_t H, std::int64_t W) const noexcept {
-    return buckets[static_cast<std::size_t>(H * 31 + W) % buckets.size()];
+  ConvLayer make(std::int64_t H, std::int64_t W) const {
+    ConvLayer layer = base.with_problem(detail::problem_for(*config, {H, W, IC}));
+    if (!forced.empty()) layer.force_row(forced);
+    return layer;
   }
+
   mutable std::mutex mutex;
-  mutable std::array<std::atomic<Entry*>, 64> buckets{};
+  mutable detail::SizeTable sizes;  // mutex guards additions
 };
 
 namespace {
@@ -380,9 +377,9 @@ Status KerasConvLayer::run(const RunContext& context, const ConstTensorView& in,
                            "layer '%s': the output has shape %s; expected %s behind the batch", name,
                            detail::ShapeText(out).text, to_text(wanted).c_str());
     }
-    const ConvLayer* layer = nullptr;
+    std::optional<ConvLayer> layer;
     try {
-      layer = &state_->get(H, W);
+      layer = state_->get_or_make(H, W);
     } catch (const std::invalid_argument& error) {
       return Status::error(state_->forced.empty() ? StatusCode::invalid_shape : StatusCode::no_kernel, "%s",
                            error.what());
@@ -403,7 +400,10 @@ const ConvLayer& KerasConvLayer::layer_for(const Shape& input_shape) const {
 }
 
 std::size_t KerasConvLayer::workspace_bytes(const Shape& input_shape, const RunContext& context) const {
-  return layer_for(input_shape).workspace_bytes(context);
+  if (state_ == nullptr) throw_not_built(name());
+  const InputExtents in = checked_extents(*config_, input_shape);
+  check_channels(*config_, input_shape, in.C, state_->IC);
+  return state_->get_or_make(in.H, in.W).workspace_bytes(context);
 }
 
 void KerasConvLayer::force_row(std::string_view symbol_or_target) {

@@ -3,6 +3,7 @@
 #include "sepconv/layers.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <atomic>
 #include <cmath>
@@ -440,6 +441,41 @@ TEST(Run, ForcedRows) {
                                   dense_view(output.data(), {1, 6, 3}));
   EXPECT_EQ(status.code(), StatusCode::no_kernel);
   EXPECT_NE(std::string(status.message()).find("keras-nothing"), std::string::npos) << status.message();
+}
+
+TEST(Run, EverNewSizesTakeBoundedMemory) {
+  SeparableConv1D layer({.filters = 2, .kernel_size = 3, .padding = "same"});
+  layer.build({kDynamic, 4});
+  register_fake_row(with_dynamic_extents(layer.layer_for({9, 4}).problem()), {.symbol = "keras_many_sizes"});
+  constexpr int kSizes = 20000;
+  const std::vector<float> input(kSizes * 4, 1.0f);
+  std::vector<float> output(kSizes * 2);
+  const auto run = [&](int length) {
+    return layer.run({&single_thread()}, dense_view(input.data(), {0, length, 4}),
+                     dense_view(output.data(), {0, length, 2}));
+  };
+  for (int length = 1; length <= 1000; ++length) ASSERT_TRUE(run(length).ok()) << length;
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const std::size_t before = mallinfo2().uordblks;
+#endif
+  for (int length = 1001; length <= kSizes; ++length) ASSERT_TRUE(run(length).ok()) << length;
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(mallinfo2().uordblks - before, 4u << 20);
+#endif
+  // Sizes that are not kept are served all the same.
+  const ConvProblem problem = layer.layer_for({19000, 4}).problem();
+  std::vector<float> last(19000 * 2);
+  ASSERT_TRUE(layer.run({}, dense_view(input.data(), {1, 19000, 4}), dense_view(last.data(), {1, 19000, 2})).ok());
+  EXPECT_EQ(problem.IW, 19000);
+}
+
+TEST(Run, ALayerThatWasMovedFromStillRuns) {
+  SeparableConv1D layer({.filters = 2, .kernel_size = 3, .name = "moved"});
+  layer.build({9, 3});
+  const SeparableConv1D moved = std::move(layer);
+  EXPECT_EQ(moved.name(), "moved");
+  EXPECT_EQ(layer.name(), "moved");  // NOLINT(bugprone-use-after-move): that is the test
+  EXPECT_EQ(layer(Tensor({0, 9, 3})).shape(), (Shape{0, 7, 2}));
 }
 
 TEST(Run, ConcurrentCallsWithNewSizes) {

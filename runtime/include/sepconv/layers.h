@@ -24,6 +24,9 @@ class KerasConvLayer {
   /// A layer of the class that the configuration names.
   /// @throws std::invalid_argument if the configuration contradicts itself (an unknown class, a size below 1)
   explicit KerasConvLayer(LayerConfig config);
+  // A move copies: a layer that was moved from can still be called.
+  KerasConvLayer(const KerasConvLayer&) = default;
+  KerasConvLayer& operator=(const KerasConvLayer&) = default;
 
   const LayerConfig& config() const noexcept;
   const std::string& name() const noexcept;
@@ -90,7 +93,7 @@ class KerasConvLayer {
 
   /// Computes `out`, of output_shape() behind the same batch, from `in`, both of the compute dtype. As ConvLayer::run.
   /// The first call with new extents prepares a kernel for them, and so does workspace_bytes(); later ones find it
-  /// without a lock.
+  /// without a lock. Beyond 4096 different extents, each call prepares it again.
   Status run(const RunContext& context, const ConstTensorView& in, const TensorView& out) const noexcept;
 
   /// Bytes of workspace that run() needs for inputs of that shape (without the batch).

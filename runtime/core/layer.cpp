@@ -7,9 +7,11 @@
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include "axis_activation.h"
+#include "fork_guard.h"
 #include "halide_buffer.h"
 #include "kernel_choice.h"
 #include "kernel_context.h"
@@ -29,8 +31,8 @@ struct SharedWeights {
   explicit SharedWeights(ConvWeights weights) : unpacked(std::move(weights)) {}
 
   std::shared_ptr<const PackedWeights> pack(const ConvProblem& problem, const KernelRow& row) {
-    const std::lock_guard lock(mutex);
-    std::shared_ptr<const PackedWeights>& packed = by_panels[{row.depthwise_panel, row.pointwise_panel}];
+    const detail::ForkSafeLock lock(mutex);
+    std::shared_ptr<const PackedWeights>& packed = by_form[{problem.dtype, row.depthwise_panel, row.pointwise_panel}];
     if (!packed)
       packed = std::make_shared<const PackedWeights>(
           pack_weights(unpacked, problem, {row.depthwise_panel, row.pointwise_panel}));
@@ -39,7 +41,8 @@ struct SharedWeights {
 
   const ConvWeights unpacked;
   std::mutex mutex;
-  std::map<std::pair<int, int>, std::shared_ptr<const PackedWeights>> by_panels;  // guarded by mutex
+  /// By the type that the elements are rounded to and by panels; guarded by mutex.
+  std::map<std::tuple<DataType, int, int>, std::shared_ptr<const PackedWeights>> by_form;
 };
 
 /// Everything about a call that does not depend on the call.
@@ -216,11 +219,11 @@ struct ConvLayer::State {
   /// The kernel, chosen now if it has not been; nullptr if none serves.
   const PreparedKernel* prepare() const {
     if (const PreparedKernel* ready = prepared.load(std::memory_order_acquire)) return ready;
-    const std::lock_guard lock(mutex);
+    const detail::ForkSafeLock lock(mutex);
     if (const PreparedKernel* ready = prepared.load(std::memory_order_acquire)) return ready;
-    const detail::KernelChoice choice = detail::choose_kernel(problem, forced);
-    if (choice.row == nullptr) return nullptr;
-    owner = std::make_unique<PreparedKernel>(*choice.row, choice.row_problem, weights->pack(problem, *choice.row));
+    const std::optional<RegisteredRow> best = detail::best_row(problem, forced);
+    if (!best) return nullptr;
+    owner = std::make_unique<PreparedKernel>(*best->row, best->problem, weights->pack(problem, *best->row));
     prepared.store(owner.get(), std::memory_order_release);
     return owner.get();
   }

@@ -77,10 +77,15 @@ std::vector<LoadedLayer> load_layers(const std::filesystem::path& model, const M
   std::vector<LoadedLayer> layers;
   for (const ModelLayer& entry : graph.layers) {
     if (entry.custom || !is_known(entry.class_name)) continue;
+    const auto refuse = [&](const std::exception& error) {
+      throw std::invalid_argument(model.string() + ": layer '" + entry.name + "': " + error.what());
+    };
     try {
       layers.push_back({entry.name, load_layer(graph, entry, weights, document.rules)});
     } catch (const std::logic_error& error) {
-      throw std::invalid_argument(model.string() + ": layer '" + entry.name + "': " + error.what());
+      refuse(error);
+    } catch (const NotCompiledError& error) {
+      refuse(error);
     }
   }
   return layers;

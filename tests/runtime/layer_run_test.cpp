@@ -7,7 +7,9 @@
 #include <algorithm>
 
 #include "fake_kernels.h"
+#include "halide_buffer.h"
 #include "sepconv/executor.h"
+#include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
 
 namespace sepconv::test {
@@ -225,6 +227,53 @@ TEST(Copies, ShareWeightsAndKernel) {
   EXPECT_EQ(&layer.with_problem(other).weights(), &layer.weights());
   other.OC = 11;
   EXPECT_THROW(layer.with_problem(other), std::invalid_argument);
+}
+
+/// A kernel that only tells its first weight.
+float first_weight = 0;
+int tell_first_weight(void** argv) {
+  first_weight = *reinterpret_cast<const float*>(static_cast<const detail::HalideBuffer*>(argv[2])->host);
+  return 0;
+}
+
+TEST(Copies, OfAnotherTypeHaveWeightsOfTheirOwn) {
+  ConvProblem p = base_problem(Layout::nhwc);
+  p.op = ConvOp::pointwise;
+  p.KH = p.KW = p.depth_multiplier = 1, p.pad_top = p.pad_left = p.pad_right = 0, p.IC = 14;
+  p.middle = {};
+  ConvProblem half = p;
+  half.dtype = DataType::float16;
+  static KernelRow rows[2] = {add_fake_row(p, {.symbol = "weights_f32"}),
+                              add_fake_row(half, {.symbol = "weights_f16"})};
+  for (KernelRow& row : rows) row.function = tell_first_weight;
+  static const KernelTable table{"types", rows, 2, nullptr, 0};
+  use_kernels(table);
+  ConvWeights weights = integer_weights(p);
+  std::vector<float> pointwise = weights.pointwise.to_floats();
+  pointwise[0] = 1.0001f;  // 1 in float16
+  weights.pointwise = pointwise;
+  const ConvLayer layer("types", p, weights);
+  std::vector<float> input(input_elements(p)), output(output_elements(p));
+  ASSERT_TRUE(
+      layer.run({}, dense_view(input.data(), shape_of(p, false, 1)), dense_view(output.data(), shape_of(p, true, 1)))
+          .ok());
+  EXPECT_EQ(first_weight, 1.0001f);
+  std::vector<float16> half_input(input_elements(p)), half_output(output_elements(p));
+  ASSERT_TRUE(layer.with_problem(half)
+                  .run({}, dense_view(half_input.data(), shape_of(p, false, 1)),
+                       dense_view(half_output.data(), shape_of(p, true, 1)))
+                  .ok());
+  EXPECT_EQ(first_weight, 1.0f);
+}
+
+TEST(Copies, ALayerThatWasMovedFromStillRuns) {
+  ConvProblem p = base_problem(Layout::nhwc);
+  p.IC = 15;
+  register_fake_row(p, {.symbol = "moved"});
+  ConvLayer layer("moved", p, integer_weights(p));
+  const ConvLayer moved = std::move(layer);
+  expect_exact(moved, p, 1);
+  expect_exact(layer, p, 1);  // NOLINT(bugprone-use-after-move): that is the test
 }
 
 TEST(Construction, RefusesWrongWeightsAndProblems) {

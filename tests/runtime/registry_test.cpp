@@ -77,7 +77,9 @@ INSTANTIATE_TEST_SUITE_P(
                     BadRow{"depthwise_panel", "depthwise_panel", [](KernelRow& row) { row.depthwise_panel = 0; }},
                     BadRow{"pointwise_panel", "pointwise_panel", [](KernelRow& row) { row.pointwise_panel = -8; }},
                     BadRow{"flat", "flat_output", [](KernelRow& row) { row.flat_output = 2; }},
-                    BadRow{"scratch", "scratch", [](KernelRow& row) { row.task_scratch_bytes = ~std::uint64_t{0}; }}),
+                    BadRow{"scratch", "scratch", [](KernelRow& row) { row.task_scratch_bytes = ~std::uint64_t{0}; }},
+                    BadRow{"scratch_beyond_int", "scratch",
+                           [](KernelRow& row) { row.call_scratch_bytes = std::uint64_t{1} << 31; }}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Registry, AnotherRowOfTheSameSymbolIsRefused) {

@@ -30,6 +30,9 @@ enum CpuFeature : std::uint64_t {
   kDeviceOpenCl = std::uint64_t{1} << 36,
 };
 
+/// The most scratch that a kernel may need: beyond it, sizes would overflow in the kernel's own arithmetic.
+inline constexpr std::uint64_t kMaxScratchBytes = (std::uint64_t{1} << 31) - 1;
+
 /// Plain data, written into generated headers. Texts are those of to_text(ConvProblem) and of the schedule.
 struct KernelRow {
   std::uint32_t abi;   // kKernelAbi
@@ -43,6 +46,7 @@ struct KernelRow {
   std::int32_t depthwise_panel;      // channels a packed depthwise panel: [C / panel][KH][KW][m][panel], zero filled
   std::int32_t pointwise_panel;      // outputs a packed pointwise panel: [OC / panel][m][IC][panel], zero filled
   std::int32_t flat_output;          // 1: the output buffer's dimensions are (C, OH*OW, N) rather than (C, OW, OH, N)
+  // Both at most kMaxScratchBytes.
   std::uint64_t call_scratch_bytes;  // allocated once a call, outside the parallel tasks
   std::uint64_t task_scratch_bytes;  // allocated by each parallel task
 };

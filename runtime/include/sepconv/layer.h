@@ -25,6 +25,9 @@ class ConvLayer {
  public:
   /// @throws std::invalid_argument if the problem is invalid or the weights do not fit it.
   ConvLayer(std::string name, ConvProblem problem, ConvWeights weights);
+  // A move copies: a layer that was moved from can still be called.
+  ConvLayer(const ConvLayer&) = default;
+  ConvLayer& operator=(const ConvLayer&) = default;
 
   const std::string& name() const noexcept;
   const ConvProblem& problem() const noexcept;

@@ -1,8 +1,11 @@
 #include "scratch_meter.h"
 
 #include <algorithm>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
+
+#include "sepconv/kernel_row.h"
 
 namespace sepconv {
 namespace {
@@ -13,6 +16,13 @@ using namespace Halide::Internal;
 constexpr std::int64_t kStackBytes = 16 * 1024;
 // Alignment and the readable bytes around each allocation that halide_malloc owes its callers.
 constexpr std::int64_t kSlackBytes = 256;
+
+/// Halide counts the bytes of an allocation in 32 bits, and takes what is left of a larger number.
+void check_scratch(const std::string& name, std::int64_t bytes) {
+  if (bytes > static_cast<std::int64_t>(kMaxScratchBytes))
+    throw std::invalid_argument("scratch '" + name + "' needs " + std::to_string(bytes) + " bytes; at most " +
+                                std::to_string(kMaxScratchBytes) + " can be addressed");
+}
 
 std::int64_t upper_bound_bytes(const Allocate* op) {
   Halide::Expr elements = 1;
@@ -25,7 +35,10 @@ std::int64_t upper_bound_bytes(const Allocate* op) {
     message << "scratch '" << op->name << "' has no constant bound: " << elements << " elements";
     throw std::runtime_error(message.str());
   }
-  return *constant * op->type.bytes();
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(*constant, op->type.bytes(), &bytes)) bytes = std::numeric_limits<std::int64_t>::max();
+  check_scratch(op->name, bytes);
+  return bytes;
 }
 
 }  // namespace
@@ -40,6 +53,7 @@ Stmt ScratchMeter::visit(const Allocate* op) {
   std::int64_t& now = in_task_ ? task_now_ : call_now_;
   std::int64_t& peak = in_task_ ? use_.task_bytes : use_.call_bytes;
   now += bytes;
+  check_scratch(op->name, now);
   peak = std::max(peak, now);
   Stmt result = IRMutator::visit(op);
   now -= bytes;

@@ -1,15 +1,15 @@
 #include "kernel_object.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 
+#include "../../runtime/core/whole_file.h"
 #include "compile/files.h"
+#include "sepconv/kernel_row.h"
 
 namespace sepconv {
 namespace {
@@ -42,11 +42,10 @@ std::string to_json(const KernelFacts& facts) {
 KernelFacts facts_from_json(const std::string& text) {
   nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) throw std::invalid_argument("kernel facts: expected a JSON object");
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 48;
   constexpr std::uint64_t kMaxPanel = 1 << 20;
   KernelFacts facts;
-  facts.call_scratch_bytes = take_count(json, "call_scratch_bytes", kMaxBytes);
-  facts.task_scratch_bytes = take_count(json, "task_scratch_bytes", kMaxBytes);
+  facts.call_scratch_bytes = take_count(json, "call_scratch_bytes", kMaxScratchBytes);
+  facts.task_scratch_bytes = take_count(json, "task_scratch_bytes", kMaxScratchBytes);
   facts.flat_output = static_cast<int>(take_count(json, "flat_output", 1));
   facts.depthwise_panel = static_cast<int>(take_count(json, "depthwise_panel", kMaxPanel));
   facts.pointwise_panel = static_cast<int>(take_count(json, "pointwise_panel", kMaxPanel));
@@ -74,22 +73,13 @@ std::optional<KernelObject> ObjectCache::load(const std::string& key) const {
   }
 }
 
-bool ObjectCache::store(const std::string& key, const KernelObject& object) const {
-  static std::atomic<unsigned> counter{0};
+std::optional<std::string> ObjectCache::store(const std::string& key, const KernelObject& object) const {
   const std::filesystem::path path = path_of(key);
-  const std::filesystem::path temporary = path.string() + fmt::format(".{}-{}", ::getpid(), counter++);
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
-  if (error) return false;
-  try {
-    const std::string content = to_json(object.facts) + "\n" + object.bytes;
-    write_file(temporary, std::string(kEntryMagic) + content_hash(content) + "\n" + content);
-    std::filesystem::rename(temporary, path);
-    return true;
-  } catch (const std::exception&) {
-    std::filesystem::remove(temporary, error);
-    return false;
-  }
+  if (error) return error.message();
+  const std::string content = to_json(object.facts) + "\n" + object.bytes;
+  return detail::write_whole_file(path, std::string(kEntryMagic) + content_hash(content) + "\n" + content);
 }
 
 }  // namespace sepconv

@@ -269,6 +269,9 @@ DepthwiseCpuSchedule depthwise_rule(const ConvProblem& p, const Target& target, 
     // buffer, where a vector that straddles two stores would wait for them.
     const int sums = 4, vectors_of_tile = std::max(1, dw.ow_tile / lanes);
     dw.c_tile = std::min(std::max(1, sums / vectors_of_tile), power_of_two_below(p.IC));
+    // Beyond it, most inputs are skipped, and a copy of all phases would cost more than the sums.
+    constexpr int kWorthPhases = 16;
+    dw.pad_tile = p.stride_w <= kWorthPhases;
   }
   return dw;
 }
@@ -307,6 +310,8 @@ bool transposes_input(const ConvProblem& p, const Target& target) {
   return uneven && p.IC >= (p.stride_h * p.stride_w > 1 ? kChannelsOfStrides : kChannels);
 }
 
+CpuSchedule unlimited_schedule(const ConvProblem& problem, const Target& any_target);
+
 /// The schedule of nhwc, for all that lies between the input and the output.
 CpuSchedule transposed_schedule(ConvProblem p, const Target& target) {
   p.layout = Layout::nhwc;
@@ -335,6 +340,16 @@ int avx512_columns(const ConvProblem& p, int mr) {
 }  // namespace
 
 CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_target) {
+  CpuSchedule s = unlimited_schedule(problem, any_target);
+  // A window so wide that a copy of what it reads cannot be addressed reads the input itself.
+  if (s.depthwise && s.depthwise->pad_tile && !s.depthwise->vector_c && reject_reason(s, problem, any_target))
+    s.depthwise->pad_tile = 0;
+  return s;
+}
+
+namespace {
+
+CpuSchedule unlimited_schedule(const ConvProblem& problem, const Target& any_target) {
   const ConvProblem p = as_scheduled(problem);
   const Target target = target_for_type(any_target, p.dtype);
   if (transposes_input(p, target)) return transposed_schedule(p, any_target);
@@ -390,5 +405,7 @@ CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_t
   if (!s.block.flat) s.block.ow_block = round_up(columns, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
   return s;
 }
+
+}  // namespace
 
 }  // namespace sepconv

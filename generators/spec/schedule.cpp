@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
 
 #include "../../runtime/core/text.h"
+#include "sepconv/kernel_row.h"
 
 namespace sepconv {
 namespace {
 
 constexpr int kMostSpread = 256;
+constexpr int kMostPhases = 64;
 
 /// Writes a part's fields.
 struct FieldWriter {
@@ -74,6 +79,40 @@ Part parse_part(std::string_view name, std::string_view text) {
 
 std::string refuse(std::string_view field, int value, const std::string& reason) {
   return std::string(field) + "=" + std::to_string(value) + ": " + reason;
+}
+
+/// The product, or the largest number where it is larger.
+std::int64_t saturated_product(std::initializer_list<std::int64_t> factors) {
+  std::int64_t product = 1;
+  for (const std::int64_t factor : factors)
+    if (__builtin_mul_overflow(product, factor, &product)) return std::numeric_limits<std::int64_t>::max();
+  return product;
+}
+
+/// Why the copy of a block's input, or the depthwise result, cannot be addressed. The generator counts exactly.
+std::optional<std::string> scratch_reason(const CpuSchedule& s, const ConvProblem& p) {
+  if (!s.depthwise) return std::nullopt;
+  const DepthwiseCpuSchedule& dw = *s.depthwise;
+  constexpr auto kMost = static_cast<std::int64_t>(kMaxScratchBytes);
+  const auto bytes = static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
+  const auto too_large = [](std::string_view field, int value, const char* what, std::int64_t needed) {
+    return refuse(field, value,
+                  std::string(what) + " needs " + std::to_string(needed) + " bytes; at most " + std::to_string(kMost) +
+                      " can be addressed");
+  };
+  const std::int64_t columns = p.dynamic_w() ? s.block.ow_block : std::min(s.block.ow_block, p.OW());
+  const std::int64_t rows = s.block.oh_block;
+  if (dw.pad_tile) {
+    const std::int64_t tile = saturated_product(
+        {(columns - 1) * p.stride_w + p.KW_eff(), (rows - 1) * p.stride_h + p.KH_eff(), dw.c_tile, bytes});
+    if (tile > kMost) return too_large("dw.pad", 1, "the copy of a block's input", tile);
+  }
+  if (p.op != ConvOp::separable) return std::nullopt;
+  const bool whole = !s.block.fuse;  // an image; only with static extents
+  const std::int64_t result = saturated_product({whole ? p.OW() : std::max<std::int64_t>(columns, s.block.ow_block),
+                                                 whole ? p.OH() : rows, p.middle_channels(), bytes});
+  if (result > kMost) return too_large("block.ow", s.block.ow_block, "the depthwise result", result);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -176,10 +215,15 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     return refuse("pw.mr", s.pointwise->mr, "more pixels than a block's " + std::to_string(block.oh_block * p.OW()));
 
   const bool nhwc = p.layout == Layout::nhwc;
+  if (auto reason = scratch_reason(s, p)) return reason;
   if (s.depthwise) {
     const DepthwiseCpuSchedule& dw = *s.depthwise;
     if (dw.c_tile < 1 || dw.ow_tile < 1) return std::string("dw.c and dw.ow: expected at least 1");
     if (dw.pad_tile != 0 && dw.pad_tile != 1) return refuse("dw.pad", dw.pad_tile, "expected 0 or 1");
+    if (dw.pad_tile && !nhwc && !dw.vector_c && p.stride_w > kMostPhases)
+      return refuse("dw.pad", 1,
+                    "in nchw each of a stride's " + std::to_string(p.stride_w) +
+                        " phases is copied by code of its own; at most " + std::to_string(kMostPhases));
     if (dw.k_unroll < 0 || (dw.k_unroll > 0 && p.KW % dw.k_unroll != 0))
       return refuse("dw.ku", dw.k_unroll,
                     "expected 0 or a divisor of the window's " + std::to_string(p.KW) + " columns");

@@ -221,5 +221,26 @@ TEST(Schedule, TheRuleTransposesSmallImagesOfManyChannelsInNchw) {
                          "x86-64-avx2"));
 }
 
+TEST(Schedule, WhatCannotBeAddressedIsRefused) {
+  const Target& target = target_from_name("x86-64-avx2");
+  const auto reason = [&](const char* problem, const char* schedule) {
+    return reject_reason(schedule_from_text(schedule), problem_from_text(problem), target).value_or("");
+  };
+  // A copy of 2^28 columns of 4 channels: 2^32 bytes, which Halide takes for 0.
+  const char* dilated =
+      "depthwise_f32_nhwc_i1x16x3_o3_k1x2_s1x1_d1x268435454_p0x0x134217727x134217727_m1_out-bias-linear";
+  EXPECT_NE(reason(dilated, "block_fuse1_flat0_oh1_ow16.dw_c4_ow4_pad1").find("dw.pad=1: the copy of a block's input"),
+            std::string::npos);
+  EXPECT_EQ(default_cpu_schedule(problem_from_text(dilated), target).depthwise->pad_tile, 0);
+  // The columns of a block, in a lockfile.
+  const char* wide = "separable_f32_nhwc_i1x64x64_o8_k1x2_s1x1_d1x1_p0x0x0x1_m1_mid-nobias-linear_out-bias-linear";
+  EXPECT_NE(reason(wide, "block_fuse1_flat0_oh1_ow8388612.dw_c16_ow4_pad0.pw_mr4_nr8_ku2_vf1").find("block.ow=8388612"),
+            std::string::npos);
+  // A phase of a stride in nchw is code of its own.
+  const char* strided = "depthwise_f32_nchw_i8x8x3_o3_k3x3_s50000x50000_d1x1_p0x0x0x0_m1_out-bias-linear";
+  EXPECT_NE(reason(strided, "block_fuse1_flat0_oh1_ow1.dw_c1_ow1_pad1").find("50000 phases"), std::string::npos);
+  EXPECT_EQ(default_cpu_schedule(problem_from_text(strided), target).depthwise->pad_tile, 0);
+}
+
 }  // namespace
 }  // namespace sepconv

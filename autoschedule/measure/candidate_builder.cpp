@@ -1,7 +1,6 @@
 #include "candidate_builder.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <map>
@@ -13,6 +12,7 @@
 #include "compile/device_calls.h"
 #include "compile/files.h"
 #include "compile/kernel_object.h"
+#include "compile/locked_folder.h"
 #include "compile/process.h"
 #include "compile/runtime_calls.h"
 #include "compile/shared_bodies.h"
@@ -27,7 +27,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kBuildingPrefix = ".building-";
-constexpr auto kForgottenAfter = std::chrono::hours(1);
 constexpr int kFormat = 1;  // of kernel.json
 
 /// Ends a build with a status.
@@ -106,25 +105,13 @@ bool is_whole(const fs::path& folder) {
 /// A folder beside the finished ones, which is removed with the object, for the files of one build.
 class WorkFolder {
  public:
-  explicit WorkFolder(const fs::path& kernels) {
-    static std::atomic<unsigned> counter{0};
-    path_ = kernels / fmt::format("{}{}-{}", kBuildingPrefix, ::getpid(), counter++);
-    std::error_code error;
-    for (const fs::path& folder : {generated(), kernel()}) {
-      fs::create_directories(folder, error);
-      if (error)
-        throw std::runtime_error(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
-    }
+  explicit WorkFolder(const fs::path& kernels) : folder_(made(kernels), kBuildingPrefix) {
+    made(generated());
+    made(kernel());
   }
-  ~WorkFolder() {
-    std::error_code error;
-    fs::remove_all(path_, error);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
 
-  fs::path generated() const { return path_ / "generated"; }  // the generator's files
-  fs::path kernel() const { return path_ / "kernel"; }        // what is kept
+  fs::path generated() const { return folder_.path() / "generated"; }  // the generator's files
+  fs::path kernel() const { return folder_.path() / "kernel"; }        // what is kept
 
   /// Another process may have been first: its kernel is as good.
   void publish(const fs::path& folder) const {
@@ -140,7 +127,15 @@ class WorkFolder {
   }
 
  private:
-  fs::path path_;
+  static const fs::path& made(const fs::path& folder) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error)
+      throw std::runtime_error(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
+    return folder;
+  }
+
+  LockedFolder folder_;
 };
 
 /// kernel.json: the row, and the hash of the library beside it.
@@ -214,14 +209,7 @@ std::string kernel_key(const Candidate& candidate, const fs::path& generator) {
                                   candidate.problem, candidate.target, candidate.schedule));
 }
 
-void remove_forgotten_builds(const fs::path& kernels) {
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(kernels, error)) {
-    if (!entry.path().filename().string().starts_with(kBuildingPrefix)) continue;
-    const fs::file_time_type time = entry.last_write_time(error);
-    if (!error && time < fs::file_time_type::clock::now() - kForgottenAfter) fs::remove_all(entry.path(), error);
-  }
-}
+void remove_forgotten_builds(const fs::path& kernels) { remove_stale_folders(kernels, kBuildingPrefix); }
 
 CompiledCandidate compile_candidate(const Candidate& candidate, const BuilderOptions& options,
                                     const std::function<void(const fs::path&)>& look) {

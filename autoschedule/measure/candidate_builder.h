@@ -47,7 +47,7 @@ struct CompiledCandidate {
 CompiledCandidate compile_candidate(const Candidate& candidate, const BuilderOptions& options,
                                     const std::function<void(const std::filesystem::path&)>& look);
 
-/// Removes what builds that were killed more than an hour ago have left in the folder.
+/// Removes what builds that were killed have left in the folder.
 void remove_forgotten_builds(const std::filesystem::path& kernels);
 
 /// The kernel's key among those built: 32 hex digits for the texts and everything else that its bytes depend on.

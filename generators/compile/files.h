@@ -15,8 +15,16 @@ std::string content_hash(std::string_view bytes);
 /// @throws std::runtime_error naming the file when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes the whole file.
-/// @throws std::runtime_error naming the file when that fails, a full disk included.
+/// Writes a file of a folder that is the program's own.
+/// @throws std::runtime_error naming the file and the reason, such as a full disk.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+/// Waits until the file's bytes are on the disk.
+/// @throws std::runtime_error naming the file and the reason.
+void sync_file(const std::filesystem::path& path);
+
+/// Writes a file of the user's: whole or not at all, see runtime/core/whole_file.h.
+/// @throws std::runtime_error as write_file
+void replace_file(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace sepconv

@@ -119,10 +119,11 @@ class Builder {
     const auto begin = std::chrono::steady_clock::now();
     KernelObject object = run_generator(kernel, options_, work_dir_, {options_.kernel_seconds, &stop_});
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (cache_ && !cache_->store(kernel.key, object) && !cache_failed_.exchange(true))
+    const std::optional<std::string> why_not = cache_ ? cache_->store(kernel.key, object) : std::nullopt;
+    if (why_not && !cache_failed_.exchange(true))
       tell([&](CompileObserver& observer) {
-        observer.note(
-            fmt::format("the cache folder '{}' cannot be written; kernels are not kept", options_.cache_dir->string()));
+        observer.note(fmt::format("the cache folder '{}' cannot be written ({}); kernels are not kept",
+                                  options_.cache_dir->string(), *why_not));
       });
     built_.objects[index] = std::move(object);
     tell([&](CompileObserver& observer) { observer.kernel_finished(kernel, seconds); });

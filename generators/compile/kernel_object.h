@@ -37,8 +37,9 @@ class ObjectCache {
   /// The kernel, or nothing when there is none or its file is damaged (a later store replaces it).
   std::optional<KernelObject> load(const std::string& key) const;
 
-  /// Keeps the kernel. False when the folder cannot be written: a cache that fails costs time, never a build.
-  bool store(const std::string& key, const KernelObject& object) const;
+  /// Keeps the kernel.
+  /// @return nothing, or why the folder cannot be written: a cache that fails costs time, never a build.
+  std::optional<std::string> store(const std::string& key, const KernelObject& object) const;
 
  private:
   std::filesystem::path path_of(const std::string& key) const;

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <cerrno>
 #include <chrono>
@@ -16,12 +18,6 @@
 #include <stdexcept>
 #include <thread>
 
-#if defined(__linux__)
-#include <sys/prctl.h>
-#endif
-
-extern char** environ;
-
 namespace sepconv {
 namespace {
 
@@ -30,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kOutputBytes = 64 << 10;
 constexpr int kPollMs = 20;  // how late a cancel, or an exit that leaves the pipe open, may be noticed
 
-constexpr int kHandledSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};  // a child has their defaults
+constexpr int kHandledSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD};  // a child has their defaults
 
 class Pipe {
  public:
@@ -55,50 +51,67 @@ class Pipe {
   int ends_[2] = {-1, -1};
 };
 
-pid_t spawn(const std::vector<std::string>& argv, int output) {
+/// In the child, before the program takes over: `from` under the number `to`, kept open.
+bool move_descriptor(int from, int to) { return from == to ? ::fcntl(to, F_SETFD, 0) == 0 : ::dup2(from, to) == to; }
+
+/// The first steps of a child: its own group, no signal handlers, its output to `output`. Only calls that are safe
+/// between fork() and exec. False if one of them failed.
+bool enter_child(int output, [[maybe_unused]] pid_t parent) {
+#ifdef __linux__
+  // Killed with the parent: nobody would end it after a kill -9.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
+#endif
+  ::setpgid(0, 0);
+  for (const int signal : kHandledSignals) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  return move_descriptor(output, STDOUT_FILENO) && move_descriptor(output, STDERR_FILENO);
+}
+
+/// The child's part of spawn(), as safe. Returns if a call failed.
+void start_program(char* const* words, int output, const char* folder, pid_t parent) {
+  if (!enter_child(output, parent)) return;
+  const int input = ::open("/dev/null", O_RDONLY);
+  if (input < 0 || !move_descriptor(input, STDIN_FILENO)) return;
+  if (input != STDIN_FILENO) ::close(input);
+  if (*folder != '\0' && ::chdir(folder) != 0) return;
+  ::execvp(words[0], words);
+}
+
+pid_t spawn(const std::vector<std::string>& argv, int output, const std::string& folder) {
   std::vector<char*> words;
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
-
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none, defaults;
-  sigemptyset(&none);
-  sigemptyset(&defaults);
-  for (const int signal : kHandledSignals) sigaddset(&defaults, signal);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-
-  pid_t pid = -1;
-  const int error = posix_spawnp(&pid, words[0], &actions, &attributes, words.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (error != 0) throw std::runtime_error(fmt::format("cannot start '{}': {}", argv[0], std::strerror(error)));
-  return pid;
+  Pipe failure;  // closed by the program's start, or brings the reason why there is none
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    start_program(words.data(), output, folder.c_str(), parent);
+    const int reason = errno;
+    [[maybe_unused]] const ssize_t told = ::write(failure.write_end(), &reason, sizeof reason);
+    ::_exit(127);
+  }
+  int reason = pid < 0 ? errno : 0;
+  failure.close_write_end();
+  if (pid > 0) {
+    ::setpgid(pid, pid);  // as the child does: whichever is first
+    pollfd wait{failure.read_end(), POLLIN, 0};
+    while (::poll(&wait, 1, -1) < 0 && errno == EINTR) {
+    }
+    if (::read(failure.read_end(), &reason, sizeof reason) != sizeof reason) return pid;
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  throw std::runtime_error(fmt::format("cannot start '{}': {}", argv[0], std::strerror(reason)));
 }
 
-/// The rest of a forked child: its own group, no signal handlers, its output to `output`.
-[[noreturn]] void run_as_child(const std::function<int()>& work, int output) {
-#if defined(__linux__)
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
-  ::setpgid(0, 0);
+/// The rest of a forked child.
+[[noreturn]] void run_as_child(const std::function<int()>& work, int output, pid_t parent) {
+  enter_child(output, parent);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-  for (const int signal : kHandledSignals) std::signal(signal, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::dup2(output, STDOUT_FILENO);
-  ::dup2(output, STDERR_FILENO);
   int code = 1;
   try {
     code = work();
@@ -143,7 +156,18 @@ void limit_cpu_time([[maybe_unused]] pid_t pid, [[maybe_unused]] int seconds) {
 /// True once the child has ended; it stays a zombie, so that its id still names its process group.
 bool has_ended(pid_t pid) {
   siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+  if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD;
+  return info.si_pid == pid;
+}
+
+/// The wait status of a child that has ended or is about to.
+int status_of(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR)
+      throw std::runtime_error(
+          fmt::format("the exit status of a child was lost: {}; is SIGCHLD ignored?", std::strerror(errno)));
+  return status;
 }
 
 /// Waits for the child, whose output comes through the pipe, and enforces its limits.
@@ -181,9 +205,7 @@ ProcessResult supervise(pid_t pid, Pipe& pipe, const ProcessLimits& limits) {
     }
   }
   ::kill(-pid, SIGKILL);  // the child, or what it left behind
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = status_of(pid);
   if (open) drain(pipe.read_end(), result.output);
   if (result.output.size() > kOutputBytes) result.output.erase(0, result.output.size() - kOutputBytes);
   result.seconds = elapsed();
@@ -200,15 +222,15 @@ ProcessResult supervise(pid_t pid, Pipe& pipe, const ProcessLimits& limits) {
 ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLimits& limits) {
   if (argv.empty()) throw std::invalid_argument("run_process: no program given");
   Pipe pipe;
-  return supervise(spawn(argv, pipe.write_end()), pipe, limits);
+  return supervise(spawn(argv, pipe.write_end(), limits.folder.string()), pipe, limits);
 }
 
 ProcessResult run_forked(const std::function<int()>& work, const ProcessLimits& limits) {
   Pipe pipe;
   std::fflush(nullptr);  // or the child would print it too
-  const pid_t pid = ::fork();
+  const pid_t parent = ::getpid(), pid = ::fork();
   if (pid < 0) throw std::runtime_error(fmt::format("cannot start a process: {}", std::strerror(errno)));
-  if (pid == 0) run_as_child(work, pipe.write_end());
+  if (pid == 0) run_as_child(work, pipe.write_end(), parent);
   ::setpgid(pid, pid);  // in both, so that it holds before either goes on
   return supervise(pid, pipe, limits);
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct ProcessLimits {
   /// 256 MiB.
   std::uint64_t memory_bytes = 0;
   int cpu_seconds = 0;  // processor time of each process; 0 = no limit
+  std::filesystem::path folder;  // that the program starts in; this process's if empty
 };
 
 struct ProcessResult {
@@ -30,8 +32,9 @@ struct ProcessResult {
 };
 
 /// Runs argv (argv[0] is a path or is looked up in PATH) in a process group of its own, stdin empty, and waits. Nothing
-/// that the child started is left running.
-/// @throws std::runtime_error naming the program when it cannot be started.
+/// that the child started is left running. On Linux the child is killed when this process is.
+/// @throws std::runtime_error naming the program when it cannot be started, or when its exit status was lost because
+///   SIGCHLD is ignored.
 ProcessResult run_process(const std::vector<std::string>& argv, const ProcessLimits& limits = {});
 
 /// The same for a function, in a forked copy of this process that ends with what it returns. It may allocate and read

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
@@ -16,13 +15,14 @@
 namespace sepconv {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::string_view kPrefix = ".sepconv-staging-";
 
 /// An exclusive lock on a folder, for as long as the object lives.
 class FolderLock {
  public:
-  explicit FolderLock(const std::filesystem::path& folder)
-      : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  explicit FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
     if (fd_ < 0) throw std::runtime_error(fmt::format("cannot open '{}': {}", folder.string(), std::strerror(errno)));
     while (::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
     }
@@ -35,78 +35,88 @@ class FolderLock {
   int fd_;
 };
 
-/// Removes the folders of builds that were killed: nobody holds their lock.
-void remove_stale(const std::filesystem::path& output_dir) {
+fs::path made_folder(const fs::path& folder) {
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(output_dir, error)) {
-    if (!entry.path().filename().string().starts_with(kPrefix) || !entry.is_directory(error)) continue;
-    const int fd = ::open(entry.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) continue;
-    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) std::filesystem::remove_all(entry.path(), error);
-    ::close(fd);
-  }
+  fs::create_directories(folder, error);
+  if (error) throw std::runtime_error(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
+  return fs::absolute(folder).lexically_normal();
 }
 
-bool same_contents(const std::filesystem::path& a, const std::filesystem::path& b) {
+bool same_contents(const fs::path& a, const fs::path& b) {
   std::error_code error;
-  if (!std::filesystem::is_regular_file(b, error)) return false;
-  return std::filesystem::file_size(a, error) == std::filesystem::file_size(b, error) && read_file(a) == read_file(b);
+  if (!fs::is_regular_file(b, error)) return false;
+  return fs::file_size(a, error) == fs::file_size(b, error) && read_file(a) == read_file(b);
+}
+
+/// The file that is written for that name of the output folder: a link's target.
+/// @throws std::runtime_error for what is no regular file
+fs::path target_of(const fs::path& path) {
+  std::error_code error;
+  const fs::path target = fs::is_symlink(path, error) ? fs::weakly_canonical(path, error) : path;
+  if (!error && fs::exists(target, error) && !fs::is_regular_file(target, error))
+    throw std::runtime_error(fmt::format("cannot write '{}': it is no regular file", path.string()));
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw std::runtime_error(fmt::format("cannot write '{}': {}", path.string(), error.message()));
+  return target;
+}
+
+/// A rename, or a copy where the target of a link is on another file system.
+void move_file(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (error == std::errc::cross_device_link)
+    replace_file(to, read_file(from));
+  else if (error)
+    throw std::runtime_error(fmt::format("cannot write '{}': {}", to.string(), error.message()));
 }
 
 }  // namespace
 
-Staging::Staging(std::filesystem::path output_dir) : output_dir_(std::move(output_dir)) {
-  std::error_code error;
-  std::filesystem::create_directories(output_dir_, error);
-  if (error)
-    throw std::runtime_error(fmt::format("cannot make the folder '{}': {}", output_dir_.string(), error.message()));
-  output_dir_ = std::filesystem::absolute(output_dir_).lexically_normal();
-  const FolderLock lock(output_dir_);
-  remove_stale(output_dir_);
-  std::string name = (output_dir_ / (std::string(kPrefix) + "XXXXXX")).string();
-  if (::mkdtemp(name.data()) == nullptr)
-    throw std::runtime_error(fmt::format("cannot write to '{}': {}", output_dir_.string(), std::strerror(errno)));
-  folder_ = name;
-  lock_ = ::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ >= 0) ::flock(lock_, LOCK_EX);
-}
+Staging::Staging(const fs::path& output_dir) : output_dir_(made_folder(output_dir)), folder_(output_dir_, kPrefix) {}
 
-Staging::~Staging() {
-  std::error_code error;
-  std::filesystem::remove_all(folder_, error);
-  if (lock_ >= 0) ::close(lock_);
-}
-
-std::vector<std::filesystem::path> Staging::publish(const std::vector<std::string>& names) {
+std::vector<fs::path> Staging::publish(const std::vector<std::string>& names) {
   const FolderLock lock(output_dir_);
-  const std::filesystem::path old_files = folder_ / "replaced";
-  std::filesystem::create_directory(old_files);
+  const fs::path old_files = folder() / "replaced";
+  fs::create_directory(old_files);
   std::vector<std::string> changed;
   for (const std::string& name : names)
-    if (!same_contents(folder_ / name, output_dir_ / name)) changed.push_back(name);
+    if (!same_contents(folder() / name, target_of(output_dir_ / name))) changed.push_back(name);
 
-  std::vector<std::filesystem::path> written;
-  for (const std::string& name : changed) {
-    std::error_code error;
-    // The old file gets a second name first: a rename then replaces it at once, and there is never no file.
-    if (std::filesystem::is_regular_file(output_dir_ / name)) {
-      std::filesystem::create_hard_link(output_dir_ / name, old_files / name, error);
-      if (error) std::filesystem::copy_file(output_dir_ / name, old_files / name, error);
-    }
-    if (!error) std::filesystem::rename(folder_ / name, output_dir_ / name, error);
-    if (error) {
-      const std::string reason = error.message();
-      for (const auto& path : written) {
-        if (std::filesystem::exists(old_files / path.filename(), error))
-          std::filesystem::rename(old_files / path.filename(), path, error);
-        else
-          std::filesystem::remove(path, error);
+  std::vector<fs::path> written;
+  try {
+    for (const std::string& name : changed) {
+      const fs::path target = target_of(output_dir_ / name);
+      // The old file gets a second name first: a rename then replaces it at once, and there is never no file.
+      std::error_code error;
+      if (fs::is_regular_file(target)) {
+        fs::create_hard_link(target, old_files / name, error);
+        if (error) fs::copy_file(target, old_files / name, error);
+        if (error) throw std::runtime_error(fmt::format("cannot write '{}': {}", target.string(), error.message()));
       }
-      throw std::runtime_error(fmt::format("cannot write '{}': {}", (output_dir_ / name).string(), reason));
+      sync_file(folder() / name);
+      move_file(folder() / name, target);
+      written.push_back(output_dir_ / name);
     }
-    written.push_back(output_dir_ / name);
+  } catch (const std::runtime_error&) {
+    restore(old_files, written);
+    throw;
   }
   return written;
+}
+
+void Staging::restore(const fs::path& old_files, const std::vector<fs::path>& written) const {
+  for (const fs::path& path : written) {
+    const fs::path old = old_files / path.filename();
+    std::error_code error;
+    try {
+      if (fs::exists(old, error))
+        move_file(old, target_of(path));
+      else
+        fs::remove(path, error);
+    } catch (const std::runtime_error&) {
+      continue;  // the error that led here is the one to report
+    }
+  }
 }
 
 }  // namespace sepconv

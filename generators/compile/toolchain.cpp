@@ -29,9 +29,9 @@ std::optional<std::filesystem::path> find_program(const std::string& name) {
     return std::filesystem::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
   };
   if (name.find('/') != std::string::npos)
-    return is_program(name) ? std::optional<std::filesystem::path>(name) : std::nullopt;
+    return is_program(name) ? std::optional<std::filesystem::path>(std::filesystem::absolute(name)) : std::nullopt;
   for (const auto& folder : search_path())
-    if (is_program(folder / name)) return folder / name;
+    if (is_program(folder / name)) return std::filesystem::absolute(folder / name);
   return std::nullopt;
 }
 
@@ -82,47 +82,55 @@ Toolchain find_toolchain(const Target* shared_for) {
                                          system_text(*shared_for)));
   std::istringstream words(named ? variable : usual);
   for (std::string word; words >> word;) tools.compiler.push_back(word);
-  if (tools.compiler.empty() || !find_program(tools.compiler.front()))
+  const auto compiler = tools.compiler.empty() ? std::nullopt : find_program(tools.compiler.front());
+  if (!compiler)
     throw std::runtime_error(
         fmt::format("a shared library needs a C++ compiler, and {} is not in PATH; install the Debian package '{}', "
                     "set CXX, or leave out --shared",
                     named ? fmt::format("CXX='{}'", variable) : fmt::format("'{}'", usual),
                     is_native(*shared_for) ? "g++" : "g++-aarch64-linux-gnu"));
+  tools.compiler.front() = compiler->string();
   return tools;
 }
 
 void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects,
-                  const SymbolChanges& symbols, const std::filesystem::path& archive, const ProcessLimits& limits) {
+                  const SymbolChanges& symbols, const std::filesystem::path& archive, ProcessLimits limits) {
+  // The tools run in the archive's folder and are given names alone: to some of them '%', ',' or '@' in the path of the
+  // user's folder would mean something.
+  limits.folder = archive.parent_path();
+  const std::string name = archive.filename().string();
   // q: the objects are new and in order. D: no time stamps, owners or modes.
-  std::vector<std::string> argv = {tools.archiver.string(), "qcD", archive.string()};
-  for (const auto& object : objects) argv.push_back(object.string());
+  std::vector<std::string> argv = {tools.archiver.string(), "qcD", name};
+  for (const auto& object : objects) argv.push_back(object.lexically_relative(limits.folder).string());
   run_tool(argv, "making the archive", limits);
 
   std::string renamed, exported;
   for (const auto& [from, to] : symbols.renamed) renamed += from + " " + to + "\n";
   for (const std::string& name : symbols.exported) exported += name + "\n";
-  const std::string renamed_file = archive.string() + ".renamed", exported_file = archive.string() + ".exported";
-  write_file(renamed_file, renamed);
-  write_file(exported_file, exported);
+  const std::string renamed_file = name + ".renamed", exported_file = name + ".exported";
+  write_file(limits.folder / renamed_file, renamed);
+  write_file(limits.folder / exported_file, exported);
   argv = {tools.objcopy.string(), "--enable-deterministic-archives", "--redefine-syms=" + renamed_file};
   if (!symbols.exported.empty()) argv.push_back("--keep-global-symbols=" + exported_file);
-  argv.push_back(archive.string());
+  argv.push_back(name);
   run_tool(argv, "renaming symbols", limits);
 }
 
 void link_shared(const Toolchain& tools, const std::filesystem::path& archive, const std::filesystem::path& source,
                  const std::filesystem::path& include_dir, const std::string& exported,
-                 const std::filesystem::path& library, const ProcessLimits& limits) {
-  const std::filesystem::path script = source.string() + ".map";
-  write_file(script, "{ global: " + exported + "; local: *; };\n");
+                 const std::filesystem::path& library, ProcessLimits limits) {
+  limits.folder = library.parent_path();  // as in make_archive
+  const std::string script = source.filename().string() + ".map";
+  write_file(limits.folder / script, "{ global: " + exported + "; local: *; };\n");
   std::vector<std::string> argv = tools.compiler;
   for (const std::string& word :
        {std::string("-std=c++17"), std::string("-O2"), std::string("-g0"), std::string("-fPIC"),
-        std::string("-fno-exceptions"), std::string("-fno-rtti"), std::string("-shared"), "-I" + include_dir.string(),
-        source.string(), std::string("-Wl,--whole-archive"), archive.string(), std::string("-Wl,--no-whole-archive"),
+        std::string("-fno-exceptions"), std::string("-fno-rtti"), std::string("-shared"),
+        "-I" + std::filesystem::absolute(include_dir).string(), source.filename().string(),
+        std::string("-Wl,--whole-archive"), archive.filename().string(), std::string("-Wl,--no-whole-archive"),
         std::string("-Wl,--as-needed"), std::string("-Wl,-s"), std::string("-Wl,-z,defs"),
-        "-Wl,--version-script=" + script.string(), "-Wl,-soname," + library.filename().string(), std::string("-o"),
-        library.string()})
+        "-Wl,--version-script=" + script, "-Wl,-soname," + library.filename().string(), std::string("-o"),
+        library.filename().string()})
     argv.push_back(word);
   run_tool(argv, "linking the shared library", limits);
 }

@@ -33,16 +33,17 @@ struct SymbolChanges {
   std::vector<std::string> exported;  // old names of the only definitions that other files see; empty: all are seen
 };
 
-/// Makes `archive` of the objects, without time stamps or owners, and changes the symbols of all of them. The lists of
-/// names are left beside it.
+/// Makes `archive` of the objects, which lie in its folder or below, without time stamps or owners, and changes the
+/// symbols of all of them. The lists of names are left beside it.
 /// @throws std::runtime_error with the tool's message; also when cancelled.
 void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects,
-                  const SymbolChanges& symbols, const std::filesystem::path& archive, const ProcessLimits& limits);
+                  const SymbolChanges& symbols, const std::filesystem::path& archive, ProcessLimits limits);
 
-/// Links the whole archive and the table's source into a loadable library that exports `exported` and nothing else.
+/// Links the whole archive and the table's source, which lie in the library's folder, into a loadable library that
+/// exports `exported` and nothing else.
 /// @throws std::runtime_error with the compiler's message; also when cancelled.
 void link_shared(const Toolchain& tools, const std::filesystem::path& archive, const std::filesystem::path& source,
                  const std::filesystem::path& include_dir, const std::string& exported,
-                 const std::filesystem::path& library, const ProcessLimits& limits);
+                 const std::filesystem::path& library, ProcessLimits limits);
 
 }  // namespace sepconv

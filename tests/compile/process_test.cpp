@@ -1,6 +1,9 @@
 #include "compile/process.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -147,6 +150,44 @@ TEST(Process, NamesAProgramThatIsNotThere) {
     EXPECT_NE(std::string(error.what()).find("cannot start './no-such-program'"), std::string::npos) << error.what();
   }
 }
+
+TEST(Process, StartsInTheFolder) {
+  EXPECT_EQ(run_process({"pwd"}, {.folder = "/"}).output, "/\n");
+  EXPECT_THROW(run_process({"pwd"}, {.folder = "/no/such/folder"}), std::runtime_error);
+}
+
+TEST(Process, AnIgnoredSigchldIsAnErrorAndNoTimeout) {
+  const auto handler = std::signal(SIGCHLD, SIG_IGN);
+  try {
+    run_process({"true"}, {20, nullptr});
+    ADD_FAILURE() << "expected an exception";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("is SIGCHLD ignored?"), std::string::npos) << error.what();
+  }
+  // The child itself waits for its own children as usual.
+  std::signal(SIGCHLD, handler);
+  EXPECT_TRUE(run_process({"sh", "-c", "true | true"}).ok());
+}
+
+#ifdef __linux__
+TEST(Process, TheChildEndsWithItsParent) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    ::close(ends[0]);
+    run_process({"sh", "-c", "exec sleep 60"});  // it keeps the pipe open
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  ::kill(parent, SIGKILL);
+  ::waitpid(parent, nullptr, 0);
+  pollfd closed{ends[0], POLLIN, 0};
+  EXPECT_EQ(::poll(&closed, 1, 10000), 1) << "the child lives on";
+  ::close(ends[0]);
+}
+#endif
 
 TEST(Process, LastLineIsTheMessageWithoutItsProgram) {
   EXPECT_EQ(last_line("one\nsepconv-runner: two\n\n", "sepconv-runner"), "two");

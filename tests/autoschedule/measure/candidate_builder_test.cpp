@@ -10,6 +10,7 @@
 
 #include "../../compile/test_environment.h"
 #include "compile/files.h"
+#include "compile/locked_folder.h"
 
 namespace sepconv {
 namespace {
@@ -148,17 +149,15 @@ INSTANTIATE_TEST_SUITE_P(Modes, CandidateBuilderFailure,
                                          Failure{"bad_facts", TrialStatus::build_failed, "kernel facts"}),
                          [](const auto& test) { return std::string(test.param.mode); });
 
-TEST(CandidateBuilder, ForgetsOldBuildsThatWereKilled) {
+TEST(CandidateBuilder, ForgetsBuildsThatWereKilled) {
   const TempDir folder;
-  const auto old_build = folder.path() / ".building-1-0", new_build = folder.path() / ".building-2-0";
-  const auto kernel = folder.path() / "ab";
-  for (const auto& path : {old_build, new_build, kernel}) std::filesystem::create_directory(path);
-  const auto yesterday = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24);
-  for (const auto& path : {old_build, kernel}) std::filesystem::last_write_time(path, yesterday);
+  const auto killed = folder.path() / ".building-killed", kernel = folder.path() / "ab";
+  for (const auto& path : {killed, kernel}) std::filesystem::create_directory(path);
+  const LockedFolder alive(folder.path() / "ab", ".building-");
   remove_forgotten_builds(folder.path());
-  EXPECT_FALSE(std::filesystem::exists(old_build));
-  EXPECT_TRUE(std::filesystem::exists(new_build));
-  EXPECT_TRUE(std::filesystem::exists(kernel));
+  remove_forgotten_builds(kernel);
+  EXPECT_FALSE(std::filesystem::exists(killed));
+  EXPECT_TRUE(std::filesystem::exists(alive.path()));
   remove_forgotten_builds(folder.path() / "none");  // is no error
 }
 

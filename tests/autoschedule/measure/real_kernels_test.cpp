@@ -1,5 +1,5 @@
-// Trials of kernels that the real generator makes. A test of how a kernel runs takes the best target of this CPU; a test
-// of what is refused names its target.
+// Trials of kernels that the real generator makes. A test of how a kernel runs takes the best target of this CPU; a
+// test of what is refused names its target.
 
 #include <gtest/gtest.h>
 

@@ -10,6 +10,7 @@
 #include "compile/device_calls.h"
 #include "compile/files.h"
 #include "compile/kernel_builder.h"
+#include "compile/library_names.h"
 #include "compile/library_text.h"
 #include "compile/runtime_calls.h"
 #include "compile/shared_bodies.h"
@@ -22,6 +23,7 @@ namespace {
 
 void check(const Plan& plan, const CompileOptions& options) {
   if (plan.layers.empty()) throw std::invalid_argument("compile: the plan has no layer to compile");
+  check_layer_names(plan);
   if (!(options.kernel_seconds > 0))
     throw std::invalid_argument(fmt::format("timeout: {:g} s; expected more than 0", options.kernel_seconds));
   if (options.jobs < 0) throw std::invalid_argument(fmt::format("jobs: {}; expected 0 or more", options.jobs));

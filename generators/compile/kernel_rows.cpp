@@ -5,52 +5,20 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
 #include <set>
 #include <stdexcept>
 #include <utility>
 
 #include "compile/files.h"
+#include "compile/library_names.h"
 #include "sepconv/kernel_abi.h"
 
 namespace sepconv {
 namespace {
 
-constexpr std::size_t kMaxNameLength = 64;
 constexpr std::size_t kMaxSymbolRowLength = 100;  // keeps name + row + hash + "_metadata" below 200 characters
 constexpr std::size_t kSymbolHashLength = 16;
-
-// Keywords, and names that a namespace cannot have beside the standard library and sepconv itself.
-constexpr std::string_view kReservedNames =
-    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t "
-    " char32_t class co_await co_return co_yield compl concept const consteval constexpr constinit "
-    " const_cast continue decltype default delete do double dynamic_cast else enum explicit export "
-    " extern false float for friend goto if inline int long main mutable namespace new noexcept not "
-    " not_eq nullptr operator or or_eq posix private protected public register reinterpret_cast requires "
-    " return sepconv short signed sizeof static static_assert static_cast std struct switch template "
-    " this thread_local throw true try typedef typeid typename union unsigned using virtual void "
-    " volatile wchar_t while xor xor_eq ";
-
-bool is_reserved(std::string_view name) {
-  return kReservedNames.find(fmt::format(" {} ", name)) != std::string_view::npos;
-}
-
-bool is_alnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
-bool is_alpha(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
-
-/// Letters and digits kept, every run of anything else one underscore.
-std::string identifier_from(std::string_view text) {
-  std::string identifier;
-  for (char c : text) {
-    if (is_alnum(c))
-      identifier += c;
-    else if (!identifier.empty() && identifier.back() != '_')
-      identifier += '_';
-  }
-  while (!identifier.empty() && identifier.back() == '_') identifier.pop_back();
-  return identifier;
-}
 
 std::vector<const Target*> find_targets(const std::vector<std::string>& names) {
   if (names.empty()) throw std::invalid_argument("targets: expected at least one name");
@@ -145,6 +113,26 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
   return kernels;
 }
 
+void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& targets, int threads,
+                                  const ScheduleSource* schedules) {
+  std::erase_if(plan.layers, [&](const PlannedLayer& layer) {
+    const ConvProblem problem = kernel_problem(layer.problem);
+    std::optional<std::string> reason;
+    for (const std::string& name : targets) {
+      const Target& target = target_from_name(name);
+      if (!serves(target, problem.dtype)) continue;
+      if (schedules != nullptr && schedules->find(problem, target)) return false;
+      const Schedule schedule = default_schedule(problem, target, threads);
+      reason = reject_reason(schedule, problem, target);
+      if (!reason) return false;
+      reason = fmt::format("no schedule on {}: {}", name, *reason);
+    }
+    if (!reason) return false;  // no target has its type: plan_kernels says so
+    plan.skipped.push_back({layer.name, to_text(problem.op), *reason});
+    return true;
+  });
+}
+
 bool has_device_kernels(const std::vector<PlannedKernel>& kernels) {
   return std::any_of(kernels.begin(), kernels.end(),
                      [](const PlannedKernel& kernel) { return kernel.target.device != Device::cpu; });
@@ -154,26 +142,6 @@ std::vector<std::string> default_target_names() {
   std::vector<std::string> names;
   for (const Target& target : native_cpu_targets()) names.push_back(target.name);
   return names;
-}
-
-void check_library_name(const std::string& name) {
-  const bool letters = std::all_of(name.begin(), name.end(), [](char c) { return is_alnum(c) || c == '_'; });
-  if (name.empty() || name.size() > kMaxNameLength || !is_alpha(name[0]) || !letters ||
-      name.find("__") != std::string::npos)
-    throw std::invalid_argument(
-        fmt::format("name: '{}' cannot name a library; expected letters, digits and single underscores, a letter "
-                    "first, at most {} characters",
-                    name, kMaxNameLength));
-  if (is_reserved(name))
-    throw std::invalid_argument(fmt::format("name: '{}' cannot name a library; it is a reserved word of C++", name));
-}
-
-std::string library_name_from(const std::filesystem::path& model) {
-  std::string name = identifier_from(model.stem().string());
-  if (name.empty() || !is_alpha(name[0])) name = name.empty() ? "model" : "model_" + name;
-  if (name.size() > kMaxNameLength) name = identifier_from(name.substr(0, kMaxNameLength));
-  if (is_reserved(name)) name += "_model";
-  return name;
 }
 
 }  // namespace sepconv

@@ -44,14 +44,12 @@ struct RowOptions {
 ///   that `schedules` lacks when locked.
 std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& options);
 
+/// Moves the layers for which neither `schedules` nor the rule has a schedule on any of the targets to the plan's
+/// skipped ones, with the reason: a layer whose scratch cannot be addressed is no reason to compile none.
+void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& targets, int threads,
+                                  const ScheduleSource* schedules);
+
 /// The names of native_cpu_targets(): what a library is compiled for unless told otherwise.
 std::vector<std::string> default_target_names();
-
-/// @throws std::invalid_argument unless the name can be a C++ namespace and a file's stem: letters, digits and single
-///   underscores, a letter first, at most 64 characters, no keyword.
-void check_library_name(const std::string& name);
-
-/// A library name made of a file's stem: "MobileNet-v1 0.25.keras" gives "MobileNet_v1_0_25".
-std::string library_name_from(const std::filesystem::path& model);
 
 }  // namespace sepconv

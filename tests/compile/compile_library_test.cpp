@@ -12,6 +12,8 @@
 #include <thread>
 
 #include "compile/files.h"
+#include "compile/kernel_object.h"
+#include "compile/library_names.h"
 #include "compile/process.h"
 #include "sepconv/weights_file.h"
 #include "test_environment.h"
@@ -434,10 +436,25 @@ TEST_F(CompileLibrary, RefusesWrongOptions) {
   EXPECT_EQ(output_files(), std::set<std::string>{});
 }
 
+TEST(KernelFacts, ScratchBeyond31BitsIsRefused) {
+  const auto facts = [](const std::string& call, const std::string& task) {
+    return facts_from_json("{\"call_scratch_bytes\":" + call + ",\"task_scratch_bytes\":" + task +
+                           ",\"flat_output\":0,\"depthwise_panel\":8,\"pointwise_panel\":8}");
+  };
+  EXPECT_EQ(facts("2147483647", "0").call_scratch_bytes, 2147483647u);
+  EXPECT_THROW(facts("2147483648", "0"), std::invalid_argument);
+  EXPECT_THROW(facts("0", "4294967808"), std::invalid_argument);
+}
+
 TEST(LibraryName, IsCheckedAndMadeFromAFileName) {
   for (const char* good : {"a", "mobilenet_v1_025_96", "Speech2"}) EXPECT_NO_THROW(check_library_name(good)) << good;
   for (const char* bad : {"", "1a", "_a", "a__b", "a-b", "a b", "class", "std", "sepconv", "a\n", "\xc3\xa9"})
     EXPECT_THROW(check_library_name(bad), std::invalid_argument) << bad;
+  // Macros, functions, types and headers of the system: a namespace or a header of the name would break programs.
+  for (const char* taken : {"linux", "unix", "exp", "log", "index", "y1", "EOF", "NULL", "B0", "tm", "size_t",
+                            "environ", "time", "signal", "string", "float", "errno"})
+    EXPECT_THROW(check_library_name(taken), std::invalid_argument) << taken;
+  EXPECT_EQ(library_name_from("linux.h5"), "linux_model");
   EXPECT_THROW(check_library_name(std::string(65, 'a')), std::invalid_argument);
   EXPECT_EQ(library_name_from("dir/MobileNet-v1 0.25.keras"), "MobileNet_v1_0_25");
   EXPECT_EQ(library_name_from("2nd.h5"), "model_2nd");

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -107,7 +106,7 @@ ModelRows merge_model_rows(Lockfile& lockfile, const std::vector<ModelTuneState>
     } else if (state.chosen()) {
       Record record;
       record.source = RecordSource::model;
-      record.predicted = std::strtod(fmt::format("{:.4g}", state.ratio).c_str(), nullptr);
+      record.predicted = significant_digits(state.ratio, 4);
       record.threads = options.threads;
       record.versions = options.versions;
       lockfile.set(problem, target, {schedule_from_text(state.schedule, target), record});

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <stdexcept>
 
 namespace sepconv {
@@ -13,6 +14,13 @@ const char* to_text(RecordSource source) {
     case RecordSource::model: break;
   }
   return "model";
+}
+
+double significant_digits(double value, int digits) {
+  char text[64];
+  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, digits).ptr;
+  std::from_chars(text, end, value);  // unlike strtod, the same in every locale
+  return value;
 }
 
 std::string note_of(const Record& record) {

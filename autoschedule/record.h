@@ -27,6 +27,9 @@ struct Record {
   friend bool operator==(const Record&, const Record&) = default;
 };
 
+/// The value to so many significant digits: more would be noise in a text that people review.
+double significant_digits(double value, int digits);
+
 /// For people: "by the cost model, not measured; 1.31x of the rule predicted". Empty where the schedule was measured or
 /// is the rule's.
 std::string note_of(const Record& record);

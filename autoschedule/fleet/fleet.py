@@ -62,13 +62,33 @@ def run_limited(argv, seconds):
     return status, output.decode(errors="replace")
 
 
+def private_folder(name):
+    """A folder of this user's in the system's folder for temporary files: what lies in it is run.
+
+    Raises RuntimeError where another user has taken the name, or could write into the folder.
+    """
+    import pathlib
+    import stat
+    import tempfile
+
+    folder = pathlib.Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise RuntimeError(
+            f"'{folder}' is no folder that only its user can write to; remove it, or set TMPDIR for the worker"
+        )
+    return folder
+
+
 def build(candidate, limits):
     """Builds one candidate: {"status", "message", "build_seconds", "files": name -> bytes}."""
     import pathlib
-    import tempfile
 
-    kernels = pathlib.Path(tempfile.gettempdir()) / f"sepconv-kernels-{os.getuid()}"
-    kernels.mkdir(mode=0o700, exist_ok=True)
+    kernels = private_folder("sepconv-kernels")
     generator = program("SEPCONV_GENERATOR", "sepconv-generator")[0]
     if os.sep not in generator:
         import shutil
@@ -104,8 +124,7 @@ def measure(builds, arguments, problem_key, seconds):
     runnable = [index for index, built in enumerate(builds) if built["status"] == "ok"]
     if not runnable:
         return lines
-    references = pathlib.Path(tempfile.gettempdir()) / f"sepconv-references-{os.getuid()}"
-    references.mkdir(mode=0o700, exist_ok=True)
+    references = private_folder("sepconv-references")
     with tempfile.TemporaryDirectory(prefix="sepconv-trial-") as folder:
         argv = program("SEPCONV_RUNNER", "sepconv-runner") + list(arguments)
         for index in runnable:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <future>
@@ -63,6 +64,18 @@ class LineReader {
   std::streamoff offset_ = 0;
 };
 
+/// Stops the program that runs beside this thread, when this thread leaves.
+class StopAtEnd {
+ public:
+  explicit StopAtEnd(std::atomic<bool>& stop) : stop_(stop) {}
+  ~StopAtEnd() { stop_ = true; }
+  StopAtEnd(const StopAtEnd&) = delete;
+  StopAtEnd& operator=(const StopAtEnd&) = delete;
+
+ private:
+  std::atomic<bool>& stop_;
+};
+
 Json to_json(const TrialTask& task, const FleetOptions& options) {
   Json json;
   for (const Candidate& candidate : task.candidates)
@@ -116,8 +129,10 @@ void FleetExecutor::run(const std::vector<TrialTask>& tasks,
   const std::vector<std::string> argv = {
       options_.python, options_.script.string(), "run",      "--scheduler",         options_.scheduler,
       "--tasks",       file.path().string(),     "--report", report.path().string()};
-  const ProcessLimits limits{seconds + kDescribeSeconds, options_.cancelled};
+  std::atomic<bool> stop{false};  // set when options_.cancelled is, and when `done` throws
+  const ProcessLimits limits{seconds + kDescribeSeconds, &stop};
   auto process = std::async(std::launch::async, [&] { return run_process(argv, limits); });
+  const StopAtEnd stop_at_end(stop);  // before the future's destructor waits for the process
   std::vector<bool> answered(tasks.size(), false);
   LineReader lines(report.path());
   const auto answer = [&] {
@@ -131,7 +146,10 @@ void FleetExecutor::run(const std::vector<TrialTask>& tasks,
       done(task, std::move(trials));
     }
   };
-  while (process.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) answer();
+  while (process.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
+    if (options_.cancelled != nullptr && options_.cancelled->load()) stop = true;
+    answer();
+  }
   const ProcessResult result = process.get();
   answer();
   if (result.end == ProcessResult::End::cancelled) throw TuneCancelled();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -17,9 +16,9 @@ namespace {
 using Key = std::pair<std::string, std::string>;  // problem text, target name
 using Round = std::vector<TrialRecord>;           // in the order of their measurement: the rule's schedule is the first
 
-constexpr int kDigits = 4;  // significant: more would be noise in a text that people review
+constexpr int kDigits = 4;
 
-double rounded(double value) { return std::strtod(fmt::format("{:.{}g}", value, kDigits).c_str(), nullptr); }
+double rounded(double value) { return significant_digits(value, kDigits); }
 
 /// Whether the texts of schedules mean to this program what they meant to the one that measured them.
 bool same_schedule_version(const TrialRecord& record) {

@@ -1,15 +1,14 @@
 #include "lockfile.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <system_error>
 
+#include "../runtime/core/json_depth.h"
 #include "compile/files.h"
 
 namespace sepconv {
@@ -135,6 +134,8 @@ ParsedRow row_from(const Json& json) {
 }  // namespace
 
 Lockfile Lockfile::from_text(const std::string& text) {
+  constexpr int kMostLevels = 100;
+  detail::check_json_depth(text, "lockfile", kMostLevels);
   Json json;
   try {
     json = Json::parse(text);
@@ -202,14 +203,10 @@ std::string Lockfile::text() const {
 }
 
 void Lockfile::write(const std::filesystem::path& path) const {
-  const std::filesystem::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
-  std::error_code error;
   try {
-    write_file(temporary, text());
-    std::filesystem::rename(temporary, path);
-  } catch (const std::exception& failure) {
-    std::filesystem::remove(temporary, error);
-    throw std::runtime_error(fmt::format("cannot write the lockfile '{}': {}", path.string(), failure.what()));
+    replace_file(path, text());
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(fmt::format("lockfile: {}", error.what()));
   }
 }
 

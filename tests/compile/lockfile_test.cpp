@@ -189,6 +189,31 @@ INSTANTIATE_TEST_SUITE_P(
                 "rows[1]: field 'machine': what the cost model chose was not measured"}),
     [](const auto& refusal) { return std::string(refusal.param.name); });
 
+TEST(Lockfile, RefusesDeepNesting) {
+  for (const char* open : {"[", "{\"a\":"}) {
+    std::string text = R"({"format": "sepconv-lock", "version": 1, "schedule_version": 2, "rows": )";
+    for (int i = 0; i < 200000; ++i) text += open;
+    try {
+      Lockfile::from_text(text);
+      FAIL();
+    } catch (const std::invalid_argument& error) {
+      EXPECT_STREQ(error.what(), "lockfile: JSON nested deeper than 100 levels");
+    }
+  }
+}
+
+TEST(Lockfile, WritesThroughALinkAndIntoADevice) {
+  const TempDir folder;
+  std::filesystem::create_symlink("real.json", folder.path() / "link.json");
+  const Lockfile lockfile;
+  lockfile.write(folder.path() / "link.json");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path() / "link.json"));
+  EXPECT_EQ(read_file(folder.path() / "real.json"), lockfile.text());
+  lockfile.write("/dev/null");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  EXPECT_THROW(lockfile.write("/dev/full"), std::runtime_error);
+}
+
 TEST(Lockfile, RefusesASecondRowOfOneProblemAndTarget) {
   const std::string text = example().text();
   const std::size_t begin = text.find("    {"), end = text.find("    },") + 7;

@@ -1,7 +1,5 @@
 #include "npy.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <bit>
 #include <charconv>
@@ -10,8 +8,9 @@
 #include <limits>
 #include <stdexcept>
 #include <string_view>
-#include <system_error>
 #include <utility>
+
+#include "../runtime/core/whole_file.h"
 
 namespace sepconv {
 namespace {
@@ -282,18 +281,9 @@ std::vector<std::byte> npy_bytes(const NpyArray& array) {
 
 void write_npy(const std::filesystem::path& path, const NpyArray& array) {
   const std::vector<std::byte> bytes = npy_bytes(array);
-  std::filesystem::path temporary = path;
-  temporary += ".tmp" + std::to_string(::getpid());
-  std::ofstream file(temporary, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(temporary, path, error);
-  if (!file || error) {
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
-    throw std::runtime_error(path.string() + ": cannot write the file");
-  }
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (const auto reason = detail::write_whole_file(path, text))
+    throw std::runtime_error(path.string() + ": cannot write the file: " + *reason);
 }
 
 std::string shape_text(std::span<const std::int64_t> shape) {

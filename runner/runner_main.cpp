@@ -14,7 +14,9 @@ namespace {
 void add_common(CLI::App& command, sepconv::RunnerOptions& o) {
   command.add_option("library", o.library, "lib<name>.so, made by `sepconv compile --shared`")->required();
   command.add_option("weights", o.weights, "<name>.weights, made with it")->required();
-  command.add_option("--layer", o.layers, "Only this layer; may be repeated")->type_name("NAME");
+  command.add_option("--layer", o.layers, "Only this layer; may be repeated")
+      ->allow_extra_args(false)  // else "[a,b]" would be two layers
+      ->type_name("NAME");
   command.add_option("--target", o.target, "Only rows of this target")->type_name("T");
   command.add_option("--row", o.row, "Only the row with this symbol")->type_name("SYMBOL");
   command.add_option("--threads", o.threads, "Threads of a call")->check(CLI::Range(1, 1024))->capture_default_str();

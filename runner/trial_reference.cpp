@@ -1,7 +1,5 @@
 #include "trial_reference.h"
 
-#include <unistd.h>
-
 #include <bit>
 #include <cstring>
 #include <fstream>
@@ -9,7 +7,8 @@
 #include <span>
 #include <sstream>
 #include <string>
-#include <system_error>
+
+#include "../runtime/core/whole_file.h"
 
 namespace sepconv {
 namespace {
@@ -69,21 +68,11 @@ std::optional<ReferenceOutput> read(const std::filesystem::path& path, const Con
 }
 
 void write(const std::filesystem::path& path, const ConvProblem& problem, const ReferenceOutput& expected) {
-  const std::filesystem::path temporary = path.string() + "." + std::to_string(::getpid());
-  std::error_code error;
-  {
-    std::ofstream file(temporary, std::ios::binary);
-    file << header_text(problem, checksum_of(expected));
-    for (const std::vector<double>* values : {&expected.values, &expected.limits})
-      file.write(reinterpret_cast<const char*>(values->data()),
-                 static_cast<std::streamsize>(values->size() * sizeof(double)));
-    file.close();
-    if (file) {
-      std::filesystem::rename(temporary, path, error);
-      if (!error) return;
-    }
-  }
-  std::filesystem::remove(temporary, error);
+  std::string bytes = header_text(problem, checksum_of(expected));
+  for (const std::vector<double>* values : {&expected.values, &expected.limits})
+    bytes.append(reinterpret_cast<const char*>(values->data()), values->size() * sizeof(double));
+  // Without it the next trial computes the reference again.
+  static_cast<void>(detail::write_whole_file(path, bytes));
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <regex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -23,6 +22,7 @@
 #include "interrupt.h"
 #include "model_arguments.h"
 #include "model_child.h"
+#include "name_filter.h"
 #include "program_paths.h"
 #include "scratch_folder.h"
 #include "sepconv/executor.h"
@@ -58,18 +58,10 @@ struct BenchArguments : ModelArguments {
   bool serve = false, no_tables = false, no_cache = false;
 };
 
-std::regex pattern_of(const std::string& only) {
-  try {
-    return std::regex(only);
-  } catch (const std::regex_error& error) {
-    throw std::invalid_argument(fmt::format("--only: '{}' is no regular expression: {}", only, error.what()));
-  }
-}
-
 std::vector<PlannedLayer> wanted_layers(const BenchArguments& arguments) {
-  const std::regex pattern = pattern_of(arguments.only);
+  const NameFilter wanted(arguments.only);
   std::vector<PlannedLayer> layers = plan_in_child(arguments.suite, {model_options(arguments)}).layers;
-  std::erase_if(layers, [&](const PlannedLayer& layer) { return !std::regex_search(layer.name, pattern); });
+  std::erase_if(layers, [&](const PlannedLayer& layer) { return !wanted(layer.name); });
   if (layers.empty())
     throw std::invalid_argument(fmt::format("--only: '{}' matches no layer of '{}'", arguments.only, arguments.suite));
   for (PlannedLayer& layer : layers) {

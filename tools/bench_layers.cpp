@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -67,7 +68,15 @@ std::vector<float> read_floats(const fs::path& path, std::size_t count) {
   return values;
 }
 
+/// @throws std::invalid_argument for a layer whose name would lead out of the folder
+void check_stays_inside(const std::string& name) {
+  const fs::path path = name;
+  if (path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end())
+    throw std::invalid_argument(fmt::format("--io-dir: the layer's name '{}' leads out of the folder", name));
+}
+
 SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) {
+  check_stays_inside(layer.name);
   const ConvProblem& p = layer.problem;
   const auto read = [&](const char* what, std::size_t count) {
     return read_floats(io_dir / (layer.name + "." + what + ".bin"), count);
@@ -124,10 +133,7 @@ BenchRun::BenchRun(const PlannedLayer& layer, const std::string& target, Executo
 
 void BenchRun::write_output(const fs::path& path) const {
   const ConstTensorView view = run_->output();
-  const fs::path temporary = path.string() + ".tmp";
-  write_file(temporary,
-             {static_cast<const char*>(view.data), static_cast<std::size_t>(view.elements()) * sizeof(float)});
-  fs::rename(temporary, path);
+  replace_file(path, {static_cast<const char*>(view.data), static_cast<std::size_t>(view.elements()) * sizeof(float)});
 }
 
 }  // namespace sepconv::tools

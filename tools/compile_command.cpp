@@ -14,6 +14,8 @@
 #include "autoschedule/schedule_tables.h"
 #include "commands.h"
 #include "compile/compile_library.h"
+#include "compile/library_names.h"
+#include "console.h"
 #include "console_progress.h"
 #include "interrupt.h"
 #include "plan_arguments.h"
@@ -46,11 +48,12 @@ struct CompileArguments : PlanArguments {
   double timeout = 120;
 };
 
-Plan plan_of(const CompileArguments& arguments) {
+Plan plan_of(const CompileArguments& arguments, const CompileOptions& options) {
   Plan plan = read_plan(arguments);
   if (arguments.strict_float) make_strict(plan);
+  skip_layers_without_schedule(plan, options.targets, options.threads, options.schedules);
   for (const SkippedLayer& layer : plan.skipped)
-    fmt::print(stderr, "skipped '{}' ({}): {}\n", layer.name, layer.class_name, layer.reason);
+    print_error("skipped '{}' ({}): {}\n", layer.name, layer.class_name, layer.reason);
   if (plan.layers.empty())
     throw std::invalid_argument(arguments.layers == "*"
                                     ? fmt::format("'{}' has no layer that can be compiled", arguments.model)
@@ -87,12 +90,12 @@ class TimedProgress : public ConsoleProgress {
 void print_result(const CompileArguments& arguments, const Plan& plan, const CompileResult& result,
                   const std::string& name, double seconds) {
   std::FILE* const out = arguments.json ? stderr : stdout;  // JSON alone goes to stdout
-  fmt::print(out, "{}: {} layers, {} kernels ({} from the cache), {} layers skipped, {:.2f} s\n", name,
-             plan.layers.size(), result.kernels.size(), result.cached, plan.skipped.size(), seconds);
+  write_text(out, fmt::format("{}: {} layers, {} kernels ({} from the cache), {} layers skipped, {:.2f} s\n", name,
+                              plan.layers.size(), result.kernels.size(), result.cached, plan.skipped.size(), seconds));
   for (const auto& file : result.files) {
     const bool written = std::find(result.written.begin(), result.written.end(), file) != result.written.end();
-    fmt::print(out, "{} {}\n", written ? "wrote    " : "unchanged",
-               (std::filesystem::path(arguments.output_dir) / file.filename()).string());
+    write_text(out, fmt::format("{} {}\n", written ? "wrote    " : "unchanged",
+                                (std::filesystem::path(arguments.output_dir) / file.filename()).string()));
   }
 }
 
@@ -128,14 +131,14 @@ int compile(const CompileArguments& arguments) {
   TimedProgress progress;
   options.observer = &progress;
 
-  const Plan plan = plan_of(arguments);
+  const Plan plan = plan_of(arguments, options);
   const InterruptFlag interrupt;
   options.cancelled = &interrupt.flag();
   const CompileResult result = compile_library(plan, options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   print_result(arguments, plan, result, options.name, seconds);
   if (arguments.json)
-    fmt::print("{}\n", size_report_json(options.name, result, progress.seconds()));
+    print_out("{}\n", size_report_json(options.name, result, progress.seconds()));
   else if (arguments.report)
     print_size_report(result, progress.seconds());
   return kDone;

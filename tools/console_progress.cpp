@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "console.h"
 #include "terminal.h"
 
 namespace sepconv::tools {
@@ -23,7 +24,7 @@ void ConsoleProgress::begin(std::size_t kernels, std::size_t cached) {
   kernels_ = kernels;
   done_ = cached;
   begin_ = std::chrono::steady_clock::now();
-  if (cached > 0 && !terminal_) fmt::print(stderr, "{} of {} kernels are in the cache\n", cached, kernels);
+  if (cached > 0 && !terminal_) print_error("{} of {} kernels are in the cache\n", cached, kernels);
 }
 
 void ConsoleProgress::kernel_started(const PlannedKernel& kernel) {
@@ -35,12 +36,12 @@ void ConsoleProgress::kernel_finished(const PlannedKernel& kernel, double second
   if (terminal_)
     draw_bar(kernel_name(kernel));
   else
-    fmt::print(stderr, "[{}/{}] {:.2f} s  {}\n", done_, kernels_, seconds, kernel_name(kernel));
+    print_error("[{}/{}] {:.2f} s  {}\n", done_, kernels_, seconds, kernel_name(kernel));
 }
 
 void ConsoleProgress::note(const std::string& line) {
   clear_bar();
-  fmt::print(stderr, "note: {}\n", line);
+  print_error("note: {}\n", line);
 }
 
 void ConsoleProgress::end() { clear_bar(); }

@@ -1,17 +1,19 @@
 // The sepconv program: hands the command line to its subcommands and turns what they throw into exit statuses.
 
-#include <fmt/format.h>
-
-#include <cstdio>
+#include <csignal>
 #include <exception>
 #include <stdexcept>
 
 #include "commands.h"
 #include "compile/compile_library.h"
+#include "console.h"
 #include "interrupt.h"
 
-int main(int argc, char** argv) {
-  using namespace sepconv::tools;
+namespace {
+
+using namespace sepconv::tools;
+
+int run(int argc, char** argv) {
   CLI::App app("sepconv compiles the separable and depthwise convolution layers of Keras models ahead of time.",
                "sepconv");
   app.set_version_flag("--version", SEPCONV_VERSION);
@@ -35,14 +37,24 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUse;
   } catch (const sepconv::CompileCancelled& error) {
-    fmt::print(stderr, "sepconv: {}\n", error.what());
+    print_error("sepconv: {}\n", error.what());
     end_by_received_signal();
     return kMachineFailed;
   } catch (const std::invalid_argument& error) {
-    fmt::print(stderr, "sepconv: {}\n", error.what());
+    print_error("sepconv: {}\n", error.what());
     return kWrongUse;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "sepconv: {}\n", error.what());
+    print_error("sepconv: {}\n", error.what());
     return kMachineFailed;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  start_output();
+  std::signal(SIGCHLD, SIG_DFL);  // a parent that ignores it would take the exit statuses of the programs run here
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow further is a write that fails, with a reason
+  const int status = run(argc, argv);
+  return finish_output() || status != kDone ? status : kMachineFailed;
 }

@@ -1,7 +1,6 @@
 // sepconv report: what a tuning run found, as one HTML page.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cmath>
@@ -13,6 +12,7 @@
 #include "autoschedule/report/report.h"
 #include "commands.h"
 #include "compile/files.h"
+#include "console.h"
 #include "model_arguments.h"
 #include "model_child.h"
 #include "peak.h"
@@ -56,19 +56,6 @@ std::map<std::string, std::string> names_of(const std::vector<std::string>& mode
   return names;
 }
 
-/// By way of a temporary file, so that a page is whole or not there.
-void write_page(const std::filesystem::path& path, const std::string& page) {
-  const std::filesystem::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
-  try {
-    write_file(temporary, page);
-    std::filesystem::rename(temporary, path);
-  } catch (const std::exception& error) {
-    std::error_code none;
-    std::filesystem::remove(temporary, none);
-    throw std::runtime_error(fmt::format("cannot write the report '{}': {}", path.string(), error.what()));
-  }
-}
-
 int report(const ReportArguments& arguments) {
   const RecordStore store(arguments.store, RecordStore::Access::read_only);
   ReportOptions options;
@@ -78,8 +65,8 @@ int report(const ReportArguments& arguments) {
   if (!arguments.peak.empty()) options.core_gflops = peak_from(arguments.peak);
   if (arguments.bandwidth > 0) options.memory_gbs = arguments.bandwidth;
   const std::vector<TrialRecord> records = store.records();
-  write_page(arguments.output, report_html(records, options));
-  fmt::print("{}: {} trials of {}\n", arguments.output, records.size(), arguments.store);
+  replace_file(arguments.output, report_html(records, options));
+  print_out("{}: {} trials of {}\n", arguments.output, records.size(), arguments.store);
   return kDone;
 }
 

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "compile/compile_library.h"
 #include "compile/process.h"
+#include "console.h"
 #include "interrupt.h"
 #include "program_paths.h"
 #include "runner_client.h"
@@ -66,7 +67,7 @@ int run(const RunArguments& arguments) {
               {"run", fs::absolute(library.shared).string(), library.weights.string(), "--input", arguments.input,
                "--output", arguments.output, "--threads", std::to_string(arguments.threads)});
   const auto add = [&](const char* option, const std::string& value) {
-    if (!value.empty()) argv.insert(argv.end(), {option, value});
+    if (!value.empty()) argv.push_back(std::string(option) + "=" + value);  // it may begin with '-'
   };
   add("--layer", arguments.layer);
   add("--target", arguments.target);
@@ -77,7 +78,7 @@ int run(const RunArguments& arguments) {
   if (result.end == ProcessResult::End::cancelled) throw CompileCancelled();
   const std::string line = last_line(result.output, "sepconv-runner");
   if (result.ok()) {
-    fmt::print("{}\n", line);
+    print_out("{}\n", line);
     return kDone;
   }
   if (result.end == ProcessResult::End::exited && result.code == kWrongUse) throw std::invalid_argument(line);

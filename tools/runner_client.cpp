@@ -68,7 +68,7 @@ std::vector<RunnerCase> run_cases(const RunnerRequest& request) {
     std::vector<std::string> argv = request.runner;
     argv.insert(argv.end(), {request.mode, request.library.string(), request.weights.string(), "--report",
                              request.report.string()});
-    for (const std::string& layer : remaining) argv.insert(argv.end(), {"--layer", layer});
+    for (const std::string& layer : remaining) argv.push_back("--layer=" + layer);  // a name may begin with '-'
     argv.insert(argv.end(), request.arguments.begin(), request.arguments.end());
     std::filesystem::remove(request.report);
     const ProcessLimits limits{request.seconds, request.cancelled};

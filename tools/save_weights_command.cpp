@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "console.h"
 #include "model_arguments.h"
 #include "model_child.h"
 #include "sepconv/load_layers.h"
@@ -44,7 +45,7 @@ int save(const SaveArguments& arguments) {
     write_weights_file(
         text_in_child(arguments.model, [&] { return model_weights_file(arguments.model, arguments.output); }),
         arguments.output);
-    fmt::print("{}: all weights of {}\n", arguments.output, arguments.model);
+    print_out("{}: all weights of {}\n", arguments.output, arguments.model);
     return kDone;
   }
   std::string file = text_in_child(arguments.model, [&] { return chosen_weights(arguments); });
@@ -52,7 +53,7 @@ int save(const SaveArguments& arguments) {
   const std::string count = file.substr(0, line);
   file.erase(0, line + 1);
   write_weights_file(file, arguments.output);
-  fmt::print("{}: the weights of {} layer{}\n", arguments.output, count, count == "1" ? "" : "s");
+  print_out("{}: the weights of {} layer{}\n", arguments.output, count, count == "1" ? "" : "s");
   return kDone;
 }
 

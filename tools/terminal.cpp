@@ -1,6 +1,5 @@
 #include "terminal.h"
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -8,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+
+#include "console.h"
 
 namespace sepconv::tools {
 namespace {
@@ -25,13 +26,15 @@ bool stderr_is_terminal() {
 }
 
 void draw_line(std::string text) {
+  text = visible(text);
   text.resize(std::min(text.size(), terminal_columns() - 1));
-  fmt::print(stderr, "\r{}\x1b[K", text);
+  const std::string line = "\r" + text + "\x1b[K";
+  std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);
 }
 
 void clear_line() {
-  fmt::print(stderr, "\r\x1b[K");
+  std::fputs("\r\x1b[K", stderr);
   std::fflush(stderr);
 }
 

@@ -10,6 +10,7 @@
 #include "autoschedule/measure/candidate_builder.h"
 #include "autoschedule/model_tuner.h"
 #include "commands.h"
+#include "console.h"
 #include "instruction_mix.h"
 #include "interrupt.h"
 #include "program_paths.h"
@@ -42,9 +43,9 @@ CompiledFacts facts_of(const Candidate& candidate, const BuilderOptions& builder
 
 void print_state(const ModelTuneState& state, std::size_t width) {
   for (const std::string& why : state.why)
-    fmt::print(stderr, "{}: {}: left out: {}\n", state.problem.name, state.problem.target, why);
-  fmt::print("{:<{}}  {:<16} {:>8.2f}x  {:<6} {}\n", state.problem.name, width, state.problem.target,
-             1 / (state.chosen() ? state.ratio : state.best_ratio), state.chosen() ? "model" : "rule", state.schedule);
+    print_error("{}: {}: left out: {}\n", state.problem.name, state.problem.target, why);
+  print_out("{:<{}}  {:<16} {:>8.2f}x  {:<6} {}\n", state.problem.name, width, state.problem.target,
+            1 / (state.chosen() ? state.ratio : state.best_ratio), state.chosen() ? "model" : "rule", state.schedule);
 }
 
 }  // namespace
@@ -63,26 +64,26 @@ int run_tune_by_model(const TuneArguments& arguments, const std::vector<TuneProb
 
   std::size_t width = 5;
   for (const TuneProblem& problem : problems) width = std::max(width, problem.name.size());
-  fmt::print("{:<{}}  {:<16} {:>9}  {:<6} {}\n", "layer", width, "target", "predicted", "by", "schedule");
+  print_out("{:<{}}  {:<16} {:>9}  {:<6} {}\n", "layer", width, "target", "predicted", "by", "schedule");
   std::vector<ModelTuneState> states;
   try {
     states = tune_by_model(
         problems, options, [&](const Candidate& candidate) { return facts_of(candidate, builder); },
         [&](const ModelTuneState& state) { print_state(state, width); });
   } catch (const TuneCancelled&) {
-    fmt::print(stderr, "sepconv: tune: interrupted; '{}' is as it was\n", arguments.lock);
+    print_error("sepconv: tune: interrupted; '{}' is as it was\n", arguments.lock);
     end_by_received_signal();
     return kMachineFailed;
   }
   const ModelRows rows = merge_model_rows(lockfile, states, options);
   lockfile.write(arguments.lock);
-  fmt::print(
+  print_out(
       "by the cost model, nothing was measured: {} of {} layers have a schedule predicted to be {:g}x as fast as the "
       "rule's\n",
       rows.written, problems.size(), options.least_gain);
-  if (rows.measured > 0) fmt::print("{} rows that were measured stay as they are\n", rows.measured);
-  if (rows.removed > 0) fmt::print("{} rows of an earlier prediction were taken out\n", rows.removed);
-  fmt::print("wrote {} ({} rows)\n", arguments.lock, lockfile.size());
+  if (rows.measured > 0) print_out("{} rows that were measured stay as they are\n", rows.measured);
+  if (rows.removed > 0) print_out("{} rows of an earlier prediction were taken out\n", rows.removed);
+  print_out("wrote {} ({} rows)\n", arguments.lock, lockfile.size());
   return kDone;
 }
 

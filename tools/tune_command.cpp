@@ -18,6 +18,7 @@
 #include "autoschedule/tuner.h"
 #include "commands.h"
 #include "compile/files.h"
+#include "console.h"
 #include "interrupt.h"
 #include "program_paths.h"
 #include "runner_client.h"
@@ -101,15 +102,15 @@ void check_tunable(const std::string& name, const TuneArguments& arguments) {
 void print_results(const std::vector<TuneState>& states) {
   std::size_t width = 5;
   for (const TuneState& state : states) width = std::max(width, state.problem.name.size());
-  fmt::print("{:<{}}  {:<16} {:>7} {:>8} {:>14}  {}\n", "layer", width, "target", "trials", "speed-up", "time",
-             "schedule");
+  print_out("{:<{}}  {:<16} {:>7} {:>8} {:>14}  {}\n", "layer", width, "target", "trials", "speed-up", "time",
+            "schedule");
   double log_sum = 0;
   for (const TuneState& state : states) {
-    fmt::print("{:<{}}  {:<16} {:>7} {:>7.2f}x {:>11.1f} us  {}\n", state.problem.name, width, state.problem.target,
-               state.trials, 1 / state.best_ratio, 1e6 * state.seconds, state.best_schedule);
+    print_out("{:<{}}  {:<16} {:>7} {:>7.2f}x {:>11.1f} us  {}\n", state.problem.name, width, state.problem.target,
+              state.trials, 1 / state.best_ratio, 1e6 * state.seconds, state.best_schedule);
     log_sum += std::log(1 / state.best_ratio);
   }
-  fmt::print("geometric mean over the rule: {:.3f}x\n", std::exp(log_sum / static_cast<double>(states.size())));
+  print_out("geometric mean over the rule: {:.3f}x\n", std::exp(log_sum / static_cast<double>(states.size())));
 }
 
 LocalOptions local_options(const TuneArguments& arguments, const ScratchFolder& scratch,
@@ -214,8 +215,8 @@ int run_tune(const TuneArguments& given) {
     states = tune(problems, options, *executor, store, progress);
   } catch (const TuneCancelled&) {
     progress.end();
-    fmt::print(stderr, "sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
-               store_path(arguments).string());
+    print_error("sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
+                store_path(arguments).string());
     open_store.reset();  // the signal ends the program without destructors
     end_by_received_signal();
     return kMachineFailed;
@@ -224,8 +225,8 @@ int run_tune(const TuneArguments& given) {
   merge(lockfile, export_lock(store, executor->machine()), problems);
   lockfile.write(arguments.lock);
   print_results(states);
-  fmt::print("wrote {} ({} rows); all trials are in {}\n", arguments.lock, lockfile.size(),
-             store_path(arguments).string());
+  print_out("wrote {} ({} rows); all trials are in {}\n", arguments.lock, lockfile.size(),
+            store_path(arguments).string());
   return kDone;
 }
 

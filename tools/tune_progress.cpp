@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "console.h"
 #include "terminal.h"
 
 namespace sepconv::tools {
@@ -27,8 +28,8 @@ TuneProgress::TuneProgress(const std::vector<TuneProblem>& problems)
 }
 
 void TuneProgress::begin(const std::vector<TuneState>& problems, std::size_t kept) {
-  fmt::print(stderr, "tuning {} {}{}\n", problems.size(), problems.size() == 1 ? "problem" : "problems",
-             kept > 0 ? fmt::format("; {} trials are in the store already", kept) : "");
+  print_error("tuning {} {}{}\n", problems.size(), problems.size() == 1 ? "problem" : "problems",
+              kept > 0 ? fmt::format("; {} trials are in the store already", kept) : "");
   for (const TuneState& state : problems) best_[key_of(state)] = state.best_ratio;
 }
 
@@ -61,7 +62,7 @@ void TuneProgress::show(const std::string& line) const {
   if (terminal_)
     draw_line(line);
   else
-    fmt::print(stderr, "{}\n", line);
+    print_error("{}\n", line);
 }
 
 }  // namespace sepconv::tools

@@ -4,21 +4,21 @@
 
 #include <algorithm>
 #include <exception>
-#include <fstream>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <stdexcept>
 
 #include "commands.h"
 #include "compile/compile_library.h"
+#include "compile/files.h"
+#include "console.h"
 #include "console_progress.h"
 #include "golden_cases.h"
 #include "interrupt.h"
 #include "layer_run.h"
 #include "model_arguments.h"
 #include "model_child.h"
+#include "name_filter.h"
 #include "npy.h"
 #include "program_paths.h"
 #include "runner_client.h"
@@ -55,21 +55,12 @@ struct VerifyJob {
   std::vector<std::string> arguments;  // of the runner
 };
 
-std::function<bool(const std::string&)> name_filter(const std::string& only) {
-  if (only.empty()) return [](const std::string&) { return true; };
-  try {
-    return [pattern = std::regex(only)](const std::string& name) { return std::regex_search(name, pattern); };
-  } catch (const std::regex_error& error) {
-    throw std::invalid_argument(fmt::format("--only: '{}' is no regular expression: {}", only, error.what()));
-  }
-}
-
 /// Plans a folder of cases, and writes what the runner compares with.
 VerifyJob golden_job(const VerifyArguments& arguments, const std::filesystem::path& scratch) {
   VerifyJob job{{}, "compare", {"--io", (scratch / "io").string()}};
   std::filesystem::create_directories(scratch / "io");
   nlohmann::json limits = nlohmann::json::object();
-  for (GoldenCase& c : read_golden_cases(arguments.path, name_filter(arguments.only))) {
+  for (GoldenCase& c : read_golden_cases(arguments.path, NameFilter(arguments.only))) {
     if (!c.skip_reason.empty()) {
       job.plan.skipped.push_back({c.name, "case", c.skip_reason});
       continue;
@@ -79,16 +70,13 @@ VerifyJob golden_job(const VerifyArguments& arguments, const std::filesystem::pa
     limits[c.name] = c.limit;
     job.plan.layers.push_back(std::move(c.layer));
   }
-  std::ofstream file(scratch / "io" / "limits.json");
-  file << limits.dump();
-  file.close();
-  if (!file) throw std::runtime_error((scratch / "io" / "limits.json").string() + ": cannot write the file");
+  write_file(scratch / "io" / "limits.json", limits.dump());
   return job;
 }
 
 VerifyJob model_job(const VerifyArguments& arguments) {
   VerifyJob job{plan_in_child(arguments.path, {model_options(arguments)}), "check", {"--batch", "2"}};
-  const auto wanted = name_filter(arguments.only);
+  const NameFilter wanted(arguments.only);
   std::erase_if(job.plan.layers, [&](const PlannedLayer& layer) { return !wanted(layer.name); });
   std::erase_if(job.plan.skipped, [&](const SkippedLayer& layer) { return !wanted(layer.name); });
   bool seeded = false;
@@ -99,7 +87,7 @@ VerifyJob model_job(const VerifyArguments& arguments) {
     layer.weights = real_values(problem, 1, 1).weights;
     layer.has_weights = seeded = true;
   }
-  if (seeded) fmt::print(stderr, "'{}' holds no weights: seeded ones are used\n", arguments.path);
+  if (seeded) print_error("'{}' holds no weights: seeded ones are used\n", arguments.path);
   return job;
 }
 
@@ -168,10 +156,10 @@ struct Counts {
 
 void print_case(const RunnerCase& c, std::size_t name_width) {
   if (c.status == "error")
-    fmt::print("FAIL   {:<{}}  {:<14}  {}\n", c.name, name_width, c.target, c.message);
+    print_out("FAIL   {:<{}}  {:<14}  {}\n", c.name, name_width, c.target, c.message);
   else
-    fmt::print("{}  {:<{}}  {:<14}  max error {:8.2e}  limit {:8.2e}  {}\n", c.status == "ok" ? "ok   " : "MISS ",
-               c.name, name_width, c.target, c.max_error, c.limit, c.schedule);
+    print_out("{}  {:<{}}  {:<14}  max error {:8.2e}  limit {:8.2e}  {}\n", c.status == "ok" ? "ok   " : "MISS ",
+              c.name, name_width, c.target, c.max_error, c.limit, c.schedule);
 }
 
 /// A target that the CPU cannot run is one line, not one for each case.
@@ -180,11 +168,11 @@ void print_target(const std::vector<RunnerCase>& cases, const std::string& targe
   const bool none_ran = !cases.empty() && std::all_of(cases.begin(), cases.end(), [&](const RunnerCase& c) {
     return c.status == "not_run" && c.message == cases.front().message;
   });
-  if (none_ran) fmt::print("{}: not run: {}\n", target, cases.front().message);
+  if (none_ran) print_out("{}: not run: {}\n", target, cases.front().message);
   for (const RunnerCase& c : cases) {
     if (c.status == "not_run") {
       ++counts.not_run;
-      if (!none_ran) fmt::print("not run  {:<{}}  {:<14}  {}\n", c.name, name_width, c.target, c.message);
+      if (!none_ran) print_out("not run  {:<{}}  {:<14}  {}\n", c.name, name_width, c.target, c.message);
       continue;
     }
     print_case(c, name_width);
@@ -203,14 +191,14 @@ int verify(const VerifyArguments& arguments) {
   VerifyJob job =
       std::filesystem::is_directory(arguments.path) ? golden_job(arguments, scratch.path()) : model_job(arguments);
   if (arguments.strict_float) make_strict(job.plan);
-  for (const SkippedLayer& layer : job.plan.skipped) fmt::print("skipped  {}: {}\n", layer.name, layer.reason);
+  for (const SkippedLayer& layer : job.plan.skipped) print_out("skipped  {}: {}\n", layer.name, layer.reason);
   if (job.plan.layers.empty() && job.plan.skipped.empty())
     throw std::invalid_argument(fmt::format("'{}' has nothing to verify{}", arguments.path,
                                             arguments.only.empty() ? "" : " that --only picks"));
   Counts counts;
   if (!job.plan.layers.empty()) {
     for (const FailedLayer& layer : compile_job(job, arguments, targets, scratch.path(), interrupt.flag())) {
-      fmt::print("FAIL   {}: does not compile: {}\n", layer.name, layer.message);
+      print_out("FAIL   {}: does not compile: {}\n", layer.name, layer.message);
       ++counts.failed;
     }
     std::size_t name_width = 0;
@@ -231,8 +219,8 @@ int verify(const VerifyArguments& arguments) {
       print_target(run_cases(request), target, name_width, counts);
     }
   }
-  fmt::print("{} ok, {} failed, {} not run on this CPU, {} skipped\n", counts.ok, counts.failed, counts.not_run,
-             job.plan.skipped.size());
+  print_out("{} ok, {} failed, {} not run on this CPU, {} skipped\n", counts.ok, counts.failed, counts.not_run,
+            job.plan.skipped.size());
   const bool asked_in_vain = !arguments.targets.empty() && counts.not_run != 0;
   const bool skipped = arguments.strict && !job.plan.skipped.empty();
   return counts.failed != 0 || asked_in_vain || skipped ? kCheckFailed : kDone;

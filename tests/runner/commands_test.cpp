@@ -78,9 +78,9 @@ class Commands : public testing::Test {
   /// Stands for sepconv-runner: reports one line, with these members, for the one layer that it is asked for.
   fs::path runner_that_reports(const std::string& members) const {
     const fs::path script = folder_ / "runner";
-    // MODE LIBRARY WEIGHTS --report FILE --layer NAME --target TARGET
+    // MODE LIBRARY WEIGHTS --report FILE --layer=NAME --target TARGET
     std::ofstream(script) << "#!/bin/sh\n"
-                             "report=$5 layer=$7\n"
+                             "report=$5 layer=${6#--layer=}\n"
                              "while [ $# -gt 1 ] && [ \"$1\" != --target ]; do shift; done\n"
                              "printf '{\"name\":\"%s\",\"layer\":\"%s\",\"target\":\"%s\"," +
                                  members + "}\\n' \"$layer\" \"$layer\" \"$2\" >\"$report\"\n";
@@ -99,6 +99,37 @@ TEST_F(Commands, VerifyAcceptsWhatKerasComputed) {
   const ProcessResult result = verify(golden("s2_k3_same"), {"--target", kTarget, "--dynamic"});
   expect(result, 0, "2 ok, 0 failed");
   expect(result, 0, "max error");
+}
+
+TEST_F(Commands, NamesThatACommandLineCouldMistake) {
+  json layers = json::array();
+  for (const char* name : {"[a,b]", "{a,b}", "-x", "--report", "%%", "a b", "*", "'quoted'"})
+    layers.push_back({{"class_name", "DepthwiseConv2D"},
+                      {"input_shape", {nullptr, 6, 5, 4}},
+                      {"config", {{"name", name}, {"kernel_size", {3, 3}}}}});
+  std::ofstream(folder_ / "names.json") << layers;
+  const ProcessResult result = verify(folder_ / "names.json", {"--target", kTarget});
+  expect(result, 0, std::to_string(layers.size()) + " ok, 0 failed");
+
+  const ProcessResult compiled =
+      sepconv({"compile", (folder_ / "names.json").string(), "-o", (folder_ / "out").string(), "--target", kTarget,
+               "--shared", "--cache", SEPCONV_TEST_CACHE});
+  expect(compiled, 0, "libnames.so");
+}
+
+TEST_F(Commands, HugeStridesAndDilationsEqualTheReference) {
+  std::ofstream(folder_ / "huge.json") << R"([
+    {"class_name": "DepthwiseConv2D", "input_shape": [null, 3, 8, 8],
+     "config": {"name": "stride", "kernel_size": [3, 3], "strides": [50000, 50000], "padding": "same",
+                "data_format": "channels_first"}},
+    {"class_name": "SeparableConv2D", "input_shape": [null, 20, 28, 28],
+     "config": {"name": "both", "filters": 8, "kernel_size": [3, 3], "strides": [50000, 50000], "padding": "same",
+                "data_format": "channels_first"}},
+    {"class_name": "SeparableConv1D", "input_shape": [null, 3, 700],
+     "config": {"name": "stride_of_21", "filters": 8, "kernel_size": 50, "strides": 21, "data_format": "channels_first"}},
+    {"class_name": "DepthwiseConv1D", "input_shape": [null, 16, 3],
+     "config": {"name": "dilation", "kernel_size": 2, "dilation_rate": 268435454, "padding": "same"}}])";
+  expect(verify(folder_ / "huge.json", {"--target", kTarget}), 0, "4 ok, 0 failed");
 }
 
 TEST_F(Commands, VerifyFailsOnAMiss) {

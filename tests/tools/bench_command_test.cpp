@@ -184,6 +184,21 @@ TEST_F(BenchCommand, AFileThatDoesNotFitIsThatLayersError) {
       << answers[0];
 }
 
+TEST_F(BenchCommand, ANameThatLeavesTheFolderIsThatLayersError) {
+  json layers = json::array();
+  for (const char* name : {"../one", "/one"})
+    layers.push_back({{"class_name", "DepthwiseConv2D"},
+                      {"input_shape", {nullptr, 5, 6, 8}},
+                      {"config", {{"name", name}, {"kernel_size", {3, 3}}}}});
+  write_file(suite_, layers.dump());
+  const ProcessResult result = bench({"--io-dir", dir_.path().string()});
+  EXPECT_EQ(result.code, 1) << result.output;
+  const std::vector<json> answers = lines(result.output);
+  ASSERT_EQ(answers.size(), 2u) << result.output;
+  for (const json& answer : answers)
+    EXPECT_NE(answer.at("error").get<std::string>().find("leads out of the folder"), std::string::npos) << answer;
+}
+
 TEST_F(BenchCommand, RefusesWrongSuites) {
   json grouped = layer("one");
   grouped["kind"] = "grouped";

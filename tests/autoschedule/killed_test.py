@@ -17,7 +17,6 @@ import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-KILLS = 10
 SEED = 20261121
 LAYERS = [
     {
@@ -71,6 +70,8 @@ class KilledTest(unittest.TestCase):
         self.assert_whole()
         self.assertEqual(len(self.finished()), 2 * 120)
         self.assertEqual(len(json.loads((folder / "lock.json").read_text())["rows"]), 2)
+        left = [path for path in folder.rglob("*") if path.name.startswith((".sepconv-", ".building-"))]
+        self.assertEqual(left, [])
         print(f"killed {kills} times", file=sys.stderr)
 
     def finished(self):
@@ -112,6 +113,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--sepconv", required=True)
     parser.add_argument("--generator", required=True)
+    parser.add_argument("--kills", type=int, default=5)
     known, rest = parser.parse_known_args()
-    SEPCONV, GENERATOR = known.sepconv, known.generator
+    SEPCONV, GENERATOR, KILLS = known.sepconv, known.generator, known.kills
     unittest.main(argv=[sys.argv[0], *rest], verbosity=2)

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "../runtime/core/json_depth.h"
+#include "../runtime/core/json_size.h"
 #include "compile/files.h"
 
 namespace sepconv {
@@ -135,7 +135,7 @@ ParsedRow row_from(const Json& json) {
 
 Lockfile Lockfile::from_text(const std::string& text) {
   constexpr int kMostLevels = 100;
-  detail::check_json_depth(text, "lockfile", kMostLevels);
+  detail::check_json_size(text, "lockfile", {kMostLevels});
   Json json;
   try {
     json = Json::parse(text);

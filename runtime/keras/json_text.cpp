@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "../core/json_size.h"
+
 namespace sepconv::keras {
 
 using nlohmann::json;
@@ -10,37 +12,10 @@ namespace {
 
 constexpr std::size_t kMaxReason = 300;
 
-/// Counts brackets and commas outside strings, so that nothing recursive ever sees a text that is too deep, and memory
-/// is not filled by a text of many small values: each takes up to 100 times its bytes.
-void check_size(std::string_view text, const std::string& what) {
-  int depth = 0;
-  std::size_t values = 1;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      ++values;
-      if (++depth > kMaxJsonDepth)
-        throw std::invalid_argument(what + ": JSON nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
-    } else if (c == ']' || c == '}') {
-      --depth;
-    } else if (c == ',' && ++values > kMaxJsonValues) {
-      throw std::invalid_argument(what + ": JSON of more than " + std::to_string(kMaxJsonValues) + " values");
-    }
-  }
-}
-
 }  // namespace
 
 json parse_json(std::string_view text, const std::string& what) {
-  check_size(text, what);
+  detail::check_json_size(text, what, {kMaxJsonDepth, kMaxJsonValues});
   try {
     return json::parse(text);
   } catch (const json::exception& error) {

@@ -154,6 +154,7 @@ Database open_store(const fs::path& path, bool write) {
                                damage.substr(damage.rfind('\n') + 1)));
     return database;
   } catch (const Error& error) {
+    if (error.code() == SQLITE_FULL || error.code() == SQLITE_IOERR) throw;  // the machine, not the file
     throw std::invalid_argument(error.what());
   }
 }

@@ -11,7 +11,7 @@ namespace sepconv {
 inline constexpr int kStoreVersion = 1;
 
 /// Opens the file and checks that it is an undamaged store of this version; makes it if `write` and it is new.
-/// @throws std::invalid_argument naming the path, what is wrong and what to do.
+/// @throws std::invalid_argument naming the path, what is wrong and what to do; std::runtime_error for a full disk.
 sqlite::Database open_store(const std::filesystem::path& path, bool write);
 
 }  // namespace sepconv

@@ -2,6 +2,9 @@
 
 namespace sepconv::tools {
 
-ScratchFolder::ScratchFolder() : LockedFolder(std::filesystem::temp_directory_path(), ".sepconv-scratch-") {}
+ScratchFolder::ScratchFolder()
+    : locked_(std::filesystem::temp_directory_path(), ".sepconv-scratch-"), path_(locked_.path() / "files") {
+  std::filesystem::create_directory(path_);
+}
 
 }  // namespace sepconv::tools

@@ -1,8 +1,10 @@
 // sepconv-generator: compiles one kernel in a process of its own, which gives reproducible objects (Halide's
 // unique-name counter never resets) and keeps a crash or a hang away from the caller.
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
@@ -90,7 +92,7 @@ void compile(const Options& options) {
        << ", \"depthwise_panel\": " << facts.depthwise_panel << ", \"pointwise_panel\": " << facts.pointwise_panel
        << "}\n";
   file.close();
-  if (!file) throw std::runtime_error("cannot write " + path.string());
+  if (!file) throw std::runtime_error("cannot write " + path.string() + ": " + std::strerror(errno));
 }
 
 }  // namespace

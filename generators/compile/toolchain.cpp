@@ -106,7 +106,7 @@ void make_archive(const Toolchain& tools, const std::vector<std::filesystem::pat
 
   std::string renamed, exported;
   for (const auto& [from, to] : symbols.renamed) renamed += from + " " + to + "\n";
-  for (const std::string& name : symbols.exported) exported += name + "\n";
+  for (const std::string& symbol : symbols.exported) exported += symbol + "\n";
   const std::string renamed_file = name + ".renamed", exported_file = name + ".exported";
   write_file(limits.folder / renamed_file, renamed);
   write_file(limits.folder / exported_file, exported);

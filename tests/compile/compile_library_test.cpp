@@ -436,6 +436,20 @@ TEST_F(CompileLibrary, RefusesWrongOptions) {
   EXPECT_EQ(output_files(), std::set<std::string>{});
 }
 
+TEST(LayerNames, AreThoseThatFilesCanHold) {
+  const auto refused = [](const std::vector<std::string>& names) {
+    Plan plan;
+    for (const std::string& name : names) plan.layers.push_back(layer(name, 14, 8));
+    EXPECT_THROW(check_layer_names(plan), std::invalid_argument) << names.front();
+  };
+  refused({""});
+  refused({"a\nb"});
+  refused({std::string("a\0b", 3)});
+  refused({std::string(1001, 'n')});
+  refused({"twice", "twice"});
+  EXPECT_NO_THROW(check_layer_names(small_plan()));
+}
+
 TEST(KernelFacts, ScratchBeyond31BitsIsRefused) {
   const auto facts = [](const std::string& call, const std::string& task) {
     return facts_from_json("{\"call_scratch_bytes\":" + call + ",\"task_scratch_bytes\":" + task +

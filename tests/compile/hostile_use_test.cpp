@@ -103,7 +103,6 @@ TEST_F(HostileUse, NamesOfLayersThatNoFileCanHoldAreRefusedBeforeAnyKernelIsComp
     expect_has(result, message);
     EXPECT_FALSE(fs::exists(dir_.path() / "log")) << name;
   };
-  refused("", "empty");
   refused("a\\nb", "control characters");
   refused("a\\u007fb", "control characters");
   refused(std::string(2000, 'n'), "has 2000 characters; at most 1000 are allowed");
@@ -130,8 +129,8 @@ TEST_F(HostileUse, APatternOnAHugeName) {
 
 TEST_F(HostileUse, ALayerThatNeedsTooMuchMemoryIsSkippedAndOthersAreCompiled) {
   write_file(layers_, R"([
-    {"class_name": "SeparableConv2D", "input_shape": [null, 2, 1000000, 1024],
-     "config": {"name": "huge", "filters": 8, "kernel_size": [3, 3], "padding": "same"}},
+    {"class_name": "SeparableConv2D", "input_shape": [null, 2, 500000, 512],
+     "config": {"name": "huge", "filters": 8, "kernel_size": [3, 3], "padding": "same", "depth_multiplier": 3}},
     {"class_name": "DepthwiseConv2D", "input_shape": [null, 14, 14, 8],
      "config": {"name": "small", "kernel_size": [3, 3]}}])");
   const ProcessResult result = compile();

@@ -24,9 +24,6 @@ bool run_once(const SeparableConv1D& layer, int length) {
 }
 
 TEST(Fork, TheChildRunsLayers) {
-#ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "the thread sanitizer allows no new threads after fork()";
-#endif
   ::setenv("SEPCONV_THREADS", "4", 0);
   SeparableConv1D layer({.filters = 2, .kernel_size = 3, .padding = "same"});
   layer.build({kDynamic, 5});

@@ -24,6 +24,7 @@ class Executor {
 
 /// Threads shared by the whole process, made at the first use: as many as the hardware runs at a time, or as the
 /// environment variable SEPCONV_THREADS says (1 to 1024). A call from within one of its tasks runs inline.
+/// In a child of fork(), new threads are started when they are needed.
 /// @throws std::invalid_argument naming SEPCONV_THREADS and its value, where that is no such number.
 Executor& process_pool();
 

@@ -1,15 +1,17 @@
 # sepconv_add_kernels(<name>
 #   MODEL <file>              a Keras model, a JSON list of layers, or a suite as bench/suites/peers.json
+#   [WEIGHTS <file>]          a .h5, .weights.h5 or .keras file with the weights, in place of the model's own
 #   [TARGETS <target> ...]    all of the architecture that this build is for if left out
 #   [LAYERS <glob>] [INPUT_SHAPE [<name>=]<HxWxC> ...] [LAYER_SHAPE <name>=<HxWxC> ...]
 #   [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED]
 #   [THREADS <count>])
 #   THREADS cuts the blocks of layers so that so many threads end together; one if left out.
 #
-# Compiles the model's layers when the model, the lockfile or the compiler changes, and adds the library target <name>:
-# link it, include <name.h>, call sepconv::use_kernels(<name>::kernels()). Sets <name>_WEIGHTS to the weights file.
+# Compiles the model's layers when the model, its weights, the lockfile or the compiler changes, and adds the library
+# target <name>: link it, include <name.h>, call sepconv::use_kernels(<name>::kernels()). Sets <name>_WEIGHTS to the
+# weights file.
 function(sepconv_add_kernels name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "LOCKED;DYNAMIC;SHARED" "MODEL;LAYERS;LOCK;THREADS"
+  cmake_parse_arguments(PARSE_ARGV 1 arg "LOCKED;DYNAMIC;SHARED" "MODEL;WEIGHTS;LAYERS;LOCK;THREADS"
                         "TARGETS;INPUT_SHAPE;LAYER_SHAPE")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "sepconv_add_kernels(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
@@ -50,6 +52,11 @@ function(sepconv_add_kernels name)
   foreach(shape IN LISTS arg_LAYER_SHAPE)
     list(APPEND options --layer-shape "${shape}")
   endforeach()
+  if(arg_WEIGHTS)
+    cmake_path(ABSOLUTE_PATH arg_WEIGHTS BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE OUTPUT_VARIABLE weights)
+    list(APPEND options --weights "${weights}")
+    list(APPEND inputs "${weights}")
+  endif()
   if(arg_LOCK)
     cmake_path(ABSOLUTE_PATH arg_LOCK BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE OUTPUT_VARIABLE lock)
     list(APPEND options --lock "${lock}")

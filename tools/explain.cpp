@@ -127,8 +127,8 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
   const PlannedLayer& layer = layer_of(plan, options.layer);
   const auto cost = cost_of(layer.problem);
   if (!cost)
-    throw std::invalid_argument(
-        fmt::format("--explain: layer '{}' has dynamic extents; --input-shape or --layer-shape makes them static", layer.name));
+    throw std::invalid_argument(fmt::format(
+        "--explain: layer '{}' has dynamic extents; --input-shape or --layer-shape makes them static", layer.name));
   const Target& target = target_of(options, layer.problem.dtype);
   const ScheduleTables tables(options.tables);
   const PlannedKernel kernel = kernel_of(layer, target, tables, options);

@@ -20,10 +20,15 @@ void add_model_options(CLI::App& command, ModelArguments& a) {
                   "What the layer NAME reads, where the file does not tell; may be repeated")
       ->type_name("NAME=HxWxC")
       ->allow_extra_args(false);
+  command
+      .add_option("--weights", a.weights,
+                  "Take the weights from this .h5, .weights.h5 or .keras file, not from the model")
+      ->type_name("FILE");
 }
 
 ModelOptions model_options(const ModelArguments& arguments) {
   ModelOptions options;
+  options.weights = arguments.weights;
   for (const std::string& text : arguments.input_shapes) {
     NamedShape shape = named_shape_from_text(text, "--input-shape");
     if (!shape.name.empty()) {

@@ -11,9 +11,10 @@ namespace sepconv::tools {
 
 struct ModelArguments {
   std::vector<std::string> input_shapes, layer_shapes;
+  std::string weights;
 };
 
-/// --input-shape and --layer-shape.
+/// --input-shape, --layer-shape and --weights.
 void add_model_options(CLI::App& command, ModelArguments& arguments);
 
 /// @throws std::invalid_argument naming the option and its text.

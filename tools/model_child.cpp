@@ -114,13 +114,35 @@ std::unique_ptr<std::FILE, FileCloser> nameless_file() {
                                           model.string(), end, file_bytes));
 }
 
-/// Runs `read` in a child and hands what it wrote to `take`.
-void in_child(const std::filesystem::path& model, const std::function<void(std::FILE*)>& read,
-              const std::function<void(std::string_view)>& take) {
+std::uintmax_t size_of(const std::filesystem::path& path) {
   std::error_code error;
-  const std::uintmax_t file_bytes =
-      std::filesystem::is_regular_file(model, error) ? std::filesystem::file_size(model, error) : 0;
-  const ProcessLimits limits = limits_of(error ? 0 : file_bytes);
+  const std::uintmax_t bytes =
+      std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
+  return error ? 0 : bytes;
+}
+
+/// The shards that may belong to a model.json of TensorFlow.js.
+std::uintmax_t size_of_shards(const std::filesystem::path& model) {
+  if (model.extension() != ".json") return 0;
+  std::uintmax_t bytes = 0;
+  std::error_code error;
+  const std::filesystem::path folder = model.parent_path().empty() ? "." : model.parent_path();
+  for (std::filesystem::directory_iterator file(folder, error), end; !error && file != end; file.increment(error)) {
+    const std::string name = file->path().filename().string();
+    if (name.find("shard") != std::string::npos || name.ends_with(".bin")) bytes += size_of(file->path());
+  }
+  return bytes;
+}
+
+/// Bytes of all files that reading the model may read.
+std::uintmax_t bytes_to_read(const std::filesystem::path& model, const std::filesystem::path& weights) {
+  return size_of(model) + size_of_shards(model) + size_of(weights);
+}
+
+/// Runs `read` in a child and hands what it wrote to `take`.
+void in_child(const std::filesystem::path& model, std::uintmax_t file_bytes,
+              const std::function<void(std::FILE*)>& read, const std::function<void(std::string_view)>& take) {
+  const ProcessLimits limits = limits_of(file_bytes);
   const auto file = nameless_file();
   ProcessResult result = run_forked([&] { return read_into(file.get(), read, limits); }, limits);
   const Mapping mapping(::fileno(file.get()));
@@ -141,15 +163,17 @@ void in_child(const std::filesystem::path& model, const std::function<void(std::
 Plan plan_in_child(const std::filesystem::path& model, const PlanOptions& options) {
   Plan plan;
   in_child(
-      model, [&](std::FILE* file) { write_plan(plan_file(model, options), file); },
+      model, bytes_to_read(model, options.weights),
+      [&](std::FILE* file) { write_plan(plan_file(model, options), file); },
       [&](std::string_view bytes) { plan = plan_from_bytes(bytes); });
   return plan;
 }
 
-std::string text_in_child(const std::filesystem::path& model, const std::function<std::string()>& read) {
+std::string text_in_child(const std::filesystem::path& model, const std::function<std::string()>& read,
+                          const std::filesystem::path& weights) {
   std::string text;
   in_child(
-      model,
+      model, bytes_to_read(model, weights),
       [&](std::FILE* file) {
         const std::string result = read();
         std::fwrite(result.data(), 1, result.size(), file);

@@ -16,7 +16,9 @@ namespace sepconv::tools {
 Plan plan_in_child(const std::filesystem::path& model, const PlanOptions& options = {});
 
 /// The text that `read` makes of the model file, in a child process.
+/// @param weights  a second file that it reads; empty for none
 /// @throws as plan_in_child(), and what `read` throws as std::invalid_argument or std::runtime_error
-std::string text_in_child(const std::filesystem::path& model, const std::function<std::string()>& read);
+std::string text_in_child(const std::filesystem::path& model, const std::function<std::string()>& read,
+                          const std::filesystem::path& weights = {});
 
 }  // namespace sepconv::tools

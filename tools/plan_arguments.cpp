@@ -7,7 +7,8 @@ namespace sepconv::tools {
 void add_plan_options(CLI::App& command, PlanArguments& a) {
   command
       .add_option("model", a.model,
-                  "A .keras, .h5 or .json model, a JSON list of layers, or a suite (bench/suites/peers.json)")
+                  "A .keras, .h5 or .json model, TensorFlow.js' model.json, a JSON list of layers, or a suite "
+                  "(bench/suites/peers.json)")
       ->required();
   command.add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
   add_model_options(command, a);

@@ -17,6 +17,7 @@ namespace {
 constexpr const char* kExamples =
     "Examples:\n"
     "  sepconv save-weights old_model.h5 -o model.weights.h5         for model.load_weights()\n"
+    "  sepconv save-weights model.json --weights old.h5 -o model.weights.h5\n"
     "  sepconv save-weights model.keras -o conv.npz                  its separable and depthwise layers, for NumPy\n"
     "  sepconv save-weights model.keras --layer sep_1 -o sep_1.weights.h5";
 
@@ -28,7 +29,7 @@ struct SaveArguments : ModelArguments {
 std::string chosen_weights(const SaveArguments& arguments) {
   std::vector<LoadedLayer> chosen;
   std::string names;
-  for (LoadedLayer& loaded : load_layers(arguments.model, model_options(arguments))) {
+  for (LoadedLayer& loaded : load_layers(arguments.model, model_options(arguments), NoWeights::refuse)) {
     names += (names.empty() ? "" : ", ") + loaded.path;
     if (arguments.layer.empty() || loaded.path == arguments.layer) chosen.push_back(std::move(loaded));
   }
@@ -42,13 +43,14 @@ std::string chosen_weights(const SaveArguments& arguments) {
 int save(const SaveArguments& arguments) {
   const bool archive = arguments.output.ends_with(".npz");
   if (arguments.layer.empty() && !archive) {
-    write_weights_file(
-        text_in_child(arguments.model, [&] { return model_weights_file(arguments.model, arguments.output); }),
-        arguments.output);
-    print_out("{}: all weights of {}\n", arguments.output, arguments.model);
+    const auto whole = [&] { return model_weights_file(arguments.model, arguments.output, arguments.weights); };
+    write_weights_file(text_in_child(arguments.model, whole, arguments.weights), arguments.output);
+    print_out("{}: all weights of {}\n", arguments.output,
+              arguments.weights.empty() ? arguments.model : arguments.weights);
     return kDone;
   }
-  std::string file = text_in_child(arguments.model, [&] { return chosen_weights(arguments); });
+  std::string file = text_in_child(
+      arguments.model, [&] { return chosen_weights(arguments); }, arguments.weights);
   const std::size_t line = file.find('\n');
   const std::string count = file.substr(0, line);
   file.erase(0, line + 1);
@@ -64,7 +66,9 @@ void add_save_weights_command(CLI::App& app, int& status) {
   SaveArguments& a = *arguments;
   CLI::App* command = app.add_subcommand("save-weights", "Write a model's weights as .weights.h5 or .npz");
   command->footer(kExamples);
-  command->add_option("model", a.model, "A .keras or .h5 model")->required()->type_name("FILE");
+  command->add_option("model", a.model, "A .keras or .h5 model, or TensorFlow.js' model.json")
+      ->required()
+      ->type_name("FILE");
   command->add_option("-o,--output", a.output, "The .weights.h5 or .npz file to write")->required()->type_name("FILE");
   add_model_options(*command, a);
   command->add_option("--layer", a.layer, "Only this separable or depthwise convolution layer");

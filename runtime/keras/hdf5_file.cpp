@@ -103,6 +103,8 @@ hsize_t chunk_elements(hid_t creation) {
   return elements;
 }
 
+// Deeper nesting than any model has. The library's time to visit groups grows with the square of their depth.
+constexpr std::ptrdiff_t kMaxGroupDepth = 500;
 constexpr hsize_t kMaxExpansion = 1032;  // what deflate can reach
 // What one array may take when it is unpacked, however small its file: weights that training made do not deflate to a
 // 64th.
@@ -146,17 +148,35 @@ std::size_t Hdf5File::count(const std::string& path) const {
   return info.nlinks;
 }
 
-std::size_t Hdf5File::count_datasets(const std::string& path) const {
+std::size_t Hdf5File::count_datasets(const std::string& path) const { return datasets(path).size(); }
+
+std::vector<std::string> Hdf5File::datasets(const std::string& path) const {
   const LibraryUse use;
-  std::size_t count = 0;
-  const auto visit = [](hid_t, const char*, const H5O_info_t* info, void* data) -> herr_t {
-    if (info->type == H5O_TYPE_DATASET) ++*static_cast<std::size_t*>(data);
+  std::vector<std::string> paths;
+  const auto visit = [](hid_t, const char* name, const H5O_info_t* info, void* data) -> herr_t {
+    const std::string_view text(name);
+    if (std::count(text.begin(), text.end(), '/') > kMaxGroupDepth) return -1;
+    if (info->type == H5O_TYPE_DATASET) static_cast<std::vector<std::string>*>(data)->emplace_back(name);
     return 0;
   };
-  if (!path_is_inside(file_, path) || H5Ovisit_by_name2(file_, path.c_str(), H5_INDEX_NAME, H5_ITER_NATIVE, visit,
-                                                        &count, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
-    throw std::invalid_argument(what_ + ": cannot read group '" + path + "'");
-  return count;
+  if (!path_is_inside(file_, path) || H5Ovisit_by_name2(file_, path.c_str(), H5_INDEX_NAME, H5_ITER_INC, visit, &paths,
+                                                        H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+    throw std::invalid_argument(what_ + ": cannot read group '" + path + "', or groups nest in it too deep");
+  for (std::string& name : paths) name = path + "/" + name;
+  return paths;
+}
+
+std::vector<std::int64_t> Hdf5File::shape(const std::string& path) const {
+  const LibraryUse use;
+  const std::string where = what_ + ": dataset '" + path + "'";
+  if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": missing");
+  const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.ok()) throw std::invalid_argument(where + ": cannot be opened");
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  hsize_t extents[H5S_MAX_RANK] = {};
+  const int rank = space.ok() ? H5Sget_simple_extent_dims(space, extents, nullptr) : -1;
+  if (rank < 0) throw std::invalid_argument(where + ": not a simple array");
+  return {extents, extents + rank};
 }
 
 bool Hdf5File::has_attribute(const std::string& path, const std::string& name) const {

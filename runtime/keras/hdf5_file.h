@@ -31,6 +31,12 @@ class Hdf5File {
   /// Number of datasets below a group, at any depth.
   std::size_t count_datasets(const std::string& path) const;
 
+  /// The paths of all datasets below a group.
+  std::vector<std::string> datasets(const std::string& path) const;
+
+  /// The extents of a dataset.
+  std::vector<std::int64_t> shape(const std::string& path) const;
+
   bool has_attribute(const std::string& path, const std::string& name) const;
   /// The strings of an attribute: one for a scalar, else all elements in order.
   std::vector<std::string> strings(const std::string& path, const std::string& name) const;

@@ -71,7 +71,7 @@ std::string weights_hdf5(const std::vector<WeightGroup>& groups) {
   for (const WeightGroup& weights : groups) {
     const Handle group(H5Gcreate2(file, weights.path.c_str(), links, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
     check(group.ok(), "group " + weights.path);
-    write_attribute(group, "name", weights.layer);
+    if (!weights.layer.empty()) write_attribute(group, "name", weights.layer);
     for (std::size_t i = 0; i < weights.arrays.size(); ++i) write_array(group, std::to_string(i), weights.arrays[i]);
   }
   H5Fflush(file, H5F_SCOPE_GLOBAL);

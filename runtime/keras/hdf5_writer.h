@@ -10,7 +10,7 @@ namespace sepconv::keras {
 
 struct WeightGroup {
   std::string path;   // "/layers/separable_conv2d/vars"
-  std::string layer;  // its attribute "name"
+  std::string layer;  // its attribute "name"; empty for none
   std::vector<KerasArray> arrays;
 };
 

@@ -3,21 +3,14 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "given_weights.h"
+#include "tfjs_model.h"
+
 namespace sepconv::keras {
 namespace {
 
-std::vector<std::string> parts_of(const std::string& path) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const std::size_t end = std::min(path.find('/', begin), path.size());
-    if (end > begin) parts.push_back(path.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
-bool contains(const std::vector<std::string>& parts, const std::string& part) {
-  return std::find(parts.begin(), parts.end(), part) != parts.end();
+std::string counts(std::size_t expected, std::size_t received) {
+  return "expected " + std::to_string(expected) + " weights. Received: " + std::to_string(received);
 }
 
 }  // namespace
@@ -43,56 +36,79 @@ std::string vars_path(std::string group, const std::string& root) {
   return other + group + "/vars";
 }
 
-LayerWeights::LayerWeights(const ModelDocument& document) : form_(document.weights_form) {
-  if (form_ == WeightsForm::none) return;
-  const bool legacy = form_ == WeightsForm::legacy;
-  file_ = std::make_unique<Hdf5File>(document.weights, document.file + (legacy ? "" : ": model.weights.h5"));
-  if (legacy) layer_names_ = file_->chunked_strings("/model_weights", "layer_names");
+LayerWeights::LayerWeights(const ModelDocument& document)
+    : document_(document),
+      what_(document.weights_file.empty() ? document.file : document.weights_file),
+      layers_(weight_layout(document)) {
+  if (document.weights_form == WeightsForm::none) return;
+  if (document.weights_form == WeightsForm::tfjs) {
+    located_ = locate_tfjs_weights(document, layers_);
+    return;
+  }
+  const bool inside = document.weights_form == WeightsForm::keras3 && !document.weights_given;
+  if (inside) what_ += ": model.weights.h5";
+  file_ = std::make_unique<Hdf5File>(document.weights, what_);
+  if (document.weights_form == WeightsForm::legacy)
+    located_ = locate_legacy_weights(*file_, document, layers_);
+  else if (document.weights_given)
+    check_groups();
 }
 
 std::vector<KerasArray> LayerWeights::read(const ModelLayer& layer, std::size_t count) const {
-  return form_ == WeightsForm::legacy ? read_legacy(layer, count) : read_group(layer, count);
+  return document_.weights_form == WeightsForm::keras3 ? read_group(layer, count) : read_located(layer, count);
 }
 
 std::vector<KerasArray> LayerWeights::read_all(const ModelLayer& layer) const {
   if (layer.holds_layers) return {};
-  if (form_ != WeightsForm::legacy) {
-    const std::string vars = vars_path_of(layer);
-    return file_->has(vars) ? read_group(layer, file_->count(vars)) : std::vector<KerasArray>{};
+  if (document_.weights_form != WeightsForm::keras3) {
+    const auto found = located_.datasets.find(layer.group);
+    return found == located_.datasets.end() ? std::vector<KerasArray>{} : read_located(layer, found->second.size());
   }
-  const std::string& top = layer.path.front();
-  if (std::find(layer_names_.begin(), layer_names_.end(), top) == layer_names_.end()) return {};
-  const std::vector<std::string> names = file_->chunked_strings("/model_weights/" + top, "weight_names");
-  const auto count = std::count_if(names.begin(), names.end(), [&](const std::string& name) {
-    const std::vector<std::string> parts = parts_of(name);
-    if (layer.path.size() > 1) return parts.size() >= 2 && parts[parts.size() - 2] == layer.path.back();
-    return parts.size() <= 2 || parts[parts.size() - 2] == top;  // else of a layer inside
-  });
-  return count == 0 ? std::vector<KerasArray>{} : read_legacy(layer, static_cast<std::size_t>(count));
+  const std::string vars = vars_path_of(layer.group);
+  return file_->has(vars) ? read_group(layer, file_->count(vars)) : std::vector<KerasArray>{};
+}
+
+std::vector<KerasArray> LayerWeights::read_node(const WeightNode& node) const {
+  std::vector<KerasArray> arrays;
+  const auto found = located_.datasets.find(node.group);
+  if (found == located_.datasets.end()) return arrays;
+  for (const std::string& dataset : found->second) arrays.push_back(array(dataset));
+  return arrays;
+}
+
+bool LayerWeights::has_root(const std::string& root) const {
+  return document_.weights_form == WeightsForm::keras3 && file_->has("/" + root);
+}
+
+std::string LayerWeights::first_problem() const {
+  for (const WeightNode& layer : layers_)
+    for (const WeightNode* node : all_nodes(layer))
+      if (const auto found = located_.problems.find(node->group); found != located_.problems.end())
+        return ": layer '" + node->name + "': " + found->second;
+  return located_.unused.empty() ? "" : ": '" + located_.unused.front() + "'";
 }
 
 std::size_t LayerWeights::count() const {
-  if (form_ == WeightsForm::keras3) {
-    std::size_t count = 0;
-    for (const std::string root : {kWeightsRoot, kOldWeightsRoot})
-      if (has_root(root)) count += file_->count_datasets("/" + root);
-    return count;
-  }
+  if (document_.weights_form != WeightsForm::keras3) return located_.count;
   std::size_t count = 0;
-  for (const std::string& name : layer_names_)
-    count += file_->chunked_strings("/model_weights/" + name, "weight_names").size();
+  for (const std::string root : {kWeightsRoot, kOldWeightsRoot})
+    if (has_root(root)) count += file_->count_datasets("/" + root);
   return count;
 }
 
-std::string LayerWeights::vars_path_of(const ModelLayer& layer) const {
-  return vars_path(layer.group, !has_root(kWeightsRoot) && has_root(kOldWeightsRoot) ? kOldWeightsRoot : kWeightsRoot);
+KerasArray LayerWeights::array(const std::string& dataset) const {
+  return file_ ? file_->array(dataset) : tfjs_array(document_, dataset);
+}
+
+std::string LayerWeights::vars_path_of(const std::string& group) const {
+  return vars_path(group, !has_root(kWeightsRoot) && has_root(kOldWeightsRoot) ? kOldWeightsRoot : kWeightsRoot);
 }
 
 std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::size_t count) const {
-  const std::string vars = vars_path_of(layer);
-  const std::string where = file_->what() + ": layer '" + layer.name + "'";
+  const std::string vars = vars_path_of(layer.group);
+  const std::string where = what_ + ": layer '" + layer.name + "'";
   if (!file_->has(vars)) throw std::invalid_argument(where + ": its weights are missing (no group '" + vars + "')");
-  if (file_->has_attribute(vars, "name")) {
+  if (file_->has_attribute(vars, "name") && !document_.weights_given) {
     const std::vector<std::string> names = file_->strings(vars, "name");
     if (names.size() != 1 || names[0] != layer.path.back())
       throw std::invalid_argument(where + ": group '" + vars + "' holds the weights of '" +
@@ -107,36 +123,50 @@ std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::s
   return arrays;
 }
 
-std::vector<KerasArray> LayerWeights::read_legacy(const ModelLayer& layer, std::size_t count) const {
-  const std::string where = file_->what() + ": layer '" + layer.name + "'";
-  if (std::find(layer_names_.begin(), layer_names_.end(), layer.path.front()) == layer_names_.end())
-    throw std::invalid_argument(where + ": its weights are missing (not among layer_names)");
-  const std::string group = "/model_weights/" + layer.path.front();
-  std::vector<std::string> names = file_->chunked_strings(group, "weight_names");
-  if (layer.path.size() > 1) {
-    // A nested model lists the weights of all its layers; each name ends in <layer>/<weight>. tf.keras 2 names those of
-    // a layer inside of TimeDistributed by the outer one.
-    const std::vector<std::string> all = names;
-    const auto keep_if = [&names](const auto& wanted) {
-      std::vector<std::string> kept;
-      std::copy_if(names.begin(), names.end(), std::back_inserter(kept),
-                   [&](const std::string& name) { return wanted(parts_of(name)); });
-      names = std::move(kept);
-    };
-    keep_if([&](const std::vector<std::string>& parts) {
-      return parts.size() >= 2 && parts[parts.size() - 2] == layer.path.back();
-    });
-    if (names.size() > count && layer.path.size() > 2)
-      keep_if(
-          [&](const std::vector<std::string>& parts) { return contains(parts, layer.path[layer.path.size() - 2]); });
-    if (names.empty()) names = all;
-  }
-  if (names.size() != count)
-    throw std::invalid_argument(where + ": expected " + std::to_string(count) +
-                                " weights. Received: " + std::to_string(names.size()));
+std::vector<KerasArray> LayerWeights::read_located(const ModelLayer& layer, std::size_t count) const {
+  const std::string where = what_ + ": layer '" + layer.name + "': ";
+  auto problem = located_.problems.find(layer.group);
+  if (problem == located_.problems.end())
+    problem = located_.problems.find(layer.group.substr(0, layer.group.find('/')));
+  if (problem != located_.problems.end()) throw std::invalid_argument(where + problem->second);
+  const auto found = located_.datasets.find(layer.group);
+  const std::size_t received = found == located_.datasets.end() ? 0 : found->second.size();
+  if (received != count) throw std::invalid_argument(where + counts(count, received));
   std::vector<KerasArray> arrays;
-  for (const std::string& name : names) arrays.push_back(file_->array(group + "/" + name));
+  for (std::size_t i = 0; i < count; ++i) arrays.push_back(array(found->second[i]));
   return arrays;
+}
+
+void LayerWeights::check_groups() const {
+  for (const WeightNode& layer : layers_) check_group(layer, true);
+  // A group of the outermost level that no layer of the model has.
+  const std::string root = std::string("/") + (has_root(kWeightsRoot) ? kWeightsRoot : kOldWeightsRoot);
+  for (const std::string& dataset : file_->datasets(root)) {
+    const std::size_t begin = root.size() + 1;
+    const std::string group = dataset.substr(begin, dataset.find('/', begin) - begin);
+    if (std::none_of(layers_.begin(), layers_.end(), [&](const WeightNode& layer) { return layer.group == group; }))
+      throw std::invalid_argument(what_ + ": holds weights of '" + group + "', which the model lacks");
+  }
+}
+
+void LayerWeights::check_group(const WeightNode& node, bool named) const {
+  for (const WeightNode& child : node.children) check_group(child, node.is_model);
+  if (node.weights.empty() || !node.known || !node.storable) return;
+  const std::string vars = vars_path_of(node.group);
+  const std::string where = what_ + ": layer '" + node.name + "': ";
+  if (!file_->has(vars)) throw std::invalid_argument(where + "its weights are missing (no group '" + vars + "')");
+  if (named && file_->has_attribute(vars, "name")) {
+    const std::vector<std::string> names = file_->strings(vars, "name");
+    if (names.size() != 1 || !is_same_layer_name(node.layer, names[0], node.class_name))
+      throw std::invalid_argument(where + "group '" + vars + "' holds the weights of '" +
+                                  (names.empty() ? "" : names[0]) + "'");
+  }
+  if (const std::size_t found = file_->count(vars); found != node.weights.size())
+    throw std::invalid_argument(where + counts(node.weights.size(), found) + " in '" + vars + "'");
+  for (std::size_t i = 0; i < node.weights.size(); ++i) {
+    const std::string dataset = vars + "/" + std::to_string(i);
+    check_weight_shape(what_, node, i, dataset, file_->shape(dataset));
+  }
 }
 
 }  // namespace sepconv::keras

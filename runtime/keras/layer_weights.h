@@ -1,10 +1,12 @@
 #pragma once
 // Which arrays of a model file belong to which layer.
 
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "hdf5_file.h"
+#include "legacy_weights.h"
 #include "model_graph.h"
 
 namespace sepconv::keras {
@@ -23,36 +25,57 @@ ChannelsOf channels_of_weights(const LayerWeights& weights, KerasRules rules);
 
 class LayerWeights {
  public:
-  /// @throws std::invalid_argument when the document's weights are no HDF5 file.
+  /// @param document  must outlive this object
+  /// @throws std::invalid_argument when the document's weights cannot be read; and, where they were given by the user,
+  ///         naming the first weight whose name, shape or count differs from the model's.
   explicit LayerWeights(const ModelDocument& document);
 
   /// False for a configuration without weights.
-  bool available() const { return file_ != nullptr; }
+  bool available() const { return document_.weights_form != WeightsForm::none; }
 
   /// The layer's arrays in Keras' order.
   /// @param count  how many the layer must have
   /// @throws std::invalid_argument naming the file, the layer and what is missing, or whose weights they are instead.
   std::vector<KerasArray> read(const ModelLayer& layer, std::size_t count) const;
 
-  /// All arrays that the file has for the layer; none for a layer without weights.
+  /// All arrays that the file has for the layer itself; none for a layer without weights.
   /// @throws std::invalid_argument as read()
   std::vector<KerasArray> read_all(const ModelLayer& layer) const;
 
-  /// True when the file's groups lie below `root`.
-  bool has_root(const std::string& root) const { return form_ == WeightsForm::keras3 && file_->has("/" + root); }
+  /// The file of the weights, for messages.
+  const std::string& what() const { return document_.weights_given ? document_.weights_file : document_.file; }
 
-  /// The arrays of all layers, those inside of wrappers too (the cells of a Bidirectional, say), which read_all() does
-  /// not find. An optimizer's are not counted.
+  /// The arrays of a part of the model in the order of its `weights`; of a foreign class in the file's order.
+  std::vector<KerasArray> read_node(const WeightNode& node) const;
+
+  /// The model's outermost layers.
+  const std::vector<WeightNode>& layers() const { return layers_; }
+
+  /// True when the file's groups lie below `root`.
+  bool has_root(const std::string& root) const;
+
+  /// ": layer 'dw': ..." for the first layer whose weights are not there; empty where there is none.
+  std::string first_problem() const;
+
+  /// The arrays of all layers in the file. An optimizer's are not counted.
   std::size_t count() const;
 
- private:
-  std::string vars_path_of(const ModelLayer& layer) const;
-  std::vector<KerasArray> read_group(const ModelLayer& layer, std::size_t count) const;
-  std::vector<KerasArray> read_legacy(const ModelLayer& layer, std::size_t count) const;
+  /// The .weights.h5 inside of the file. Only for WeightsForm::keras3 and legacy.
+  const Hdf5File& file() const { return *file_; }
 
-  WeightsForm form_;
+ private:
+  std::string vars_path_of(const std::string& group) const;
+  std::vector<KerasArray> read_group(const ModelLayer& layer, std::size_t count) const;
+  std::vector<KerasArray> read_located(const ModelLayer& layer, std::size_t count) const;
+  KerasArray array(const std::string& dataset) const;
+  void check_groups() const;
+  void check_group(const WeightNode& node, bool named) const;
+
+  const ModelDocument& document_;
+  std::string what_;  // names the weights in messages
+  std::vector<WeightNode> layers_;
   std::unique_ptr<Hdf5File> file_;
-  std::vector<std::string> layer_names_;
+  LocatedWeights located_;  // of a legacy file and of TensorFlow.js
 };
 
 }  // namespace sepconv::keras

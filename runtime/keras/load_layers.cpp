@@ -1,15 +1,19 @@
 #include "sepconv/load_layers.h"
 
 #include <algorithm>
+#include <limits>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "given_weights.h"
 #include "json_text.h"
 #include "layer_weights.h"
 #include "model_graph.h"
 #include "object_config.h"
 #include "sepconv/keras_layer.h"
 #include "sepconv/layer_from_config.h"
+#include "shape_rules.h"
 
 namespace sepconv {
 namespace {
@@ -23,15 +27,19 @@ bool is_known(const std::string& class_name) {
          class_name == "DepthwiseConv2D";
 }
 
-/// What the layer gets from the layer before it, without the batch.
-std::optional<Shape> input_shape(const ModelGraph& graph, const ModelLayer& layer) {
+/// What the layer gets from the layer before it.
+std::optional<keras::Shape> with_batch(const ModelGraph& graph, const ModelLayer& layer) {
   for (const int index : layer.calls) {
     const LayerCall& call = graph.calls[static_cast<std::size_t>(index)];
     if (call.input_shapes.empty() || !call.input_shapes.front() || call.input_shapes.front()->empty()) continue;
-    const keras::Shape& with_batch = *call.input_shapes.front();
-    return Shape(with_batch.begin() + 1, with_batch.end());
+    return call.input_shapes.front();
   }
   return std::nullopt;
+}
+
+std::optional<Shape> input_shape(const ModelGraph& graph, const ModelLayer& layer) {
+  const std::optional<keras::Shape> shape = with_batch(graph, layer);
+  return shape ? std::optional<Shape>(Shape(shape->begin() + 1, shape->end())) : std::nullopt;
 }
 
 Tensor tensor_of(const KerasArray& array) { return make_tensor(array.values, array.shape, array.dtype); }
@@ -51,8 +59,32 @@ nlohmann::json for_inference(nlohmann::json layer, KerasRules rules) {
   return layer;
 }
 
+/// Refuses a layer whose configuration asks for other weights than the file's, or for absurd ones, before memory is
+/// taken for them.
+void check_sizes(const ModelGraph& graph, const ModelLayer& entry, const std::vector<KerasArray>& arrays,
+                 KerasRules rules) {
+  const ConvLayerConfig config = conv_layer_config(*entry.json, rules);
+  for (std::optional<keras::Shape> shape : {keras::declared_input_shape(*entry.json), with_batch(graph, entry)}) {
+    if (!shape || shape->size() != static_cast<std::size_t>(config.rank) + 2) continue;
+    const std::int64_t channels = config.layout == Layout::nhwc ? shape->back() : (*shape)[1];
+    if (channels <= 0) continue;
+    const std::vector<KerasWeight> wanted = conv_weight_shapes(config, channels);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      std::int64_t elements = 1;
+      for (const std::int64_t extent : wanted[i].shape)
+        if (__builtin_mul_overflow(elements, extent, &elements) || elements > std::numeric_limits<std::int32_t>::max())
+          throw std::invalid_argument("its " + wanted[i].name + " has more than 2^31 - 1 elements");
+      if (i < arrays.size() && arrays[i].shape != wanted[i].shape)
+        throw std::invalid_argument("its " + wanted[i].name + " must have shape " + keras::shape_text(wanted[i].shape) +
+                                    ". Received: " + keras::shape_text(arrays[i].shape));
+    }
+  }
+}
+
 KerasConvLayer load_layer(const ModelGraph& graph, const ModelLayer& entry, const keras::LayerWeights& weights,
                           KerasRules rules) {
+  const std::vector<KerasArray> arrays = weights.available() ? weights.read_all(entry) : std::vector<KerasArray>{};
+  check_sizes(graph, entry, arrays, rules);
   // Without weights in the file, those that the initializers make are the layer's.
   KerasConvLayer layer = layer_from_config(weights.available() ? for_inference(*entry.json, rules) : *entry.json,
                                            FromConfigOptions(rules));
@@ -70,9 +102,11 @@ KerasConvLayer load_layer(const ModelGraph& graph, const ModelLayer& entry, cons
 
 }  // namespace
 
-std::vector<LoadedLayer> load_layers(const std::filesystem::path& model, const ModelOptions& options) {
-  const keras::ModelDocument document = keras::read_document(model);
+std::vector<LoadedLayer> load_layers(const std::filesystem::path& model, const ModelOptions& options,
+                                     NoWeights no_weights) {
+  const keras::ModelDocument document = keras::read_document(model, options.weights);
   const keras::LayerWeights weights(document);
+  if (no_weights == NoWeights::refuse && !weights.available()) throw std::invalid_argument(keras::no_weights(model));
   const ModelGraph graph = keras::build_graph(document, options, keras::channels_of_weights(weights, document.rules));
   std::vector<LoadedLayer> layers;
   for (const ModelLayer& entry : graph.layers) {
@@ -82,6 +116,8 @@ std::vector<LoadedLayer> load_layers(const std::filesystem::path& model, const M
     };
     try {
       layers.push_back({entry.name, load_layer(graph, entry, weights, document.rules)});
+    } catch (const std::bad_alloc&) {
+      throw std::invalid_argument(model.string() + ": layer '" + entry.name + "': its weights do not fit into memory");
     } catch (const std::logic_error& error) {
       refuse(error);
     } catch (const NotCompiledError& error) {

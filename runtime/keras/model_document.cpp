@@ -4,8 +4,11 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "given_weights.h"
 #include "hdf5_file.h"
 #include "json_text.h"
+#include "tensorflow_files.h"
+#include "tfjs_model.h"
 #include "zip_archive.h"
 
 namespace sepconv::keras {
@@ -18,29 +21,6 @@ constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{4} << 30;
 constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{128} << 20;  // of a member of an archive
 constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // some editors put it in front of a text
-
-std::string read_bytes(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) throw std::invalid_argument(path.string() + ": no such file");
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) throw std::invalid_argument(path.string() + ": " + error.message());
-  if (size > kMaxFileBytes) throw std::invalid_argument(path.string() + ": larger than 4 GiB");
-  std::string bytes(size, '\0');
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream.read(bytes.data(), static_cast<std::streamsize>(size)))
-    throw std::invalid_argument(path.string() + ": cannot be read");
-  return bytes;
-}
-
-KerasRules rules_of_version(const json& version, KerasRules fallback, const std::string& what) {
-  if (version.is_null()) return fallback;
-  if (!version.is_string()) throw std::invalid_argument(what + ": keras_version is no string: " + shown(version));
-  try {
-    return keras_rules_from_text(version.get<std::string>());
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(what + ": " + error.what());
-  }
-}
 
 ModelDocument from_archive(const std::string& bytes, const std::string& file) {
   const ZipArchive archive(bytes, file);
@@ -68,7 +48,9 @@ ModelDocument from_hdf5(std::string bytes, const std::string& file) {
   {
     const Hdf5File hdf5(bytes, file);
     if (!hdf5.has_attribute("/", "model_config"))
-      throw std::invalid_argument(file + ": no model_config attribute: it holds weights but no model");
+      throw std::invalid_argument(file +
+                                  ": no model_config attribute: it holds weights but no model; give the model's .json "
+                                  "and this file by --weights");
     const auto text_of = [&](const char* name) {
       const auto strings = hdf5.strings("/", name);
       if (strings.size() != 1) throw std::invalid_argument(file + ": attribute '" + name + "' is not one string");
@@ -88,19 +70,50 @@ ModelDocument from_hdf5(std::string bytes, const std::string& file) {
 
 }  // namespace
 
-ModelDocument read_document(const std::filesystem::path& path) {
-  return read_document_bytes(read_bytes(path), path.string());
+KerasRules rules_of_version(const json& version, KerasRules fallback, const std::string& what) {
+  if (version.is_null()) return fallback;
+  if (!version.is_string()) throw std::invalid_argument(what + ": keras_version is no string: " + shown(version));
+  try {
+    return keras_rules_from_text(version.get<std::string>());
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(what + ": " + error.what());
+  }
 }
 
-ModelDocument read_document_bytes(std::string bytes, const std::string& file) {
+std::string read_file_bytes(const std::filesystem::path& path) {
+  refuse_tensorflow_formats(path);
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) throw std::invalid_argument(path.string() + ": no such file");
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) throw std::invalid_argument(path.string() + ": " + error.message());
+  if (size > kMaxFileBytes) throw std::invalid_argument(path.string() + ": larger than 4 GiB");
+  std::string bytes(size, '\0');
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream.read(bytes.data(), static_cast<std::streamsize>(size)))
+    throw std::invalid_argument(path.string() + ": cannot be read");
+  return bytes;
+}
+
+bool is_hdf5(const std::string& bytes) { return bytes.compare(0, kHdf5Signature.size(), kHdf5Signature) == 0; }
+
+bool is_zip(const std::string& bytes) { return bytes.compare(0, 2, "PK") == 0; }
+
+ModelDocument read_document(const std::filesystem::path& path, const std::filesystem::path& weights) {
+  ModelDocument document = read_document_bytes(read_file_bytes(path), path.string(), path.parent_path());
+  if (!weights.empty()) take_weights(document, weights);
+  return document;
+}
+
+ModelDocument read_document_bytes(std::string bytes, const std::string& file, const std::filesystem::path& folder) {
   if (bytes.empty()) throw std::invalid_argument(file + ": the file is empty");
-  if (bytes.compare(0, 2, "PK") == 0) return from_archive(bytes, file);
-  if (bytes.compare(0, kHdf5Signature.size(), kHdf5Signature) == 0) return from_hdf5(std::move(bytes), file);
+  if (is_zip(bytes)) return from_archive(bytes, file);
+  if (is_hdf5(bytes)) return from_hdf5(std::move(bytes), file);
   const std::size_t mark = bytes.compare(0, kByteOrderMark.size(), kByteOrderMark) == 0 ? kByteOrderMark.size() : 0;
   const std::size_t start = bytes.find_first_not_of(" \t\r\n", mark);
   if (start == std::string::npos || (bytes[start] != '{' && bytes[start] != '['))
     throw std::invalid_argument(file + ": neither a .keras archive, an HDF5 file, nor JSON");
   ModelDocument document{file, parse_json(bytes, file)};
+  if (is_tfjs(document.json)) return tfjs_document(document.json, file, folder);
   const json& version = member(document.json, "keras_version");
   // Keras 3 writes no version into JSON, but names the module of each object; tf.keras 2 always writes its version.
   document.rules = rules_of_version(version, KerasRules::keras_3, file);

@@ -12,6 +12,7 @@
 #include "layer_class.h"
 #include "shape_math.h"
 #include "time_distributed.h"
+#include "weight_layout.h"
 
 namespace sepconv::keras {
 
@@ -53,13 +54,6 @@ struct ModelSpec {
   std::vector<Item> items;
   std::vector<NamedTensor> inputs, outputs;
 };
-
-bool is_model(const json& object) {
-  const json& class_name = member(object, "class_name");
-  const json& config = member(object, "config");
-  if (class_name == "Sequential") return config.is_array() || member(config, "layers").is_array();
-  return member(config, "layers").is_array() && config.contains("output_layers");
-}
 
 std::string string_of(const json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }
 
@@ -105,19 +99,16 @@ class SpecReader {
     spec.what = file_ + ": model '" + name + "'";
     const bool sequential = member(object, "class_name") == "Sequential";
     const json& layers = config.is_array() ? config : member(config, "layers");
-    std::map<std::string, int> used_groups;
+    GroupNames groups;
     for (const json& layer : layers) {
       const std::string class_name = string_of(member(layer, "class_name"));
       if (class_name.empty()) throw std::invalid_argument(spec.what + ": a layer has no class_name");
       const bool is_input = class_name == "InputLayer";
-      std::string own_group = snake_case(class_name);
-      if (!(is_input && sequential)) {  // Sequential keeps its InputLayer apart
-        const int repeat = used_groups[own_group]++;
-        if (repeat > 0) own_group += "_" + std::to_string(repeat);
-      }
       Place own = place;
       own.path.push_back(name_of(layer));
-      own.group = place.group.empty() ? own_group : place.group + "/layers/" + own_group;
+      // Sequential keeps its InputLayer apart.
+      own.group = is_input && sequential ? "" : groups.next(class_name, is_model(layer));
+      if (!place.group.empty()) own.group = place.group + "/layers/" + own.group;
       own.training = place.training || called_for_training(member(layer, "inbound_nodes"));
       if (is_input) {
         Item item;
@@ -468,6 +459,13 @@ class Unfolder {
 };
 
 }  // namespace
+
+bool is_model(const json& object) {
+  const json& class_name = member(object, "class_name");
+  const json& config = member(object, "config");
+  if (class_name == "Sequential") return config.is_array() || member(config, "layers").is_array();
+  return member(config, "layers").is_array() && config.contains("output_layers");
+}
 
 const json& ModelLayer::config() const { return member(*json, "config"); }
 

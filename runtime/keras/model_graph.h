@@ -77,6 +77,9 @@ using ChannelsOf = std::function<std::optional<std::int64_t>(const ModelLayer& l
 ///         options names nothing, or contradicts the model.
 ModelGraph build_graph(const ModelDocument& document, const ModelOptions& options, const ChannelsOf& channels = {});
 
+/// True for a serialised Functional or Sequential model.
+bool is_model(const nlohmann::json& object);
+
 /// "SeparableConv2D" -> "separable_conv2d", as Keras names groups of weights.
 std::string snake_case(const std::string& class_name);
 

@@ -24,7 +24,7 @@ Plan plan_document(const keras::ModelDocument& document, const PlanOptions& opti
 }  // namespace
 
 Plan plan_file(const std::filesystem::path& path, const PlanOptions& options) {
-  Plan plan = plan_document(keras::read_document(path), options);
+  Plan plan = plan_document(keras::read_document(path, options.weights), options);
   if (options.layers == "*") return plan;
   // In this glob '*' matches '/' too, so that "encoder*" selects a nested model.
   const auto unwanted = [&](const auto& layer) { return fnmatch(options.layers.c_str(), layer.name.c_str(), 0) != 0; };

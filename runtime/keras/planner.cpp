@@ -108,7 +108,8 @@ class Planner {
       }
     } catch (const std::invalid_argument& error) {
       const std::string message = error.what();
-      throw std::invalid_argument(message.find(document_.file) == 0 ? message : document_.file + ": " + message);
+      const bool named = message.find(document_.file) == 0 || message.find(weights_.what()) == 0;
+      throw std::invalid_argument(named ? message : weights_.what() + ": " + message);
     }
     chains_[index] = std::move(chains);
   }

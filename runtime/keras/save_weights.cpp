@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "../core/whole_file.h"
+#include "given_weights.h"
 #include "hdf5_writer.h"
 #include "layer_weights.h"
 #include "model_graph.h"
@@ -99,6 +100,44 @@ std::string npz(const std::vector<NamedLayer>& layers) {
   return zip_of(members);
 }
 
+/// Groups of tf.keras 2.13 and before under the names of later versions.
+std::vector<keras::WeightGroup> renamed_groups(const keras::LayerWeights& source) {
+  std::vector<keras::WeightGroup> groups;
+  const std::string old_root = std::string("/") + keras::kOldWeightsRoot;
+  for (const std::string& dataset : source.file().datasets(old_root)) {
+    const std::string group = dataset.substr(0, dataset.rfind('/'));
+    std::string renamed = group;
+    for (std::size_t at = 0; (at = renamed.find(keras::kOldWeightsRoot, at)) != std::string::npos;)
+      renamed.replace(at, std::strlen(keras::kOldWeightsRoot), keras::kWeightsRoot);
+    if (groups.empty() || groups.back().path != renamed) groups.push_back({renamed, "", {}});
+    const std::string index = std::to_string(groups.back().arrays.size());
+    groups.back().arrays.push_back(source.file().array(group + "/" + index));
+  }
+  return groups;
+}
+
+/// The weights of a legacy .h5, or of TensorFlow.js, in the groups of a .weights.h5.
+std::vector<keras::WeightGroup> keras3_groups(const keras::LayerWeights& source, const std::filesystem::path& file) {
+  std::vector<keras::WeightGroup> groups;
+  std::size_t saved = 0;
+  for (const keras::WeightNode& layer : source.layers()) {
+    for (const keras::WeightNode* node : all_nodes(layer)) {
+      keras::WeightGroup group{keras::vars_path(node->group), node->layer, source.read_node(*node)};
+      if (group.arrays.empty()) continue;
+      if (!node->known || !node->storable)
+        throw std::invalid_argument(file.string() + ": layer '" + node->name + "' is of class '" + node->class_name +
+                                    "': where its weights belong in a .weights.h5 is not known; save them with Keras");
+      saved += group.arrays.size();
+      groups.push_back(std::move(group));
+    }
+  }
+  if (saved != source.count())
+    throw std::invalid_argument(file.string() + ": " + std::to_string(source.count() - saved) + " of its " +
+                                std::to_string(source.count()) + " weights belong to no layer of the model" +
+                                source.first_problem());
+  return groups;
+}
+
 /// The file's content; its name decides the format.
 std::string file_of(const std::vector<NamedLayer>& layers, const std::filesystem::path& path) {
   for (const auto& [name, layer] : layers)
@@ -147,32 +186,22 @@ void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path
 
 void write_weights_file(const std::string& bytes, const std::filesystem::path& path) { write_whole(path, bytes); }
 
-void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path) {
-  write_weights_file(model_weights_file(model, path), path);
+void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path,
+                        const std::filesystem::path& weights) {
+  write_weights_file(model_weights_file(model, path, weights), path);
 }
 
-std::string model_weights_file(const std::filesystem::path& model, const std::filesystem::path& path) {
+std::string model_weights_file(const std::filesystem::path& model, const std::filesystem::path& path,
+                               const std::filesystem::path& weights) {
   if (!ends_with(path, ".weights.h5"))
     throw std::invalid_argument(path.string() + ": the name must end in .weights.h5");
-  const keras::ModelDocument document = keras::read_document(model);
-  const keras::LayerWeights weights(document);
-  if (!weights.available()) throw std::invalid_argument(model.string() + ": holds a configuration without weights");
-  const std::size_t count = weights.count();
-  if (weights.has_root(keras::kWeightsRoot)) return document.weights;
-  std::vector<keras::WeightGroup> groups;
-  std::size_t saved = 0;
-  for (const keras::ModelLayer& layer : keras::build_graph(document, {}).layers) {
-    std::vector<KerasArray> arrays = weights.read_all(layer);
-    if (arrays.empty()) continue;
-    saved += arrays.size();
-    groups.push_back({keras::vars_path(layer.group), layer.path.back(), std::move(arrays)});
-  }
-  if (saved != count)
-    throw std::invalid_argument(model.string() + ": " + std::to_string(count - saved) + " of its " +
-                                std::to_string(count) +
-                                " weights belong to layers inside of wrappers (Bidirectional, TimeDistributed, "
-                                "attention), which can be taken over from a newer .keras file only");
-  return keras::weights_hdf5(groups);
+  const keras::ModelDocument document = keras::read_document(model, weights);
+  const keras::LayerWeights source(document);
+  if (!source.available()) throw std::invalid_argument(keras::no_weights(model));
+  if (source.has_root(keras::kWeightsRoot)) return document.weights;
+  return keras::weights_hdf5(document.weights_form == keras::WeightsForm::keras3
+                                 ? renamed_groups(source)
+                                 : keras3_groups(source, document.weights_given ? weights : model));
 }
 
 }  // namespace sepconv

@@ -88,6 +88,22 @@ TEST(LoadLayers, WithoutWeightsTheyComeFromTheirInitializers) {
   for (const LoadedLayer& loaded : layers) EXPECT_TRUE(loaded.layer.built()) << loaded.path;
 }
 
+TEST(LoadLayers, TakeNoMemoryForAWindowThatTheFileDoesNotHold) {
+  const auto model = [](int size) {
+    return sequential("m", {input("in", {nullptr, 16, 16, 3}),
+                            layer("DepthwiseConv2D", "dw", {{"kernel_size", {size, size}}, {"use_bias", false}})});
+  };
+  const TemporaryFolder folder("load_layers");
+  const std::string weights = make_hdf5({{"/layers/depthwise_conv2d/vars/0", array({3, 3, 3, 1}, 1)}});
+  EXPECT_EQ(load_layers(folder.write("good.keras", make_archive(model(3), weights))).size(), 1u);
+  const auto bad = folder.write("bad.keras", make_archive(model(20000), weights));
+  EXPECT_NE(refusal([&] { load_layers(bad); }).find("Received: (3, 3, 3, 1)"), std::string::npos);
+  const auto without = folder.write("without.json", model(30000).dump());
+  EXPECT_NE(refusal([&] { load_layers(without); }).find("layer 'dw': its depthwise_kernel has more than 2^31 - 1"),
+            std::string::npos);
+  EXPECT_NE(refusal([&] { load_layers(without, {}, NoWeights::refuse); }).find("without weights"), std::string::npos);
+}
+
 TEST(LoadLayers, NamesTheFileOfAnError) {
   try {
     load_layers(data_path("absent.keras"));

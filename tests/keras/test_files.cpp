@@ -1,6 +1,7 @@
 #include "test_files.h"
 
 #include <hdf5.h>
+#include <unistd.h>
 #include <zip.h>
 
 #include <fstream>
@@ -77,7 +78,7 @@ void write_attribute(hid_t file, hid_t links, const StringAttribute& attribute) 
   check(id >= 0, "cannot create an attribute");
   std::vector<const char*> pointers;
   for (const std::string& value : attribute.values) pointers.push_back(value.c_str());
-  check(H5Awrite(id, type, pointers.data()) >= 0, "cannot write an attribute");
+  check(pointers.empty() || H5Awrite(id, type, pointers.data()) >= 0, "cannot write an attribute");
   H5Aclose(id);
   H5Sclose(space);
   H5Tclose(type);
@@ -137,6 +138,57 @@ std::string make_hdf5(const std::vector<Dataset>& datasets, const std::vector<St
   H5Fclose(file);
   H5Pclose(access);
   return bytes;
+}
+
+std::string make_legacy(const json& model, const std::vector<LegacyLayer>& layers) {
+  const std::string root = model.is_null() ? "" : "/model_weights";
+  std::vector<Dataset> datasets;
+  std::vector<StringAttribute> attributes{{"/", "keras_version", {"2.15.0"}, true}};
+  if (!model.is_null()) attributes.push_back({"/", "model_config", {model.dump()}, true});
+  StringAttribute layer_names{root.empty() ? "/" : root, "layer_names", {}};
+  for (const LegacyLayer& layer : layers) {
+    layer_names.values.push_back(layer.name);
+    StringAttribute names{root + "/" + layer.name, "weight_names", {}};
+    for (const auto& [name, array] : layer.weights) {
+      datasets.push_back({names.path + "/" + name, array});
+      names.values.push_back(name);
+    }
+    attributes.push_back(std::move(names));
+  }
+  attributes.push_back(std::move(layer_names));
+  return make_hdf5(datasets, attributes);
+}
+
+std::string make_archive(const json& model, const std::string& weights) {
+  return make_zip({{"metadata.json", R"({"keras_version": "3.15.1"})"},
+                   {"config.json", model.dump()},
+                   {"model.weights.h5", weights}});
+}
+
+TemporaryFolder::TemporaryFolder(const std::string& name)
+    : path_(std::filesystem::temp_directory_path() / ("sepconv_" + name + "_" + std::to_string(getpid()))) {
+  std::filesystem::create_directories(path_);
+}
+
+TemporaryFolder::~TemporaryFolder() { std::filesystem::remove_all(path_); }
+
+std::filesystem::path TemporaryFolder::write(const std::string& name, const std::string& content) const {
+  const std::filesystem::path file = path_ / name;
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream stream(file, std::ios::binary);
+  stream << content;
+  stream.close();
+  check(stream.good(), "cannot write");
+  return file;
+}
+
+std::string refusal(const std::function<void()>& function) {
+  try {
+    function();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return {};
 }
 
 json layer(const std::string& class_name, const std::string& name, json config,

@@ -2,6 +2,7 @@
 // Builds model files in memory for the tests: JSON of small models, zip archives and HDF5 files.
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -32,6 +33,35 @@ struct StringAttribute {
 };
 /// Groups on the way are made as needed.
 std::string make_hdf5(const std::vector<Dataset>& datasets, const std::vector<StringAttribute>& attributes = {});
+
+/// The weights of one outermost layer, as a legacy .h5 file names them.
+struct LegacyLayer {
+  std::string name;
+  std::vector<std::pair<std::string, KerasArray>> weights;
+};
+/// A legacy .h5 file of tf.keras 2: of save() with the model, of save_weights() where the model is null.
+std::string make_legacy(const nlohmann::json& model, const std::vector<LegacyLayer>& layers);
+
+/// A .keras archive.
+std::string make_archive(const nlohmann::json& model, const std::string& weights);
+
+/// Writes files into a folder that goes with the object.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(const std::string& name);
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  /// @return the file's path; folders on the way are made
+  std::filesystem::path write(const std::string& name, const std::string& content) const;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// What the function throws as std::invalid_argument; empty when it throws nothing.
+std::string refusal(const std::function<void()>& function);
 
 /// A layer in Keras 3's form. `inputs` are names of layers; "name:1" reads its second call.
 nlohmann::json layer(const std::string& class_name, const std::string& name, nlohmann::json config = {},

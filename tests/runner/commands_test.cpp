@@ -232,6 +232,20 @@ TEST_F(Commands, SaveWeightsRefusesAndLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 
+TEST_F(Commands, WeightsMayComeFromAnotherFile) {
+  const fs::path models = kData / "models";
+  const std::string model = models / "tcn_causal.json", out = folder_ / "out.npz";
+  for (const char* weights : {"tcn_causal.h5", "tcn_causal.keras"}) {
+    expect(sepconv({"save-weights", model, "--weights", models / weights, "-o", out, "--layer", "dw"}), 0, "1 layer");
+    EXPECT_EQ(read_npz(out).at("depthwise_kernel").shape, (std::vector<std::int64_t>{5, 24, 2}));
+    expect(sepconv({"inspect", model, "--weights", models / weights}), 0, "dw");
+  }
+  expect(sepconv({"inspect", model, "--weights", models / "kws1d.keras"}), 2, "kws1d.keras: layer 'c0'");
+  expect(sepconv({"inspect", model, "--weights", models / "none.h5"}), 2, "none.h5: no such file");
+  expect(sepconv({"verify", model, "--weights", models / "nested.h5"}), 2, "nested.h5: expected the weights of");
+  expect(sepconv({"save-weights", model, "-o", out, "--layer", "dw"}), 2, "by --weights");
+}
+
 TEST_F(Commands, EveryHelpHasAnExample) {
   for (const char* command : {"inspect", "verify", "run", "save-weights"})
     expect(sepconv({command, "--help"}), 0, std::string("  sepconv ") + command);

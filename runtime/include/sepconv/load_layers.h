@@ -15,13 +15,17 @@ struct LoadedLayer {
   KerasConvLayer layer;
 };
 
-/// The SeparableConv and DepthwiseConv layers of a .keras or .h5 model, those of nested models too, in the model's
-/// order, built and with its weights. From a file without weights they come with weights from their initializers, or
-/// not built where their input's shape is not known; the options can tell it. Nothing is folded into a layer.
-/// Initializers, regularizers and constraints of another author are left out where the file has weights.
-/// The file is trusted: it is read in this process, by libraries that a hostile file may crash (HDF5). The sepconv
-/// program reads it in a child process.
+enum class NoWeights { initialize, refuse };
+
+/// The SeparableConv and DepthwiseConv layers of a .keras, .h5, .json or TensorFlow.js model, those of nested models
+/// too, in the model's order, built and with its weights. From a file without weights they come with weights from their
+/// initializers, or not built where their input's shape is not known; the options can tell it. Nothing is folded into a
+/// layer. Initializers, regularizers and constraints of another author are left out where the file has weights.
+/// The files are trusted: they are read in this process, by libraries that a hostile file may crash (HDF5). The sepconv
+/// program reads them in a child process.
+/// @param no_weights  what to do where no file holds weights
 /// @throws std::invalid_argument naming the file, the layer and what is wrong
-std::vector<LoadedLayer> load_layers(const std::filesystem::path& model, const ModelOptions& options = {});
+std::vector<LoadedLayer> load_layers(const std::filesystem::path& model, const ModelOptions& options = {},
+                                     NoWeights no_weights = NoWeights::initialize);
 
 }  // namespace sepconv

@@ -46,8 +46,8 @@ struct PlanOptions : ModelOptions {
   std::string layers = "*";  // glob over the names of layers to plan
 };
 
-/// Reads a .keras, .h5 or .json model, a LAYERS.json list of layer configurations with input shapes, or a suite as
-/// bench/suites/peers.json, and plans it.
+/// Reads a .keras, .h5 or .json model, TensorFlow.js' layers format, a LAYERS.json list of layer configurations with
+/// input shapes, or a suite as bench/suites/peers.json, and plans it.
 /// @throws std::invalid_argument naming the file and what is wrong with it.
 Plan plan_file(const std::filesystem::path& path, const PlanOptions& options = {});
 

@@ -20,18 +20,21 @@ void save_weights(const KerasConvLayer& layer, const std::filesystem::path& path
 /// The same for layers of a model; an .npz names them by their paths.
 void save_weights_by_path(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path);
 
-/// Writes all weights of a .keras or .h5 model, of every layer that has some, as a ".weights.h5" that load_weights() of
-/// the same model takes, in Keras 3 and tf.keras 2.14 and later. Those of a .keras file of these are taken over byte
-/// for byte, optimizer included.
-/// @throws std::invalid_argument naming the model file and what is wrong with it, or that an older file has layers
-///         inside of wrappers (Bidirectional, attention); std::runtime_error as save_weights
-void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path);
+/// Writes all weights of a .keras, .h5 or TensorFlow.js model, of every layer that has some, as a ".weights.h5" that
+/// load_weights() of the same model takes, in Keras 3 and tf.keras 2.14 and later. Those of a .keras file of these are
+/// taken over byte for byte, optimizer included.
+/// @param weights  as for load_layers
+/// @throws std::invalid_argument naming the file and what is wrong with it, or the layer of a foreign class whose
+///         weights have no known place; std::runtime_error as save_weights
+void save_model_weights(const std::filesystem::path& model, const std::filesystem::path& path,
+                        const std::filesystem::path& weights = {});
 
 /// In two steps, for a program that reads models in a process of their own: the content of the file that
 /// save_weights_by_path() or save_model_weights() would write to `path`, and writing it, whole or not at all.
 /// @throws as those
 std::string weights_file(const std::vector<LoadedLayer>& layers, const std::filesystem::path& path);
-std::string model_weights_file(const std::filesystem::path& model, const std::filesystem::path& path);
+std::string model_weights_file(const std::filesystem::path& model, const std::filesystem::path& path,
+                               const std::filesystem::path& weights = {});
 void write_weights_file(const std::string& bytes, const std::filesystem::path& path);
 
 }  // namespace sepconv

@@ -140,12 +140,14 @@ template <class T>
 WeightArray read_blob(std::string_view place, const std::string& file, std::size_t wanted) {
   const auto parts = detail::split(place, ':');
   std::uint64_t numbers[2] = {};
-  for (std::size_t i = 0; i < 2 && parts.size() == 2; ++i) {
-    const auto [end, error] = std::from_chars(parts[i].data(), parts[i].data() + parts[i].size(), numbers[i]);
-    if (error != std::errc{} || end != parts[i].data() + parts[i].size()) numbers[1] = ~std::uint64_t{0};
+  bool readable = parts.size() == 2;
+  for (std::size_t i = 0; i < 2 && readable; ++i) {
+    const char* const last = parts[i].data() + parts[i].size();
+    const auto [end, error] = std::from_chars(parts[i].data(), last, numbers[i]);
+    readable = error == std::errc{} && end == last;
   }
   const auto [offset, count] = numbers;
-  if (parts.size() != 2 || count != wanted || offset % kBlobAlignment != 0 || offset > file.size() ||
+  if (!readable || count != wanted || offset % kBlobAlignment != 0 || offset > file.size() ||
       count > (file.size() - offset) / sizeof(T))
     throw std::invalid_argument("weights at " + detail::quoted(place) + "; expected " + std::to_string(wanted) +
                                 " elements within the file");

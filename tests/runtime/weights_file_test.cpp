@@ -154,6 +154,11 @@ TEST_F(WeightsFile, AbsurdIndexIsRefused) {
   EXPECT_TRUE(with(":54", ":99"));       // a count that is not the problem's
   EXPECT_TRUE(with(":54", ":-4"));
   EXPECT_TRUE(with(":54", "::4"));
+  // An offset that is no number, before a count that is one.
+  const std::size_t offset = good.rfind('\t', good.find(":54")) + 1;
+  const std::string place = good.substr(offset, good.find(":54") - offset) + ":54";
+  EXPECT_TRUE(with(place, "x" + place.substr(1)));
+  EXPECT_TRUE(with(place, "-" + place.substr(1)));
   EXPECT_TRUE(with("i6x6x3_o5", "i6x6x9_o5"));
   EXPECT_TRUE(with("separable_f32", "separabel_f32"));
   EXPECT_TRUE(with("\ndw\t", "\ndw\n"));

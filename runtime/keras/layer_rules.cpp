@@ -291,6 +291,7 @@ const std::map<std::string_view, Entry>& table() {
       {"Average", {merge_layer, true}},
       {"Maximum", {merge_layer, true}},
       {"Minimum", {merge_layer, true}},
+      {"CustomScaleLayer", {merge_layer, true}},  // keras.applications' InceptionResNetV2
       {"Concatenate", {concatenate, true}},
       {"Lambda", {lambda, true}},
       {"Flatten", {flatten}},

@@ -108,10 +108,18 @@ class Planner {
       }
     } catch (const std::invalid_argument& error) {
       const std::string message = error.what();
+      if (may_be_foreign(layer))
+        return skip(layer, "its weights do not fit Keras' " + layer.class_name + ": " + message);
       const bool named = message.find(document_.file) == 0 || message.find(weights_.what()) == 0;
       throw std::invalid_argument(named ? message : weights_.what() + ": " + message);
     }
     chains_[index] = std::move(chains);
+  }
+
+  /// An .h5 file names a layer's class without its module: another author's may have Keras' arguments and other
+  /// weights.
+  bool may_be_foreign(const ModelLayer& layer) const {
+    return document_.weights_form == WeightsForm::legacy && !layer.json->contains("module");
   }
 
   /// What `read` throws about the layer: Keras would refuse it, or no kernel can be compiled.
@@ -260,9 +268,13 @@ class Planner {
   /// False where the folded weights would leave the range of a 16-bit type.
   bool fold_batch_norm(Chain& chain, const ModelLayer& layer) {
     if (!chain.has_weights) return chain.fold(nullptr);
-    const auto arrays = weights_.read(layer, batch_norm_weight_count(layer.config()));
-    const Affine affine = batch_norm_affine(layer.config(), arrays, chain.problem.OC, title(layer));
-    return chain.fold(&affine);
+    Affine affine;
+    const auto misfit = reason_of(layer, [&] {
+      const auto arrays = weights_.read(layer, batch_norm_weight_count(layer.config()));
+      affine = batch_norm_affine(layer.config(), arrays, chain.problem.OC, title(layer));
+    });
+    if (misfit && !may_be_foreign(layer)) throw std::invalid_argument(*misfit);
+    return !misfit && chain.fold(&affine);
   }
 
   void find_joins() {

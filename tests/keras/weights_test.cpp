@@ -202,6 +202,30 @@ TEST(LegacyWeights, FollowLayerNamesAndWeightNamesAlsoWhenSplit) {
   expect_refused(legacy({{"/model_weights/x", kFirst}}, {}), "layer_names");
 }
 
+TEST(LegacyWeights, ALayerWhoseWeightsAreAnothersIsListed) {
+  json model = two_depthwise();
+  const std::vector<StringAttribute> names{{"/model_weights", "layer_names", {"r", "b", "a"}},
+                                           {"/model_weights/b", "weight_names", {"b/kernel", "b/gain"}},
+                                           {"/model_weights/a", "weight_names", {"a/kernel"}}};
+  const std::vector<Dataset> datasets{{"/model_weights/b/b/kernel", kFirst},
+                                      {"/model_weights/b/b/gain", array({3}, 3)},
+                                      {"/model_weights/a/a/kernel", kSecond}};
+  // With its module the class is certainly Keras', and the file is not whole.
+  expect_refused(legacy(datasets, names, model), "layer 'b': expected 1 weights");
+  for (json& item : model["config"]["layers"]) {
+    item.erase("module");
+    item.erase("registered_name");
+    if (item["class_name"] == "DepthwiseConv2D")
+      item["config"].update({{"strides", 1}, {"padding", "valid"}, {"activation", "linear"}});
+  }
+  const Plan plan = plan_bytes(legacy(datasets, names, model));
+  ASSERT_EQ(plan.layers.size(), 1u);
+  EXPECT_EQ(plan.layers[0].name, "a");
+  ASSERT_EQ(plan.skipped.size(), 1u);
+  EXPECT_EQ(plan.skipped[0].name, "b");
+  EXPECT_NE(plan.skipped[0].reason.find("its weights do not fit Keras' DepthwiseConv2D"), std::string::npos);
+}
+
 TEST(Weights, HostileNamesStayInsideTheFile) {
   json model = two_depthwise();
   const std::vector<Dataset> datasets{{"/model_weights/b/w", kFirst}, {"/model_weights/a/w", kSecond}};

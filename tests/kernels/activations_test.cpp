@@ -140,6 +140,8 @@ const GoldenData& goldens() {
   return data;
 }
 
+constexpr const char* kLacks = "this CPU or its operating system lacks what is needed for ";
+
 class ActivationKernels : public testing::TestWithParam<const char*> {};
 
 TEST_P(ActivationKernels, AreWithinTwiceTheErrorOfKeras) {
@@ -153,7 +155,7 @@ TEST_P(ActivationKernels, AreWithinTwiceTheErrorOfKeras) {
     const std::vector<double> x = goldens().values(goldens().arrays.count("x_" + key) ? "x_" + key : "x");
     const std::vector<double> keras = goldens().values("y_" + key);
     const auto y = Kernels::all().run(GetParam(), text, x, DataType::float32);
-    if (!y) GTEST_SKIP() << "this machine cannot run " << GetParam();
+    if (!y) GTEST_SKIP() << kLacks << GetParam();
     ASSERT_EQ(keras.size(), y->size());
     const double keras_error = row.at("max_rel_err_vs_float64");
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -170,7 +172,7 @@ TEST_P(ActivationKernels, OfFloat64AreWithinFewRoundings) {
   for (const double more : {1e-9, -1e-9, 0.3, -0.62, 0.63, -3.7, 19.5, -20.5, -30.0, 37.9}) x.push_back(more);
   for (const auto& [key, text] : kGoldenActivations) {
     const auto y = Kernels::all().run(GetParam(), text, x, DataType::float64);
-    if (!y) GTEST_SKIP() << "this machine cannot run " << GetParam();
+    if (!y) GTEST_SKIP() << kLacks << GetParam();
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double exact = activate(activation_from_text(text), x[i]);
       // The reference is of float64 too, and has an error of its own.
@@ -186,7 +188,7 @@ TEST_P(ActivationKernels, AreAsKerasAtSpecialValues) {
     const std::string text = kGoldenActivations.at(name.substr(8));
     const std::vector<double> keras = array.doubles();
     const auto y = Kernels::all().run(GetParam(), text, x, DataType::float32);
-    if (!y) GTEST_SKIP() << "this machine cannot run " << GetParam();
+    if (!y) GTEST_SKIP() << kLacks << GetParam();
     for (std::size_t i = 0; i < x.size(); ++i) {
       if (std::isnan(keras[i]) || std::isinf(keras[i]))
         EXPECT_EQ(std::to_string(std::abs((*y)[i])), std::to_string(std::abs(keras[i]))) << text << " of " << x[i];
@@ -202,7 +204,7 @@ TEST_P(ActivationKernels, KeepNanAndInfinitiesInFloat64) {
   const std::vector<double> x = {nan, -nan, infinity, -infinity};
   for (const auto& [key, text] : kGoldenActivations) {
     const auto y = Kernels::all().run(GetParam(), text, x, DataType::float64);
-    if (!y) GTEST_SKIP() << "this machine cannot run " << GetParam();
+    if (!y) GTEST_SKIP() << kLacks << GetParam();
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double value = (*y)[i], wanted = activate(activation_from_text(text), x[i]);
       EXPECT_TRUE(value == wanted || std::abs(value - wanted) < 1e-15 || (std::isnan(value) && std::isnan(wanted)))
@@ -215,7 +217,7 @@ TEST_P(ActivationKernels, UnderflowGradually) {
   const std::vector<double> x = {-87.5, -90, -95.25, -100, -103.5, -103.9, -104.5, 1e-40, -1e-40, 1e-45};
   for (const char* text : {"exponential", "sigmoid", "silu", "tanh", "elu", "celu", "selu"}) {
     const auto y = Kernels::all().run(GetParam(), text, x, DataType::float32);
-    if (!y) GTEST_SKIP() << "this machine cannot run " << GetParam();
+    if (!y) GTEST_SKIP() << kLacks << GetParam();
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double input = static_cast<float>(x[i]), exact = activate(activation_from_text(text), input);
       EXPECT_NEAR((*y)[i], exact, 0x1p-22 * std::abs(exact) + 0x1p-149) << text << " of " << input;
@@ -227,7 +229,7 @@ TEST_P(ActivationKernels, TakeANegativeAlphaOfCelu) {
   const std::vector<double> x = {-200, -3, -2, -1, -1e-3, 0, 0.5, 2, 80};
   for (const DataType dtype : {DataType::float32, DataType::float64}) {
     const auto y = Kernels::all().run(GetParam(), "celu(-2)", x, dtype);
-    if (!y) GTEST_SKIP() << "this machine cannot run " << GetParam();
+    if (!y) GTEST_SKIP() << kLacks << GetParam();
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double input = round_to(dtype, x[i]), exact = activate(activation_from_text("celu(-2)"), input);
       const double limit = 4 * accumulator_epsilon(dtype) * std::abs(exact);

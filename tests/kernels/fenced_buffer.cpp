@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <system_error>
 
 namespace sepconv {
@@ -21,18 +22,25 @@ bool is_start(const std::byte* begin, const std::byte* end) {
   return true;
 }
 
+/// Bytes between the values and their fence, for emulators: SEPCONV_TEST_FENCE_GAP, at most a page.
+std::size_t fence_gap() {
+  const char* variable = std::getenv("SEPCONV_TEST_FENCE_GAP");
+  return variable == nullptr ? 0 : std::strtoul(variable, nullptr, 10);
+}
+
 }  // namespace
 
 FencedBuffer::FencedBuffer(std::size_t bytes, Fence fence)
     : page_bytes_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))), bytes_(bytes) {
-  const std::size_t usable = bytes / page_bytes_ * page_bytes_ + page_bytes_;  // some of it lies beside the values
+  const std::size_t gap = fence_gap(), needed = bytes + gap;
+  const std::size_t usable = needed / page_bytes_ * page_bytes_ + page_bytes_;  // some of it lies beside the values
   mapped_bytes_ = usable + 2 * page_bytes_;
   void* pages = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "FencedBuffer: mmap");
   pages_ = static_cast<std::byte*>(pages);
   std::byte* begin = pages_ + page_bytes_;
   for (std::byte* at = begin; at != begin + usable; ++at) *at = start_byte(at);
-  data_ = fence == Fence::before ? begin : begin + usable - bytes;
+  data_ = fence == Fence::before ? begin + gap : begin + usable - needed;
   if (::mprotect(pages_, page_bytes_, PROT_NONE) != 0 || ::mprotect(begin + usable, page_bytes_, PROT_NONE) != 0) {
     const int error = errno;
     ::munmap(pages_, mapped_bytes_);

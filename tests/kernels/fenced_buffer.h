@@ -10,6 +10,8 @@ enum class Fence { after, before };
 
 /// Bytes between two forbidden pages: a read or write across the fenced end faults. The bytes and the rest of the
 /// pages, up to the other forbidden page, start as NaN in every floating point type, one that no computation makes.
+/// qemu loads a whole vector where a masked load wants a part of it: SEPCONV_TEST_FENCE_GAP=64 in the environment
+/// leaves 64 bytes before the fence. Writes into them are noticed, reads are not.
 class FencedBuffer {
  public:
   /// @throws std::system_error where the memory cannot be had.

@@ -37,9 +37,10 @@ READERS = [
     "runtime/core/weights_file.cpp",
     "runtime/keras",
     "tools/input_shape.cpp",
+    "tools/plan_bytes.cpp",
 ]
 # In those folders, what only writes.
-NOT_READERS = {"hdf5_writer.cpp"}
+NOT_READERS = {"hdf5_writer.cpp", "save_weights.cpp"}
 
 
 def fail(message):

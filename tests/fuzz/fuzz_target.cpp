@@ -14,6 +14,11 @@ void require(bool holds, std::string_view property) {
   std::abort();
 }
 
+void show_refusal(const std::exception& refusal) {
+  static const bool wanted = std::getenv("FUZZ_VERBOSE") != nullptr;
+  if (wanted) std::fprintf(stderr, "refused: %s\n", refusal.what());
+}
+
 MemoryFile::MemoryFile(const std::uint8_t* data, std::size_t size) : descriptor_(::memfd_create("input", MFD_CLOEXEC)) {
   require(descriptor_ >= 0, "this machine has memory for a file");
   for (std::size_t written = 0; written < size;) {

@@ -14,12 +14,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace sepconv::fuzz {
 
+/// Prints a refusal's message where FUZZ_VERBOSE is set: to see how far an input gets.
+void show_refusal(const std::exception& refusal);
+
 /// Runs a reader. To refuse the input is right; any other exception is a fault, and ends the process.
 template <class Read>
 void read_or_refuse(Read&& read) {
   try {
     read();
-  } catch (const std::invalid_argument&) {
+  } catch (const std::invalid_argument& refusal) {
+    show_refusal(refusal);
   }
 }
 

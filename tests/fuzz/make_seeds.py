@@ -38,13 +38,13 @@ def members_of(path):
 
 
 def keras_archives():
-    for name in ("tiny_bf16", "wrapped", "nested"):
+    for name in ("tiny_bf16", "wrapped", "nested", "timed", "timed_tfkeras", "grouped"):
         yield name, zipped(members_of(MODELS / f"{name}.keras"))
     yield "tiny_stored", zipped(members_of(MODELS / "tiny_bf16.keras"), zipfile.ZIP_STORED)
 
 
 def h5_models():
-    for name in ("wrapped", "nested"):
+    for name in ("wrapped", "nested", "timed", "timed_tfkeras"):
         yield name, (MODELS / f"{name}.h5").read_bytes()
 
 
@@ -142,7 +142,7 @@ def handmade_models():
 
 
 def model_jsons():
-    for name in ("tiny_bf16", "wrapped", "nested", "tcn_causal"):
+    for name in ("tiny_bf16", "wrapped", "nested", "timed", "timed_tfkeras", "grouped", "tcn_causal"):
         yield name, compact(json.loads(dict(members_of(MODELS / f"{name}.keras"))["config.json"]))
     yield "tcn_causal_2", compact(json.loads((MODELS / "tcn_causal.json").read_text()))
     yield from handmade_models()
@@ -160,6 +160,11 @@ def layer_configs():
     extras = json.loads((TESTS / "data" / "extras.json").read_text())
     for index, case in enumerate(extras["layer_losses"]):
         yield f"losses_{index}", compact(case["layer"])
+    for key in ("constraint", "regularizer", "initializer"):
+        for index, case in enumerate(extras[f"{key}s"]):
+            value = {"class_name": case[key], "config": case.get("config", {})}
+            config = {"filters": 3, "kernel_size": 3, f"depthwise_{key}": value, f"pointwise_{key}": case[key]}
+            yield f"{key}_{index}", compact({"class_name": "SeparableConv1D", "config": config})
     errors = json.loads((TESTS / "data" / "errors.json").read_text())
     for case in errors["errors"] + errors["accepts"]:
         yield case["id"], compact({"class_name": case["class_name"], "config": case["kwargs"]})
@@ -198,7 +203,7 @@ def weights_file(layers):
 
 def weights_files():
     depthwise = "depthwise_{}_nhwc_i8x8x3_o6_k3x3_s1x1_d1x1_p1x1x1x1_m2_out-bias-relu"
-    separable = "separable_{}_nchw_i1x9x2_o4_k1x3_s1x2_d1x1_p0x0x2x0_m1_mid-none_out-bias-softmax"
+    separable = "separable_{}_nchw_i1x9x2_o4_k1x3_s1x2_d1x1_p0x0x2x0_m1_mid-nobias-linear_out-bias-softmax"
     yield "floats", weights_file(
         [("dw", depthwise.format("f32"), (54, 0, 0, 6), 4), ("a/sep", separable.format("bf16"), (6, 0, 8, 4), 4)]
     )
@@ -249,6 +254,27 @@ def lockfiles():
         yield name, compact({**table, "rows": kept})
 
 
+def plan_bytes():
+    """What tools/plan_bytes writes: counts of 8 bytes, then the fields of the plan's structs in their order."""
+
+    def counted(items):
+        return struct.pack("<Q", len(items)) + b"".join(items)
+
+    def text(value):
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    def numbers(count):
+        return b"\0" + struct.pack("<Q", count) + struct.pack(f"<{count}f", *range(count))
+
+    problem = "depthwise_f32_nhwc_i8x8x3_o6_k3x3_s1x1_d1x1_p1x1x1x1_m2_out-bias-relu"
+    weights = numbers(54) + numbers(0) + numbers(0) + numbers(6)
+    layer = text("dw") + counted([text("dw"), text("relu")]) + text(problem) + weights + b"\1" + text("same")
+    layer += struct.pack("<iiiiq", 0, 1, 0, 1, 1)
+    skipped = text("conv") + text("Conv2D") + text("its window is not 1x1")
+    yield "plan", counted([layer]) + counted([skipped])
+    yield "empty", counted([]) + counted([])
+
+
 def texts():
     table = json.loads((ROOT / "generators" / "schedules" / "tables" / "x86-64-avx2.lock.json").read_text())
     lines = [
@@ -265,7 +291,7 @@ def texts():
         "opencl",
         "arm-64",
         "x86-64-avx512",
-        "pointwise_f16_nhwc_i7x7x8_o16_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-none-linear",
+        "pointwise_f16_nhwc_i7x7x8_o16_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-linear",
         "separable_f64strict_nchw_i?x?x4_o8_k3x5_s2x1_d1x2_p?x?x?x?_m2_mid-bias-relu6_out-bias-softmax",
     ]
     rows = table["rows"][:4] + table["rows"][-4:]
@@ -300,6 +326,7 @@ SEEDS = {
     "model_json": model_jsons,
     "npy": arrays,
     "npz": archives_of_arrays,
+    "plan_bytes": plan_bytes,
     "texts": texts,
     "weights_file": weights_files,
 }

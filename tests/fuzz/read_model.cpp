@@ -26,10 +26,13 @@ bool is_small(const Plan& plan) {
 void read_model(const std::filesystem::path& path) {
   std::optional<Plan> plan;
   read_or_refuse([&] { plan = plan_file(path); });
-  PlanOptions options;
-  options.fold = options.join = false;
-  options.input_shape = {32, 24, 3};
-  read_or_refuse([&] { plan_file(path, options); });
+  PlanOptions apart;
+  apart.fold = apart.join = false;
+  read_or_refuse([&] { plan_file(path, apart); });
+  PlanOptions shaped;
+  shaped.input_shape = {32, 24, 3};
+  if (plan && !plan->skipped.empty()) shaped.layer_shapes = {{plan->skipped.front().name, {8, 8, 4}}};
+  read_or_refuse([&] { plan_file(path, shaped); });
   if (plan && is_small(*plan)) read_or_refuse([&] { load_layers(path); });
   read_or_refuse([&] { save_model_weights(path, scratch_folder() / "saved.weights.h5"); });
 }

@@ -32,7 +32,10 @@ PREFIX = "sepconv_fuzz_"
 TIMEOUT_S = 10
 RSS_MB = 2048
 MOST_FAULTS = 40  # of a target, after which its run ends
-MOST_CORPUS_BYTES = 150_000  # of a target, in tests/fuzz/corpus
+# Of a target, in tests/fuzz/corpus.
+MOST_CORPUS_FILES = 60
+MOST_CORPUS_BYTES = {"h5_model": 300_000, "keras_archive": 150_000, "model_json": 100_000}
+DEFAULT_CORPUS_BYTES = 60_000
 DEFAULT_MAX_LEN = 16 << 10
 MAX_LEN = {"h5_model": 128 << 10, "keras_archive": 128 << 10, "model_json": 64 << 10, "weights_h5": 128 << 10}
 # What a stack shows above the code at fault: the sanitizers' own functions, libFuzzer's and the C library's.
@@ -204,14 +207,16 @@ def merge(build, target, seeds, scratch):
     )
     if log.returncode != 0:
         sys.exit(f"run_fuzzers: cannot merge {target}: {log.stdout.decode(errors='replace')[-500:]}")
-    total = 0
-    for path in sorted(new.iterdir(), key=lambda path: path.stat().st_size):
-        total += path.stat().st_size
-        if total > MOST_CORPUS_BYTES:
+    # libFuzzer writes first what reaches most.
+    room, kept = MOST_CORPUS_BYTES.get(target, DEFAULT_CORPUS_BYTES), 0
+    for path in sorted(new.iterdir(), key=lambda path: (path.stat().st_mtime_ns, path.stat().st_ino)):
+        if kept < MOST_CORPUS_FILES and path.stat().st_size <= room:
+            room, kept = room - path.stat().st_size, kept + 1
+        else:
             path.unlink()
     shutil.rmtree(old, ignore_errors=True)
     shutil.copytree(new, old)
-    print(f"{target:<14} {len(list(old.iterdir()))} inputs, {min(total, MOST_CORPUS_BYTES)} bytes", flush=True)
+    print(f"{target:<14} {kept} inputs, {sum(path.stat().st_size for path in old.iterdir())} bytes", flush=True)
 
 
 def merge_all(build, targets):

@@ -44,12 +44,12 @@ void give_input_shapes(ModelGraph& graph, const std::string& file, const ModelOp
     const Shape wanted = with_batch(given.extents, file + ": input shape of '" + given.name + "'");
     const auto found = std::find(names.begin(), names.end(), given.name);
     if (found == names.end())
-      throw std::invalid_argument(file + ": input shape " + shape_text(wanted) + ": the model has no input '" +
+      throw std::invalid_argument(file + ": input shape " + extents_text(wanted) + ": the model has no input '" +
                                   given.name + "'" + near_names(given.name, names));
     LayerCall& input = *inputs[static_cast<std::size_t>(found - names.begin())];
     if (!give(input, wanted))
-      throw std::invalid_argument(file + ": input shape " + shape_text(wanted) + " contradicts input '" + given.name +
-                                  "', which is " + shape_text(*input.shapes[0]));
+      throw std::invalid_argument(file + ": input shape " + extents_text(wanted) + " contradicts input '" + given.name +
+                                  "', which is " + extents_text(*input.shapes[0]));
   }
   if (options.input_shape.empty()) return;
   const Shape wanted = with_batch(options.input_shape, file + ": input shape");
@@ -57,11 +57,11 @@ void give_input_shapes(ModelGraph& graph, const std::string& file, const ModelOp
   std::string known;
   for (LayerCall* input : inputs) {
     fits = give(*input, wanted) || fits;
-    known +=
-        (known.empty() ? "" : ", ") + ("'" + input->input_name + "' " + shape_text(input->shapes[0].value_or(Shape{})));
+    known += (known.empty() ? "" : ", ") +
+             ("'" + input->input_name + "' " + extents_text(input->shapes[0].value_or(Shape{})));
   }
   if (!fits)
-    throw std::invalid_argument(file + ": input shape " + shape_text(wanted) +
+    throw std::invalid_argument(file + ": input shape " + extents_text(wanted) +
                                 " fits no input of the model: it has another rank, or contradicts a known extent (" +
                                 known + ")");
 }
@@ -178,7 +178,7 @@ std::map<int, Shape> given_layer_shapes(const ModelGraph& graph, const std::stri
     if (layer == graph.layers.end()) {
       std::vector<std::string> names;
       for (const ModelLayer& other : graph.layers) names.push_back(other.name);
-      throw std::invalid_argument(file + ": layer shape " + shape_text(wanted) + ": the model has no layer '" +
+      throw std::invalid_argument(file + ": layer shape " + extents_text(wanted) + ": the model has no layer '" +
                                   shape.name + "'" + near_names(shape.name, names));
     }
     given[static_cast<int>(layer - graph.layers.begin())] = wanted;
@@ -195,9 +195,9 @@ void refuse_unfitting(const ModelGraph& graph, const std::string& file, const st
     if (!layer.calls.empty()) {
       const LayerCall& call = graph.calls[static_cast<std::size_t>(layer.calls.front())];
       reads = call.input_shapes.empty() || !call.input_shapes[0] ? "it reads nothing"
-                                                                 : "it reads " + shape_text(*call.input_shapes[0]);
+                                                                 : "it reads " + extents_text(*call.input_shapes[0]);
     }
-    throw std::invalid_argument(file + ": layer shape " + shape_text(shape) + " does not fit layer '" + layer.name +
+    throw std::invalid_argument(file + ": layer shape " + extents_text(shape) + " does not fit layer '" + layer.name +
                                 "': " + reads);
   }
 }

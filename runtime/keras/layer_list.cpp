@@ -76,8 +76,8 @@ std::optional<Shape> filled(const std::optional<Shape>& shape, const std::string
   std::optional<Shape> result = shape;
   if (const auto own = given.layers.find(name); own != given.layers.end()) {
     if (result && contradict(*result, own->second))
-      throw std::invalid_argument("layer shape " + shape_text(own->second) + " does not fit: its input is " +
-                                  shape_text(*result));
+      throw std::invalid_argument("layer shape " + extents_text(own->second) + " does not fit: its input is " +
+                                  extents_text(*result));
     result = merged(result, own->second);
   }
   if (given.all && (!result || !contradict(*result, *given.all))) {
@@ -143,10 +143,10 @@ Plan plan_layer_list(const ModelDocument& document, const PlanOptions& options) 
   }
   for (const auto& [name, shape] : given.layers)
     if (names.count(name) == 0)
-      throw std::invalid_argument(document.file + ": layer shape " + shape_text(shape) + ": the list has no layer '" +
+      throw std::invalid_argument(document.file + ": layer shape " + extents_text(shape) + ": the list has no layer '" +
                                   name + "'" + near_names(name, {names.begin(), names.end()}));
   if (given.all && !given.all_fits && !items.empty())
-    throw std::invalid_argument(document.file + ": input shape " + shape_text(*given.all) +
+    throw std::invalid_argument(document.file + ": input shape " + extents_text(*given.all) +
                                 " fits no layer of the list: they have another rank, or contradict a known extent");
   return plan;
 }

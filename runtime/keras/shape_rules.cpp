@@ -58,7 +58,7 @@ std::size_t channel_axis(const std::string& class_name, const json& config) {
   return member(config, "data_format") == "channels_first" ? 1 : input_rank(class_name) - 1;
 }
 
-std::string shape_text(const Shape& shape) {
+std::string extents_text(const Shape& shape) {
   std::string text;
   for (std::size_t i = 1; i < shape.size(); ++i)
     text += (i == 1 ? "" : "x") + (shape[i] == kDynamic ? "?" : std::to_string(shape[i]));

@@ -35,7 +35,7 @@ std::size_t input_rank(const std::string& class_name);
 std::size_t channel_axis(const std::string& class_name, const nlohmann::json& config);
 
 /// "56x56x?": the extents without the batch.
-std::string shape_text(const Shape& shape);
+std::string extents_text(const Shape& shape);
 
 /// The extents that a caller gives, with an open batch.
 /// @throws std::invalid_argument that begins with `what`, when one is neither positive nor kDynamic.

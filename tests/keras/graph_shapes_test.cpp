@@ -31,7 +31,7 @@ Plan plan(const json& model, PlanOptions options = {}, KerasRules rules = KerasR
 std::vector<std::string> inputs_of(const Plan& plan) {
   std::vector<std::string> result;
   for (const PlannedLayer& layer : plan.layers)
-    result.push_back(layer.name + " " + shape_text({kDynamic, layer.problem.IH, layer.problem.IW, layer.problem.IC}));
+    result.push_back(layer.name + " " + extents_text({kDynamic, layer.problem.IH, layer.problem.IW, layer.problem.IC}));
   for (const SkippedLayer& layer : plan.skipped) result.push_back(layer.name + ": " + layer.reason);
   return result;
 }

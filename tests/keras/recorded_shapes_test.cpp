@@ -20,7 +20,7 @@ struct Family {
 class RecordedShapes : public testing::TestWithParam<Family> {};
 
 /// Without the batch: an operator may leave it open where the model knows it.
-std::string text_of(const std::optional<Shape>& shape) { return shape ? shape_text(*shape) : "unknown"; }
+std::string text_of(const std::optional<Shape>& shape) { return shape ? extents_text(*shape) : "unknown"; }
 
 /// Which output of its layer the model returns.
 int output_of(const json& item) {

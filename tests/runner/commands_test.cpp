@@ -337,7 +337,7 @@ TEST_F(RunnerClient, ACrashFailsItsCaseAndTheRestStillRuns) {
   const auto cases = tools::run_cases(request(R"(
     line() { echo "{\"name\":\"$1\",\"layer\":\"$1\",\"status\":\"$2\",\"max_error\":0.5,\"limit\":1}" >> "$report"; }
     case "$*" in
-      *"--layer a"*) line a started; line a ok; line b started; kill -SEGV $$ ;;
+      *"--layer=a"*) line a started; line a ok; line b started; kill -SEGV $$ ;;
       *) line c started; line c miss; exit 1 ;;
     esac)"));
   ASSERT_EQ(cases.size(), 3u);
@@ -368,7 +368,7 @@ TEST_F(RunnerClient, ARunnerThatLeavesLayersOutIsAnError) {
 
 TEST_F(RunnerClient, ATimeLimitFailsTheCaseThatRan) {
   tools::RunnerRequest slow = request(
-      "case \"$*\" in *'--layer a'*) echo '{\"name\":\"a\",\"layer\":\"a\",\"status\":\"started\"}' > \"$report\"; "
+      "case \"$*\" in *'--layer=a'*) echo '{\"name\":\"a\",\"layer\":\"a\",\"status\":\"started\"}' > \"$report\"; "
       "sleep 30 ;; "
       "esac");
   slow.seconds = 0.5;

@@ -86,9 +86,11 @@ class Propagation {
       call.shapes = rule(call, layer);
       call.shapes.resize(std::min(call.shapes.size(), static_cast<std::size_t>(call.outputs_read)));
       add_expected(call);
+      const bool had_shapes = std::all_of(call.input_shapes.begin(), call.input_shapes.end(),
+                                          [](const auto& shape) { return shape.has_value(); });
       if (!has_open_extents(call.shape(0)))
         call.lost_at = -1;
-      else if (call.lost_at < 0)
+      else if (call.lost_at < 0 || (had_shapes && !call.shape(0)))
         call.lost_at = static_cast<int>(i);
     }
   }

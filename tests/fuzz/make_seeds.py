@@ -48,6 +48,12 @@ def h5_models():
         yield name, (MODELS / f"{name}.h5").read_bytes()
 
 
+def given_weights():
+    yield "weights_h5", dict(members_of(MODELS / "wrapped.keras"))["model.weights.h5"]
+    yield "h5", (MODELS / "wrapped.h5").read_bytes()
+    yield "keras", zipped(members_of(MODELS / "wrapped.keras"))
+
+
 def layer(class_name, name, inbound, **config):
     calls = [[[source, 0, 0, {}] for source in inbound]] if inbound else []
     return {"class_name": class_name, "name": name, "config": {"name": name, **config}, "inbound_nodes": calls}
@@ -139,6 +145,36 @@ def handmade_models():
     )
     merged["config"]["output_layers"] = [["both", 0, 0]]
     yield "merged", compact(merged)
+
+
+def tfjs_models():
+    """A chain of two layers with the manifest of its weights, plain, quantized and in the older form."""
+    layers = [
+        ("DepthwiseConv2D", {"kernel_size": [3, 3], "use_bias": True}),
+        ("Conv2D", {"filters": 5, "kernel_size": [1, 1], "use_bias": True}),
+    ]
+    model = functional(layers, [8, 8, 3])
+    topology = {"keras_version": "tfjs-layers 4.22.0", "model_config": model}
+    shapes = {
+        "layer_0/depthwise_kernel": [3, 3, 3, 1],
+        "layer_0/bias": [3],
+        "layer_1/kernel": [1, 1, 3, 5],
+        "layer_1/bias": [5],
+    }
+    quantizations = {
+        "uint8": (1, {"dtype": "uint8", "scale": 0.01, "min": -1.5}),
+        "uint16": (2, {"dtype": "uint16", "scale": 0.0001, "min": -3}),
+        "float16": (2, {"dtype": "float16"}),
+        "float32": (4, None),
+    }
+    for name, (width, quantization) in quantizations.items():
+        weights = [{"name": key, "shape": shape, "dtype": "float32"} for key, shape in shapes.items()]
+        for weight in weights if quantization else []:
+            weight["quantization"] = quantization
+        manifest = [{"paths": ["shard.bin"], "weights": weights}]
+        document = {"format": "layers-model", "modelTopology": topology, "weightsManifest": manifest}
+        yield name, compact(document) + b"\0" + bytes(50 * width)
+    yield "no_weights", compact({"modelTopology": {**model, "keras_version": "2.15.0"}})
 
 
 def model_jsons():
@@ -318,6 +354,7 @@ def kernel_facts():
 
 
 SEEDS = {
+    "given_weights": given_weights,
     "h5_model": h5_models,
     "keras_archive": keras_archives,
     "kernel_facts": kernel_facts,
@@ -328,6 +365,7 @@ SEEDS = {
     "npz": archives_of_arrays,
     "plan_bytes": plan_bytes,
     "texts": texts,
+    "tfjs": tfjs_models,
     "weights_file": weights_files,
 }
 

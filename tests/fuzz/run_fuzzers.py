@@ -34,10 +34,10 @@ RSS_MB = 2048
 MOST_FAULTS = 40  # of a target, after which its run ends
 # Of a target, in tests/fuzz/corpus.
 MOST_CORPUS_FILES = 60
-MOST_CORPUS_BYTES = {"h5_model": 300_000, "keras_archive": 150_000, "model_json": 100_000}
+MOST_CORPUS_BYTES = {"h5_model": 250_000, "given_weights": 100_000, "keras_archive": 150_000, "model_json": 100_000}
 DEFAULT_CORPUS_BYTES = 60_000
 DEFAULT_MAX_LEN = 16 << 10
-MAX_LEN = {"h5_model": 128 << 10, "keras_archive": 128 << 10, "model_json": 64 << 10, "weights_h5": 128 << 10}
+MAX_LEN = {"h5_model": 128 << 10, "keras_archive": 128 << 10, "model_json": 64 << 10, "given_weights": 64 << 10}
 # What a stack shows above the code at fault: the sanitizers' own functions, libFuzzer's and the C library's.
 NOT_AT_FAULT = re.compile(
     r"__asan|__sanitizer|__ubsan|__interceptor|__lsan|fuzzer::|libc\.so|libm\.so|libstdc\+\+|libz\.so|"

@@ -117,9 +117,9 @@ class Planner {
   }
 
   /// An .h5 file names a layer's class without its module: another author's may have Keras' arguments and other
-  /// weights.
+  /// weights. Weights that the user gives must fit all the same.
   bool may_be_foreign(const ModelLayer& layer) const {
-    return document_.weights_form == WeightsForm::legacy && !layer.json->contains("module");
+    return document_.weights_form == WeightsForm::legacy && !document_.weights_given && !layer.json->contains("module");
   }
 
   /// What `read` throws about the layer: Keras would refuse it, or no kernel can be compiled.

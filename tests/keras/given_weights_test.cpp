@@ -127,6 +127,18 @@ TEST_F(GivenWeights, TheFirstWeightThatDiffersIsNamed) {
             std::string::npos);
 }
 
+TEST_F(GivenWeights, MustFitAlsoWhereTheModelNamesNoModules) {
+  json old = model();
+  for (json& layer : old["config"]["layers"]) layer.erase("module");
+  const auto file = folder_.write("old.json", old.dump());
+  const std::string weights =
+      make_legacy(nullptr, {{"dw", {{"k", array({3, 3, 5, 1}, 1)}, {"b", kBias}}}, pointwise()});
+  PlanOptions options;
+  options.weights = folder_.write("w.h5", weights);
+  EXPECT_NE(refusal([&] { plan_file(file, options); }).find("must have shape (3, 3, 4, 1). Received: (3, 3, 5, 1)"),
+            std::string::npos);
+}
+
 TEST_F(GivenWeights, TheFirstGroupThatDiffersIsNamed) {
   EXPECT_NE(why_not("shape.weights.h5", keras3_weights(array({3, 2, 4, 1}, 1))).find("layer 'dw': weight"),
             std::string::npos);

@@ -49,7 +49,8 @@ class SpecReader {
       : file_(document.file),
         rules_(document.rules),
         // JSON by itself may be somebody's own; a version in it shows that Keras wrote it.
-        written_by_keras_(document.weights_form != WeightsForm::none || document.json.contains("keras_version")),
+        written_by_keras_((document.weights_form != WeightsForm::none && !document.weights_given) ||
+                          document.json.contains("keras_version")),
         graph_(graph) {}
 
   /// @param place  of the model; nothing for the outermost one

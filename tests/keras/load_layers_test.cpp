@@ -104,6 +104,20 @@ TEST(LoadLayers, TakeNoMemoryForAWindowThatTheFileDoesNotHold) {
   EXPECT_NE(refusal([&] { load_layers(without, {}, NoWeights::refuse); }).find("without weights"), std::string::npos);
 }
 
+TEST(LoadLayers, NamesTheFileAndTheLayerOfACustomActivation) {
+  const TemporaryFolder folder("load_layers");
+  const nlohmann::json custom = {
+      {"module", "builtins"}, {"class_name", "function"}, {"config", "h_swish"}, {"registered_name", "function"}};
+  const auto file =
+      folder.write("custom.json",
+                   sequential("m", {input("in", {nullptr, 16, 16, 3}),
+                                    layer("DepthwiseConv2D", "dw", {{"kernel_size", {3, 3}}, {"activation", custom}})})
+                       .dump());
+  const std::string message = refusal([&] { load_layers(file); });
+  EXPECT_NE(message.find("custom.json: layer 'dw': "), std::string::npos) << message;
+  EXPECT_NE(message.find("h_swish"), std::string::npos) << message;
+}
+
 TEST(LoadLayers, NamesTheFileOfAnError) {
   try {
     load_layers(data_path("absent.keras"));

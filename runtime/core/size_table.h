@@ -22,7 +22,7 @@ class SizeTable {
   /// The convolution for that size, or nullptr if it has not been added.
   const ConvLayer* find(std::int64_t H, std::int64_t W) const noexcept {
     const Slots& slots = *current_.load(std::memory_order_acquire);
-    for (std::size_t at = first_slot(H, W, slots.size());; at = (at + 1) % slots.size()) {
+    for (std::size_t at = first_slot(H, W, slots.size());; at = (at + 1) & (slots.size() - 1)) {
       const Entry* entry = slots[at].load(std::memory_order_acquire);
       if (entry == nullptr) return nullptr;
       if (entry->H == H && entry->W == W) return &entry->layer;
@@ -49,15 +49,16 @@ class SizeTable {
   static std::size_t first_slot(std::int64_t H, std::int64_t W, std::size_t slots) noexcept {
     const std::uint64_t mixed =
         (static_cast<std::uint64_t>(H) * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(W)) * 0xff51afd7ed558ccdu;
-    return static_cast<std::size_t>(mixed >> 32) % slots;
+    return static_cast<std::size_t>(mixed >> 32) & (slots - 1);
   }
 
   static void insert(Slots& slots, const Entry* entry) noexcept {
     std::size_t at = first_slot(entry->H, entry->W, slots.size());
-    while (slots[at].load(std::memory_order_relaxed) != nullptr) at = (at + 1) % slots.size();
+    while (slots[at].load(std::memory_order_relaxed) != nullptr) at = (at + 1) & (slots.size() - 1);
     slots[at].store(entry, std::memory_order_release);
   }
 
+  /// @param slots  a power of two
   void grow(std::size_t slots) {
     auto table = std::make_unique<Slots>(slots);
     for (const auto& entry : entries_) insert(*table, entry.get());

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <set>
 #include <stdexcept>
 
 #include "hdf5_use.h"
@@ -152,18 +153,25 @@ std::size_t Hdf5File::count_datasets(const std::string& path) const { return dat
 
 std::vector<std::string> Hdf5File::datasets(const std::string& path) const {
   const LibraryUse use;
-  std::vector<std::string> paths;
+  struct Visit {
+    std::vector<std::string> paths;
+    std::set<haddr_t> seen;
+  } found;
   const auto visit = [](hid_t, const char* name, const H5O_info_t* info, void* data) -> herr_t {
     const std::string_view text(name);
+    Visit& visited = *static_cast<Visit*>(data);
     if (std::count(text.begin(), text.end(), '/') > kMaxGroupDepth) return -1;
-    if (info->type == H5O_TYPE_DATASET) static_cast<std::vector<std::string>*>(data)->emplace_back(name);
+    // In a damaged file a group may hold itself. The library sees that only where the object counts its links right.
+    if (!visited.seen.insert(info->addr).second) return -1;
+    if (info->type == H5O_TYPE_DATASET) visited.paths.emplace_back(name);
     return 0;
   };
-  if (!path_is_inside(file_, path) || H5Ovisit_by_name2(file_, path.c_str(), H5_INDEX_NAME, H5_ITER_INC, visit, &paths,
+  if (!path_is_inside(file_, path) || H5Ovisit_by_name2(file_, path.c_str(), H5_INDEX_NAME, H5_ITER_INC, visit, &found,
                                                         H5O_INFO_BASIC, H5P_DEFAULT) < 0)
-    throw std::invalid_argument(what_ + ": cannot read group '" + path + "', or groups nest in it too deep");
-  for (std::string& name : paths) name = path + "/" + name;
-  return paths;
+    throw std::invalid_argument(what_ + ": cannot read group '" + path +
+                                "', or groups nest in it too deep, or hold themselves");
+  for (std::string& name : found.paths) name = path + "/" + name;
+  return found.paths;
 }
 
 std::vector<std::int64_t> Hdf5File::shape(const std::string& path) const {

@@ -2,6 +2,7 @@
 // address sanitizer's build runs these too).
 
 #include <gtest/gtest.h>
+#include <hdf5.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -211,6 +212,36 @@ TEST(HostileFiles, DatasetsThatUnpackToGigabytesAreRefused) {
       EXPECT_NE(std::string(error.what()).find("unpacks to more than"), std::string::npos) << error.what();
     }
   }
+}
+
+/// Address of a group's header in the file.
+std::string address_of(const std::string& bytes, const char* group) {
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fapl_core(access, 1 << 16, 0);
+  H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size());
+  const hid_t file = H5Fopen("address", H5F_ACC_RDONLY, access);
+  H5O_info_t info{};
+  H5Oget_info_by_name(file, group, &info, H5P_DEFAULT);
+  H5Fclose(file);
+  H5Pclose(access);
+  std::string text;
+  for (int i = 0; i < 8; ++i) text += static_cast<char>(info.addr >> (8 * i));
+  return text;
+}
+
+TEST(HostileFiles, GroupsThatHoldThemselvesAreRefused) {
+  std::vector<Dataset> datasets;
+  for (const char* path : {"/layers/a/b/0", "/layers/a/c/0", "/layers/a/d/0"})
+    datasets.push_back({path, array({2}, 1)});
+  std::string bytes = make_hdf5(datasets);
+  EXPECT_EQ(Hdf5File(static_cast<const std::string&>(bytes), "f").count_datasets("/layers"), 3u);
+  const std::string outer = address_of(bytes, "/layers/a");
+  for (const char* inner : {"/layers/a/b", "/layers/a/c", "/layers/a/d"}) {
+    const std::size_t at = bytes.find(address_of(bytes, inner));
+    ASSERT_NE(at, std::string::npos);
+    bytes.replace(at, outer.size(), outer);
+  }
+  EXPECT_THROW(Hdf5File(static_cast<const std::string&>(bytes), "f").count_datasets("/layers"), std::invalid_argument);
 }
 
 TEST(HostileFiles, ZipMembersHaveTheLimitOfTheirKind) {

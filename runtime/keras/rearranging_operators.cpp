@@ -69,7 +69,7 @@ Shapes squeeze(const OperatorCall& op) {
   if (!x) return {};
   const json& axis = op.argument(1, {"axis", "squeeze_dims"});
   if (!axis.is_null() && !(axis.is_array() && axis.empty())) return {without_axes(*x, axis, false)};
-  if (std::count(x->begin() + 1, x->end(), kDynamic)) return {};  // which of them are 1 is not known
+  if (x->empty() || std::count(x->begin() + 1, x->end(), kDynamic)) return {};  // which of them are 1 is not known
   Shape result = *x;
   result.erase(std::remove(result.begin(), result.end(), 1), result.end());
   return {result};

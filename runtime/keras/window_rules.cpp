@@ -57,7 +57,7 @@ std::optional<Window> window_of(const json& config, std::size_t rank, bool pooli
 
 /// The extent behind a transposed convolution.
 std::int64_t transposed(std::int64_t extent, const Window& window, std::size_t i, const json& output_padding) {
-  if (extent == kDynamic) return kDynamic;
+  if (extent == kDynamic || extent == 0) return extent;
   const std::int64_t size = (window.size[i] - 1) * window.dilation[i] + 1;
   const std::int64_t stride = window.strides[i];
   const bool same = window.padding == "same";

@@ -54,6 +54,8 @@ TEST(ShapeRules, SeveralInputs) {
   EXPECT_EQ(output_shape("Concatenate", {{"axis", 5}}, {Shape{1, 4, 3}, Shape{1, 4, 5}}), std::nullopt);
   EXPECT_EQ(output_shape("Add", json::object(), {Shape{1, 4, 1}, Shape{1, 1, 5}}), (Shape{1, 4, 5}));
   EXPECT_EQ(output_shape("Add", json::object(), {Shape{1, 4, 1}, std::nullopt}), (Shape{kNone, 4, kNone}));
+  // keras.applications' InceptionResNetV2
+  EXPECT_EQ(output_shape("CustomScaleLayer", {{"scale", 0.17}}, {Shape{1, 4, 5}, Shape{1, 4, 5}}), (Shape{1, 4, 5}));
 }
 
 TEST(ShapeRules, Merging) {

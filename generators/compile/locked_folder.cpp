@@ -38,7 +38,9 @@ LockedFolder::LockedFolder(const std::filesystem::path& parent, std::string_view
     if (::mkdtemp(name.data()) == nullptr)
       throw std::runtime_error(fmt::format("cannot write to '{}': {}", parent.string(), std::strerror(errno)));
     lock_ = open_folder(name);
-    // Before the lock, another process may have taken the folder for one of a process that was killed.
+    // Before the lock, another process may have taken the folder for one of a process that was killed: it is gone, or
+    // about to go.
+    if (lock_ < 0 && errno == ENOENT) continue;
     if (lock_ >= 0 && ::flock(lock_, LOCK_EX) == 0 && !is_own_folder(lock_, name)) {
       ::close(lock_);
       continue;

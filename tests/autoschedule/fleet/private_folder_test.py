@@ -41,7 +41,7 @@ class PrivateFolderTest(unittest.TestCase):
         self.folder.chmod(0o777)
         self.assert_refused()
 
-    @unittest.skipUnless(os.getuid() == 0, "only root can give a folder away")
+    @unittest.skipUnless(os.getuid() == 0, "lacks right: give a folder to another user")
     def test_another_users_folder_is_refused(self):
         self.folder.mkdir(mode=0o700)
         os.chown(self.folder, 12345, 12345)

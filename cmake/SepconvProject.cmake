@@ -37,6 +37,11 @@ function(sepconv_set_warnings target)
     # False alarms of these versions on std::string and std::vector, inlined (GCC bugs 105329, 105651, 107852).
     target_compile_options(${target} PRIVATE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-stringop-overread)
   endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+    # It takes every function with a temporary argument for one that returns a part of it; the project's return
+    # entries of tables, which live as long as the process.
+    target_compile_options(${target} PRIVATE -Wno-dangling-reference)
+  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     # libstdc++ 12's std::stable_sort calls what that library itself marks as deprecated.
     target_compile_options(${target} PRIVATE -Wno-deprecated-declarations)

@@ -139,7 +139,7 @@ class BenchService {
     if (const auto failure = failures_.find(name); failure != failures_.end())
       throw std::invalid_argument(failure->second);
     run_.reset();
-    run_.emplace(*layer, target_, executor_, arguments_.io_dir);
+    run_ = std::make_unique<BenchRun>(*layer, target_, executor_, arguments_.io_dir);
     current_ = name;
     return *run_;
   }
@@ -167,7 +167,7 @@ class BenchService {
   std::map<std::string, std::string> failures_;
   Executor& executor_;
   std::string current_;
-  std::optional<BenchRun> run_;
+  std::unique_ptr<BenchRun> run_;
 };
 
 BenchService make_service(const BenchArguments& arguments) {

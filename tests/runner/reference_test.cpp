@@ -145,7 +145,7 @@ TEST(ReferenceLimits, FloatArithmeticStaysWithinAndAWrongWeightDoesNot) {
   const std::vector<float> x(c.input.begin(), c.input.end()),
       kd = c.weights.depthwise.to_floats(), middle_bias = c.weights.middle_bias.to_floats(),
       kp = c.weights.pointwise.to_floats(), bias = c.weights.bias.to_floats();
-  const auto activate_f = [](const Activation& a, float x) { return static_cast<float>(activate(a, x)); };
+  const auto activate_f = [](const Activation& a, float sum) { return static_cast<float>(activate(a, sum)); };
   for (int oh = 0; oh < p.OH(); ++oh)
     for (int ow = 0; ow < p.OW(); ++ow)
       for (int f = 0; f < p.OC; ++f) {

@@ -19,7 +19,13 @@ void use_kernels(const KernelTable& table);
 /// Opens a library made by `sepconv compile --shared`, adds its rows and keeps it open for the life of the process.
 /// The library exports `extern "C" const sepconv::KernelTable* sepconv_kernel_table()`.
 /// @throws std::invalid_argument naming the file and what is wrong with it.
-const KernelTable& load_kernel_library(const std::filesystem::path& path);
+#if defined(__has_cpp_attribute)
+#if __has_cpp_attribute(gnu::no_dangling)
+[[gnu::no_dangling]]  // GCC 14 would warn that the table may be a part of the path
+#endif
+#endif
+const KernelTable&
+load_kernel_library(const std::filesystem::path& path);
 
 struct RegisteredRow {
   std::string library;

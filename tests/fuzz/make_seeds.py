@@ -182,6 +182,9 @@ def model_jsons():
         yield name, compact(json.loads(dict(members_of(MODELS / f"{name}.keras"))["config.json"]))
     yield "tcn_causal_2", compact(json.loads((MODELS / "tcn_causal.json").read_text()))
     yield from handmade_models()
+    for rules, cases in json.loads((TESTS / "data" / "shapes.json").read_text()).items():
+        for index, case in enumerate(cases):
+            yield f"{rules}_{index}", compact(case["model"])
     yield "layer_list", compact(json.loads((TESTS / "kernels" / "layers.json").read_text())[:12])
     suite = json.loads((ROOT / "bench" / "suites" / "peers.json").read_text())
     suite["layers"] = suite["layers"][:6]

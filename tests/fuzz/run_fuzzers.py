@@ -33,9 +33,10 @@ TIMEOUT_S = 10
 RSS_MB = 2048
 MOST_FAULTS = 40  # of a target, after which its run ends
 # Of a target, in tests/fuzz/corpus.
-MOST_CORPUS_FILES = 60
-MOST_CORPUS_BYTES = {"h5_model": 250_000, "given_weights": 100_000, "keras_archive": 150_000, "model_json": 100_000}
-DEFAULT_CORPUS_BYTES = 60_000
+MOST_CORPUS_FILES = {"model_json": 200}
+DEFAULT_CORPUS_FILES = 60
+MOST_CORPUS_BYTES = {"h5_model": 200_000, "given_weights": 70_000, "keras_archive": 120_000, "model_json": 150_000}
+DEFAULT_CORPUS_BYTES = 40_000
 DEFAULT_MAX_LEN = 16 << 10
 MAX_LEN = {"h5_model": 128 << 10, "keras_archive": 128 << 10, "model_json": 64 << 10, "given_weights": 64 << 10}
 # What a stack shows above the code at fault: the sanitizers' own functions, libFuzzer's and the C library's.
@@ -209,9 +210,10 @@ def merge(build, target, seeds, scratch):
     if log.returncode != 0:
         sys.exit(f"run_fuzzers: cannot merge {target}: {log.stdout.decode(errors='replace')[-500:]}")
     # libFuzzer writes first what reaches most.
+    most_files = MOST_CORPUS_FILES.get(target, DEFAULT_CORPUS_FILES)
     room, kept = MOST_CORPUS_BYTES.get(target, DEFAULT_CORPUS_BYTES), 0
     for path in sorted(new.iterdir(), key=lambda path: (path.stat().st_mtime_ns, path.stat().st_ino)):
-        if kept < MOST_CORPUS_FILES and path.stat().st_size <= room:
+        if kept < most_files and path.stat().st_size <= room:
             room, kept = room - path.stat().st_size, kept + 1
         else:
             path.unlink()

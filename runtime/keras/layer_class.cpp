@@ -121,8 +121,10 @@ bool is_keras_module(const std::string& module) {
 std::optional<std::string> foreign_origin(const json& layer) {
   const std::string class_name = string_of(member(layer, "class_name"));
   const std::string registered = string_of(member(layer, "registered_name"));
+  // tf.keras 2 registers this layer of its own InceptionResNetV2 as an author's would be.
+  constexpr const char* kOwn = "Custom>CustomScaleLayer";
   for (const std::string& name : {registered, class_name})
-    if (name.find('>') != std::string::npos) return "registered as " + shown(name);
+    if (name.find('>') != std::string::npos && name != kOwn) return "registered as " + shown(name);
   const json& module = member(layer, "module");
   if (module.is_string()) {
     const auto name = module.get<std::string>();
@@ -132,7 +134,8 @@ std::optional<std::string> foreign_origin(const json& layer) {
   // Keras writes null for the module of a class that the saving script itself defined.
   if (layer.is_object() && layer.contains("module") && !registered.empty())
     return "registered as " + shown(registered) + ", of no module";
-  if (!registered.empty() && registered != class_name) return "registered as " + shown(registered);
+  if (!registered.empty() && registered != class_name && registered != kOwn)
+    return "registered as " + shown(registered);
   return std::nullopt;
 }
 

@@ -292,6 +292,7 @@ const std::map<std::string_view, Entry>& table() {
       {"Maximum", {merge_layer, true}},
       {"Minimum", {merge_layer, true}},
       {"CustomScaleLayer", {merge_layer, true}},  // keras.applications' InceptionResNetV2
+      {"Custom>CustomScaleLayer", {merge_layer, true}},
       {"Concatenate", {concatenate, true}},
       {"Lambda", {lambda, true}},
       {"Flatten", {flatten}},

@@ -45,6 +45,15 @@ TEST(LayerClass, ForeignClassesSayHowTheyAreKnown) {
   EXPECT_EQ(foreign_class({{"class_name", "ReLU"}, {"registered_name", "MyReLU"}}, false), "registered as \"MyReLU\"");
 }
 
+TEST(LayerClass, ALayerOfKerasOwnInceptionResNetIsRegisteredAsCustom) {
+  const char* registered = "Custom>CustomScaleLayer";
+  EXPECT_EQ(
+      foreign_class(with_class("tf_keras.src.applications.inception_resnet_v2", registered, "CustomScaleLayer"), true),
+      std::nullopt);
+  EXPECT_EQ(foreign_class({{"class_name", registered}}, true), std::nullopt);
+  EXPECT_EQ(foreign_class(with_class("mine", registered, "CustomScaleLayer"), true), "of module \"mine\"");
+}
+
 TEST(LayerClass, OneLayerByItselfIsJudgedToo) {
   json layer = with_class(nullptr, "DepthwiseConv2D");
   layer["config"] = {{"kernel_size", 3}};

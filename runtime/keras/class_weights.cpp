@@ -50,6 +50,7 @@ class Weights {
     extents.push_back(b);
     add(name, std::move(extents));
   }
+  WeightSpec& last() { return node_.weights.back(); }
   const json& config() const { return config_; }
 
  private:
@@ -106,6 +107,7 @@ void normalization(Weights& w) {
   w.add_fixed("mean");
   w.add_fixed("variance");
   w.add_fixed("count", Extents{});
+  w.last().integer = true;
 }
 
 void attention(Weights& w, bool scaled) {

@@ -297,4 +297,22 @@ KerasArray Hdf5File::array(const std::string& path) const {
   return array;
 }
 
+std::int64_t Hdf5File::integer(const std::string& path) const {
+  const LibraryUse use;
+  const std::string where = what_ + ": dataset '" + path + "'";
+  if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": missing");
+  const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.ok()) throw std::invalid_argument(where + ": cannot be opened");
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
+  std::int64_t value = 0;
+  if (!type.ok() || !space.ok() || !creation.ok() || H5Pget_layout(creation) != H5D_CONTIGUOUS ||
+      H5Pget_external_count(creation) != 0 || H5Tget_class(type) != H5T_INTEGER ||
+      H5Sget_simple_extent_npoints(space) != 1 ||
+      H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value) < 0)
+    throw std::invalid_argument(where + ": not one integer");
+  return value;
+}
+
 }  // namespace sepconv::keras

@@ -46,6 +46,9 @@ class Hdf5File {
   /// A dataset of float16, bfloat16 (2 opaque bytes), float32 or float64 elements.
   KerasArray array(const std::string& path) const;
 
+  /// A dataset of one integer, such as the `count` of a Normalization layer.
+  std::int64_t integer(const std::string& path) const;
+
   const std::string& what() const { return what_; }
 
  private:

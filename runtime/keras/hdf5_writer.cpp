@@ -54,6 +54,14 @@ void write_array(hid_t group, const std::string& name, const KerasArray& array) 
   }
 }
 
+void write_integer(hid_t group, const std::string& name, std::int64_t value) {
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle dataset(H5Dcreate2(group, name.c_str(), H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                       H5Dclose);
+  check(dataset.ok() && H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value) >= 0,
+        "dataset " + name);
+}
+
 }  // namespace
 
 std::string weights_hdf5(const std::vector<WeightGroup>& groups) {
@@ -73,6 +81,7 @@ std::string weights_hdf5(const std::vector<WeightGroup>& groups) {
     check(group.ok(), "group " + weights.path);
     if (!weights.layer.empty()) write_attribute(group, "name", weights.layer);
     for (std::size_t i = 0; i < weights.arrays.size(); ++i) write_array(group, std::to_string(i), weights.arrays[i]);
+    if (weights.count) write_integer(group, std::to_string(weights.arrays.size()), *weights.count);
   }
   H5Fflush(file, H5F_SCOPE_GLOBAL);
   const ssize_t size = H5Fget_file_image(file, nullptr, 0);

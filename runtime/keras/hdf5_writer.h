@@ -1,6 +1,8 @@
 #pragma once
 // Weights as an HDF5 file in memory, laid out as Keras' save_weights() does.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@ struct WeightGroup {
   std::string path;   // "/layers/separable_conv2d/vars"
   std::string layer;  // its attribute "name"; empty for none
   std::vector<KerasArray> arrays;
+  std::optional<std::int64_t> count = std::nullopt;  // one integer behind the arrays, of a Normalization layer
 };
 
 /// The file's bytes. Elements are stored as their dtype says; bfloat16 as 2 opaque bytes with the attribute dtype.

@@ -72,8 +72,16 @@ std::vector<KerasArray> LayerWeights::read_node(const WeightNode& node) const {
   std::vector<KerasArray> arrays;
   const auto found = located_.datasets.find(node.group);
   if (found == located_.datasets.end()) return arrays;
-  for (const std::string& dataset : found->second) arrays.push_back(array(dataset));
+  for (std::size_t i = 0; i < found->second.size(); ++i)
+    if (i >= node.weights.size() || !node.weights[i].integer) arrays.push_back(array(found->second[i]));
   return arrays;
+}
+
+std::optional<std::int64_t> LayerWeights::read_integer(const WeightNode& node) const {
+  const auto found = located_.datasets.find(node.group);
+  if (found == located_.datasets.end() || node.weights.empty() || !node.weights.back().integer) return std::nullopt;
+  const std::string& dataset = found->second.back();
+  return file_ ? file_->integer(dataset) : tfjs_integer(document_, dataset);
 }
 
 bool LayerWeights::has_root(const std::string& root) const {

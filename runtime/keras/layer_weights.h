@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "hdf5_file.h"
@@ -45,8 +46,12 @@ class LayerWeights {
   /// The file of the weights, for messages.
   const std::string& what() const { return document_.weights_given ? document_.weights_file : document_.file; }
 
-  /// The arrays of a part of the model in the order of its `weights`; of a foreign class in the file's order.
+  /// The arrays of a part of the model in the order of its `weights`, without integers; of a foreign class in the
+  /// file's order.
   std::vector<KerasArray> read_node(const WeightNode& node) const;
+
+  /// The integer among a part's weights, which is the last one.
+  std::optional<std::int64_t> read_integer(const WeightNode& node) const;
 
   /// The model's outermost layers.
   const std::vector<WeightNode>& layers() const { return layers_; }

@@ -122,12 +122,13 @@ std::vector<keras::WeightGroup> keras3_groups(const keras::LayerWeights& source,
   std::size_t saved = 0;
   for (const keras::WeightNode& layer : source.layers()) {
     for (const keras::WeightNode* node : all_nodes(layer)) {
-      keras::WeightGroup group{keras::vars_path(node->group), node->layer, source.read_node(*node)};
+      keras::WeightGroup group{keras::vars_path(node->group), node->layer, source.read_node(*node),
+                               source.read_integer(*node)};
       if (group.arrays.empty()) continue;
       if (!node->known || !node->storable)
         throw std::invalid_argument(file.string() + ": layer '" + node->name + "' is of class '" + node->class_name +
                                     "': where its weights belong in a .weights.h5 is not known; save them with Keras");
-      saved += group.arrays.size();
+      saved += group.arrays.size() + (group.count ? 1 : 0);
       groups.push_back(std::move(group));
     }
   }

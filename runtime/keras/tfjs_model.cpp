@@ -258,4 +258,13 @@ KerasArray tfjs_array(const ModelDocument& document, const std::string& index) {
   return array;
 }
 
+std::int64_t tfjs_integer(const ModelDocument& document, const std::string& index) {
+  const StoredArray& stored = document.arrays.at(std::stoul(index));
+  std::int32_t value = 0;
+  if (stored.dtype != "int32" || stored.bytes != sizeof value)
+    throw std::invalid_argument(document.file + ": weight '" + stored.name + "' is not one int32");
+  std::memcpy(&value, document.weights.data() + stored.offset, sizeof value);
+  return value;
+}
+
 }  // namespace sepconv::keras

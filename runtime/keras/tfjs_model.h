@@ -20,4 +20,7 @@ LocatedWeights locate_tfjs_weights(const ModelDocument& document, const std::vec
 /// An array, dequantized. @param index  into ModelDocument::arrays, as LocatedWeights has it
 KerasArray tfjs_array(const ModelDocument& document, const std::string& index);
 
+/// The same for an array of one integer.
+std::int64_t tfjs_integer(const ModelDocument& document, const std::string& index);
+
 }  // namespace sepconv::keras

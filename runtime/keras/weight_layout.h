@@ -15,6 +15,7 @@ struct WeightSpec {
   std::string name;                                // "depthwise_kernel"
   std::optional<std::vector<std::int64_t>> shape;  // -1 for an extent that the configuration leaves open
   bool trainable = true;
+  bool integer = false;  // the count of a Normalization layer
 };
 
 /// A layer, or a part of a layer that keeps its weights apart, such as the cell of an LSTM.

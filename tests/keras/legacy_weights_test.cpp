@@ -113,6 +113,24 @@ TEST(LegacyWeights, OfWrappersAreSavedWhereKerasLooks) {
   EXPECT_EQ(file.array("/layers/time_distributed/layer/vars/0").values, kDepthwise.values);
 }
 
+TEST(LegacyWeights, TheCountOfANormalizationStaysAnInteger) {
+  const json model = sequential("m", {input("in", {nullptr, 4, 4, 3}), layer("Normalization", "n")});
+  const KerasArray mean = array({3}, 1), variance = array({3}, 2);
+  const std::string root = "/model_weights/n/";
+  const std::string bytes = make_hdf5(
+      {{root + "n/mean", mean}, {root + "n/variance", variance}, {root + "n/count", {{}, {7}}, Storage::int32}},
+      {{"/", "model_config", {model.dump()}, true},
+       {"/model_weights", "layer_names", {"n"}},
+       {"/model_weights/n", "weight_names", {"n/mean", "n/variance", "n/count"}}});
+  const TemporaryFolder folder("legacy");
+  const auto file = folder.write("made.h5", bytes);
+  save_model_weights(file, folder.path() / "saved.weights.h5");
+  const Hdf5File saved(read_file(folder.path() / "saved.weights.h5"), "saved");
+  EXPECT_EQ(saved.array("/layers/normalization/vars/1").values, variance.values);
+  EXPECT_EQ(saved.integer("/layers/normalization/vars/2"), 7);
+  EXPECT_FALSE(refusal([&] { saved.integer("/layers/normalization/vars/1"); }).empty());
+}
+
 TEST(LegacyWeights, OfAForeignClassAreReadAroundAndNotSaved) {
   json foreign = layer("Scale", "scale");
   foreign["registered_name"] = "mine>Scale";

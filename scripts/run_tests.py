@@ -47,7 +47,7 @@ PACKAGE_REASONS = (
     (re.compile(r"no OpenCL device can be used"), "pocl-opencl-icd ocl-icd-libopencl1"),
 )
 OTHER_REASONS = (
-    (re.compile(r"operating system lacks (.+)"), "instruction set"),
+    (re.compile(r"operating system lacks ([^;\n]+)"), "instruction set"),
     (re.compile(r"lacks right: (.+)"), "right"),
     (re.compile(r"(no CUDA device[^\n]*|no NVIDIA GPU[^\n]*)"), "device"),
 )

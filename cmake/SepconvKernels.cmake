@@ -1,3 +1,33 @@
+# The weights files that a model.json of TensorFlow.js names; nothing for another model. The names are read again when
+# the model changes.
+function(_sepconv_shards model result)
+  set(shards "")
+  if(model MATCHES "\\.json$" AND EXISTS "${model}")
+    file(READ "${model}" json)
+    string(JSON groups ERROR_VARIABLE error LENGTH "${json}" weightsManifest)
+    if(NOT error AND groups GREATER 0)
+      cmake_path(GET model PARENT_PATH folder)
+      math(EXPR last_group "${groups} - 1")
+      foreach(group RANGE ${last_group})
+        string(JSON paths ERROR_VARIABLE error LENGTH "${json}" weightsManifest ${group} paths)
+        if(error OR NOT paths GREATER 0)
+          continue()
+        endif()
+        math(EXPR last_path "${paths} - 1")
+        foreach(index RANGE ${last_path})
+          string(JSON path ERROR_VARIABLE error GET "${json}" weightsManifest ${group} paths ${index})
+          # What `sepconv compile` refuses, with a message of its own, is no file of the build.
+          if(NOT error AND path AND NOT path MATCHES "://|^/|(^|/)\\.\\.(/|$)")
+            list(APPEND shards "${folder}/${path}")
+          endif()
+        endforeach()
+      endforeach()
+      set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${model}")
+    endif()
+  endif()
+  set(${result} "${shards}" PARENT_SCOPE)
+endfunction()
+
 # sepconv_add_kernels(<name>
 #   MODEL <file>              a Keras model, a JSON list of layers, or a suite as bench/suites/peers.json
 #   [WEIGHTS <file>]          a .h5, .weights.h5 or .keras file with the weights, in place of the model's own
@@ -7,9 +37,9 @@
 #   [THREADS <count>])
 #   THREADS cuts the blocks of layers so that so many threads end together; one if left out.
 #
-# Compiles the model's layers when the model, its weights, the lockfile or the compiler changes, and adds the library
-# target <name>: link it, include <name.h>, call sepconv::use_kernels(<name>::kernels()). Sets <name>_WEIGHTS to the
-# weights file.
+# Compiles the model's layers when the model, its weights (the shards of TensorFlow.js' model.json too), the lockfile or
+# the compiler changes, and adds the library target <name>: link it, include <name.h>, call
+# sepconv::use_kernels(<name>::kernels()). Sets <name>_WEIGHTS to the weights file.
 function(sepconv_add_kernels name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "LOCKED;DYNAMIC;SHARED" "MODEL;WEIGHTS;LAYERS;LOCK;THREADS"
                         "TARGETS;INPUT_SHAPE;LAYER_SHAPE")
@@ -30,7 +60,8 @@ function(sepconv_add_kernels name)
   set(dir "${CMAKE_CURRENT_BINARY_DIR}/${name}.sepconv")
   cmake_path(ABSOLUTE_PATH arg_MODEL BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE OUTPUT_VARIABLE model)
   set(options --name ${name} -o "${dir}" --generator $<TARGET_FILE:sepconv::generator>)
-  set(inputs "${model}")
+  _sepconv_shards("${model}" shards)
+  set(inputs "${model}" ${shards})
   if(NOT arg_TARGETS AND CMAKE_CROSSCOMPILING)
     # The compiler's own default is the machine that it runs on.
     if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")

@@ -38,10 +38,23 @@ foreach(symbol IN LISTS defined)
   endif()
 endforeach()
 
+# A layer as a model of TensorFlow.js, with its weights in a shard, and as a model beside a weights file.
+set(models "${WORK_DIR}/models")
+set(topology [[{"class_name": "Sequential", "config": {"name": "model", "layers": [
+  {"class_name": "DepthwiseConv2D", "config": {"name": "d", "kernel_size": [1, 1], "strides": [1, 1],
+    "padding": "valid", "data_format": "channels_last", "depth_multiplier": 1, "activation": "linear",
+    "use_bias": false, "batch_input_shape": [null, 4, 4, 2]}}]}}]])
+file(WRITE "${models}/topology.json" "${topology}")
+file(WRITE "${models}/model.json" "{\"format\": \"layers-model\", \"modelTopology\": {\"model_config\": ${topology}}, "
+  [["weightsManifest": [{"paths": ["group1-shard1of1.bin"],
+    "weights": [{"name": "d/depthwise_kernel", "shape": [1, 1, 2, 1], "dtype": "float32"}]}]}]])
+file(WRITE "${models}/group1-shard1of1.bin" "AAAABBBB")  # two floats
+run("${prefix}/bin/sepconv" save-weights "${models}/model.json" -o "${models}/given.weights.h5")
+
 run("${CMAKE_COMMAND}" -S "${APP_DIR}" -B "${app_build}" -G "${GENERATOR}" "-DCMAKE_MAKE_PROGRAM=${MAKE_PROGRAM}"
   "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}" "-DCMAKE_BUILD_TYPE=${BUILD_TYPE}"
   "-DCMAKE_PREFIX_PATH=${prefix}" "-Dpackaged_DIR=${WORK_DIR}/packaged"
-  "-Dpackaged_LOCK=${WORK_DIR}/packaged/packaged.lock.json")
+  "-Dpackaged_LOCK=${WORK_DIR}/packaged/packaged.lock.json" "-DMODELS=${models}")
 run("${CMAKE_COMMAND}" --build "${app_build}")
 foreach(app IN ITEMS app17 app20 app_shared app_linked_shared app_keras)
   run("${app_build}/${app}")
@@ -53,3 +66,14 @@ run("${CMAKE_COMMAND}" --build "${app_build}")
 if(run_output MATCHES "Compiling the kernels|Linking")
   message(FATAL_ERROR "a second build was not idle:\n${run_output}")
 endif()
+
+# Other weights in the shard, and in the weights file, are compiled anew.
+file(WRITE "${models}/group1-shard1of1.bin" "CCCCDDDD")
+run("${prefix}/bin/sepconv" save-weights "${models}/model.json" -o "${models}/given.weights.h5")
+run("${CMAKE_COMMAND}" --build "${app_build}")
+foreach(library IN ITEMS sharded given)
+  file(READ "${app_build}/${library}.sepconv/${library}.weights" bytes HEX)
+  if(NOT run_output MATCHES "Compiling the kernels of ${library}" OR NOT bytes MATCHES "4343434344444444")
+    message(FATAL_ERROR "${library} was not compiled with its new weights:\n${run_output}")
+  endif()
+endforeach()

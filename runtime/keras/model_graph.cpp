@@ -67,14 +67,10 @@ class Unfolder {
  private:
   static std::size_t node_index(const ModelSpec& spec, const NamedTensor& tensor) {
     const ModelItem& item = spec.items[tensor.item];
-    auto index = tensor.node;
-    const auto count = static_cast<std::int64_t>(item.nodes.size());
-    // A nested model is called once by its own construction; Keras counts that call in some places.
-    if (item.model && !item.is_timed && index == count) --index;
-    if (index < 0 || index >= count)
+    if (tensor.node < 0 || tensor.node >= static_cast<std::int64_t>(item.nodes.size()))
       throw std::invalid_argument(spec.what + ": call " + std::to_string(tensor.node) + " of layer '" + item.name +
                                   "' is read, but there is no such call");
-    return static_cast<std::size_t>(index);
+    return static_cast<std::size_t>(tensor.node);
   }
 
   static TensorRef resolve(const ModelSpec& spec, const NamedTensor& tensor,

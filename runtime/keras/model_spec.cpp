@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "call_arguments.h"
+#include "call_numbers.h"
 #include "json_text.h"
 #include "layer_class.h"
 #include "shape_math.h"
@@ -60,6 +61,7 @@ class SpecReader {
     const std::string name = string_of(member(config, "name"));
     spec.what = file_ + ": model '" + name + "'";
     const bool sequential = member(object, "class_name") == "Sequential";
+    spec.is_sequential = sequential;
     const json& layers = config.is_array() ? config : member(config, "layers");
     GroupNames groups;
     for (const json& layer : layers) {
@@ -197,6 +199,7 @@ class SpecReader {
     collect(member(config, "input_layers"), index, spec.what + ": input_layers", spec.inputs);
     collect(member(config, "output_layers"), index, spec.what + ": output_layers", spec.outputs);
     if (spec.outputs.empty()) throw std::invalid_argument(spec.what + ": it has no outputs");
+    count_calls_from_zero(spec);
   }
 
   /// Finds the tensors in a node or a list of ends: Keras 3's __keras_tensor__ objects, and [name, node, output] lists.

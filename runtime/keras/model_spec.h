@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxCalls = 200000;
 /// A tensor as the JSON names it: layer, call of that layer, output of that call.
 struct NamedTensor {
   std::size_t item = 0;
-  std::int64_t node = 0;
+  std::int64_t node = 0;  // from 0
   std::int64_t output = 0;
   std::optional<Shape> shape;
   const nlohmann::json* source = nullptr;  // where it stands
@@ -41,6 +41,7 @@ struct ModelItem {
 
 struct ModelSpec {
   std::string what;
+  bool is_sequential = false;
   std::vector<ModelItem> items;
   std::vector<NamedTensor> inputs, outputs;
 };

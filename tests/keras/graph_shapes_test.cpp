@@ -108,6 +108,44 @@ TEST(GraphShapes, ANestedModelIsPlannedForEachSizeThatItIsCalledAt) {
   EXPECT_EQ(inputs_of(plan(model)), (Texts{"inner/a 8x8x4", "inner/a#2 6x6x4"}));
 }
 
+// Functional models are called by their own construction, too; tf.keras 2 counts that call, and so does Keras 3 in
+// output_layers.
+TEST(GraphShapes, CallsOfANestedModelAreCountedAsEachKerasDoes) {
+  const auto tf_keras = [](const std::vector<std::vector<std::string>>& calls) {
+    json nodes = json::array();
+    for (const std::vector<std::string>& call : calls) {
+      nodes.push_back(json::array());
+      for (const std::string& source : call)
+        nodes.back().push_back(
+            {source.substr(0, source.find(':')),
+             source.find(':') == std::string::npos ? 0 : std::stoi(source.substr(source.find(':') + 1)), 0,
+             json::object()});
+    }
+    return nodes;
+  };
+  const std::vector<json> inputs{input("one", {nullptr, 8, 8, 4}), input("two", {nullptr, 6, 6, 4})};
+  const json functional_inner =
+      functional("inner", {input("in", {nullptr, nullptr, nullptr, 4}), dw("a", {{"in"}})}, {"in"}, {"a"});
+  const json sequential_inner = sequential("inner", {dw("a")});
+  const auto model = [&](json inner, const json& nodes, json reader, const json& reader_nodes,
+                         const std::vector<std::string>& outputs) {
+    inner["inbound_nodes"] = nodes;
+    reader["inbound_nodes"] = reader_nodes;
+    return inputs_of(plan(functional("m", {inputs[0], inputs[1], inner, reader}, {"one", "two"}, outputs))).back();
+  };
+  const json two_calls = tf_keras({{"one"}, {"two"}});
+  const std::string reads_one = "b 8x8x4", reads_two = "b 6x6x4";
+  EXPECT_EQ(model(functional_inner, two_calls, dw("b"), tf_keras({{"inner:1"}}), {"b", "inner:2"}), reads_one);
+  EXPECT_EQ(model(functional_inner, two_calls, dw("b"), tf_keras({{"inner:2"}}), {"b", "inner:1"}), reads_two);
+  EXPECT_EQ(model(sequential_inner, two_calls, dw("b"), tf_keras({{"inner:1"}}), {"b", "inner:2"}), reads_one);
+  EXPECT_EQ(model(sequential_inner, two_calls, dw("b"), tf_keras({{"inner:1"}}), {"b", "inner:0"}), reads_two);
+  const json keras_3 = layer("x", "x", {}, {{"one"}, {"two"}})["inbound_nodes"];
+  const auto read_by_keras_3 = [](const char* tensor) { return layer("x", "x", {}, {{tensor}})["inbound_nodes"]; };
+  EXPECT_EQ(model(functional_inner, keras_3, dw("b"), read_by_keras_3("inner:1"), {"b", "inner:1"}), reads_two);
+  EXPECT_EQ(model(functional_inner, keras_3, dw("b"), read_by_keras_3("inner:0"), {"b", "inner:2"}), reads_one);
+  EXPECT_EQ(model(sequential_inner, keras_3, dw("b"), read_by_keras_3("inner:1"), {"b", "inner:0"}), reads_two);
+}
+
 TEST(GraphShapes, WhatALayerWasBuiltForHelpsWhereNothingContradicts) {
   const auto model = [](json shape_of_b) {
     return functional("m",

@@ -91,6 +91,7 @@ void batch_normalization(Weights& w, KerasRules rules) {
   w.add_fixed("moving_mean", shape);
   w.add_fixed("moving_variance", shape);
   if (rules == KerasRules::tf_keras_2 && truthy_member(w.config(), "renorm", false)) {
+    w.add_fixed("moving_stddev", shape);
     w.add_fixed("renorm_mean", shape);
     w.add_fixed("renorm_stddev", shape);
   }

@@ -47,14 +47,14 @@ class Planner {
     for (std::size_t i = 0; i < graph_.layers.size(); ++i) read_layer(static_cast<int>(i));
     if (options_.join) find_joins();
     Plan plan;
+    for (const ModelLayer& layer : graph_.layers) names_.emplace(layer.name, false);
     for (const auto& [layer, chains] : chains_) {
       if (pointwise_of_join_.count(layer)) continue;
       std::size_t number = 0;
       for (const Chain& chain : chains) {
         const auto join = joins_.find(layer);
         PlannedLayer result = join == joins_.end() ? planned(chain) : join->second;
-        result.name = graph_.layers[static_cast<std::size_t>(layer)].name;
-        if (++number > 1) result.name += "#" + std::to_string(number);
+        result.name = unique_name(graph_.layers[static_cast<std::size_t>(layer)].name, ++number);
         add_names(chain, result.absorbed);
         if (join != joins_.end()) add_names(chains_.at(joined_with_.at(layer)).front(), result.absorbed);
         plan.layers.push_back(std::move(result));
@@ -68,6 +68,14 @@ class Planner {
   const LayerCall& call(int index) const { return graph_.calls[static_cast<std::size_t>(index)]; }
   const ModelLayer& layer_of(int index) const { return graph_.layers[static_cast<std::size_t>(call(index).layer)]; }
   std::string title(const ModelLayer& layer) const { return document_.file + ": " + layer.title(); }
+
+  /// "dw#2" for the second problem of a layer, or where another layer's path reads the same, as "a/b" and "c" in "a".
+  std::string unique_name(const std::string& layer, std::size_t number) {
+    std::string name = number == 1 ? layer : layer + "#" + std::to_string(number);
+    while (number == 1 ? names_.at(name) : names_.count(name) > 0) name = layer + "#" + std::to_string(++number);
+    names_[name] = true;
+    return name;
+  }
 
   void skip(const ModelLayer& layer, const std::string& reason) {
     skipped_.push_back({layer.name, layer.class_name, reason});
@@ -316,6 +324,7 @@ class Planner {
   std::map<int, int> joined_with_;            // depthwise layer -> 1x1 layer
   std::map<int, int> pointwise_of_join_;      // 1x1 layer -> depthwise layer
   std::vector<SkippedLayer> skipped_;
+  std::map<std::string, bool> names_;  // of layers and planned problems; true once a problem has it
 };
 
 }  // namespace

@@ -170,6 +170,25 @@ TEST(Planner, PlansASharedLayerOncePerShapeAndUnfolded) {
             (Texts{kPlainDw, "dw#2 depthwise_f32_nhwc_i6x6x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-nobias-linear"}));
 }
 
+TEST(Planner, NamesStayApart) {
+  const auto dw = [](const std::string& name, const std::vector<std::vector<std::string>>& calls) {
+    return layer("DepthwiseConv2D", name, dw_config({{"padding", "valid"}}), calls);
+  };
+  const auto names = [](const json& model) {
+    std::vector<std::string> result;
+    for (const PlannedLayer& layer : plan(model).layers) result.push_back(layer.name);
+    return result;
+  };
+  EXPECT_EQ(
+      names(functional(
+          "m", {input("in", {nullptr, 20, 20, 4}), dw("dw", {{"in"}, {"dw:0"}, {"dw:1"}}), dw("dw#2", {{"dw:2"}})},
+          {"in"}, {"dw#2"})),
+      (Texts{"dw", "dw#3", "dw#4", "dw#2"}));
+  EXPECT_EQ(names(sequential("m", {input("in", {nullptr, 20, 20, 4}), sequential("a/b", {dw("c", {})}), dw("a/b/c", {}),
+                                   sequential("a", {dw("b/c", {})})})),
+            (Texts{"a/b/c", "a/b/c#2", "a/b/c#3"}));
+}
+
 TEST(Planner, UnknownExtentsMakeADynamicProblemUnlessGiven) {
   std::vector<json> layers = block();
   layers[0] = input("image", {nullptr, nullptr, nullptr, 4});

@@ -131,6 +131,20 @@ TEST(LegacyWeights, TheCountOfANormalizationStaysAnInteger) {
   EXPECT_FALSE(refusal([&] { saved.integer("/layers/normalization/vars/1"); }).empty());
 }
 
+TEST(LegacyWeights, BatchRenormalizationHasThreeMore) {
+  json model =
+      sequential("m", {input("in", {nullptr, 4, 4, 3}), layer("BatchNormalization", "bn", {{"renorm", true}})});
+  model["keras_version"] = "2.21.0";
+  std::vector<std::pair<std::string, KerasArray>> weights;
+  for (const char* name :
+       {"gamma", "beta", "moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"})
+    weights.push_back({std::string("bn/") + name + ":0", array({3}, static_cast<unsigned>(weights.size()))});
+  const TemporaryFolder folder("legacy");
+  const Hdf5File file = saved(folder, make_legacy(model, {{"bn", weights}}));
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    EXPECT_EQ(file.array("/layers/batch_normalization/vars/" + std::to_string(i)).values, weights[i].second.values);
+}
+
 TEST(LegacyWeights, OfAForeignClassAreReadAroundAndNotSaved) {
   json foreign = layer("Scale", "scale");
   foreign["registered_name"] = "mine>Scale";

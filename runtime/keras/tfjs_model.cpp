@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <system_error>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "json_text.h"
 
@@ -129,7 +130,7 @@ class NameIndex {
  public:
   explicit NameIndex(const std::vector<StoredArray>& arrays) : arrays_(arrays) {
     for (std::size_t i = 0; i < arrays.size(); ++i) {
-      by_name_.emplace(arrays[i].name, i);
+      if (!by_name_.emplace(arrays[i].name, i).second) repeated_.insert(arrays[i].name);
       for (std::size_t begin = 0, end; (end = arrays[i].name.find('/', begin)) != std::string::npos; begin = end + 1)
         by_part_[arrays[i].name.substr(begin, end - begin)].push_back(i);
     }
@@ -152,6 +153,8 @@ class NameIndex {
       if (const auto found = only_one(node.layer, weight)) return found;
     return std::nullopt;
   }
+
+  bool is_repeated(const std::string& name) const { return repeated_.count(name) > 0; }
 
  private:
   std::optional<std::size_t> exact(const std::string& name) const {
@@ -176,6 +179,7 @@ class NameIndex {
 
   const std::vector<StoredArray>& arrays_;
   std::unordered_map<std::string, std::size_t> by_name_;
+  std::unordered_set<std::string> repeated_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_part_;
 };
 
@@ -217,8 +221,16 @@ LocatedWeights locate_tfjs_weights(const ModelDocument& document, const std::vec
     for (const WeightNode* node : all_nodes(layer)) {
       for (std::size_t i = 0; i < node->weights.size(); ++i) {
         const auto found = names.find(*node, i);
-        if (!found) {
-          located.problems[node->group] = "its weight '" + node->weights[i].name + "' is missing from weightsManifest";
+        const std::string weight = "its weight '" + node->weights[i].name + "' ";
+        std::string problem;
+        if (!found)
+          problem = weight + "is missing from weightsManifest";
+        else if (names.is_repeated(document.arrays[*found].name))
+          problem = weight + "is not known: weightsManifest has several named '" + document.arrays[*found].name + "'";
+        else if (used[*found])
+          problem = weight + "is '" + document.arrays[*found].name + "', which is another layer's already";
+        if (!problem.empty()) {
+          located.problems[node->group] = problem;
           break;
         }
         used[*found] = true;

@@ -108,6 +108,20 @@ void add_cells(const json& cell, KerasRules rules, WeightNode& node) {
   node.children.push_back(std::move(stack));
 }
 
+/// Bidirectional calls the layers inside it forward_lstm and backward_lstm; the configuration may say lstm for both.
+void name_directions(WeightNode& bidirectional) {
+  constexpr std::array<const char*, 2> kDirections = {"forward_", "backward_"};
+  for (std::size_t i = 0; i < kDirections.size(); ++i) {
+    WeightNode& inner = bidirectional.children[i];
+    std::string name = inner.layer;
+    for (const std::string direction : kDirections)
+      if (name.starts_with(direction)) name.erase(0, direction.size());
+    inner.layer = kDirections[i] + name;
+    inner.name = bidirectional.name + "/" + inner.layer;
+    for (WeightNode& cell : inner.children) cell.layer = inner.layer, cell.name = inner.name;
+  }
+}
+
 /// Layers that hold other layers. False for a class that is none of them.
 bool add_inner_layers(const json& config, KerasRules rules, WeightNode& node) {
   const auto inner = [&](const json& layer, const char* group) {
@@ -125,6 +139,7 @@ bool add_inner_layers(const json& config, KerasRules rules, WeightNode& node) {
     node.children.push_back(simple_node(layer, node, node.group + "/forward_layer", rules));
     node.children.push_back(
         simple_node(backward.is_object() ? backward : layer, node, node.group + "/backward_layer", rules));
+    name_directions(node);
   } else if (node.class_name == "RNN" && member(config, "cell").is_object()) {
     add_cells(member(config, "cell"), rules, node);
   } else if (node.class_name == "MultiHeadAttention" || node.class_name == "GroupedQueryAttention" ||

@@ -109,6 +109,38 @@ TEST_F(Tfjs, WeightsGoByName) {
             std::string::npos);
 }
 
+TEST_F(Tfjs, ANameStandsForOneWeightOfOneLayer) {
+  const json model = sequential("m", {sequential("a", {depthwise("d")}), sequential("b", {depthwise("d")})});
+  const json once = kernel_and_bias();
+  EXPECT_NE(why_not(converted(model, once))
+                .find("layer 'b/d': its weight 'depthwise_kernel' is 'd/depthwise_kernel', "
+                      "which is another layer's already"),
+            std::string::npos);
+  json twice = once;
+  for (const json& entry : once) twice.push_back(entry);
+  const std::string bytes = float32_bytes(kKernel.values) + float32_bytes(kBias.values);
+  folder_.write("group1-shard1of1.bin", bytes + bytes);
+  EXPECT_NE(why_not(converted(model, twice)).find("weightsManifest has several named 'd/depthwise_kernel'"),
+            std::string::npos);
+}
+
+TEST_F(Tfjs, DirectionsOfBidirectionalHaveNamesOfTheirOwn) {
+  const json lstm = layer("LSTM", "lstm", {{"units", 1}, {"use_bias", false}});
+  const json model = sequential("m", {input("in", {nullptr, 4, 1}), layer("Bidirectional", "bi", {{"layer", lstm}})});
+  const std::vector<double> values(8, 1.0), others(8, 2.0);
+  folder_.write("group1-shard1of1.bin", float32_bytes(values) + float32_bytes(others));
+  json weights = json::array();
+  for (const char* direction : {"forward", "backward"})
+    for (const char* kernel : {"kernel", "recurrent_kernel"})
+      weights.push_back(weight(std::string("bi/") + direction + "_lstm/lstm_cell/" + kernel, {1, 4}));
+  const auto file = folder_.write("model.json", converted(model, weights).dump());
+  save_model_weights(file, folder_.path() / "m.weights.h5");
+  const Hdf5File saved(read_file(folder_.path() / "m.weights.h5"), "saved");
+  const std::string group = "/layers/bidirectional/";
+  EXPECT_EQ(saved.array(group + "forward_layer/cell/vars/0").values, std::vector<double>(4, 1.0));
+  EXPECT_EQ(saved.array(group + "backward_layer/cell/vars/0").values, std::vector<double>(4, 2.0));
+}
+
 TEST_F(Tfjs, QuantizedWeightsAreDequantized) {
   const json shape = {3, 3, 3, 1};
   const auto quantized = [&](const char* dtype) {

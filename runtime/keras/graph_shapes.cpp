@@ -32,6 +32,12 @@ void add_expected(LayerCall& call) {
   for (std::size_t i = 0; i < call.expected.size(); ++i) call.shapes[i] = merged(call.shapes[i], call.expected[i]);
 }
 
+void refuse_repeated(const std::vector<NamedShape>& shapes, const std::string& what) {
+  std::set<std::string> names;
+  for (const NamedShape& shape : shapes)
+    if (!names.insert(shape.name).second) throw std::invalid_argument(what + " of '" + shape.name + "': given twice");
+}
+
 void give_input_shapes(ModelGraph& graph, const std::string& file, const ModelOptions& options) {
   std::vector<LayerCall*> inputs;
   std::vector<std::string> names;
@@ -209,6 +215,8 @@ void refuse_unfitting(const ModelGraph& graph, const std::string& file, const st
 void set_shapes(ModelGraph& graph, const std::string& file, const ModelOptions& options, const ChannelsOf& channels) {
   for (LayerCall& call : graph.calls)
     if (call.layer < 0) add_expected(call);
+  refuse_repeated(options.input_shapes, file + ": input shape");
+  refuse_repeated(options.layer_shapes, file + ": layer shape");
   give_input_shapes(graph, file, options);
   const std::map<int, Shape> given = given_layer_shapes(graph, file, options);
   Propagation cautious(graph, channels, given, false);

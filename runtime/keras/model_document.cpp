@@ -110,9 +110,11 @@ ModelDocument read_document_bytes(std::string bytes, const std::string& file, co
   if (is_hdf5(bytes)) return from_hdf5(std::move(bytes), file);
   const std::size_t mark = bytes.compare(0, kByteOrderMark.size(), kByteOrderMark) == 0 ? kByteOrderMark.size() : 0;
   const std::size_t start = bytes.find_first_not_of(" \t\r\n", mark);
-  if (start == std::string::npos || (bytes[start] != '{' && bytes[start] != '['))
+  if (start == std::string::npos || std::string_view("{[\"").find(bytes[start]) == std::string_view::npos)
     throw std::invalid_argument(file + ": neither a .keras archive, an HDF5 file, nor JSON");
   ModelDocument document{file, parse_json(bytes, file)};
+  // json.dump(model.to_json(), file) writes the text as a string.
+  if (document.json.is_string()) document.json = parse_json(document.json.get<std::string>(), file);
   if (is_tfjs(document.json)) return tfjs_document(document.json, file, folder);
   const json& version = member(document.json, "keras_version");
   // Keras 3 writes no version into JSON, but names the module of each object; tf.keras 2 always writes its version.

@@ -127,6 +127,16 @@ TEST(HostileFiles, JsonMayBeginWithAByteOrderMark) {
   EXPECT_FALSE(reads("\xef\xbb{}"));
 }
 
+// json.dump(model.to_json(), file) does so.
+TEST(HostileFiles, JsonMayBeAStringOfJson) {
+  const std::string model = "{\"class_name\": \"Sequential\", \"config\": {\"layers\": []}}";
+  EXPECT_TRUE(reads(json(model).dump()));
+  EXPECT_FALSE(reads(json(json(model).dump()).dump()));
+  EXPECT_FALSE(reads("\"class_name\""));
+  EXPECT_FALSE(reads("\"\""));
+  EXPECT_FALSE(reads("\"{"));
+}
+
 /// A model that calls the one inside it twice, and so on; the innermost has no layers but its input.
 json doubling_models(int levels) {
   json model = functional("m", {input("i", {nullptr, 8, 8, 4})}, {"i"}, {"i"});

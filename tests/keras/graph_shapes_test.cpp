@@ -192,6 +192,8 @@ TEST(GraphShapes, ShapesOfInputsAreGivenByName) {
   refused(model, options, "no input 'image'; there are 'left', 'right'");
   options.input_shapes = {{"left", {8, 9, 5}}};
   refused(model, options, "input shape 8x9x5 contradicts input 'left', which is ?x?x4");
+  options.input_shapes = {{"left", {8, 9, 4}}, {"left", {8, 8, 4}}};
+  refused(model, options, "input shape of 'left': given twice");
 }
 
 TEST(GraphShapes, WhatALayerReadsCanBeGiven) {
@@ -206,6 +208,8 @@ TEST(GraphShapes, WhatALayerReadsCanBeGiven) {
   refused(model, options, "layer shape 9x9x3 does not fit layer 'c': it reads 3x3x3");
   options.layer_shapes = {{"stage", {6, 5, 3}}};
   refused(model, options, "no layer 'stage'; did you mean 'stage/a'?");
+  options.layer_shapes = {{"stage/a", {6, 5, 3}}, {"stage/a", {6, 6, 3}}};
+  refused(model, options, "layer shape of 'stage/a': given twice");
   options.layer_shapes = {{"stage/a", {6, 0, 3}}};
   refused(model, options, "extents must be positive. Received: 0");
 }

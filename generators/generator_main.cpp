@@ -43,7 +43,7 @@ class ErrorReporter : public Halide::CompileTimeErrorReporter {
 
 struct Options {
   std::string problem, schedule, target, symbol, output;
-  bool listings = false;
+  bool listings = false, schedule_only = false;
 };
 
 void compile(const Options& options) {
@@ -95,6 +95,19 @@ void compile(const Options& options) {
   if (!file) throw std::runtime_error("cannot write " + path.string() + ": " + std::strerror(errno));
 }
 
+/// What tests compare where machine code cannot be: see tests/digests.
+int print_schedule(const Options& options) {
+  const ConvProblem problem = kernel_problem(problem_from_text(options.problem));
+  const Target& target = target_from_name(options.target);
+  if (!serves(target, problem.dtype))
+    throw std::invalid_argument(target.name + " has no kernels for " + std::string(to_text(problem.dtype)));
+  const Schedule schedule = default_schedule(problem, target);
+  if (const auto reason = reject_reason(schedule, problem, target))
+    throw std::invalid_argument(to_text(schedule) + ": " + *reason);
+  std::printf("%s\n", to_text(schedule).c_str());
+  return 0;
+}
+
 }  // namespace
 }  // namespace sepconv
 
@@ -106,17 +119,25 @@ int main(int argc, char** argv) {
                  "how to run it, as a schedule text; default: the rule's; halide-mullapudi2016, halide-adams2019 and "
                  "halide-anderson2021: Halide's autoschedulers, for comparison");
   app.add_option("--target", options.target, "target name, for example x86-64-avx2")->required();
-  app.add_option("--symbol", options.symbol, "name of the function and of the files")->required();
-  app.add_option("--output", options.output, "folder for SYMBOL.o and SYMBOL.json")->required();
+  auto* symbol = app.add_option("--symbol", options.symbol, "name of the function and of the files");
+  auto* output = app.add_option("--output", options.output, "folder for SYMBOL.o and SYMBOL.json");
   app.add_flag("--listings", options.listings, "also write the lowered code (SYMBOL.stmt) and the assembly (SYMBOL.s)");
+  app.add_flag("--schedule-only", options.schedule_only,
+               "print the rule's schedule, or the reason for which there is none, and compile nothing");
+  app.set_version_flag("--version", "Halide " + std::to_string(HALIDE_VERSION_MAJOR) + "." +
+                                        std::to_string(HALIDE_VERSION_MINOR) + "." +
+                                        std::to_string(HALIDE_VERSION_PATCH));
   try {
     app.parse(argc, argv);
+    if (!options.schedule_only && (symbol->count() == 0 || output->count() == 0))
+      throw CLI::RequiredError("--symbol and --output");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   static sepconv::ErrorReporter reporter;
   Halide::set_custom_compile_time_error_reporter(&reporter);
   try {
+    if (options.schedule_only) return sepconv::print_schedule(options);
     if (options.schedule.empty())
       options.schedule = sepconv::to_text(sepconv::default_schedule(sepconv::problem_from_text(options.problem),
                                                                     sepconv::target_from_name(options.target)));

@@ -32,6 +32,7 @@ PREFIX = "sepconv_fuzz_"
 TIMEOUT_S = 10
 RSS_MB = 2048
 MOST_FAULTS = 40  # of a target, after which its run ends
+SLOW = ("timeout", "slow-unit")  # what libFuzzer calls inputs that took long
 # Of a target, in tests/fuzz/corpus.
 MOST_CORPUS_FILES = {"model_json": 200}
 DEFAULT_CORPUS_FILES = 60
@@ -131,7 +132,7 @@ def keep_faults(log, program, folder, outcome, scratch):
     place, in_library = place_of_fault(log)
     kept = outcome.library_faults if in_library else outcome.faults
     for path in new:
-        if place in kept or (path.name.startswith("timeout") and not fails_again(program, path, scratch)):
+        if place in kept or (path.name.startswith(SLOW) and not fails_again(program, path, scratch)):
             path.unlink()
             continue
         home = folder / ("library" if in_library else "ours")

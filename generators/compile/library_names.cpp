@@ -73,6 +73,20 @@ std::string library_name_from(const std::filesystem::path& model) {
   return name;
 }
 
+namespace {
+
+bool is_control(char c) { return std::iscntrl(static_cast<unsigned char>(c)) != 0; }
+
+/// An error is one line, also about a name that is not.
+std::string with_visible_controls(const std::string& name) {
+  std::string result;
+  for (const char c : name)
+    result += is_control(c) ? fmt::format("\\x{:02x}", static_cast<unsigned char>(c)) : std::string(1, c);
+  return result;
+}
+
+}  // namespace
+
 void check_layer_names(const Plan& plan) {
   std::set<std::string_view> names;
   const auto refuse = [](const std::string& why) { throw std::invalid_argument("a layer cannot be compiled: " + why); };
@@ -82,8 +96,8 @@ void check_layer_names(const Plan& plan) {
     if (name.size() > kMaxLayerNameLength)
       refuse(fmt::format("its name '{}...' has {} characters; at most {} are allowed", name.substr(0, 40), name.size(),
                          kMaxLayerNameLength));
-    if (std::any_of(name.begin(), name.end(), [](char c) { return std::iscntrl(static_cast<unsigned char>(c)) != 0; }))
-      refuse(fmt::format("its name '{}' holds control characters", name));
+    if (std::any_of(name.begin(), name.end(), is_control))
+      refuse(fmt::format("its name '{}' holds control characters", with_visible_controls(name)));
     if (!names.insert(name).second) refuse(fmt::format("two layers are named '{}'", name));
   }
 }

@@ -142,6 +142,9 @@ Activation activation_from_json(const json& value, KerasRules rules, const std::
       throw NotCompiledError("custom activation " + shown(name) + " is not compiled");
     }
   }
+  // Keras 3's form, and that of tf.keras 2: the code, its defaults and its closure.
+  if (class_name == "__lambda__" || value.is_array() || member(value, "value").is_array())
+    throw NotCompiledError("a lambda as activation is not compiled");
   if (class_name.is_string()) {
     const std::string name = class_name.get<std::string>();
     if (is_activation_class(name) && (config.is_object() || config.is_null()) && !foreign_class(value, false))

@@ -12,12 +12,41 @@ namespace {
 
 constexpr std::size_t kMaxReason = 300;
 
+/// Python's json writes numbers that JSON does not have, such as the mask_value of Masking(NaN). They become strings
+/// here, so that only the layer that reads one as a number is refused.
+std::string with_quoted_numbers(std::string_view text) {
+  std::string result;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (in_string && text[i] == '\\' && i + 1 < text.size()) {
+      result += text[i++];
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      std::string_view number;
+      for (const std::string_view known : {"NaN", "Infinity", "-Infinity"})
+        if (text.substr(i, known.size()) == known) number = known;
+      if (!number.empty()) {
+        result.append("\"").append(number).append("\"");
+        i += number.size() - 1;
+        continue;
+      }
+    }
+    result += text[i];
+  }
+  return result;
+}
+
+bool may_hold_other_numbers(std::string_view text) {
+  return text.find("NaN") != std::string_view::npos || text.find("Infinity") != std::string_view::npos;
+}
+
 }  // namespace
 
 json parse_json(std::string_view text, const std::string& what) {
   detail::check_json_size(text, what, {kMaxJsonDepth, kMaxJsonValues});
   try {
-    return json::parse(text);
+    return may_hold_other_numbers(text) ? json::parse(with_quoted_numbers(text)) : json::parse(text);
   } catch (const json::exception& error) {
     std::string reason = error.what();  // quotes what was read last, however long
     if (reason.size() > kMaxReason) reason = reason.substr(0, kMaxReason - 3) + "...";

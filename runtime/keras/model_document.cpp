@@ -83,6 +83,10 @@ KerasRules rules_of_version(const json& version, KerasRules fallback, const std:
 std::string read_file_bytes(const std::filesystem::path& path) {
   refuse_tensorflow_formats(path);
   std::error_code error;
+  if (std::filesystem::is_regular_file(path / "config.json", error))
+    throw std::invalid_argument(path.string() +
+                                ": a folder; give its config.json, and its model.weights.h5 by --weights");
+  if (std::filesystem::is_directory(path, error)) throw std::invalid_argument(path.string() + ": a folder, not a file");
   if (!std::filesystem::is_regular_file(path, error)) throw std::invalid_argument(path.string() + ": no such file");
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   if (error) throw std::invalid_argument(path.string() + ": " + error.message());

@@ -127,6 +127,20 @@ TEST(HostileFiles, JsonMayBeginWithAByteOrderMark) {
   EXPECT_FALSE(reads("\xef\xbb{}"));
 }
 
+// Python's json writes them, for the mask_value of Masking(NaN) or a constant of keras.ops.where.
+TEST(HostileFiles, JsonMayHoldPythonsNumbers) {
+  EXPECT_EQ(parse_json("[NaN, Infinity,-Infinity, \"NaN\", \"a\\\"NaN\", \"\\\\\", NaN]", "x"),
+            json({"NaN", "Infinity", "-Infinity", "NaN", "a\"NaN", "\\", "NaN"}));
+  for (const char* text : {"[NaNa]", "[Infinit]", "[+Infinity]", "[\"NaN", "[\"NaN\\", "NaN\"", "[nan, NaN]"})
+    EXPECT_THROW(parse_json(text, "x"), std::invalid_argument) << text;
+  const json mask = json::parse(R"({"class_name": "Masking", "config": {"name": "m", "mask_value": "MASK"}})");
+  std::string model = sequential("m", {input("in", {nullptr, 8, 3}), mask,
+                                       layer("SeparableConv1D", "s", {{"kernel_size", 3}, {"filters", 4}})})
+                          .dump();
+  model.replace(model.find("\"MASK\""), 6, "NaN");
+  EXPECT_EQ(plan_model(read_document_bytes(model, "m.json"), {}).layers.size(), 1u);
+}
+
 // json.dump(model.to_json(), file) does so.
 TEST(HostileFiles, JsonMayBeAStringOfJson) {
   const std::string model = "{\"class_name\": \"Sequential\", \"config\": {\"layers\": []}}";
@@ -264,6 +278,10 @@ TEST(HostileFiles, ZipMembersHaveTheLimitOfTheirKind) {
 TEST(HostileFiles, ProblemsOfFilesOnDisk) {
   EXPECT_THROW(plan_file("no/such/file.keras"), std::invalid_argument);
   EXPECT_THROW(plan_file(std::filesystem::temp_directory_path()), std::invalid_argument);
+  const TemporaryFolder unpacked("unpacked");  // save(zipped=False) makes one
+  EXPECT_NE(refusal([&] { plan_file(unpacked.path()); }).find("a folder, not a file"), std::string::npos);
+  unpacked.write("config.json", "{}");
+  EXPECT_NE(refusal([&] { plan_file(unpacked.path()); }).find("a folder; give its config.json"), std::string::npos);
   const auto path =
       std::filesystem::temp_directory_path() / ("sepconv_keras_test_" + std::to_string(getpid()) + ".json");
   std::ofstream(path) << R"([{"class_name": "DepthwiseConv2D", "config": {"name": "d", "kernel_size": 3},

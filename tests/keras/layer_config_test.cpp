@@ -282,6 +282,9 @@ TEST(ActivationConfig, Objects) {
   EXPECT_THROW(softmax("x", 4), std::invalid_argument);
   EXPECT_EQ(activation({{"class_name", "ReLU"}, {"config", json::object()}, {"registered_name", "pkg>ReLU"}}),
             "activation object of class \"ReLU\" is not compiled");
+  for (const json& lambda : {json{{"value", {"4wEA", nullptr, nullptr}}},
+                             json{{"class_name", "__lambda__"}, {"config", {{"value", {"4wEA", nullptr, nullptr}}}}}})
+    EXPECT_EQ(activation(lambda), "a lambda as activation is not compiled");
   EXPECT_THROW(activation({{"class_name", "ReLU"}, {"config", {{"max_value", -1.0}}}}), std::invalid_argument);
   EXPECT_THROW(activation({{"class_name", "ReLU"}, {"config", {{"max_value", "six"}}}}), std::invalid_argument);
   EXPECT_THROW(activation({{"nothing", 1}}), std::invalid_argument);

@@ -81,7 +81,7 @@ bool is_control(char c) { return std::iscntrl(static_cast<unsigned char>(c)) != 
 std::string with_visible_controls(const std::string& name) {
   std::string result;
   for (const char c : name)
-    result += is_control(c) ? fmt::format("\\x{:02x}", static_cast<unsigned char>(c)) : std::string(1, c);
+    result += is_control(c) ? fmt::format("\\u{:04x}", static_cast<unsigned char>(c)) : std::string(1, c);
   return result;
 }
 

@@ -17,7 +17,7 @@ struct Numbers {
   bool has_count = false;  // only where it is: one more than the last index
 };
 
-bool is_nested_model(const ModelItem& item) { return item.model && !item.is_timed; }
+bool may_be_model(const ModelItem& item) { return item.holds_layers || (item.model && !item.is_timed); }
 
 Place place_of(const ModelItem& item, bool is_output) {
   const bool keras_3 = !item.node_json.empty() && item.node_json[0]->is_object();
@@ -28,7 +28,7 @@ Place place_of(const ModelItem& item, bool is_output) {
 std::int64_t first_number(const ModelItem& item, Place place, const Numbers& seen) {
   if (seen.has_zero) return 0;
   if (seen.has_count) return 1;
-  return place == Place::keras_3_call || item.model->is_sequential ? 0 : 1;
+  return place == Place::keras_3_call || !item.model || item.model->is_sequential ? 0 : 1;
 }
 
 template <class F>
@@ -48,14 +48,14 @@ void count_calls_from_zero(ModelSpec& spec) {
   };
   for_each_tensor(spec, [&](const NamedTensor& tensor, bool is_output) {
     const ModelItem& item = spec.items[tensor.item];
-    if (!is_nested_model(item)) return;
+    if (!may_be_model(item)) return;
     Numbers& own = numbers(tensor, place_of(item, is_output));
     own.has_zero = own.has_zero || tensor.node == 0;
     own.has_count = own.has_count || tensor.node == static_cast<std::int64_t>(item.nodes.size());
   });
   for_each_tensor(spec, [&](NamedTensor& tensor, bool is_output) {
     const ModelItem& item = spec.items[tensor.item];
-    if (!is_nested_model(item)) return;
+    if (!may_be_model(item)) return;
     const Place place = place_of(item, is_output);
     if (tensor.node > 0) tensor.node -= first_number(item, place, numbers(tensor, place));
   });

@@ -105,6 +105,7 @@ class SpecReader {
     graph_.layers.push_back(make_layer(layer, place));
     const json& inner = member(member(layer, "config"), "layer");
     ModelLayer& made = graph_.layers.back();
+    item.holds_layers = made.custom && member(member(layer, "config"), "layers").is_array();
     if (made.class_name != "TimeDistributed" || made.custom || !member(inner, "class_name").is_string()) return item;
     made.holds_layers = true;
     item.is_timed = true;

@@ -33,6 +33,7 @@ struct ModelItem {
   int layer = -1;
   std::unique_ptr<ModelSpec> model;  // a nested model, or what a TimeDistributed layer holds
   bool is_timed = false;
+  bool holds_layers = false;  // another author's class with layers of its own: a subclass of Sequential, perhaps
   bool is_input = false;
   std::optional<Shape> input_shape;  // of an InputLayer
   std::vector<std::vector<NamedTensor>> nodes;

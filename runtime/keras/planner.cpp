@@ -35,6 +35,13 @@ std::string advice_on_wrapper(const std::string& class_name) {
   return "";
 }
 
+bool holds_convolution(const json& layers) {
+  return layers.is_array() && std::any_of(layers.begin(), layers.end(), [](const json& layer) {
+           const json& name = member(layer, "class_name");
+           return name.is_string() && name.get_ref<const std::string&>().find("Conv") != std::string::npos;
+         });
+}
+
 class Planner {
  public:
   Planner(const ModelDocument& document, const PlanOptions& options)
@@ -161,6 +168,8 @@ class Planner {
       return;
     }
     if (layer.holds_layers) return;  // they are layers of the graph too
+    if (layer.custom && holds_convolution(member(layer.config(), "layers")))
+      return skip(layer, "convolutions inside a custom class are not compiled: " + layer.why_custom);
     // Other wrappers hold a layer of their own.
     const json& inner = member(member(layer.config(), "layer"), "class_name");
     if (inner.is_string() && inner.get_ref<const std::string&>().find("Conv") != std::string::npos)

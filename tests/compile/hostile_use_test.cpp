@@ -103,7 +103,7 @@ TEST_F(HostileUse, NamesOfLayersThatNoFileCanHoldAreRefusedBeforeAnyKernelIsComp
     expect_has(result, message);
     EXPECT_FALSE(fs::exists(dir_.path() / "log")) << name;
   };
-  refused("a\\nb", R"(its name 'a\x0ab' holds control characters)");
+  refused("a\\nb", R"(its name 'a\u000ab' holds control characters)");
   refused("a\\u007fb", "control characters");
   refused(std::string(2000, 'n'), "has 2000 characters; at most 1000 are allowed");
 }

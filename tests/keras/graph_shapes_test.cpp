@@ -139,6 +139,11 @@ TEST(GraphShapes, CallsOfANestedModelAreCountedAsEachKerasDoes) {
   EXPECT_EQ(model(functional_inner, two_calls, dw("b"), tf_keras({{"inner:2"}}), {"b", "inner:1"}), reads_two);
   EXPECT_EQ(model(sequential_inner, two_calls, dw("b"), tf_keras({{"inner:1"}}), {"b", "inner:2"}), reads_one);
   EXPECT_EQ(model(sequential_inner, two_calls, dw("b"), tf_keras({{"inner:1"}}), {"b", "inner:0"}), reads_two);
+  json foreign = sequential_inner;  // a subclass of Sequential, which may do anything
+  foreign["class_name"] = "Mine";
+  foreign["module"] = "mine";
+  EXPECT_EQ(model(foreign, tf_keras({{"one"}}), dw("b"), tf_keras({{"two"}}), {"b", "inner:1"}),
+            "inner: convolutions inside a custom class are not compiled: of module \"mine\"");
   const json keras_3 = layer("x", "x", {}, {{"one"}, {"two"}})["inbound_nodes"];
   const auto read_by_keras_3 = [](const char* tensor) { return layer("x", "x", {}, {{tensor}})["inbound_nodes"]; };
   EXPECT_EQ(model(functional_inner, keras_3, dw("b"), read_by_keras_3("inner:1"), {"b", "inner:1"}), reads_two);

@@ -206,7 +206,7 @@ ModelDocument tfjs_document(const json& model, const std::string& file, const fs
   const bool own_version = version.is_string() && version.get_ref<const std::string&>().rfind("tfjs", 0) == 0;
   document.rules = rules_of_version(own_version ? json() : version, KerasRules::tf_keras_2, file);
   const json& manifest = member(model, "weightsManifest");
-  if (!manifest.is_array()) return document;
+  if (!manifest.is_array() || manifest.empty()) return document;
   document.weights_form = WeightsForm::tfjs;
   for (const json& group : manifest) read_group(group, folder, document);
   return document;

@@ -87,6 +87,8 @@ TEST_F(Tfjs, BothFormsOfTheTopology) {
 
 TEST_F(Tfjs, WithoutAManifestItIsAConfiguration) {
   json model = converted(sequential("m", {depthwise("d")}), json::array());
+  model["weightsManifest"] = json::array();
+  EXPECT_FALSE(plan(model).layers.at(0).has_weights);
   model.erase("weightsManifest");
   EXPECT_FALSE(plan(model).layers.at(0).has_weights);
 }

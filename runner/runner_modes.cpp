@@ -59,6 +59,9 @@ Executor& executor_of(const RunnerOptions& options) {
 /// The layers of the weights file that were asked for, in the file's order.
 std::vector<NamedWeights> wanted_layers(const RunnerOptions& options) {
   std::vector<NamedWeights> layers = load_weights(options.weights);
+  if (layers.empty())
+    throw std::invalid_argument(options.weights.string() +
+                                ": holds no weights; compile a model that has them, or give --weights");
   for (const std::string& name : options.layers)
     if (std::none_of(layers.begin(), layers.end(), [&](const NamedWeights& layer) { return layer.name == name; })) {
       std::string known;

@@ -144,11 +144,6 @@ int compile(const CompileArguments& arguments) {
   return kDone;
 }
 
-/// An empty text would silently mean "left out".
-CLI::Validator not_empty() {
-  return CLI::Validator([](std::string& text) { return text.empty() ? "expected a text that is not empty" : ""; }, "");
-}
-
 }  // namespace
 
 void add_compile_command(CLI::App& app, int& status) {
@@ -183,8 +178,6 @@ void add_compile_command(CLI::App& app, int& status) {
   command->add_flag("--strict-float", a.strict_float, kStrictFloatHelp);
   command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
   command->add_option("--include-dir", a.include_dir, "Folder of sepconv's headers, which --shared compiles with");
-  for (CLI::Option* option : command->get_options())
-    if (option->get_items_expected_max() > 0) option->check(not_empty());
   command->callback([arguments, &status] { status = compile(*arguments); });
 }
 

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <exception>
 #include <stdexcept>
+#include <string>
 
 #include "commands.h"
 #include "compile/compile_library.h"
@@ -12,6 +13,15 @@
 namespace {
 
 using namespace sepconv::tools;
+
+/// Refuses empty texts, which come of variables that a script has not set.
+void refuse_empty_texts(CLI::App& app) {
+  const CLI::Validator not_empty(
+      [](std::string& text) { return text.empty() ? "expected a text that is not empty" : ""; }, "");
+  for (CLI::App* command : app.get_subcommands({}))
+    for (CLI::Option* option : command->get_options())
+      if (option->get_items_expected_max() > 0) option->check(not_empty);
+}
 
 int run(int argc, char** argv) {
   CLI::App app("sepconv compiles the separable and depthwise convolution layers of Keras models ahead of time.",
@@ -31,6 +41,7 @@ int run(int argc, char** argv) {
   add_bench_command(app, status);
   add_save_weights_command(app, status);
   add_targets_command(app, status);
+  refuse_empty_texts(app);
   try {
     app.parse(argc, argv);
     return status;

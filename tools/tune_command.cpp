@@ -1,9 +1,13 @@
 // sepconv tune: a model in, a lockfile with measured schedules out.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -174,12 +178,22 @@ void merge(Lockfile& lockfile, const Lockfile& tuned, const std::vector<TuneProb
   }
 }
 
+/// What the lockfile holds already. Refuses one that could not be written in the end.
+Lockfile lockfile_to_write(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return Lockfile::read(path);
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  if (error || ::access(folder.c_str(), W_OK) != 0)
+    throw std::invalid_argument(
+        fmt::format("lockfile: cannot write '{}': {}", path.string(), error ? error.message() : std::strerror(errno)));
+  return {};
+}
+
 int run_tune(const TuneArguments& given) {
   if (!given.by_model && given.trials == 0 && given.minutes <= 0)
     throw std::invalid_argument("tune: say how long: --trials N for each layer, --minutes N for everything, or both");
   TuneArguments arguments = given;
-  Lockfile lockfile;
-  if (std::filesystem::exists(arguments.lock)) lockfile = Lockfile::read(arguments.lock);
+  Lockfile lockfile = lockfile_to_write(arguments.lock);
   const Plan plan = read_plan(arguments);
   if (arguments.targets.empty() && !plan.layers.empty())
     arguments.targets = {best_target_here(plan.layers.front().problem.dtype).name};

@@ -22,13 +22,25 @@ std::string content_hash(std::string_view bytes) {
 }
 
 std::string read_file(const std::filesystem::path& path) {
+  const auto fail = [&path](std::string_view reason) {
+    throw std::runtime_error(fmt::format("cannot read '{}': {}", path.string(), reason));
+  };
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (error) fail(error.message());
+  if (std::filesystem::is_directory(status)) fail("it is a folder");
+  // A device may never end.
+  if (!std::filesystem::is_regular_file(status) && !std::filesystem::is_fifo(status)) fail("it is no file");
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::string bytes;
-  if (file && !std::filesystem::is_directory(path)) {
-    bytes.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  if (!file) fail(std::strerror(errno));
+  try {
+    std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     if (!file.bad()) return bytes;
+  } catch (const std::ios_base::failure&) {  // what the library's buffer throws where reading fails
   }
-  throw std::runtime_error(fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
+  fail(std::strerror(errno));
+  return {};
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {

@@ -23,7 +23,7 @@ constexpr std::string_view kReservedNames =
     " extern false float for friend goto if inline int long main mutable namespace new noexcept not "
     " not_eq nullptr operator or or_eq posix private protected public register reinterpret_cast requires "
     " return sepconv short signed sizeof static static_assert static_cast std struct switch template "
-    " this thread_local throw true try typedef typeid typename union unsigned using virtual void "
+    " this thread_local throw true try typedef typeid typename typeof union unsigned using virtual void "
     " volatile wchar_t while xor xor_eq ";
 
 bool is_alnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }

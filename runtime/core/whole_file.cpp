@@ -141,10 +141,12 @@ std::error_code write_directly(const fs::path& path, std::string_view bytes) {
 
 std::error_code write_file(const fs::path& given, std::string_view bytes) {
   std::error_code error;
+  // Before the links are followed: that of /dev/stdout may lead to a pipe, which has no name.
+  const fs::file_status status = fs::status(given, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) return write_directly(given, bytes);
+  error.clear();
   const fs::path path = followed(given, error);
   if (error) return error;
-  const fs::file_status status = fs::status(path, error);
-  if (fs::exists(status) && !fs::is_regular_file(status)) return write_directly(path, bytes);
   if (path.filename().empty() || path.filename() == "." || path.filename() == "..")
     return std::make_error_code(std::errc::is_a_directory);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");

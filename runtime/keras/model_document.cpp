@@ -86,8 +86,13 @@ std::string read_file_bytes(const std::filesystem::path& path) {
   if (std::filesystem::is_regular_file(path / "config.json", error))
     throw std::invalid_argument(path.string() +
                                 ": a folder; give its config.json, and its model.weights.h5 by --weights");
-  if (std::filesystem::is_directory(path, error)) throw std::invalid_argument(path.string() + ": a folder, not a file");
-  if (!std::filesystem::is_regular_file(path, error)) throw std::invalid_argument(path.string() + ": no such file");
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(status)) throw std::invalid_argument(path.string() + ": a folder, not a file");
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw std::invalid_argument(path.string() + ": a pipe or a device, not a file");
+  if (status.type() == std::filesystem::file_type::not_found)
+    throw std::invalid_argument(path.string() + ": no such file");
+  if (error) throw std::invalid_argument(path.string() + ": " + error.message());
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   if (error) throw std::invalid_argument(path.string() + ": " + error.message());
   if (size > kMaxFileBytes) throw std::invalid_argument(path.string() + ": larger than 4 GiB");

@@ -465,8 +465,9 @@ TEST(LibraryName, IsCheckedAndMadeFromAFileName) {
   for (const char* bad : {"", "1a", "_a", "a__b", "a-b", "a b", "class", "std", "sepconv", "a\n", "\xc3\xa9"})
     EXPECT_THROW(check_library_name(bad), std::invalid_argument) << bad;
   // Macros, functions, types and headers of the system: a namespace or a header of the name would break programs.
-  for (const char* taken : {"linux", "unix", "exp", "log", "index", "y1", "EOF", "NULL", "B0", "tm", "size_t",
-                            "environ", "time", "signal", "string", "float", "errno"})
+  for (const char* taken : {"linux",   "unix", "exp",    "log",    "index",      "y1",        "EOF",       "NULL",
+                            "B0",      "tm",   "size_t", "typeof", "register_t", "siginfo_t", "TCP_CLOSE", "preorder",
+                            "environ", "time", "signal", "string", "float",      "errno"})
     EXPECT_THROW(check_library_name(taken), std::invalid_argument) << taken;
   EXPECT_EQ(library_name_from("linux.h5"), "linux_model");
   EXPECT_THROW(check_library_name(std::string(65, 'a')), std::invalid_argument);

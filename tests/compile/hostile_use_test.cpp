@@ -1,6 +1,7 @@
 // `sepconv` where the machine or the names are not what one expects: closed streams, odd folders, odd layers.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -137,6 +138,36 @@ TEST_F(HostileUse, ALayerThatNeedsTooMuchMemoryIsSkippedAndOthersAreCompiled) {
   expect_status(result, 0);
   expect_has(result, "skipped 'huge' (separable): no schedule on x86-64-avx2: ");
   expect_has(result, "1 layers, 1 kernels (0 from the cache), 1 layers skipped");
+}
+
+TEST_F(HostileUse, FilesThatNeverEndAreNotRead) {
+  const auto refused = [&](const std::vector<std::string>& argv, const std::string& message) {
+    const ProcessResult result = run_process(argv, {.seconds = 20, .memory_bytes = std::uint64_t{2} << 30});
+    expect_status(result, 2);
+    expect_has(result, message);
+  };
+  const std::string lock = (dir_.path() / "loop.lock.json").string();
+  fs::create_symlink("loop.lock.json", lock);
+  refused(words({"--lock", "/dev/zero"}), "lockfile: cannot read '/dev/zero': it is no file");
+  refused(words({"--lock", dir_.path().string()}), "': it is a folder");
+  refused(words({"--lock", lock}), "': Too many levels of symbolic links");
+  for (const std::string& path : {lock, std::string("/dev/full")})
+    refused({SEPCONV_PROGRAM, "tune", layers_, "--by-model", "--lock", path}, "lockfile: cannot ");
+  refused({SEPCONV_PROGRAM, "tune", layers_, "--by-model", "--lock", (dir_.path() / "no/lock.json").string()},
+          "no/lock.json': No such file or directory");
+  refused({SEPCONV_PROGRAM, "inspect", "/dev/zero"}, "/dev/zero: a pipe or a device, not a file");
+  refused({SEPCONV_PROGRAM, "inspect", dir_.path().string()}, ": a folder, not a file");
+}
+
+TEST_F(HostileUse, EmptyTextsAreRefused) {
+  for (const std::vector<std::string>& argv :
+       std::vector<std::vector<std::string>>{{SEPCONV_PROGRAM, "inspect", layers_, "--weights", ""},
+                                             {SEPCONV_PROGRAM, "tune", layers_, "--by-model", "--lock", ""},
+                                             {SEPCONV_PROGRAM, "report", "store.sqlite", "-o", ""}}) {
+    const ProcessResult result = run_process(argv);
+    expect_status(result, 2);
+    expect_has(result, "expected a text that is not empty");
+  }
 }
 
 TEST_F(HostileUse, AModelFileWithTheNameOfAMacro) {

@@ -89,6 +89,16 @@ TEST_F(WholeFile, APipeIsWrittenTo) {
   EXPECT_EQ(names(), std::set<std::string>{"pipe"});
 }
 
+TEST_F(WholeFile, APipeWithoutANameIsWrittenTo) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  EXPECT_EQ(detail::write_whole_file("/proc/self/fd/" + std::to_string(ends[1]), "bytes"), std::nullopt);
+  char bytes[8] = {};
+  EXPECT_EQ(::read(ends[0], bytes, sizeof bytes), 5);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 TEST_F(WholeFile, DevicesStay) {
   EXPECT_EQ(detail::write_whole_file("/dev/null", "bytes"), std::nullopt);
   EXPECT_TRUE(fs::is_character_file("/dev/null"));

@@ -1,12 +1,12 @@
 // The sepconv program: hands the command line to its subcommands and turns what they throw into exit statuses.
 
 #include <csignal>
+#include <cstddef>
 #include <exception>
 #include <stdexcept>
 #include <string>
 
 #include "commands.h"
-#include "compile/compile_library.h"
 #include "console.h"
 #include "interrupt.h"
 
@@ -21,6 +21,15 @@ void refuse_empty_texts(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({}))
     for (CLI::Option* option : command->get_options())
       if (option->get_items_expected_max() > 0) option->check(not_empty);
+}
+
+/// The error as one line that a terminal can show: the values of a hostile file may have any length.
+void print_reason(const std::exception& error) {
+  constexpr std::size_t kHead = 1500, kTail = 400;
+  std::string reason = error.what();
+  if (reason.size() > kHead + kTail)
+    reason = reason.substr(0, kHead) + " [...] " + reason.substr(reason.size() - kTail);
+  print_error("sepconv: {}\n", reason);
 }
 
 int run(int argc, char** argv) {
@@ -47,15 +56,11 @@ int run(int argc, char** argv) {
     return status;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUse;
-  } catch (const sepconv::CompileCancelled& error) {
-    print_error("sepconv: {}\n", error.what());
-    end_by_received_signal();
-    return kMachineFailed;
   } catch (const std::invalid_argument& error) {
-    print_error("sepconv: {}\n", error.what());
+    print_reason(error);
     return kWrongUse;
   } catch (const std::exception& error) {
-    print_error("sepconv: {}\n", error.what());
+    print_reason(error);
     return kMachineFailed;
   }
 }
@@ -67,5 +72,8 @@ int main(int argc, char** argv) {
   std::signal(SIGCHLD, SIG_DFL);  // a parent that ignores it would take the exit statuses of the programs run here
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow further is a write that fails, with a reason
   const int status = run(argc, argv);
-  return finish_output() || status != kDone ? status : kMachineFailed;
+  const bool written = finish_output();
+  // Only now, when all scratch folders are gone.
+  if (status == kMachineFailed) end_by_received_signal();
+  return written || status != kDone ? status : kMachineFailed;
 }

@@ -72,7 +72,6 @@ int run_tune_by_model(const TuneArguments& arguments, const std::vector<TuneProb
         [&](const ModelTuneState& state) { print_state(state, width); });
   } catch (const TuneCancelled&) {
     print_error("sepconv: tune: interrupted; '{}' is as it was\n", arguments.lock);
-    end_by_received_signal();
     return kMachineFailed;
   }
   const ModelRows rows = merge_model_rows(lockfile, states, options);

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -220,8 +219,7 @@ int run_tune(const TuneArguments& given) {
                       {"generator", content_hash(read_file(local.generator)).substr(0, 16)}};
   options.cancelled = &interrupt.flag();
 
-  std::optional<RecordStore> open_store(store_path(arguments));
-  RecordStore& store = *open_store;
+  RecordStore store(store_path(arguments));
   refuse_old_trials(arguments, store, problems);
   TuneProgress progress(problems);
   std::vector<TuneState> states;
@@ -231,8 +229,6 @@ int run_tune(const TuneArguments& given) {
     progress.end();
     print_error("sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
                 store_path(arguments).string());
-    open_store.reset();  // the signal ends the program without destructors
-    end_by_received_signal();
     return kMachineFailed;
   }
   progress.end();

@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxShardBytes = std::size_t{4} << 30;
+constexpr std::size_t kMaxShards = 10'000;  // of 4 MB each, as the converter makes them, they would be 40 GB
 
 struct ElementType {
   const char* name;
@@ -208,6 +209,11 @@ ModelDocument tfjs_document(const json& model, const std::string& file, const fs
   const json& manifest = member(model, "weightsManifest");
   if (!manifest.is_array() || manifest.empty()) return document;
   document.weights_form = WeightsForm::tfjs;
+  std::size_t shards = 0;
+  for (const json& group : manifest) shards += member(group, "paths").size();
+  if (shards > kMaxShards)
+    throw std::invalid_argument(file + ": weightsManifest: " + std::to_string(shards) + " shards; at most " +
+                                std::to_string(kMaxShards) + " are read");
   for (const json& group : manifest) read_group(group, folder, document);
   return document;
 }

@@ -159,6 +159,29 @@ TEST_F(HostileUse, FilesThatNeverEndAreNotRead) {
   refused({SEPCONV_PROGRAM, "inspect", dir_.path().string()}, ": a folder, not a file");
 }
 
+TEST_F(HostileUse, AnErrorIsNoLongerThanAPersonReads) {
+  const std::string lock = (dir_.path() / "lock.json").string();
+  for (const std::string& text : {std::string(1'000'000, '1'), "{\"format\": \"" + std::string(100'000, 'x') + "\"}"}) {
+    write_file(lock, text);
+    const ProcessResult result = compile({"--lock", lock});
+    expect_status(result, 2);
+    expect_has(result, "lock.json: lockfile: ");
+    EXPECT_LT(result.output.size(), 3000U);
+  }
+}
+
+TEST_F(HostileUse, AnInterruptedTunerLeavesNoFolder) {
+  const ScopedVariable delay("FAKE_GENERATOR_DELAY", "5");
+  const fs::path folder = dir_.path() / "scratch";
+  fs::create_directory(folder);
+  const ScopedVariable scratch("TMPDIR", folder.string());
+  const ProcessResult result = run_process({"timeout", "--preserve-status", "-s", "INT", "1", SEPCONV_PROGRAM, "tune",
+                                            layers_, "--trials", "1", "--target", "x86-64-sse41", "--generator",
+                                            FAKE_GENERATOR, "--lock", (dir_.path() / "lock.json").string()});
+  expect_has(result, "tune: interrupted; ");
+  EXPECT_TRUE(fs::is_empty(folder)) << result.output;
+}
+
 TEST_F(HostileUse, EmptyTextsAreRefused) {
   for (const std::vector<std::string>& argv :
        std::vector<std::vector<std::string>>{{SEPCONV_PROGRAM, "inspect", layers_, "--weights", ""},

@@ -188,6 +188,8 @@ TEST_F(Tfjs, ShardsThatAreMissingShortOrElsewhere) {
   std::filesystem::create_symlink(elsewhere, folder_.path() / "link.bin");
   EXPECT_NE(why_not(with_path("link.bin")).find("leads out"), std::string::npos);
   EXPECT_NE(why_not(with_path("https://example.org/w.bin")).find("is an address"), std::string::npos);
+  const std::vector<std::string> many(10001, "group1-shard1of1.bin");
+  EXPECT_NE(why_not(converted(model, kernel_and_bias(), many)).find("10001 shards; at most 10000"), std::string::npos);
 }
 
 TEST_F(Tfjs, OtherModelsAndTypesAreRefused) {

@@ -7,9 +7,16 @@
 namespace sepconv::tools {
 namespace {
 
+// std::regex needs a stack that grows with the expression, and with the name unless it is told to match in polynomial
+// time, which also excludes expressions such as (a*)*b that would take for ever.
+constexpr std::size_t kMostCharacters = 1000, kShown = 40;
+
 std::regex regex_from(const std::string& only) {
+  if (only.size() > kMostCharacters)
+    throw std::invalid_argument(fmt::format("--only: '{}...' has {} characters; at most {} are read",
+                                            only.substr(0, kShown), only.size(), kMostCharacters));
   try {
-    return std::regex(only);
+    return std::regex(only, std::regex::ECMAScript | std::regex::nosubs | std::regex_constants::__polynomial);
   } catch (const std::regex_error& error) {
     throw std::invalid_argument(fmt::format("--only: '{}' is no regular expression: {}", only, error.what()));
   }
@@ -20,7 +27,6 @@ std::regex regex_from(const std::string& only) {
 NameFilter::NameFilter(const std::string& only) : all_(only.empty()), pattern_(regex_from(only)) {}
 
 bool NameFilter::operator()(const std::string& name) const {
-  constexpr std::size_t kMostCharacters = 1000, kShown = 40;
   if (all_) return true;
   if (name.size() > kMostCharacters)
     throw std::invalid_argument(fmt::format("--only: the name '{}...' has {} characters; at most {} can be matched",

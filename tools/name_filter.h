@@ -9,12 +9,11 @@ namespace sepconv::tools {
 class NameFilter {
  public:
   /// @param only  a regular expression; empty: every name.
-  /// @throws std::invalid_argument where it is none.
+  /// @throws std::invalid_argument where it is none, has back references or more than 1000 characters.
   explicit NameFilter(const std::string& only);
 
   /// Whether the expression finds something in the name.
-  /// @throws std::invalid_argument for a name of more than 1000 characters: std::regex needs a stack that grows with
-  /// it.
+  /// @throws std::invalid_argument for a name of more than 1000 characters.
   bool operator()(const std::string& name) const;
 
  private:

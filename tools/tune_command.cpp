@@ -116,6 +116,17 @@ void print_results(const std::vector<TuneState>& states) {
   print_out("geometric mean over the rule: {:.3f}x\n", std::exp(log_sum / static_cast<double>(states.size())));
 }
 
+/// Where not one trial of any layer could be measured, the machine is to blame, and nothing was found.
+void refuse_failures(const std::vector<TuneState>& states, const RecordStore& store) {
+  const auto failed = [](const TuneState& state) { return state.trials > 0 && state.failures == state.trials; };
+  if (!std::all_of(states.begin(), states.end(), failed)) return;
+  for (const TuneState& state : states)
+    for (const TrialRecord& record : store.records({.problem = state.problem.problem, .target = state.problem.target}))
+      if (record.trial.status != TrialStatus::ok)
+        throw std::runtime_error(fmt::format("tune: every trial failed; the first of layer '{}': {}",
+                                             state.problem.name, record.trial.message));
+}
+
 LocalOptions local_options(const TuneArguments& arguments, const ScratchFolder& scratch,
                            const InterruptFlag& interrupt) {
   LocalOptions local;
@@ -232,6 +243,7 @@ int run_tune(const TuneArguments& given) {
     return kMachineFailed;
   }
   progress.end();
+  refuse_failures(states, store);
   merge(lockfile, export_lock(store, executor->machine()), problems);
   lockfile.write(arguments.lock);
   print_results(states);

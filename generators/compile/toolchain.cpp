@@ -7,6 +7,7 @@
 #include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 #include "compile/files.h"
 
@@ -41,11 +42,18 @@ const char* usual_compiler(const Target& target) {
   return target.arch == Arch::arm_64 && target.os == Os::linux ? "aarch64-linux-gnu-g++" : nullptr;
 }
 
+/// What a tool said, without LLVM's dump of its stack.
+std::string_view said(std::string_view output) {
+  for (const char* dump : {"PLEASE submit a bug report", "Stack dump:"}) output = output.substr(0, output.find(dump));
+  while (!output.empty() && output.back() == '\n') output.remove_suffix(1);
+  return output;
+}
+
 void run_tool(const std::vector<std::string>& argv, const std::string& purpose, const ProcessLimits& limits) {
   const ProcessResult result = run_process(argv, limits);
   if (!result.ok())
     throw std::runtime_error(
-        fmt::format("{}: '{}' failed: {}\n{}", purpose, argv[0], end_text(result, limits), result.output));
+        fmt::format("{}: '{}' failed: {}\n{}", purpose, argv[0], end_text(result, limits), said(result.output)));
 }
 
 }  // namespace

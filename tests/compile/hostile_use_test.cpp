@@ -128,6 +128,20 @@ TEST_F(HostileUse, APatternOnAHugeName) {
   expect_has(result, "has 200001 characters; at most 1000 can be matched");
 }
 
+TEST_F(HostileUse, PatternsThatNeedTimeOrMemoryWithoutEnd) {
+  write_file(layers_, layer_named(std::string(1000, 'a')));
+  const std::string deep = std::string(400, '(') + "a" + std::string(400, ')') + "b";
+  for (const std::string& pattern : {std::string("(a*)*b$"), std::string("(a|a)*b"), deep}) {
+    const ProcessResult result = run_process({SEPCONV_PROGRAM, "verify", layers_, "--only", pattern}, {.seconds = 20});
+    expect_status(result, 2);
+    expect_has(result, "has nothing to verify that --only picks");
+  }
+  const ProcessResult result =
+      run_process({SEPCONV_PROGRAM, "bench", "--suite", layers_, "--only", std::string(100'000, 'a')});
+  expect_status(result, 2);
+  expect_has(result, "has 100000 characters; at most 1000 are read");
+}
+
 TEST_F(HostileUse, ALayerThatNeedsTooMuchMemoryIsSkippedAndOthersAreCompiled) {
   write_file(layers_, R"([
     {"class_name": "SeparableConv2D", "input_shape": [null, 2, 500000, 512],
@@ -180,6 +194,16 @@ TEST_F(HostileUse, AnInterruptedTunerLeavesNoFolder) {
                                             FAKE_GENERATOR, "--lock", (dir_.path() / "lock.json").string()});
   expect_has(result, "tune: interrupted; ");
   EXPECT_TRUE(fs::is_empty(folder)) << result.output;
+}
+
+TEST_F(HostileUse, ATunerWhoseTrialsAllFailHasNotTuned) {
+  const ScopedVariable mode("FAKE_GENERATOR_MODE", "fail");
+  const std::string lock = (dir_.path() / "lock.json").string();
+  const ProcessResult result = run_process({SEPCONV_PROGRAM, "tune", layers_, "--trials", "1", "--no-halide",
+                                            "--target", "x86-64-sse41", "--generator", FAKE_GENERATOR, "--lock", lock});
+  expect_status(result, 3);
+  expect_has(result, "sepconv: tune: every trial failed; the first of layer 'block/one': ");
+  EXPECT_FALSE(fs::exists(lock));
 }
 
 TEST_F(HostileUse, EmptyTextsAreRefused) {

@@ -1,7 +1,9 @@
 // The sepconv program: hands the command line to its subcommands and turns what they throw into exit statuses.
 
+#include <cmath>
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -14,13 +16,19 @@ namespace {
 
 using namespace sepconv::tools;
 
-/// Refuses empty texts, which come of variables that a script has not set.
-void refuse_empty_texts(CLI::App& app) {
+/// Refuses empty texts, which come of variables that a script has not set, and NaN, which passes every range.
+void refuse_empty_and_nan(CLI::App& app) {
   const CLI::Validator not_empty(
       [](std::string& text) { return text.empty() ? "expected a text that is not empty" : ""; }, "");
+  const CLI::Validator not_nan(
+      [](std::string& text) { return std::isnan(std::strtod(text.c_str(), nullptr)) ? "expected a number" : ""; }, "");
   for (CLI::App* command : app.get_subcommands({}))
-    for (CLI::Option* option : command->get_options())
-      if (option->get_items_expected_max() > 0) option->check(not_empty);
+    for (CLI::Option* option : command->get_options()) {
+      if (option->get_items_expected_max() == 0) continue;
+      const std::string type = option->get_type_name();
+      option->check(not_empty);
+      if (type.find("FLOAT") != std::string::npos || type.find("POSITIVE") != std::string::npos) option->check(not_nan);
+    }
 }
 
 /// The error as one line that a terminal can show: the values of a hostile file may have any length.
@@ -50,7 +58,7 @@ int run(int argc, char** argv) {
   add_bench_command(app, status);
   add_save_weights_command(app, status);
   add_targets_command(app, status);
-  refuse_empty_texts(app);
+  refuse_empty_and_nan(app);
   try {
     app.parse(argc, argv);
     return status;

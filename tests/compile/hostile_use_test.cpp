@@ -206,6 +206,18 @@ TEST_F(HostileUse, ATunerWhoseTrialsAllFailHasNotTuned) {
   EXPECT_FALSE(fs::exists(lock));
 }
 
+TEST_F(HostileUse, NanIsNoNumber) {
+  for (const std::vector<std::string>& argv : std::vector<std::vector<std::string>>{
+           words({"--timeout", "nan"}),
+           {SEPCONV_PROGRAM, "bench", "--suite", layers_, "--seconds", "NaN"},
+           {SEPCONV_PROGRAM, "tune", layers_, "--lock", "lock.json", "--minutes", "nan"},
+           {SEPCONV_PROGRAM, "report", "store.sqlite", "--bandwidth", "-nan"}}) {
+    const ProcessResult result = run_process(argv);
+    expect_status(result, 2);
+    expect_has(result, "expected a number");
+  }
+}
+
 TEST_F(HostileUse, EmptyTextsAreRefused) {
   for (const std::vector<std::string>& argv :
        std::vector<std::vector<std::string>>{{SEPCONV_PROGRAM, "inspect", layers_, "--weights", ""},

@@ -81,8 +81,10 @@ copy_named_files() {
 }
 
 mount_file_systems() {
-  mkdir -p "$chroot_dir/proc" "$chroot_dir/dev/pts" "$chroot_dir/dev/shm"
+  mkdir -p "$chroot_dir/proc" "$chroot_dir/sys" "$chroot_dir/dev/pts" "$chroot_dir/dev/shm"
   mount -t proc proc "$chroot_dir/proc" && mount --bind /dev "$chroot_dir/dev" || return
+  # OpenCL's driver asks it for the processors and the memory.
+  mount --rbind /sys "$chroot_dir/sys" || return
   mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts "$chroot_dir/dev/pts" || return
   mount -t tmpfs tmpfs "$chroot_dir/dev/shm"
 }
@@ -148,7 +150,7 @@ main() {
   # A mount namespace of its own: every mount goes with this process, however it ends.
   if [[ ${SEPCONV_FRESH_NAMESPACE:-} != "$PPID" ]]; then
     unshare --mount --propagation private true 2>/dev/null ||
-      fail 'this machine refuses mounts; a chroot needs /proc and /dev'
+      fail 'this machine refuses mounts; a chroot needs /proc, /sys and /dev'
     SEPCONV_FRESH_NAMESPACE=$$ unshare --mount --propagation private "${BASH_SOURCE[0]}" "$distro" "${targets[@]}"
     exit
   fi
@@ -157,7 +159,7 @@ main() {
     : >"$log"
     step 'minimal root' make_root || fail "debootstrap failed; see $log"
   fi
-  mount_file_systems || fail "this machine refuses mounts below $chroot_dir; a chroot needs /proc and /dev"
+  mount_file_systems || fail "this machine refuses mounts below $chroot_dir; a chroot needs /proc, /sys and /dev"
   step "install ${givens[*]}" install_givens || fail "the givens could not be installed; see $log"
   step 'clone of HEAD' clone_head || fail "git clone failed; see $log"
   local target status=0

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include "compile/process.h"
 #include "sepconv/kernel_row.h"
 
 namespace sepconv::tools {
@@ -57,10 +58,21 @@ std::uint64_t opencl_devices() {
   return 0;
 }
 
+constexpr int kFirstDeviceBit = 32;
+constexpr double kDriverSeconds = 30;  // a driver may compile code of its own when it starts
+
+/// What `find` finds in a child process: drivers abort, and hang, on machines that they do not like.
+std::uint64_t found_in_child(std::uint64_t (*find)()) {
+  const ProcessResult result =
+      run_forked([find] { return static_cast<int>(find() >> kFirstDeviceBit); }, {kDriverSeconds});
+  if (result.end != ProcessResult::End::exited) return 0;
+  return static_cast<std::uint64_t>(result.code) << kFirstDeviceBit;
+}
+
 }  // namespace
 
 std::uint64_t detected_devices() {
-  static const std::uint64_t devices = cuda_devices() | opencl_devices();
+  static const std::uint64_t devices = found_in_child(cuda_devices) | found_in_child(opencl_devices);
   return devices;
 }
 

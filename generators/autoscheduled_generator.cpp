@@ -2,6 +2,7 @@
 
 #include "autoscheduler.h"
 #include "kernel_generator.h"
+#include "scratch_meter.h"
 
 namespace sepconv {
 
@@ -32,8 +33,8 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
 
   void generate() {
     // One panel holds all channels, so that the packed weights are plain arrays.
-    if (problem_.has_depthwise()) kernel_facts().depthwise_panel = problem_.IC;
-    if (problem_.has_pointwise()) kernel_facts().pointwise_panel = problem_.OC;
+    if (problem_.has_depthwise()) facts().depthwise_panel = problem_.IC;
+    if (problem_.has_pointwise()) facts().pointwise_panel = problem_.OC;
     padded_ = has_padding() ? padded_input(problem_, *input_, *input_, pads(), problem_.IC, types_)
                             : unpadded_input(problem_, *input_, types_);
     (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) = types_.narrow(
@@ -63,7 +64,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
  protected:
   Halide::Pipeline build_pipeline() override {
     Halide::Pipeline built = Halide::Generator<AutoscheduledGenerator>::build_pipeline();
-    if (target_.device == Device::cpu) built.add_custom_lowering_pass(new ScratchMeter(kernel_facts().scratch));
+    if (target_.device == Device::cpu) built.add_custom_lowering_pass(new ScratchMeter(facts()));
     return built;
   }
 

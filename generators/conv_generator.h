@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernel_generator.h"
+#include "scratch_meter.h"
 
 namespace sepconv {
 
@@ -23,7 +24,7 @@ class ConvGenerator : public KernelGenerator<Derived> {
 
   Halide::Pipeline build_pipeline() override {
     Halide::Pipeline built = Halide::Generator<Derived>::build_pipeline();
-    built.add_custom_lowering_pass(new ScratchMeter(kernel_facts().scratch));
+    built.add_custom_lowering_pass(new ScratchMeter(this->facts()));
     return built;
   }
 

@@ -17,7 +17,7 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
  public:
   void generate() {
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
-    kernel_facts().depthwise_panel = panel;
+    facts().depthwise_panel = panel;
     padded_ = depthwise_input(has_padding());
     stage_ = depthwise_stage(problem_, padded_, *filter_, panel, pixels_, c_, m_, n_);
     const Expr ic = q_ / problem_.depth_multiplier, m = q_ % problem_.depth_multiplier;

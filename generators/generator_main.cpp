@@ -16,12 +16,6 @@
 #include "spec/gpu_schedule.h"
 
 namespace sepconv {
-
-KernelFacts& kernel_facts() {
-  static KernelFacts facts;
-  return facts;
-}
-
 namespace {
 
 /// Halide's exceptions cannot be caught across its library's boundary everywhere, so its errors end the process here.
@@ -45,6 +39,24 @@ struct Options {
   std::string problem, schedule, target, symbol, output;
   bool listings = false, schedule_only = false;
 };
+
+/// The generator of that name from Halide's registry, which knows constructors without arguments only.
+Halide::Internal::AbstractGeneratorPtr reporting_generator(const std::string& name,
+                                                           const Halide::GeneratorContext& context,
+                                                           KernelReport& report) {
+  auto generator = Halide::Internal::GeneratorRegistry::create(name, context);
+  auto* reporting = dynamic_cast<ReportingGenerator*>(generator.get());
+  if (reporting == nullptr) throw std::logic_error("no generator is called '" + name + "'");
+  reporting->report_to(report);
+  return generator;
+}
+
+void write_facts(const KernelFacts& facts, const std::filesystem::path& path) {
+  std::ofstream file(path);
+  file << to_json(facts) << '\n';
+  file.close();
+  if (!file) throw std::runtime_error("cannot write " + path.string() + ": " + std::strerror(errno));
+}
 
 void compile(const Options& options) {
   namespace fs = std::filesystem;
@@ -75,24 +87,19 @@ void compile(const Options& options) {
     if (autoscheduler->beam != 0)
       arguments.generator_params["autoscheduler.beam_size"] = std::to_string(autoscheduler->beam);
   }
+  KernelReport report;
+  arguments.create_generator = [&report](const std::string& name, const Halide::GeneratorContext& context) {
+    return reporting_generator(name, context, report);
+  };
   fs::create_directories(options.output);
   Halide::Internal::execute_generator(arguments);
-
-  const KernelFacts& facts = kernel_facts();
-  if (!cpu && facts.shared_bytes > target.l1_bytes)
-    throw std::runtime_error("a block needs " + std::to_string(facts.shared_bytes) + " bytes of shared memory; " +
+  if (!cpu && report.shared_bytes > target.l1_bytes)
+    throw std::runtime_error("a block needs " + std::to_string(report.shared_bytes) + " bytes of shared memory; " +
                              target.name + " has " + std::to_string(target.l1_bytes));
   if (!cpu && options.listings)
     std::printf("schedule: %s\nshared memory of a block: %lld bytes\n", options.schedule.c_str(),
-                static_cast<long long>(facts.shared_bytes));
-  const fs::path path = fs::path(options.output) / (options.symbol + ".json");
-  std::ofstream file(path);
-  file << "{\"call_scratch_bytes\": " << facts.scratch.call_bytes
-       << ", \"task_scratch_bytes\": " << facts.scratch.task_bytes << ", \"flat_output\": " << facts.flat_output
-       << ", \"depthwise_panel\": " << facts.depthwise_panel << ", \"pointwise_panel\": " << facts.pointwise_panel
-       << "}\n";
-  file.close();
-  if (!file) throw std::runtime_error("cannot write " + path.string() + ": " + std::strerror(errno));
+                static_cast<long long>(report.shared_bytes));
+  write_facts(report.facts, fs::path(options.output) / (options.symbol + ".json"));
 }
 
 /// What tests compare where machine code cannot be: see tests/digests.

@@ -43,7 +43,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
       middle_(at) = padded_.func(image_arguments<Expr>(
           problem_.layout, c_, {pixels_.column * problem_.stride_w, pixels_.row * problem_.stride_h}, n_));
     } else {
-      const int channels = round_up(problem_.IC, kernel_facts().depthwise_panel);
+      const int channels = round_up(problem_.IC, facts().depthwise_panel);
       Expr bias;
       if (middle_bias_) bias = array(middle_bias_, channels * problem_.depth_multiplier)(m_ * channels + c_);
       const Expr value = middle_value(depthwise_.sum(at), bias);
@@ -89,7 +89,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     Halide::Pipeline built = Halide::Generator<GpuGenerator>::build_pipeline();
     if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
     if (is_unfused()) built.add_custom_lowering_pass(new DeviceMemory);
-    built.add_custom_lowering_pass(new BlockChecks(kernel_facts().shared_bytes));
+    built.add_custom_lowering_pass(new BlockChecks(report().shared_bytes));
     if (target_.device == Device::opencl) built.add_custom_lowering_pass(new VectorComparisons);
     return built;
   }
@@ -135,7 +135,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
 
   void make_depthwise() {
     const int panel = depthwise_tiles_.k_step ? depthwise_tiles_.k_step : depthwise_tiles_.block_f();
-    kernel_facts().depthwise_panel = panel;
+    facts().depthwise_panel = panel;
     const int elements = round_up(problem_.IC, panel) * problem_.KH * problem_.KW * problem_.depth_multiplier;
     const Func filter = array(filter_, elements);
     if (problem_.op == ConvOp::depthwise) {
@@ -150,7 +150,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
 
   void make_pointwise() {
     const int panel = schedule_.block_f();
-    kernel_facts().pointwise_panel = panel;
+    facts().pointwise_panel = panel;
     weights_func_ =
         unpacked_weights(problem_, array(weights_, round_up(problem_.OC, panel) * problem_.middle_channels()), panel);
     Func bias;

@@ -1,13 +1,14 @@
 #pragma once
 // What all generators share: their parameters, the kernel's arguments in the order of kernel_abi.h with everything that
-// is known about their layout, and the facts about a kernel that only its compilation tells.
+// is known about their layout, and the report on what only the compilation finds out.
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "Halide.h"
-#include "scratch_meter.h"
+#include "spec/kernel_facts.h"
 #include "spec/schedule.h"
 #include "stages/element_types.h"
 #include "stages/epilogue.h"
@@ -16,20 +17,30 @@
 
 namespace sepconv {
 
-/// What the compilation of one kernel tells the row.
-struct KernelFacts {
-  ScratchUse scratch;
-  bool flat_output = false;
-  int depthwise_panel = 0;
-  int pointwise_panel = 0;
+/// What one compilation finds out. The program that compiles owns it.
+struct KernelReport {
+  KernelFacts facts;
   std::int64_t shared_bytes = 0;  // of a GPU block
 };
 
-/// The facts of the kernel that this process compiles: one process compiles one kernel.
-KernelFacts& kernel_facts();
+/// What the program sees of a generator that Halide's registry has made for it.
+class ReportingGenerator {
+ public:
+  virtual ~ReportingGenerator() = default;
+
+  /// Where the generator and its lowering passes write. To be called before anything else; `report` must outlive both.
+  void report_to(KernelReport& report) { report_ = &report; }
+
+ protected:
+  KernelReport& report() const { return *report_; }
+  KernelFacts& facts() const { return report_->facts; }
+
+ private:
+  KernelReport* report_ = nullptr;
+};
 
 template <class Derived>
-class KernelGenerator : public Halide::Generator<Derived> {
+class KernelGenerator : public Halide::Generator<Derived>, public ReportingGenerator {
  public:
   Halide::GeneratorParam<std::string> problem_text{"problem", ""};
   Halide::GeneratorParam<std::string> schedule_text{"schedule", ""};
@@ -68,7 +79,7 @@ class KernelGenerator : public Halide::Generator<Derived> {
     }
     if (flat) pixels_ = Pixels(problem_.OW());
     output_ = this->template add_output<Halide::Buffer<void>>("output", types_.stored(), flat ? 3 : 4);
-    kernel_facts().flat_output = flat;
+    facts().flat_output = flat;
   }
 
   Pads pads() const {

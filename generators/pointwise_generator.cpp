@@ -17,7 +17,7 @@ using Halide::Var;
 class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
  public:
   void generate() {
-    kernel_facts().pointwise_panel = schedule_.pointwise->nr;
+    facts().pointwise_panel = schedule_.pointwise->nr;
     // 16-bit inputs are widened in the same copy, once rather than for each panel of outputs.
     gathers_ = types_.is_16_bit() || problem_.stride_h != 1 || problem_.stride_w != 1 || has_padding();
     const Func source = gathers_ ? padded_input(problem_, *input_, *input_, pads(), problem_.IC, types_)

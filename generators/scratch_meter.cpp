@@ -51,10 +51,10 @@ Stmt ScratchMeter::visit(const Allocate* op) {
     bytes = 0;
   if (bytes > 0) bytes += kSlackBytes;
   std::int64_t& now = in_task_ ? task_now_ : call_now_;
-  std::int64_t& peak = in_task_ ? use_.task_bytes : use_.call_bytes;
+  std::uint64_t& peak = in_task_ ? facts_.task_scratch_bytes : facts_.call_scratch_bytes;
   now += bytes;
   check_scratch(op->name, now);
-  peak = std::max(peak, now);
+  peak = std::max(peak, static_cast<std::uint64_t>(now));
   Stmt result = IRMutator::visit(op);
   now -= bytes;
   return result;

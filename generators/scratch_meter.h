@@ -4,18 +4,15 @@
 #include <cstdint>
 
 #include "Halide.h"
+#include "spec/kernel_facts.h"
 
 namespace sepconv {
 
-struct ScratchUse {
-  std::int64_t call_bytes = 0;  // allocated at once outside of the parallel tasks
-  std::int64_t task_bytes = 0;  // allocated at once by one parallel task
-};
-
-/// A lowering pass that changes nothing and writes the peak of simultaneous heap allocations to `use`.
+/// A lowering pass that changes nothing and writes the peaks of simultaneous heap allocations to `facts`: outside of
+/// the parallel tasks, and inside of one.
 class ScratchMeter : public Halide::Internal::IRMutator {
  public:
-  explicit ScratchMeter(ScratchUse& use) : use_(use) {}
+  explicit ScratchMeter(KernelFacts& facts) : facts_(facts) {}
 
  protected:
   using IRMutator::visit;
@@ -23,7 +20,7 @@ class ScratchMeter : public Halide::Internal::IRMutator {
   Halide::Internal::Stmt visit(const Halide::Internal::For* op) override;
 
  private:
-  ScratchUse& use_;
+  KernelFacts& facts_;
   bool in_task_ = false;
   std::int64_t call_now_ = 0, task_now_ = 0;
 };

@@ -23,8 +23,8 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     inner_ = problem_;
     inner_.layout = inner_layout(*schedule_.depthwise, problem_);
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
-    kernel_facts().depthwise_panel = panel;
-    kernel_facts().pointwise_panel = schedule_.pointwise->nr;
+    facts().depthwise_panel = panel;
+    facts().pointwise_panel = schedule_.pointwise->nr;
     padded_ = depthwise_input(has_padding() || computes_past_output());
     const Pixels& depthwise_pixels = direct() ? pixels_ : rows_;
     depthwise_ = depthwise_stage(inner_, padded_, *filter_, panel, depthwise_pixels, c_, m_, n_);

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "sepconv/kernel_registry.h"
+#include "spec/kernel_facts.h"
 
 // What kernels call. They are opened without these, and find them in this program.
 extern "C" {
@@ -53,15 +54,15 @@ TrialKernel read_trial_kernel(const std::filesystem::path& folder) {
     kernel.schedule = json.at("schedule").get<std::string>();
     kernel.function = json.at("function").get<std::string>();
     kernel.problem = problem_from_text(kernel.problem_text);
-    const nlohmann::json& facts = json.at("facts");
+    const KernelFacts facts = facts_from_json(json.at("facts").dump());
     kernel.facts.abi = kKernelAbi;
     kernel.facts.required_features = json.at("required_features").get<std::uint64_t>();
     kernel.facts.rank = json.at("rank").get<std::int32_t>();
-    kernel.facts.depthwise_panel = facts.at("depthwise_panel").get<std::int32_t>();
-    kernel.facts.pointwise_panel = facts.at("pointwise_panel").get<std::int32_t>();
-    kernel.facts.flat_output = facts.at("flat_output").get<std::int32_t>();
-    kernel.facts.call_scratch_bytes = facts.at("call_scratch_bytes").get<std::uint64_t>();
-    kernel.facts.task_scratch_bytes = facts.at("task_scratch_bytes").get<std::uint64_t>();
+    kernel.facts.depthwise_panel = facts.depthwise_panel;
+    kernel.facts.pointwise_panel = facts.pointwise_panel;
+    kernel.facts.flat_output = facts.flat_output;
+    kernel.facts.call_scratch_bytes = facts.call_scratch_bytes;
+    kernel.facts.task_scratch_bytes = facts.task_scratch_bytes;
   } catch (const std::exception& error) {
     throw std::invalid_argument(path.string() + ": " + error.what());
   }

@@ -1,32 +1,18 @@
 #pragma once
 // What the generator gives back for one kernel, and the cache that keeps it.
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 
-namespace sepconv {
+#include "spec/kernel_facts.h"
 
-/// The facts that the runtime must know about a compiled kernel; KernelRow explains them.
-struct KernelFacts {
-  std::uint64_t call_scratch_bytes = 0;
-  std::uint64_t task_scratch_bytes = 0;
-  int flat_output = 0;
-  int depthwise_panel = 0;
-  int pointwise_panel = 0;
-};
+namespace sepconv {
 
 struct KernelObject {
   KernelFacts facts;
   std::string bytes;  // the object file, its function still under kPlaceholderSymbol
 };
-
-/// The generator's NAME.json.
-std::string to_json(const KernelFacts& facts);
-
-/// @throws std::invalid_argument naming the field that is missing, unknown or out of range.
-KernelFacts facts_from_json(const std::string& text);
 
 /// A folder of compiled kernels, one checked file each, named by a hash of all that the object depends on. Several
 /// processes may use one folder at a time.

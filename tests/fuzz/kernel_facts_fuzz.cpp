@@ -1,6 +1,7 @@
 // The facts about a kernel that the generator writes next to its object.
 
-#include "compile/kernel_object.h"
+#include "spec/kernel_facts.h"
+
 #include "fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -115,8 +115,13 @@ class Tables(unittest.TestCase):
 class NamesOfThings(unittest.TestCase):
     def test_functions_and_targets_that_nothing_has(self):
         text = "`known_name()`, `lost_name()`, `KnownType`, `LostType` and `make coffee`"
-        faults = names_test.name_faults(document(text), {"known_name", "KnownType"}, {"tea"})
-        self.assertEqual([fault.split("`")[1] for fault in faults], ["lost_name", "LostType", "make coffee"])
+        faults = names_test.name_faults(document(text), {"known_name(", "known_name", "KnownType"}, {"tea"})
+        self.assertEqual([fault.split("`")[1] for fault in faults],
+                         ["lost_name(", "lost_name", "LostType", "make coffee"])
+
+    def test_a_word_is_no_function(self):
+        faults = names_test.name_faults(document("`known_name()`"), {"known_name"}, set())
+        self.assertEqual([fault.split("`")[1] for fault in faults], ["known_name("])
 
     def test_paths_that_are_gone(self):
         text = "`docs/a.md`, `docs/b.md`, `docs/*.md` and `tools/main`"

@@ -19,14 +19,14 @@ TEXT = {".cpp", ".h", ".py", ".cmake", ".txt", ".sh", ".json", ".in", ".supp", "
 
 @functools.cache
 def words():
-    """Every word of the repository's files other than documents."""
+    """Every word of the repository's files other than documents; functions also with an opening bracket."""
     found = set(FOREIGN)
     for name in markdown.tracked_files():
         path = markdown.ROOT / name
         found.add(path.stem)
         if path.suffix in TEXT and "tests/fuzz/corpus" not in name and not name.startswith("tests/docs/"):
-            found.update(re.findall(r"\w+", path.read_text(encoding="utf-8", errors="ignore")))
-    return found
+            found.update(re.findall(r"\w+\(?", path.read_text(encoding="utf-8", errors="ignore")))
+    return found | {word.rstrip("(") for word in found}
 
 
 @functools.cache
@@ -76,7 +76,7 @@ def name_faults(document, known, targets):
     """Functions, identifiers of several words, and make targets in code font that nothing else knows."""
     faults = []
     for span in document.spans():
-        called = re.findall(r"\b([A-Za-z_]\w*)\(", span)
+        called = re.findall(r"\b[A-Za-z_]\w*\(", span)
         without_paths = re.sub(r"[\w.*-]*/[\w./*-]*", "", span)
         joined = re.findall(r"(?<![\w-])(?:[A-Za-z]\w*_\w+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+)\b", without_paths)
         faults += [f"{document.name}: names `{name}`, which no source has (in `{span}`)"

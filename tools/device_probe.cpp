@@ -2,8 +2,8 @@
 
 #include <dlfcn.h>
 
+#include "../runtime/core/feature_table.h"
 #include "compile/process.h"
-#include "sepconv/kernel_row.h"
 
 namespace sepconv::tools {
 namespace {
@@ -33,11 +33,7 @@ std::uint64_t cuda_devices() {
   for (int device = 0; device < count; ++device) {
     int major = 0, minor = 0;
     if (get_attribute(&major, 75, device) != 0 || get_attribute(&minor, 76, device) != 0) continue;
-    const int capability = 10 * major + minor;
-    if (capability >= 50) found |= kDeviceCuda50;
-    if (capability >= 70) found |= kDeviceCuda70;
-    if (capability >= 80) found |= kDeviceCuda80;
-    if (capability >= 86) found |= kDeviceCuda86;
+    found |= detail::cuda_device_features(major, minor);
   }
   return found;
 }

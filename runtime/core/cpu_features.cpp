@@ -1,6 +1,7 @@
 #include "sepconv/cpu_features.h"
 
-#include <utility>
+#include <array>
+
 #ifdef SEPCONV_TEST_HOOKS
 #include <cstdio>
 #include <cstdlib>
@@ -8,7 +9,6 @@
 #endif
 
 #if defined(__aarch64__) && defined(__linux__)
-#include <asm/hwcap.h>
 #include <sys/auxv.h>
 #else
 #include <cpu_features/cpu_features_macros.h>
@@ -20,11 +20,17 @@
 #endif
 #endif
 
+#include "feature_table.h"
+
 namespace sepconv {
 namespace {
 
 #if defined(CPU_FEATURES_ARCH_X86)
-/// The CPU-feature library does not know it. Where it is missing its code runs, as BSR, with other results.
+struct X86Cpu : cpu_features::X86Features {
+  /// The CPU-feature library does not know it. Where it is missing its code runs, as BSR, with other results.
+  bool lzcnt;
+};
+
 bool has_lzcnt() {
   constexpr unsigned kAbm = 1u << 5;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -32,32 +38,24 @@ bool has_lzcnt() {
 }
 #endif
 
+/// A visitor of the feature table that collects the bits of what `cpu` has.
+template <class Cpu>
+auto collect(const Cpu& cpu, std::uint64_t& features) {
+  return [&](CpuFeature bit, const char*, const char*, const auto& present) {
+    if (present(cpu)) features |= bit;
+  };
+}
+
 std::uint64_t detect() {
   std::uint64_t features = 0;
 #if defined(__aarch64__) && defined(__linux__)
-  // What the kernel lets a process use, from the kernel itself: Debian's build of the CPU-feature library prints to
-  // standard output when it reads the same words.
-  const unsigned long cpu = getauxval(AT_HWCAP), more = getauxval(AT_HWCAP2);
-  features |= kCpuNeon;  // part of every AArch64 CPU that Linux runs programs on
-  if ((cpu & HWCAP_FPHP) && (cpu & HWCAP_ASIMDHP)) features |= kCpuFp16;
-  if (cpu & HWCAP_ASIMDDP) features |= kCpuDotProd;
-  if (more & HWCAP2_SVE2) features |= kCpuSve2;
+  // From the kernel itself: Debian's build of the CPU-feature library prints to standard output when it reads the same
+  // words.
+  detail::visit_arm_features(collect(detail::LinuxArmFeatures(getauxval(AT_HWCAP), getauxval(AT_HWCAP2)), features));
 #elif defined(CPU_FEATURES_ARCH_X86)
-  const cpu_features::X86Features cpu = cpu_features::GetX86Info().features;
-  if (cpu.sse4_1) features |= kCpuSse41;
-  if (cpu.avx) features |= kCpuAvx;
-  if (cpu.f16c && cpu.avx) features |= kCpuF16c;  // F16C has VEX encodings only: it needs what AVX needs of the system
-  if (cpu.fma3) features |= kCpuFma;
-  if (cpu.avx2) features |= kCpuAvx2;
-  if (cpu.avx512f && cpu.avx512cd && cpu.avx512vl && cpu.avx512dq && cpu.avx512bw) features |= kCpuAvx512Skylake;
-  if (cpu.bmi1 && cpu.bmi2 && cpu.movbe && cpu.popcnt && has_lzcnt()) features |= kCpuBmi;
-  if (cpu.avx512_bf16) features |= kCpuAvx512Bf16;
+  detail::visit_x86_features(collect(X86Cpu{cpu_features::GetX86Info().features, has_lzcnt()}, features));
 #elif defined(CPU_FEATURES_ARCH_AARCH64)
-  const cpu_features::Aarch64Features cpu = cpu_features::GetAarch64Info().features;
-  features |= kCpuNeon;  // part of every AArch64 CPU that an operating system runs on
-  if (cpu.fphp && cpu.asimdhp) features |= kCpuFp16;
-  if (cpu.asimddp) features |= kCpuDotProd;
-  if (cpu.sve2) features |= kCpuSve2;
+  detail::visit_arm_features(collect(cpu_features::GetAarch64Info().features, features));
 #endif
   return features;
 }
@@ -69,13 +67,28 @@ std::uint64_t test_mask() {
   const std::string_view cpu = variable == nullptr ? "" : variable;
   if (cpu.empty()) return ~std::uint64_t{0};
   if (cpu == "sse41") return kCpuSse41;
-  if (cpu == "avx2") return kCpuSse41 | kCpuAvx | kCpuF16c | kCpuFma | kCpuAvx2 | kCpuBmi;
+  if (cpu == "avx2") return detail::kAvx2Level;
   std::fprintf(stderr, "SEPCONV_TEST_CPU: expected avx2 or sse41, received '%s'\n", variable);
   std::abort();
 }
 #else
 constexpr std::uint64_t test_mask() { return ~std::uint64_t{0}; }
 #endif
+
+constexpr int kBits = 64;
+
+constexpr std::array<const char*, kBits> names_by_bit() {
+  std::array<const char*, kBits> names = {};
+  const auto add = [&](std::uint64_t feature, const char* name, const auto&...) {
+    int bit = 0;
+    while (feature >> bit != 1) ++bit;
+    names[bit] = name;
+  };
+  detail::visit_x86_features(add);
+  detail::visit_arm_features(add);
+  detail::visit_device_features(add);
+  return names;
+}
 
 }  // namespace
 
@@ -85,33 +98,16 @@ std::uint64_t detected_cpu_features() {
 }
 
 std::string cpu_feature_names(std::uint64_t features) {
-  constexpr std::pair<std::uint64_t, const char*> kNames[] = {
-      {kCpuSse41, "sse4.1"},
-      {kCpuAvx, "avx"},
-      {kCpuF16c, "f16c"},
-      {kCpuFma, "fma"},
-      {kCpuAvx2, "avx2"},
-      {kCpuAvx512Skylake, "avx512 (f, cd, vl, dq, bw)"},
-      {kCpuAvx512Bf16, "avx512_bf16"},
-      {kCpuBmi, "bmi (1, 2, lzcnt, movbe, popcnt)"},
-      {kCpuNeon, "neon"},
-      {kCpuFp16, "fp16"},
-      {kCpuDotProd, "dotprod"},
-      {kCpuSve2, "sve2"},
-      {kDeviceCuda50, "CUDA device of capability 5.0 or higher"},
-      {kDeviceCuda70, "CUDA device of capability 7.0 or higher"},
-      {kDeviceCuda80, "CUDA device of capability 8.0 or higher"},
-      {kDeviceCuda86, "CUDA device of capability 8.6 or higher"},
-      {kDeviceOpenCl, "OpenCL device"},
-  };
+  static constexpr std::array<const char*, kBits> kNames = names_by_bit();
   std::string text;
-  const auto add = [&](const std::string& name) { text += (text.empty() ? "" : ", ") + name; };
-  for (const auto& [bit, name] : kNames) {
-    if (features & bit) add(name);
-    features &= ~bit;
+  for (int bit = 0; bit < kBits; ++bit) {
+    if ((features >> bit & 1) == 0) continue;
+    if (!text.empty()) text += ", ";
+    if (kNames[bit] != nullptr)
+      text += kNames[bit];
+    else
+      text += "unknown feature " + std::to_string(bit);
   }
-  for (int bit = 0; bit < 64; ++bit)
-    if (features >> bit & 1) add("unknown feature " + std::to_string(bit));
   return text;
 }
 

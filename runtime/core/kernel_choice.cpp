@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "feature_table.h"
 #include "registered_rows.h"
 #include "sepconv/cpu_features.h"
 #include "text.h"
@@ -23,8 +24,7 @@ RowVerdict judge(const RegisteredRow& candidate, const ConvProblem& problem, std
   if (!other.empty()) return {row, Refusal::problem, "made for another problem: " + other};
   if (!forced.empty() && forced != row->symbol && forced != row->target)
     return {row, Refusal::restriction, "the choice is restricted by " + restriction};
-  const std::uint64_t devices =
-      row->required_features & (kDeviceCuda50 | kDeviceCuda70 | kDeviceCuda80 | kDeviceCuda86 | kDeviceOpenCl);
+  const std::uint64_t devices = row->required_features & device_features();
   if (devices != 0)
     return {row, Refusal::features, "made for a " + cpu_feature_names(devices) + ", where a GpuLayer calls it"};
   const std::uint64_t missing = row->required_features & ~detected_cpu_features();
@@ -72,11 +72,10 @@ std::string target_option() {
 #elif defined(__aarch64__)
   return " --target arm-64";
 #else
-  constexpr std::uint64_t avx2 = kCpuSse41 | kCpuAvx | kCpuF16c | kCpuFma | kCpuAvx2 | kCpuBmi;
   const std::uint64_t features = detected_cpu_features();
   const auto has = [&](std::uint64_t needed) { return (features & needed) == needed; };
-  if (has(avx2 | kCpuAvx512Skylake)) return " --target x86-64-avx512";
-  if (has(avx2)) return " --target x86-64-avx2";
+  if (has(kAvx512Level)) return " --target x86-64-avx512";
+  if (has(kAvx2Level)) return " --target x86-64-avx2";
   if (has(kCpuSse41)) return " --target x86-64-sse41";
   return {};
 #endif

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "../core/feature_table.h"
 #include "device_runtime.h"
 
 // The device runtime asks for its environment variables here. Its own default of 64 registers a thread makes the
@@ -57,15 +58,6 @@ void install_handlers() {
   static_cast<void>(installed);
 }
 
-std::uint64_t cuda_features(int major, int minor) {
-  constexpr std::pair<int, std::uint64_t> kLevels[] = {
-      {50, kDeviceCuda50}, {70, kDeviceCuda70}, {80, kDeviceCuda80}, {86, kDeviceCuda86}};
-  std::uint64_t features = 0;
-  for (const auto& [capability, feature] : kLevels)
-    if (major * 10 + minor >= capability) features |= feature;
-  return features;
-}
-
 /// Opens the device, or says why there is none.
 void open_device(GpuContext::State& state) {
   install_handlers();
@@ -84,7 +76,7 @@ void open_device(GpuContext::State& state) {
                            "vendor's driver, or PoCL): ") +
         (reason.empty() ? "error " + std::to_string(result) : reason));
   }
-  state.features = cuda ? cuda_features(major, minor) : static_cast<std::uint64_t>(kDeviceOpenCl);
+  state.features = cuda ? detail::cuda_device_features(major, minor) : static_cast<std::uint64_t>(kDeviceOpenCl);
 }
 
 }  // namespace

@@ -7,9 +7,10 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "../../runtime/core/feature_table.h"
 #include "compile/files.h"
 #include "compile/process.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/cpu_features.h"
 #include "test_environment.h"
 
 namespace sepconv {
@@ -26,27 +27,24 @@ std::string tool_output(const std::string& command, bool may_fail) {
   return output;
 }
 
-/// The assembler's names of the features, those that imply others after them.
+/// "+sse4.1+avx" for x86, ",+neon,+fullfp16" for ARM: the assembler's options for these features.
 std::string feature_options(Arch arch, std::uint64_t features) {
-  const std::vector<std::pair<std::uint64_t, const char*>> x86 = {
-      {kCpuSse41, "+sse4.1"},
-      {kCpuAvx, "+avx"},
-      {kCpuF16c, "+f16c"},
-      {kCpuFma, "+fma"},
-      {kCpuAvx2, "+avx2"},
-      {kCpuAvx512Skylake, "+avx512f+avx512cd+avx512vl+avx512dq+avx512bw"},
-      {kCpuAvx512Bf16, "+avx512_bf16"},
-      {kCpuBmi, "+bmi+bmi2+lzcnt+movbe+popcnt"},
-  };
-  const std::vector<std::pair<std::uint64_t, const char*>> arm = {
-      {kCpuNeon, ",+neon"}, {kCpuFp16, ",+fullfp16"}, {kCpuDotProd, ",+dotprod"}, {kCpuSve2, ",+sve2"}};
   std::string options;
-  for (const auto& [bit, name] : arch == Arch::x86_64 ? x86 : arm) {
-    if (features & bit) options += name;
+  const bool x86 = arch == Arch::x86_64;
+  const auto take = [&](CpuFeature bit, const char*, const char* assembler, const auto&) {
+    if (features & bit) options += (x86 ? "+" : ",+") + std::string(assembler);
     features &= ~bit;
-  }
-  if (features != 0) throw std::runtime_error("a feature that the assembler's options are not known of");
+  };
+  x86 ? detail::visit_x86_features(take) : detail::visit_arm_features(take);
+  if (features != 0) throw std::runtime_error("the assembler's names are not known of: " + cpu_feature_names(features));
   return options;
+}
+
+/// Everything that the disassembler can decode: what the target lacks is for the assembler to say.
+std::string all_arm_features() {
+  std::uint64_t features = 0;
+  detail::visit_arm_features([&](CpuFeature bit, const char*, const char*, const auto&) { features |= bit; });
+  return feature_options(Arch::arm_64, features).substr(1);
 }
 
 /// "12:3: error: instruction requires: fullfp16" or "12: Error: ..." -> the line's number and the reason.
@@ -107,10 +105,9 @@ std::string wrong_encoding(const std::vector<std::uint8_t>& bytes, std::uint64_t
 
 Disassembly disassemble(const std::filesystem::path& object, Arch arch) {
   const bool x86 = arch == Arch::x86_64;
-  // Everything that the disassembler knows is decoded: what the target lacks is for the assembler to say.
-  const std::string command = x86 ? SEPCONV_TEST_OBJDUMP " -d -w "
-                                  : SEPCONV_TEST_LLVM_OBJDUMP
-                                  " -d --no-show-raw-insn --mattr=+fullfp16,+dotprod,+sve2 ";
+  const std::string command =
+      x86 ? SEPCONV_TEST_OBJDUMP " -d -w "
+          : SEPCONV_TEST_LLVM_OBJDUMP " -d --no-show-raw-insn --mattr=" + all_arm_features() + " ";
   std::istringstream lines(tool_output(command + "'" + object.string() + "'", false));
   Disassembly code;
   static const std::regex instruction(R"(^ *[0-9a-f]+:(?: *\t)(.*)$)");

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "fake_kernels.h"
+#include "feature_table.h"
 #include "sepconv/cpu_features.h"
 #include "sepconv/executor.h"
 #include "sepconv/kernel_registry.h"
@@ -203,6 +206,37 @@ TEST(Choice, ConcurrentFirstNeedsAgree) {
     for (int i = 0; i < 4; ++i) threads.emplace_back([&] { EXPECT_EQ(layer.kernel(), &row); });
     for (std::thread& thread : threads) thread.join();
   }
+}
+
+TEST(CpuFeatures, EachHasABitAndNamesOfItsOwn) {
+  std::set<std::string> names, assembler_names;
+  std::uint64_t cpu = 0;
+  const auto add = [&](CpuFeature bit, const char* name, const char* assembler, const auto&) {
+    EXPECT_EQ(bit & (bit - 1), 0u) << name;
+    EXPECT_EQ(cpu & bit, 0u) << name;
+    cpu |= bit;
+    EXPECT_TRUE(names.insert(name).second) << name;
+    EXPECT_TRUE(assembler_names.insert(assembler).second) << assembler;
+    EXPECT_EQ(cpu_feature_names(bit), name);
+  };
+  detail::visit_x86_features(add);
+  detail::visit_arm_features(add);
+  EXPECT_EQ(cpu & (cpu + 1), 0u) << "a bit has no line in the table";
+  detail::visit_device_features([&](CpuFeature bit, const char* name, int) {
+    EXPECT_EQ(cpu_feature_names(bit), name);
+    EXPECT_TRUE(names.insert(name).second) << name;
+  });
+  const std::uint64_t devices = detail::device_features() >> 32;
+  EXPECT_EQ(devices << 32, detail::device_features()) << "a device has the bit of a CPU feature";
+  EXPECT_EQ(devices & (devices + 1), 0u) << "a bit has no line in the table";
+  EXPECT_EQ(detected_cpu_features() & ~cpu, 0u);
+}
+
+TEST(CpuFeatures, OfACudaDeviceAreThoseOfAllLowerCapabilities) {
+  EXPECT_EQ(detail::cuda_device_features(3, 7), 0u);
+  EXPECT_EQ(detail::cuda_device_features(6, 1), kDeviceCuda50);
+  EXPECT_EQ(detail::cuda_device_features(8, 0), kDeviceCuda50 | kDeviceCuda70 | kDeviceCuda80);
+  EXPECT_EQ(detail::cuda_device_features(12, 0), detail::device_features() & ~kDeviceOpenCl);
 }
 
 TEST(CpuFeatures, NamesAndImplications) {

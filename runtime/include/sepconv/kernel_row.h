@@ -9,7 +9,7 @@
 namespace sepconv {
 
 /// CPU features that a row may require; a bit mask. Bits are stable: they are part of the ABI. From bit 32 on they are
-/// devices, which no CPU has: only a GpuLayer (gpu.h) calls such rows.
+/// devices, which no CPU has: only a GpuLayer (gpu.h) calls such rows. Names and detection: core/feature_table.h.
 enum CpuFeature : std::uint64_t {
   kCpuSse41 = 1u << 0,
   kCpuAvx = 1u << 1,

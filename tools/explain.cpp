@@ -13,7 +13,6 @@
 #include "peak.h"
 #include "problem_cost.h"
 #include "scratch_folder.h"
-#include "sepconv/kernel_row.h"
 #include "target_choice.h"
 
 namespace sepconv::tools {
@@ -151,7 +150,7 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
     indent = "            ";
   }
   return text + "inner loop  " +
-         loop_text(mix_of(kernel, options), (target.required_features & kCpuFma) != 0 || target.arch != Arch::x86_64);
+         loop_text(mix_of(kernel, options), target.fuses_multiply_add);
 }
 
 }  // namespace sepconv::tools

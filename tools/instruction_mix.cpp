@@ -16,7 +16,6 @@
 #include "compile/process.h"
 #include "compile/toolchain.h"
 #include "scratch_folder.h"
-#include "sepconv/kernel_row.h"
 
 namespace sepconv::tools {
 namespace {
@@ -157,7 +156,7 @@ void count_arm(const Instruction& i, InstructionMix& mix) {
 std::vector<InstructionMix> mixes_of_loops(const std::string& disassembly, const Target& target) {
   std::vector<InstructionMix> mixes;
   for (const Function& function : functions_of(disassembly, target.arch)) {
-    const X86 x86(function, (target.required_features & kCpuFma) != 0);
+    const X86 x86(function, target.fuses_multiply_add);
     for (const Loop& loop : innermost_loops(function)) {
       InstructionMix mix;
       mix.function = function.name;

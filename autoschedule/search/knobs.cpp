@@ -39,7 +39,7 @@ const Values kFlag = {0, 1};
 constexpr int kMostChannels = 8;  // of a depthwise tile with vectors along columns
 
 Values scalar_side(int extent, const Target& target) {
-  return up_to(extent, multiples(1, target.registers >= 32 ? 20 : 12));
+  return up_to(extent, multiples(1, target.rules.most_scalars));
 }
 
 void append(Values& values, const Values& more) { values.insert(values.end(), more.begin(), more.end()); }

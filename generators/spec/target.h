@@ -1,12 +1,13 @@
 #pragma once
 // WHERE a kernel runs: one entry per target. A new target is a new entry in targets_x86.cpp, targets_arm.cpp or
-// targets_gpu.cpp.
+// targets_gpu.cpp, and touches no other file if its CPU features are known (runtime/core/feature_table.h).
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "rule_policy.h"
 #include "sepconv/data_type.h"
 
 namespace sepconv {
@@ -24,6 +25,9 @@ struct Target {
   std::int64_t l1_bytes = 32 << 10;  // data cache of one core; of a GPU: shared memory that a block may have
   std::int64_t l2_bytes = 256 << 10;
   std::uint64_t required_features = 0;  // CpuFeature bits (kernel_row.h)
+  bool fuses_multiply_add = false;      // one instruction multiplies and adds
+  bool converts_float16 = false;        // instructions convert between float16 and float32
+  RulePolicy rules;                     // of a CPU: how schedules are picked
   int rank = 0;                         // preference among the rows of one problem on a machine that can run several
   Arch arch = Arch::x86_64;
   Os os = Os::linux;

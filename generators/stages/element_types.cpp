@@ -1,7 +1,5 @@
 #include "element_types.h"
 
-#include "sepconv/kernel_row.h"
-
 namespace sepconv {
 namespace {
 
@@ -43,7 +41,7 @@ Expr narrow_bfloat16(const Expr& value) {
 }  // namespace
 
 ElementTypes::ElementTypes(DataType dtype, const Target& target)
-    : dtype_(dtype), converts_float16_((target.required_features & (kCpuF16c | kCpuFp16)) != 0) {}
+    : dtype_(dtype), converts_float16_(target.converts_float16) {}
 
 Type ElementTypes::stored() const { return is_16_bit() ? UInt(16) : accumulator(); }
 

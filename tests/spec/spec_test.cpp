@@ -151,6 +151,33 @@ TEST(Targets, AreSortedAndRankedByWhatTheyRequire) {
       std::invalid_argument);
 }
 
+TEST(Targets, SayWhatTheirFeaturesCan) {
+  for (const Target& target : all_targets()) {
+    if (target.device != Device::cpu) continue;
+    const std::uint64_t features = target.required_features;
+    EXPECT_EQ(target.fuses_multiply_add, (features & (kCpuFma | kCpuNeon)) != 0) << target.name;
+    EXPECT_EQ(target.converts_float16, (features & (kCpuF16c | kCpuFp16)) != 0) << target.name;
+  }
+}
+
+TEST(Targets, HaveMicroTilesForEveryProblemThatFitTheRegisters) {
+  for (const Target& target : all_targets()) {
+    if (target.device != Device::cpu) continue;
+    ASSERT_FALSE(target.rules.micro_tiles.empty()) << target.name;
+    const MicroTiles& last = target.rules.micro_tiles.back();
+    EXPECT_EQ(last.problems, TileCase::any) << target.name;
+    EXPECT_EQ(last.least_terms, 0) << target.name;
+    EXPECT_EQ(last.most_terms, MicroTiles{}.most_terms) << target.name;
+    for (const MicroTiles& line : target.rules.micro_tiles) {
+      EXPECT_FALSE(line.tiles.empty()) << target.name;
+      for (const MicroTile& tile : line.tiles) {
+        EXPECT_LE(tile.vectors * tile.scalars + tile.vectors, target.registers - 1) << target.name;
+        EXPECT_LE(tile.scalars, target.rules.most_scalars) << target.name << ": a search does not try its own rule's";
+      }
+    }
+  }
+}
+
 TEST(Schedule, LeavesNeutralValuesOfLaterFieldsOutOfTheText) {
   const std::string old = "block_fuse1_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1";
   const std::string with = "block_fuse1_flat1_oh7_ow56_spread16.dw_c8_ow4_pad1_ku3.pw_mr6_nr16_ku2_vf1";

@@ -1,0 +1,88 @@
+// The pointwise stage of a CPU schedule: its micro-tile.
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+#include "rules_cpu.h"
+
+namespace sepconv {
+namespace {
+
+bool fits(TileCase problems, const ConvProblem& p, bool flat) {
+  switch (problems) {
+    case TileCase::any: return true;
+    case TileCase::nchw: return p.layout == Layout::nchw;
+    case TileCase::dynamic: return p.is_dynamic();
+    case TileCase::pointwise: return !p.has_depthwise();
+    case TileCase::one_row: return p.OH() == 1;
+    case TileCase::across_rows: return flat;
+    case TileCase::narrow_rows: return p.OW() <= kNarrowImage;
+  }
+  return false;
+}
+
+/// Tiles that keep the multiply-add units busy, the one with the fewest loads first.
+std::span<const MicroTile> micro_tiles(const ConvProblem& p, const Target& target, bool flat) {
+  const int terms = p.middle_channels();
+  for (const MicroTiles& line : target.rules.micro_tiles)
+    if (terms >= line.least_terms && terms <= line.most_terms && fits(line.problems, p, flat)) return line.tiles;
+  throw std::logic_error("target " + target.name + " has no micro-tiles for " + to_text(p));
+}
+
+}  // namespace
+
+MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat, int columns) {
+  const bool nhwc = p.layout == Layout::nhwc;
+  const int pixels = flat ? p.OH() * p.OW() : columns;
+  const std::span<const MicroTile> tiles = micro_tiles(p, target, flat);
+  MicroTile best = tiles.back();  // the narrowest: its many elements serve where the side of vectors is short
+  if (!p.has_pointwise()) return best;
+  double best_cost = std::numeric_limits<double>::infinity();
+  constexpr int kEnoughSums = 12;
+  constexpr double kFewerSums = 1.05;  // time of tiles that load more for each multiply-add
+  for (const MicroTile& tile : tiles) {
+    const int vector_tile = tile.vectors * target.lanes;
+    if (!nhwc && vector_tile > pixels) continue;
+    const int mr = std::min(nhwc ? tile.scalars : vector_tile, pixels);
+    const int nr = nhwc ? vector_tile : std::min(tile.scalars, p.OC);
+    const double in_vain_mr = flat ? flat_block_rows(p, target, mr).cost : double(round_up(columns, mr)) / columns;
+    const double fewer_sums = tile.vectors * tile.scalars < kEnoughSums ? kFewerSums : 1;
+    const double cost = fewer_sums * in_vain_mr * round_up(p.OC, nr) / p.OC;
+    constexpr double kWorthMoreLoads = 1.01;
+    if (cost * kWorthMoreLoads < best_cost) best = tile, best_cost = cost;
+  }
+  return best;
+}
+
+bool rows_fit_tiles(const ConvProblem& p, const Target& target, int mr) {
+  constexpr double kNearly = 1.05;
+  if (!target.rules.exact_row_tiles) return round_up(p.OW(), mr) <= kNearly * p.OW();
+  // A partial tile's stores are guarded, which costs a wide row more than the pixels that it wastes.
+  constexpr int kFewPixels = 4;
+  mr = std::min(mr, p.OW());
+  if (mr < kFewPixels) return false;
+  return p.OW() % mr == 0 || (p.OW() <= kNarrowImage && round_up(p.OW(), mr) <= kNearly * p.OW());
+}
+
+PointwiseCpuSchedule pointwise_rule(const ConvProblem& p, const Target& target, const MicroTile& tile, int pixels,
+                                    bool vector_f) {
+  const int lanes = target.lanes;
+  PointwiseCpuSchedule pw;
+  if (vector_f) {
+    pw.nr = p.OC > lanes ? tile.vectors * lanes : lanes;
+    pw.mr = std::min(tile.scalars, pixels);
+    // One pixel has too few sums to hide the latency of a multiply-add.
+    constexpr int kVectorsOfOnePixel = 6;
+    if (target.rules.wide_single_pixels && pw.mr == 1 && !p.is_dynamic())
+      pw.nr = std::min(round_up(p.OC, lanes), kVectorsOfOnePixel * lanes);
+  } else {
+    pw.mr = pixels >= tile.vectors * lanes ? tile.vectors * lanes : vector_below(pixels, target);
+    pw.nr = std::min(tile.scalars, p.OC);
+    pw.vector_f = 0;
+  }
+  pw.k_unroll = std::min(target.rules.pointwise_unroll, p.IC);
+  return pw;
+}
+
+}  // namespace sepconv

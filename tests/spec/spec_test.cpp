@@ -144,7 +144,8 @@ TEST(Targets, AreSortedAndRankedByWhatTheyRequire) {
         try {
           target_from_name("x86-64-avx3");
         } catch (const std::invalid_argument& error) {
-          EXPECT_NE(std::string(error.what()).find("x86-64-avx2, x86-64-avx512, "), std::string::npos);
+          for (const Target& target : all_targets())
+            EXPECT_NE(std::string(error.what()).find(target.name), std::string::npos) << target.name;
           throw;
         }
       },

@@ -9,6 +9,7 @@
 #include "autoschedule/schedule_words.h"
 #include "compile/files.h"
 #include "compile/kernel_builder.h"
+#include "compile/kernel_compiler.h"
 #include "instruction_mix.h"
 #include "peak.h"
 #include "problem_cost.h"
@@ -68,7 +69,7 @@ PlannedKernel kernel_of(const PlannedLayer& layer, const Target& target, const S
   rows.library = "explained";
   rows.targets = {target.name};
   rows.schedules = &known;
-  rows.generator_identity = content_hash(read_file(options.generator));
+  rows.generator_identity = generator_identity(options.generator);
   return plan_kernels({{layer}, {}}, rows).front();
 }
 

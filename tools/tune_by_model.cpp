@@ -61,6 +61,7 @@ int run_tune_by_model(const TuneArguments& arguments, const std::vector<TuneProb
   builder.seconds = arguments.build_timeout;
   builder.memory_bytes = std::uint64_t(arguments.memory_mb) << 20;
   builder.cancelled = &interrupt.flag();
+  builder.cache_dir = cache_of(arguments);
 
   std::size_t width = 5;
   for (const TuneProblem& problem : problems) width = std::max(width, problem.name.size());

@@ -20,6 +20,7 @@
 #include "autoschedule/schedule_tables.h"
 #include "autoschedule/tuner.h"
 #include "commands.h"
+#include "compile/compile_library.h"
 #include "compile/files.h"
 #include "console.h"
 #include "interrupt.h"
@@ -58,6 +59,11 @@ std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<s
   for (const std::string& name : targets)
     for (Candidate& candidate : import_lock(tables.of(target_from_name(name)))) all.push_back(std::move(candidate));
   return all;
+}
+
+std::optional<std::filesystem::path> cache_of(const TuneArguments& arguments) {
+  if (!arguments.cache.empty()) return arguments.cache;
+  return arguments.no_cache ? std::nullopt : default_cache_dir();
 }
 
 namespace {
@@ -134,6 +140,7 @@ LocalOptions local_options(const TuneArguments& arguments, const ScratchFolder& 
   local.runner = arguments.runner.empty() ? std::vector<std::string>{runner_program().string()}
                                           : words(arguments.runner, "--runner");
   local.work = arguments.work.empty() ? scratch.path() : std::filesystem::path(arguments.work);
+  local.cache_dir = cache_of(arguments);
   local.jobs = arguments.jobs;
   local.build_seconds = arguments.build_timeout;
   local.call_seconds = arguments.call_timeout;
@@ -300,7 +307,13 @@ void add_tune_command(CLI::App& app, int& status) {
   command->add_option("--python", a.python, "The Python that has dask.distributed")
       ->needs(scheduler)
       ->capture_default_str();
-  command->add_option("--work", a.work, "Folder to keep compiled candidates in; a temporary one if left out");
+  command->add_option("--work", a.work, "Folder to keep linked candidates in; a temporary one if left out");
+  CLI::Option* cache =
+      command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out")
+          ->excludes(scheduler);
+  command->add_flag("--no-cache", a.no_cache, "Compile every candidate and keep none")
+      ->excludes(cache)
+      ->excludes(scheduler);
   command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
   command->add_option("--runner", a.runner, "Command that starts sepconv-runner, such as an emulator and its program");
   for (const char* measuring : {"--store", "--resume", "--minutes", "--cold", "--no-halide", "--cpu", "--call-timeout",

@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
       ->required();
   app.add_option("--generator", options.generator, "The sepconv-generator program")->required()->type_name("FILE");
   app.add_option("--kernels", options.kernels, "Keep built kernels in this folder")->required()->type_name("DIR");
+  app.add_option("--cache", options.cache_dir, "Also the cache of compiled kernels that sepconv compile uses")
+      ->type_name("DIR");
   app.add_option("--time-limit", options.seconds, "Seconds for the generator, and for each tool")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

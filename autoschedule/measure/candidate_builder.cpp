@@ -11,7 +11,7 @@
 
 #include "compile/device_calls.h"
 #include "compile/files.h"
-#include "compile/kernel_object.h"
+#include "compile/kernel_compiler.h"
 #include "compile/locked_folder.h"
 #include "compile/process.h"
 #include "compile/runtime_calls.h"
@@ -35,44 +35,28 @@ struct BuildFailure {
   std::string message;
 };
 
-/// Runs a step of the build.
-/// @throws BuildFailure unless it succeeds; std::runtime_error if the program cannot be started.
-void run_step(const std::vector<std::string>& argv, const char* what, const ProcessLimits& limits) {
-  const ProcessResult result = run_process(argv, limits);
-  if (result.ok()) return;
-  const std::string output = message_of_output(result.output);
-  const std::string message =
-      fmt::format("{}: {}{}", what, end_text(result, limits), output.empty() ? "" : "\n" + output);
-  switch (result.end) {
-    case ProcessResult::End::exited: throw BuildFailure{TrialStatus::build_failed, message};
-    case ProcessResult::End::signalled: throw BuildFailure{TrialStatus::build_crashed, message};
+TrialStatus status_of(ProcessResult::End end) {
+  switch (end) {
+    case ProcessResult::End::exited: return TrialStatus::build_failed;
+    case ProcessResult::End::signalled: return TrialStatus::build_crashed;
     case ProcessResult::End::out_of_cpu_time:
-    case ProcessResult::End::timed_out: throw BuildFailure{TrialStatus::build_timeout, message};
-    case ProcessResult::End::out_of_memory: throw BuildFailure{TrialStatus::out_of_memory, message};
-    case ProcessResult::End::cancelled: throw BuildFailure{TrialStatus::lost, message};
+    case ProcessResult::End::timed_out: return TrialStatus::build_timeout;
+    case ProcessResult::End::out_of_memory: return TrialStatus::out_of_memory;
+    case ProcessResult::End::cancelled: return TrialStatus::lost;
   }
+  return TrialStatus::lost;
 }
 
-/// The hash of a program, read again only when the file has changed.
-std::string program_hash(const fs::path& program) {
-  struct Known {
-    fs::file_time_type time;
-    std::uintmax_t size;
-    std::string hash;
-  };
-  static std::mutex mutex;
-  static std::map<fs::path, Known> known;
-  std::error_code error;
-  const fs::file_time_type time = fs::last_write_time(program, error);
-  const std::uintmax_t size = error ? 0 : fs::file_size(program, error);
-  if (error)
-    throw std::runtime_error(
-        fmt::format("the kernel compiler '{}' is not there: {}", program.string(), error.message()));
-  const std::lock_guard lock(mutex);
-  Known& entry = known[program];
-  if (entry.hash.empty() || entry.time != time || entry.size != size)
-    entry = {time, size, content_hash(read_file(program))};
-  return entry.hash;
+BuildFailure failure_of(const char* what, const std::string& reason, const ProcessResult& result) {
+  const std::string output = message_of_output(result.output);
+  return {status_of(result.end), fmt::format("{}: {}{}", what, reason, output.empty() ? "" : "\n" + output)};
+}
+
+/// Runs a tool.
+/// @throws BuildFailure unless it succeeds; std::runtime_error if it cannot be started.
+void run_step(const std::vector<std::string>& argv, const char* what, const ProcessLimits& limits) {
+  const ProcessResult result = run_process(argv, limits);
+  if (!result.ok()) throw failure_of(what, end_text(result, limits), result);
 }
 
 /// The tools that link for the target's system, searched for once.
@@ -155,91 +139,93 @@ std::string row_json(const Candidate& candidate, const Target& target, const Ker
   return json.dump(2) + "\n";
 }
 
-struct Generated {
-  fs::path object;
-  KernelFacts facts;
-};
-
-Generated generate(const Candidate& candidate, const BuilderOptions& options, const WorkFolder& work) {
-  const ProcessLimits limits{options.seconds, options.cancelled, options.memory_bytes};
-  const std::string symbol = kPlaceholderSymbol;
-  Generated generated{work.generated() / (symbol + ".o"), {}};
-  run_step({options.generator.string(), "--problem", candidate.problem, "--schedule", candidate.schedule, "--target",
-            candidate.target, "--symbol", symbol, "--output", work.generated().string()},
-           "the generator", limits);
-  try {
-    generated.facts = facts_from_json(read_file(work.generated() / (symbol + ".json")));
-    if (fs::file_size(generated.object) == 0) throw std::runtime_error("the object file is empty");
-  } catch (const std::exception& error) {
-    throw BuildFailure{TrialStatus::build_failed, std::string("the generator's output is not usable: ") + error.what()};
-  }
-  return generated;
+ProcessLimits limits_of(const BuilderOptions& options) {
+  return {options.seconds, options.cancelled, options.memory_bytes};
 }
 
-void build(const Candidate& candidate, const Target& target, const BuilderOptions& options, const fs::path& folder) {
-  const Toolchain& tools = toolchain_for(target);
-  const ProcessLimits limits{options.seconds, options.cancelled, options.memory_bytes};
-  const WorkFolder work(options.kernels);
-  const auto [object, facts] = generate(candidate, options, work);
-  const fs::path library = work.kernel() / "kernel.so";
+/// The compiled candidate: from the cache, or made now.
+KernelObject compiled(const Candidate& candidate, const BuilderOptions& options, const fs::path& folder) {
+  const KernelCompiler compiler(options.generator, options.cache_dir);
+  const KernelTexts texts{candidate.problem, candidate.target, candidate.schedule};
+  if (std::optional<KernelObject> known = compiler.cached(texts)) return std::move(*known);
+  try {
+    return compiler.compile(texts, folder, limits_of(options))
+        .object;  // a cache that cannot be written costs time only
+  } catch (const GeneratorFailure& failure) {
+    if (failure.result().ok()) throw BuildFailure{TrialStatus::build_failed, failure.what()};
+    throw failure_of("the generator", failure.what(), failure.result());
+  }
+}
 
+/// Links the object to a library. What the kernel calls stays open: the runner has it.
+void link_library(const fs::path& object, const fs::path& library, const Target& target,
+                  const BuilderOptions& options) {
+  const Toolchain& tools = toolchain_for(target);
   std::vector<std::string> rename = {tools.objcopy.string()};
   for (const auto& [name, ours] : kRuntimeCalls) rename.push_back(fmt::format("--redefine-sym={}={}", name, ours));
   if (target.device != Device::cpu)
     for (const char* name : kDeviceCalls)
       rename.push_back(fmt::format("--redefine-sym={0}={1}{0}", name, kDevicePrefix));
   rename.push_back(object.string());
-  run_step(rename, "renaming symbols", limits);
+  run_step(rename, "renaming symbols", limits_of(options));
 
-  // What the kernel calls stays open: the runner has it.
   std::vector<std::string> link = tools.compiler;
   for (const std::string& word :
        {std::string("-shared"), std::string("-nostdlib"), object.string(), std::string("-o"), library.string()})
     link.push_back(word);
-  run_step(link, "linking the kernel", limits);
+  run_step(link, "linking the kernel", limits_of(options));
+}
 
-  write_file(work.kernel() / "kernel.json", row_json(candidate, target, facts, read_file(library)));
+void build(const Candidate& candidate, const Target& target, const BuilderOptions& options, const fs::path& folder) {
+  toolchain_for(target);  // a linker that is missing is said before the kernel is compiled
+  const WorkFolder work(options.kernels);
+  const KernelObject kernel = compiled(candidate, options, work.generated());
+  const fs::path object = work.generated() / "kernel.o", library = work.kernel() / "kernel.so";
+  write_file(object, kernel.bytes);
+  link_library(object, library, target, options);
+  write_file(work.kernel() / "kernel.json", row_json(candidate, target, kernel.facts, read_file(library)));
   work.publish(folder);
 }
 
-}  // namespace
-
-std::string kernel_key(const Candidate& candidate, const fs::path& generator) {
-  return content_hash(fmt::format("{}\n{}\n{}\n{}\n{}\n{}", kFormat, kKernelAbi, program_hash(generator),
-                                  candidate.problem, candidate.target, candidate.schedule));
+/// Of the folder among those built: the compiled kernel's, and what linking and kernel.json add.
+std::string folder_key(const Candidate& candidate, const BuilderOptions& options) {
+  const KernelTexts texts{candidate.problem, candidate.target, candidate.schedule};
+  return content_hash(fmt::format("{}\n{}", kFormat, kernel_key(texts, generator_identity(options.generator))));
 }
+
+}  // namespace
 
 void remove_forgotten_builds(const fs::path& kernels) { remove_stale_folders(kernels, kBuildingPrefix); }
 
 CompiledCandidate compile_candidate(const Candidate& candidate, const BuilderOptions& options,
                                     const std::function<void(const fs::path&)>& look) {
   const WorkFolder work(options.kernels);
-  CompiledCandidate compiled;
+  const fs::path object = work.generated() / "kernel.o";
   try {
-    look(generate(candidate, options, work).object);
+    write_file(object, compiled(candidate, options, work.generated()).bytes);
+  } catch (const std::invalid_argument& error) {
+    return {TrialStatus::build_failed, error.what()};
   } catch (const BuildFailure& failure) {
-    compiled.status = failure.status;
-    compiled.message = failure.message;
+    return {failure.status, failure.message};
   }
-  return compiled;
+  look(object);
+  return {};
 }
 
 BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions& options) {
   const Clock::time_point begin = Clock::now();
   BuiltCandidate built;
-  const std::string key = kernel_key(candidate, options.generator);
-  const fs::path folder = options.kernels / key.substr(0, 2) / key;
   try {
-    const Target* target = nullptr;
-    try {
-      problem_from_text(candidate.problem);
-      target = &target_from_name(candidate.target);
-    } catch (const std::invalid_argument& error) {
-      throw BuildFailure{TrialStatus::build_failed, error.what()};
-    }
+    problem_from_text(candidate.problem);
+    const Target& target = target_from_name(candidate.target);
+    const std::string key = folder_key(candidate, options);
+    const fs::path folder = options.kernels / key.substr(0, 2) / key;
     built.cached = is_whole(folder);
-    if (!built.cached) build(candidate, *target, options, folder);
+    if (!built.cached) build(candidate, target, options, folder);
     built.folder = folder;
+  } catch (const std::invalid_argument& error) {
+    built.status = TrialStatus::build_failed;
+    built.message = error.what();
   } catch (const BuildFailure& failure) {
     built.status = failure.status;
     built.message = failure.message;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "autoschedule/trial.h"
@@ -17,6 +18,8 @@ struct BuilderOptions {
   double seconds = 60;                                  // time limit of the generator, and of each tool
   std::uint64_t memory_bytes = std::uint64_t{4} << 30;  // of the same
   const std::atomic<bool>* cancelled = nullptr;         // stops a build soon after it becomes true
+  /// The cache of compiled kernels that libraries share; nothing = kernels are only kept linked.
+  std::optional<std::filesystem::path> cache_dir;
 };
 
 /// What became of a build.
@@ -28,9 +31,9 @@ struct BuiltCandidate {
   bool cached = false;                   // it was in the folder already
 };
 
-/// Compiles the candidate with the generator in a child process and links it to a library for `sepconv-runner trial`,
-/// or finds it among the kernels built before. A candidate that cannot be built, crashes, hangs or needs too much
-/// memory is a status, never an exception; so is a cancelled build (`lost`). Several processes may use one folder.
+/// Compiles the candidate, or takes it from the cache, and links it to a library for `sepconv-runner trial`; or finds
+/// it among the kernels built before. A candidate that cannot be built, crashes, hangs or needs too much memory is a
+/// status, never an exception; so is a cancelled build (`lost`). Several processes may use one folder.
 /// @throws std::runtime_error when no candidate could be built: no generator, no linker, a folder that cannot be
 ///   written.
 BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions& options);
@@ -49,9 +52,5 @@ CompiledCandidate compile_candidate(const Candidate& candidate, const BuilderOpt
 
 /// Removes what builds that were killed have left in the folder.
 void remove_forgotten_builds(const std::filesystem::path& kernels);
-
-/// The kernel's key among those built: 32 hex digits for the texts and everything else that its bytes depend on.
-/// @throws std::runtime_error when the generator cannot be read.
-std::string kernel_key(const Candidate& candidate, const std::filesystem::path& generator);
 
 }  // namespace sepconv

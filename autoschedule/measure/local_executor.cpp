@@ -109,7 +109,7 @@ LocalExecutor::LocalExecutor(LocalOptions options) : options_(std::move(options)
     remove_forgotten_builds(options_.work / "kernels");
     options_.build = [this](const Candidate& candidate) {
       return build_candidate(candidate, {options_.generator, options_.work / "kernels", options_.build_seconds,
-                                         options_.build_memory_bytes, options_.cancelled});
+                                         options_.build_memory_bytes, options_.cancelled, options_.cache_dir});
     };
   }
   fs::create_directories(options_.work / "references", error);

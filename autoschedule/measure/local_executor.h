@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,11 @@ struct LocalOptions {
   /// The words that start sepconv-runner: its path, behind an emulator's for another architecture:
   /// {"qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "arm/sepconv-runner"}.
   std::vector<std::string> runner;
-  /// Kept from run to run: compiled kernels, and what each problem's kernels must compute. May be removed between runs.
+  /// Kept from run to run: linked kernels, and what each problem's kernels must compute. May be removed between runs.
   std::filesystem::path work;
-  int jobs = 0;               // builds at a time; 0 = as many as there are cores
-  double build_seconds = 60;  // limits of one build
+  std::optional<std::filesystem::path> cache_dir;  // the cache of compiled kernels that libraries share
+  int jobs = 0;                                    // builds at a time; 0 = as many as there are cores
+  double build_seconds = 60;                       // limits of one build
   std::uint64_t build_memory_bytes = std::uint64_t{4} << 30;
   double call_seconds = 10;                                 // a call of a kernel that takes longer hangs
   std::uint64_t run_memory_bytes = std::uint64_t{4} << 30;  // limit of one kernel

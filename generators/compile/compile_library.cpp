@@ -10,6 +10,7 @@
 #include "compile/device_calls.h"
 #include "compile/files.h"
 #include "compile/kernel_builder.h"
+#include "compile/kernel_compiler.h"
 #include "compile/library_names.h"
 #include "compile/library_text.h"
 #include "compile/runtime_calls.h"
@@ -124,15 +125,13 @@ std::vector<std::string> stage_files(const Plan& plan, const CompileOptions& opt
 
 CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   check(plan, options);
-  // The identity is the program's bytes. They hold the version of the Halide that they were built with; an installation
-  // of libHalide that changes under an unchanged program needs an empty cache.
   const RowOptions rows{options.name,
                         options.targets,
                         options.dynamic,
                         options.locked,
                         options.threads,
                         options.schedules,
-                        content_hash(read_file(options.generator))};
+                        generator_identity(options.generator)};
   LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers, {}};
   if (options.shared && has_device_kernels(library.kernels))
     throw std::invalid_argument(

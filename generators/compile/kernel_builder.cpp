@@ -7,12 +7,9 @@
 #include <exception>
 #include <mutex>
 #include <stdexcept>
-#include <system_error>
 #include <thread>
 
-#include "compile/files.h"
-#include "compile/process.h"
-#include "compile/shared_bodies.h"
+#include "compile/kernel_compiler.h"
 
 namespace sepconv {
 namespace {
@@ -27,34 +24,19 @@ std::string layers_text(const std::vector<std::string>& layers) {
   return (layers.size() == 1 ? "layer " : "layers ") + text;
 }
 
-std::runtime_error kernel_error(const PlannedKernel& kernel, const std::string& reason, std::string message) {
-  while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
-  std::string text = fmt::format("the kernel of {} failed: {}\n  problem:  {}\n  target:   {}\n  schedule: {}",
-                                 layers_text(kernel.layers), reason, to_text(kernel.problem), kernel.target.name,
-                                 to_text(kernel.schedule));
-  text += message.empty() ? "\n  the generator printed nothing" : "\n  message:  " + message;
-  return std::runtime_error(text);
+KernelTexts texts_of(const PlannedKernel& kernel) {
+  return {to_text(kernel.problem), kernel.target.name, to_text(kernel.schedule)};
 }
 
-KernelObject run_generator(const PlannedKernel& kernel, const CompileOptions& options,
-                           const std::filesystem::path& work_dir, const ProcessLimits& limits) {
-  const std::string symbol = kPlaceholderSymbol;
-  const std::filesystem::path folder = work_dir / kernel.key;  // files are named by the symbol
-  std::filesystem::create_directory(folder);
-  const ProcessResult result = run_process(
-      {options.generator.string(), "--problem", to_text(kernel.problem), "--schedule", to_text(kernel.schedule),
-       "--target", kernel.target.name, "--symbol", symbol, "--output", folder.string()},
-      limits);
-  if (result.end == ProcessResult::End::cancelled) throw CompileCancelled();
-  if (!result.ok()) throw kernel_error(kernel, end_text(result, limits), result.output);
-  const std::filesystem::path object = folder / (symbol + ".o"), facts = folder / (symbol + ".json");
-  try {
-    KernelObject built{facts_from_json(read_file(facts)), read_file(object)};
-    if (built.bytes.empty()) throw std::runtime_error("the object file is empty");
-    return built;
-  } catch (const std::exception& error) {
-    throw kernel_error(kernel, std::string("the generator's output is not usable: ") + error.what(), result.output);
-  }
+std::runtime_error kernel_error(const PlannedKernel& kernel, const GeneratorFailure& failure) {
+  std::string message = failure.result().output;
+  while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
+  const KernelTexts texts = texts_of(kernel);
+  std::string text =
+      fmt::format("the kernel of {} failed: {}\n  problem:  {}\n  target:   {}\n  schedule: {}",
+                  layers_text(kernel.layers), failure.what(), texts.problem, texts.target, texts.schedule);
+  text += message.empty() ? "\n  the generator printed nothing" : "\n  message:  " + message;
+  return std::runtime_error(text);
 }
 
 /// The workers of one build and what they share.
@@ -62,14 +44,12 @@ class Builder {
  public:
   Builder(const std::vector<PlannedKernel>& kernels, const CompileOptions& options,
           const std::filesystem::path& work_dir)
-      : kernels_(kernels), options_(options), work_dir_(work_dir) {
-    if (options.cache_dir) cache_.emplace(*options.cache_dir);
-  }
+      : kernels_(kernels), options_(options), work_dir_(work_dir), compiler_(options.generator, options.cache_dir) {}
 
   BuiltKernels build() {
     built_.objects.resize(kernels_.size());
     for (std::size_t i = 0; i < kernels_.size(); ++i) {
-      std::optional<KernelObject> known = cache_ ? cache_->load(kernels_[i].key) : std::nullopt;
+      std::optional<KernelObject> known = compiler_.cached(texts_of(kernels_[i]));
       if (known)
         built_.objects[i] = std::move(*known);
       else
@@ -117,16 +97,24 @@ class Builder {
     const PlannedKernel& kernel = kernels_[index];
     tell([&](CompileObserver& observer) { observer.kernel_started(kernel); });
     const auto begin = std::chrono::steady_clock::now();
-    KernelObject object = run_generator(kernel, options_, work_dir_, {options_.kernel_seconds, &stop_});
+    KernelCompiler::Compiled compiled = run_generator(kernel);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    const std::optional<std::string> why_not = cache_ ? cache_->store(kernel.key, object) : std::nullopt;
-    if (why_not && !cache_failed_.exchange(true))
+    if (compiled.not_kept && !cache_failed_.exchange(true))
       tell([&](CompileObserver& observer) {
         observer.note(fmt::format("the cache folder '{}' cannot be written ({}); kernels are not kept",
-                                  options_.cache_dir->string(), *why_not));
+                                  options_.cache_dir->string(), *compiled.not_kept));
       });
-    built_.objects[index] = std::move(object);
+    built_.objects[index] = std::move(compiled.object);
     tell([&](CompileObserver& observer) { observer.kernel_finished(kernel, seconds); });
+  }
+
+  KernelCompiler::Compiled run_generator(const PlannedKernel& kernel) {
+    try {
+      return compiler_.compile(texts_of(kernel), work_dir_, {options_.kernel_seconds, &stop_});
+    } catch (const GeneratorFailure& failure) {
+      if (failure.result().end == ProcessResult::End::cancelled) throw CompileCancelled();
+      throw kernel_error(kernel, failure);
+    }
   }
 
   template <class F>
@@ -138,7 +126,7 @@ class Builder {
   const std::vector<PlannedKernel>& kernels_;
   const CompileOptions& options_;
   const std::filesystem::path& work_dir_;
-  std::optional<ObjectCache> cache_;
+  const KernelCompiler compiler_;
   BuiltKernels built_;
   std::vector<std::size_t> missing_;
   std::atomic<std::size_t> next_{0}, finished_workers_{0};

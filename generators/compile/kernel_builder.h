@@ -1,5 +1,5 @@
 #pragma once
-// Compiles kernels: one generator process each, several at a time, the cache first.
+// Compiles the kernels of a library: several at a time, those first looked up in the cache.
 
 #include <vector>
 

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "compile/files.h"
+#include "compile/kernel_compiler.h"
 #include "compile/library_names.h"
-#include "sepconv/kernel_abi.h"
 
 namespace sepconv {
 namespace {
@@ -66,12 +66,6 @@ std::map<std::string, Use> unique_problems(const Plan& plan, bool dynamic) {
   return uses;
 }
 
-std::string kernel_key(const PlannedKernel& kernel, const std::string& problem, const RowOptions& options) {
-  return content_hash(fmt::format("sepconv-kernel\nabi {}\nproblem {}\nschedule {} {}\ntarget {} {}\ngenerator {}\n",
-                                  kKernelAbi, problem, kScheduleVersion, to_text(kernel.schedule), kernel.target.name,
-                                  kernel.target.halide, options.generator_identity));
-}
-
 }  // namespace
 
 std::string PlannedKernel::object_symbol() const { return "sepconv_kernel_" + content_hash(symbol); }
@@ -100,7 +94,7 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
         throw std::invalid_argument(fmt::format("schedule '{}' of layer '{}' on target '{}' (problem '{}'): {}",
                                                 to_text(kernel.schedule), use.layers.front(), target->name, text,
                                                 *reason));
-      kernel.key = kernel_key(kernel, text, options);
+      kernel.key = kernel_key({text, target->name, to_text(kernel.schedule)}, options.generator_identity);
       kernel.symbol = fmt::format("{}_{}_{}_{}", options.library, identifier_from(text.substr(0, kMaxSymbolRowLength)),
                                   identifier_from(target->name), kernel.key.substr(0, kSymbolHashLength));
       kernels.push_back(std::move(kernel));

@@ -40,7 +40,7 @@ class KilledTest(unittest.TestCase):
         runner = f"{shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'fleet' / 'fake_runner.py'))}"
         argv = [SEPCONV, "tune", str(folder / "layers.json"), "--lock", str(folder / "lock.json"), "--trials", "120"]
         argv += ["--generator", GENERATOR, "--runner", runner, "--target", "x86-64-avx2", "--no-halide"]
-        argv += ["--work", str(folder / "work")]
+        argv += ["--work", str(folder / "work"), "--cache", str(folder / "cache")]
         environment = os.environ | {"FAKE_RUNNER_LOG": str(self.log)}
         chance = random.Random(SEED)
         kills = 0

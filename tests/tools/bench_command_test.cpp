@@ -240,10 +240,15 @@ TEST_F(BenchCommand, OtherCommandsReadTheSameSuites) {
             "separable_f32_nhwc_i1x9x8_o16_k1x2_s1x1_d1x3_p0x0x3x0_m1_mid-nobias-linear_out-bias-relu");
   EXPECT_EQ(planned[1].at("problem"), "depthwise_f32_nchw_i5x6x8_o16_k3x3_s2x2_d1x1_p1x1x0x1_m2_out-bias-relu6");
   const std::string lock = (dir_.path() / "suite.lock.json").string();
+  const std::string cache = (dir_.path() / "tuning_cache").string();
   const ProcessResult tuned = run_process({SEPCONV_PROGRAM, "tune", suite_, "--lock", lock, "--trials", "1",
-                                           "--no-halide", "--target", kTarget, "--layers", "two"});
+                                           "--no-halide", "--target", kTarget, "--layers", "two", "--cache", cache});
   ASSERT_TRUE(tuned.ok()) << tuned.output;
   EXPECT_EQ(json::parse(read_file(lock)).at("rows").at(0).at("problem"), planned[0].at("problem"));
+  const ProcessResult compiled =
+      run_process({SEPCONV_PROGRAM, "compile", suite_, "--lock", lock, "--locked", "--target", kTarget, "--layers",
+                   "two", "--cache", cache, "-o", (dir_.path() / "tuned").string()});
+  EXPECT_NE(compiled.output.find("1 kernels (1 from the cache)"), std::string::npos) << compiled.output;
 }
 
 TEST_F(BenchCommand, RefusesWrongOptions) {

@@ -43,11 +43,13 @@ class TuneByModel : public testing::Test {
   }
 
   ProcessResult tune(const std::string& lock, const std::vector<std::string>& words) const {
-    std::vector<std::string> argv = {SEPCONV_PROGRAM, "tune", suite_, "--lock", (dir_.path() / lock).string()};
+    std::vector<std::string> argv = {SEPCONV_PROGRAM, "tune",        suite_, "--lock", (dir_.path() / lock).string(),
+                                     "--cache",       cache_of(lock)};
     argv.insert(argv.end(), words.begin(), words.end());
     return run_process(argv);
   }
 
+  std::string cache_of(const std::string& lock) const { return (dir_.path() / (lock + ".cache")).string(); }
   std::string text_of(const std::string& lock) const { return read_file(dir_.path() / lock); }
 
   TempDir dir_;
@@ -71,6 +73,19 @@ TEST_F(TuneByModel, WritesMarkedRowsAndTheSameOnesForASeed) {
   EXPECT_LT(record.at("predicted"), 1);
   for (const char* field : {"seconds", "ratio", "spread", "samples", "machine"}) EXPECT_FALSE(record.contains(field));
   EXPECT_FALSE(std::filesystem::exists(dir_.path() / "a.lock.sqlite"));
+}
+
+TEST_F(TuneByModel, TheKernelsOfItsRowsNeedNoCompilation) {
+  const std::string lock = (dir_.path() / "a.lock.json").string();
+  const ProcessResult tuned = tune(
+      "a.lock.json", {"--target", "x86-64-avx512", "--by-model", "--least-gain", "1", "--trials", "48", "--seed", "5"});
+  ASSERT_TRUE(tuned.ok()) << tuned.output;
+  ASSERT_EQ(json::parse(text_of("a.lock.json")).at("rows").size(), 1u) << tuned.output;
+  const ProcessResult compiled =
+      run_process({SEPCONV_PROGRAM, "compile", suite_, "--lock", lock, "--locked", "--target", "x86-64-avx512",
+                   "--cache", cache_of("a.lock.json"), "-o", (dir_.path() / "out").string()});
+  EXPECT_TRUE(compiled.ok()) << compiled.output;
+  EXPECT_NE(compiled.output.find("1 kernels (1 from the cache)"), std::string::npos) << compiled.output;
 }
 
 TEST_F(TuneByModel, LeavesRowsWithoutAClearGainOut) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../../compile/test_environment.h"
+#include "compile/compile_library.h"
 #include "compile/files.h"
 #include "compile/locked_folder.h"
 
@@ -64,6 +65,78 @@ TEST(CandidateBuilder, BuildsOnce) {
   EXPECT_NE(build_candidate(other, options).folder, first.folder);
   EXPECT_EQ(read_file(folder.path() / "log"),
             kCandidate.problem + " x86-64-avx2\n" + kCandidate.problem + " x86-64-avx2\n");
+}
+
+/// The schedule of kCandidate, whatever the problem.
+class OneSchedule : public ScheduleSource {
+ public:
+  std::optional<Schedule> find(const ConvProblem&, const Target&) const override {
+    return schedule_from_text(kCandidate.schedule);
+  }
+};
+
+/// What compile_library makes of kCandidate alone.
+CompileResult compile_candidate_library(const BuilderOptions& builder, const std::filesystem::path& output) {
+  PlannedLayer layer;
+  layer.name = "candidate";
+  layer.problem = problem_from_text(kCandidate.problem);
+  const OneSchedule schedules;
+  CompileOptions options;
+  options.name = "library";
+  options.output_dir = output;
+  options.targets = {kCandidate.target};
+  options.schedules = &schedules;
+  options.generator = builder.generator;
+  options.cache_dir = builder.cache_dir;
+  return compile_library({{layer}, {}}, options);
+}
+
+TEST(CandidateBuilder, SharesTheCacheOfLibraries) {
+  const TempDir folder;
+  const ScopedVariable log("FAKE_GENERATOR_LOG", (folder.path() / "log").string());
+  BuilderOptions options = fake_options(folder.path() / "kernels");
+  options.cache_dir = folder.path() / "cache";
+  const BuiltCandidate built = build_candidate(kCandidate, options);
+  ASSERT_EQ(built.status, TrialStatus::ok) << built.message;
+  EXPECT_EQ(compile_candidate_library(options, folder.path() / "out").cached, 1u);
+
+  const std::string library = read_file(built.folder / "kernel.so"), row = read_file(built.folder / "kernel.json");
+  std::filesystem::remove_all(options.kernels);
+  const BuiltCandidate again = build_candidate(kCandidate, options);
+  ASSERT_EQ(again.status, TrialStatus::ok) << again.message;
+  EXPECT_FALSE(again.cached) << "it was linked anew";
+  EXPECT_EQ(read_file(again.folder / "kernel.so"), library);
+  EXPECT_EQ(read_file(again.folder / "kernel.json"), row);
+  std::size_t looks = 0;
+  compile_candidate(kCandidate, options, [&](const std::filesystem::path&) { ++looks; });
+  EXPECT_EQ(looks, 1u);
+  EXPECT_EQ(read_file(folder.path() / "log"), kCandidate.problem + " x86-64-avx2\n") << "the generator ran once";
+
+  Candidate other = kCandidate;
+  other.schedule = "block_fuse1_flat0_oh2_ow4.dw_c8_ow4_pad1";
+  EXPECT_NE(read_file(build_candidate(other, options).folder / "kernel.so"), library);
+}
+
+TEST(CandidateBuilder, TakesWhatALibraryCompiledUnlessItIsDamaged) {
+  const TempDir folder;
+  BuilderOptions options = fake_options(folder.path() / "kernels");
+  options.cache_dir = folder.path() / "cache";
+  EXPECT_EQ(compile_candidate_library(options, folder.path() / "out").cached, 0u);
+  options.generator = folder.path() / "generator";
+  std::filesystem::copy_file(FAKE_GENERATOR, options.generator);  // the same bytes: the same kernels
+  const ScopedVariable mode("FAKE_GENERATOR_MODE", "fail");
+  EXPECT_EQ(build_candidate(kCandidate, options).status, TrialStatus::ok);
+
+  std::filesystem::remove_all(options.kernels);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(*options.cache_dir)) {
+    if (!entry.is_regular_file()) continue;
+    std::string bytes = read_file(entry);
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    write_file(entry, bytes);
+  }
+  const BuiltCandidate built = build_candidate(kCandidate, options);
+  EXPECT_EQ(built.status, TrialStatus::build_failed);
+  EXPECT_NE(built.message.find("a loop nest that cannot be"), std::string::npos) << built.message;
 }
 
 TEST(CandidateBuilder, BuildsADamagedKernelAnew) {

@@ -17,7 +17,7 @@ class Entry:
     line: int
     reason: str
     command: str
-    instead: str | None
+    instead: str  # the command to run in its place; empty if none
     used: bool = False
 
 
@@ -38,7 +38,7 @@ class CommandList:
                 self.faults.append(f"line {number}: no reason stands above the command: {command}")
             if command in self.entries:
                 self.faults.append(f"line {number}: listed twice: {command}")
-            self.entries[command] = Entry(number, reason, command, instead or None)
+            self.entries[command] = Entry(number, reason, command, instead)
 
     def entry(self, command):
         found = self.entries.get(command)
@@ -66,7 +66,7 @@ def planned(document, listed):
             entry = listed.entry(key(command))
             if entry is None:
                 plan.append((block.line, command, command))
-            elif entry.instead is not None:
+            elif entry.instead:
                 plan.append((block.line, command, entry.instead))
     return plan
 

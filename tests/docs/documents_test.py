@@ -119,6 +119,10 @@ class NamesOfThings(unittest.TestCase):
         self.assertEqual([fault.split("`")[1] for fault in faults],
                          ["lost_name(", "lost_name", "LostType", "make coffee"])
 
+    def test_options_that_nothing_has(self):
+        faults = names_test.name_faults(document("`--known` and `tool --lost 3`"), {"--known"}, set())
+        self.assertEqual([fault.split("`")[1] for fault in faults], ["--lost"])
+
     def test_a_word_is_no_function(self):
         faults = names_test.name_faults(document("`known_name()`"), {"known_name"}, set())
         self.assertEqual([fault.split("`")[1] for fault in faults], ["known_name("])

@@ -19,13 +19,14 @@ TEXT = {".cpp", ".h", ".py", ".cmake", ".txt", ".sh", ".json", ".in", ".supp", "
 
 @functools.cache
 def words():
-    """Every word of the repository's files other than documents; functions also with an opening bracket."""
+    """Every word of the repository's files other than documents; functions also with an opening bracket, and options."""
     found = set(FOREIGN)
     for name in markdown.tracked_files():
         path = markdown.ROOT / name
         found.add(path.stem)
         if path.suffix in TEXT and "tests/fuzz/corpus" not in name and not name.startswith("tests/docs/"):
-            found.update(re.findall(r"\w+\(?", path.read_text(encoding="utf-8", errors="ignore")))
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            found.update(re.findall(r"\w+\(?", text), re.findall(r"--[a-z][\w-]*", text))
     return found | {word.rstrip("(") for word in found}
 
 
@@ -73,14 +74,15 @@ def path_faults(document, files):
 
 
 def name_faults(document, known, targets):
-    """Functions, identifiers of several words, and make targets in code font that nothing else knows."""
+    """Functions, identifiers of several words, options and make targets in code font that nothing else knows."""
     faults = []
     for span in document.spans():
         called = re.findall(r"\b[A-Za-z_]\w*\(", span)
         without_paths = re.sub(r"[\w.*-]*/[\w./*-]*", "", span)
         joined = re.findall(r"(?<![\w-])(?:[A-Za-z]\w*_\w+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+)\b", without_paths)
+        options = re.findall(r"(?<![\w-])--[a-z][\w-]*", span)
         faults += [f"{document.name}: names `{name}`, which no source has (in `{span}`)"
-                   for name in dict.fromkeys(called + joined)
+                   for name in dict.fromkeys(called + joined + options)
                    if name not in known and not TEXTS_OF_OURS.match(name)]
     shell = [command for block in document.blocks() if block.language == "sh" for command in markdown.commands(block)]
     for text in document.spans() + shell:

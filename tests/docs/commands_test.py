@@ -126,7 +126,7 @@ def check_cpp(block, folder, programs):
     source = block.text
     if "#include" not in source:
         headers = sorted((programs.prefix / "include/sepconv").glob("*.h"))
-        includes = "".join(f"#include <sepconv/{header.name}>\n" for header in headers if "gpu" not in header.name)
+        includes = "".join(f"#include <sepconv/{header.name}>\n" for header in headers)
         source = f"{includes}void block() {{\n{source}\n}}\n"
     (folder / "block.cpp").write_text(source, encoding="utf-8")
     generated = programs.build / "examples/embedded/speech.sepconv"

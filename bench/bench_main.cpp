@@ -13,10 +13,10 @@
 #include <map>
 #include <stdexcept>
 
+#include "../runtime/core/cpu_features.h"
 #include "layer_bench.h"
 #include "overhead_bench.h"
 #include "peak.h"
-#include "sepconv/cpu_features.h"
 #include "sepconv/kernel_registry.h"
 #include "suite.h"
 

@@ -12,8 +12,8 @@
 #include "layer_run.h"
 #include "reference.h"
 #include "seeded.h"
+#include "sepconv/detail/kernel_row.h"
 #include "sepconv/executor.h"
-#include "sepconv/kernel_row.h"
 
 namespace bench {
 

@@ -3,7 +3,7 @@
 
 #include "halide_buffer.h"
 #include "kernel_context.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 #include "sepconv/layer.h"
 
 namespace bench {

@@ -5,7 +5,7 @@ set(sepconv_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/sepconv")
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/runtime/include/sepconv" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.h")
-install(TARGETS sepconv_runtime EXPORT sepconvTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(TARGETS sepconv_core sepconv_layers EXPORT sepconvTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT sepconvTargets NAMESPACE sepconv:: DESTINATION "${sepconv_package_dir}")
 
 if(TARGET sepconv_gpu)

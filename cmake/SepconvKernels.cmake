@@ -127,7 +127,7 @@ function(sepconv_add_kernels name)
   set_target_properties(${name} PROPERTIES
     IMPORTED_LOCATION "${library}"
     INTERFACE_INCLUDE_DIRECTORIES "${dir}"
-    INTERFACE_LINK_LIBRARIES sepconv::runtime)
+    INTERFACE_LINK_LIBRARIES sepconv::core)
   if(arg_TARGETS MATCHES "cuda-|opencl")
     set_property(TARGET ${name} APPEND PROPERTY INTERFACE_LINK_LIBRARIES sepconv::gpu)
   endif()

@@ -5,7 +5,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 
 namespace sepconv {
 namespace {

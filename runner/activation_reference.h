@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include "sepconv/activation.h"
-#include "sepconv/data_type.h"
+#include "sepconv/detail/activation.h"
+#include "sepconv/detail/data_type.h"
 
 namespace sepconv {
 

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "npz.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 
 namespace sepconv {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "sepconv/detail/tensor_view.h"
 #include "sepconv/plan.h"
-#include "sepconv/tensor_view.h"
 
 namespace sepconv {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "sepconv/data_type.h"
+#include "sepconv/detail/data_type.h"
 
 namespace sepconv {
 

@@ -8,7 +8,7 @@
 
 #include "activation_reference.h"
 #include "sepconv/conv_problem.h"
-#include "sepconv/conv_weights.h"
+#include "sepconv/detail/conv_weights.h"
 
 namespace sepconv {
 

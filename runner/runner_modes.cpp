@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "../runtime/core/cpu_features.h"
 #include "compare.h"
 #include "layer_run.h"
 #include "npy.h"
@@ -16,7 +17,6 @@
 #include "reference.h"
 #include "runner_options.h"
 #include "seeded.h"
-#include "sepconv/cpu_features.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/weights_file.h"
 #include "timing.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/conv_weights.h"
+#include "sepconv/detail/conv_weights.h"
 
 namespace sepconv {
 

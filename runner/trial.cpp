@@ -15,9 +15,9 @@
 #include <stdexcept>
 #include <thread>
 
+#include "../runtime/core/cpu_features.h"
 #include "compare.h"
 #include "layer_run.h"
-#include "sepconv/cpu_features.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"

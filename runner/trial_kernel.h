@@ -5,7 +5,7 @@
 #include <string>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 
 namespace sepconv {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "sepconv/model_options.h"
+#include "sepconv/detail/model_options.h"
 
 namespace sepconv::tools {
 

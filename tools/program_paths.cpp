@@ -25,9 +25,9 @@ std::filesystem::path generator_program() { return installed_or("sepconv-generat
 std::filesystem::path runner_program() { return installed_or("sepconv-runner", SEPCONV_RUNNER_IN_BUILD); }
 
 std::filesystem::path runtime_include_dir() {
-  const std::filesystem::path header =
-      installed_or(SEPCONV_INCLUDE_FROM_BIN "/sepconv/kernel_row.h", SEPCONV_INCLUDE_IN_SOURCE "/sepconv/kernel_row.h");
-  return header.parent_path().parent_path();
+  const std::filesystem::path header = installed_or(SEPCONV_INCLUDE_FROM_BIN "/sepconv/detail/kernel_row.h",
+                                                    SEPCONV_INCLUDE_IN_SOURCE "/sepconv/detail/kernel_row.h");
+  return header.parent_path().parent_path().parent_path();
 }
 
 std::filesystem::path fleet_script() {

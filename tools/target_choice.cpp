@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "sepconv/cpu_features.h"
+#include "../runtime/core/cpu_features.h"
 
 namespace sepconv::tools {
 

@@ -6,9 +6,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "../runtime/core/cpu_features.h"
 #include "commands.h"
 #include "device_probe.h"
-#include "sepconv/cpu_features.h"
 #include "spec/target.h"
 #include "text_table.h"
 

@@ -17,7 +17,7 @@
 #include "compile/runtime_calls.h"
 #include "compile/shared_bodies.h"
 #include "compile/toolchain.h"
-#include "sepconv/kernel_abi.h"
+#include "sepconv/detail/kernel_abi.h"
 #include "spec/gpu_schedule.h"
 
 namespace sepconv {

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <thread>
 
-#include "sepconv/cpu_features.h"
+#include "../../runtime/core/cpu_features.h"
 
 namespace sepconv {
 namespace {

@@ -34,9 +34,9 @@ void check(const Plan& plan, const CompileOptions& options) {
   if (::access(options.generator.c_str(), X_OK) != 0 || std::filesystem::is_directory(options.generator, error))
     throw std::runtime_error(
         fmt::format("the kernel compiler '{}' is not there or cannot be run", options.generator.string()));
-  if (options.shared && !std::filesystem::exists(options.include_dir / "sepconv" / "kernel_row.h", error))
+  if (options.shared && !std::filesystem::exists(options.include_dir / "sepconv" / "detail" / "kernel_row.h", error))
     throw std::runtime_error(
-        fmt::format("the include folder '{}' lacks sepconv/kernel_row.h, which a shared library "
+        fmt::format("the include folder '{}' lacks sepconv/detail/kernel_row.h, which a shared library "
                     "is compiled with",
                     options.include_dir.string()));
 }

@@ -9,7 +9,7 @@
 
 #include "compile/files.h"
 #include "compile/shared_bodies.h"
-#include "sepconv/kernel_abi.h"
+#include "sepconv/detail/kernel_abi.h"
 #include "spec/schedule.h"
 #include "spec/target.h"
 

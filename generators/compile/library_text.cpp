@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "sepconv/kernel_abi.h"
+#include "sepconv/detail/kernel_abi.h"
 
 namespace sepconv {
 namespace {
@@ -65,8 +65,8 @@ std::string string_literal(std::string_view text) {
 }
 
 std::string header_text(const LibraryContents& library) {
-  return fmt::format("{}#pragma once\n\n#include <sepconv/kernel_row.h>\n\n", kBanner) + abi_check(library.name) +
-         table_text(library) +
+  return fmt::format("{}#pragma once\n\n#include <sepconv/detail/kernel_row.h>\n\n", kBanner) +
+         abi_check(library.name) + table_text(library) +
          fmt::format(
              "\n/// The kernels of this library, for sepconv::use_kernels.\n"
              "inline const sepconv::KernelTable& kernels() {{ return detail::kTable; }}\n\n}}  // namespace {}\n",
@@ -75,7 +75,7 @@ std::string header_text(const LibraryContents& library) {
 
 std::string shared_header_text(const LibraryContents& library) {
   return fmt::format(
-             "{}#pragma once\n\n#include <cstring>\n#include <stdexcept>\n\n#include <sepconv/kernel_row.h>\n\n",
+             "{}#pragma once\n\n#include <cstring>\n#include <stdexcept>\n\n#include <sepconv/detail/kernel_row.h>\n\n",
              kBanner) +
          abi_check(library.name) +
          fmt::format(
@@ -94,7 +94,7 @@ std::string shared_header_text(const LibraryContents& library) {
 }
 
 std::string shared_source_text(const LibraryContents& library) {
-  return "#include <sepconv/kernel_row.h>\n\n" + abi_check(library.name) + table_text(library) +
+  return "#include <sepconv/detail/kernel_row.h>\n\n" + abi_check(library.name) + table_text(library) +
          fmt::format("\n}}  // namespace {}\n", library.name) +
          fmt::format(R"(
 extern "C" const sepconv::KernelTable* {}() {{ return &{}::detail::kTable; }}
@@ -122,7 +122,7 @@ std::string package_text(const std::string& name, bool shared, bool gpu) {
   return fmt::format(
       R"(# Made by sepconv compile. find_package({0}) gives the imported target {0}::{0} and the variable {0}_WEIGHTS.
 include(CMakeFindDependencyMacro)
-if(NOT TARGET sepconv::runtime)
+if(NOT TARGET sepconv::core)
   find_dependency(sepconv)
 endif()
 if(NOT TARGET {0}::{0})
@@ -134,7 +134,7 @@ if(NOT TARGET {0}::{0})
 endif()
 set({0}_WEIGHTS "${{CMAKE_CURRENT_LIST_DIR}}/{0}.weights")
 )",
-      name, shared ? "SHARED" : "STATIC", shared ? "so" : "a", gpu ? "sepconv::gpu" : "sepconv::runtime");
+      name, shared ? "SHARED" : "STATIC", shared ? "so" : "a", gpu ? "sepconv::gpu" : "sepconv::core");
 }
 
 }  // namespace sepconv

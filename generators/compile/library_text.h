@@ -24,7 +24,7 @@ struct LibraryContents {
 /// The one symbol that a shared library exports: `extern "C" const sepconv::KernelTable* sepconv_kernel_table()`.
 inline constexpr const char* kSharedSymbol = "sepconv_kernel_table";
 
-/// <name>.h beside an archive: the table itself, `name::kernels()`. C++17; includes only <sepconv/kernel_row.h>.
+/// <name>.h beside an archive: the table itself, `name::kernels()`. C++17; includes only <sepconv/detail/kernel_row.h>.
 std::string header_text(const LibraryContents& library);
 
 /// <name>.h beside a shared library: `name::kernels()` asks the library for its table.

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "../../runtime/core/text.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 
 namespace sepconv {
 namespace {

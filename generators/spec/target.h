@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "rule_policy.h"
-#include "sepconv/data_type.h"
+#include "sepconv/detail/data_type.h"
 
 namespace sepconv {
 

@@ -1,6 +1,6 @@
 #include <utility>
 
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 #include "target.h"
 
 namespace sepconv {

@@ -1,4 +1,4 @@
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 #include "target.h"
 
 namespace sepconv {

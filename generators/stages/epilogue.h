@@ -3,7 +3,7 @@
 // even though the sums themselves may be reassociated.
 
 #include "Halide.h"
-#include "sepconv/activation.h"
+#include "sepconv/detail/activation.h"
 
 namespace sepconv {
 

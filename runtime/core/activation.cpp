@@ -1,4 +1,4 @@
-#include "sepconv/activation.h"
+#include "sepconv/detail/activation.h"
 
 #include <array>
 #include <cmath>

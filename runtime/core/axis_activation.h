@@ -1,8 +1,8 @@
 #pragma once
 // The activation functions along an axis: softmax, log_softmax, sparsemax and glu, after a kernel.
 
-#include "sepconv/activation.h"
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/activation.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "sepconv/conv_weights.h"
+#include "sepconv/detail/conv_weights.h"
 
 #include <initializer_list>
 

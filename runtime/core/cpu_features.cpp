@@ -1,4 +1,4 @@
-#include "sepconv/cpu_features.h"
+#include "cpu_features.h"
 
 #include <array>
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "sepconv/data_type.h"
+#include "sepconv/detail/data_type.h"
 
 #include <algorithm>
 #include <cmath>

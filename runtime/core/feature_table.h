@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>

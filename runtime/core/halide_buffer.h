@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sepconv/data_type.h"
+#include "sepconv/detail/data_type.h"
 
 namespace sepconv::detail {
 

@@ -1,7 +1,7 @@
 // The three functions that compiled kernels call in place of Halide's (kernel_abi.h), with Halide's signatures. A
 // library made with --shared carries a copy of this file.
 
-#include "sepconv/kernel_abi.h"
+#include "sepconv/detail/kernel_abi.h"
 
 extern "C" {
 

@@ -2,9 +2,9 @@
 
 #include <cstdlib>
 
+#include "cpu_features.h"
 #include "feature_table.h"
 #include "registered_rows.h"
-#include "sepconv/cpu_features.h"
 #include "text.h"
 
 namespace sepconv::detail {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "sepconv/detail/kernel_abi.h"
 #include "sepconv/executor.h"
-#include "sepconv/kernel_abi.h"
 
 namespace sepconv::detail {
 

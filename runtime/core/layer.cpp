@@ -15,8 +15,8 @@
 #include "halide_buffer.h"
 #include "kernel_choice.h"
 #include "kernel_context.h"
+#include "prepack.h"
 #include "sepconv/executor.h"
-#include "sepconv/prepack.h"
 #include "view_checks.h"
 
 namespace sepconv {

@@ -1,4 +1,4 @@
-#include "sepconv/prepack.h"
+#include "prepack.h"
 
 #include <algorithm>
 #include <string>

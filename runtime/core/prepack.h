@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "sepconv/aligned_buffer.h"
-#include "sepconv/conv_weights.h"
+#include "sepconv/detail/aligned_buffer.h"
+#include "sepconv/detail/conv_weights.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "sepconv/status.h"
+#include "sepconv/detail/status.h"
 
 #include <cstdarg>
 #include <cstdio>

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/status.h"
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/status.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv::detail {
 

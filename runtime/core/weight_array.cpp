@@ -1,4 +1,4 @@
-#include "sepconv/weight_array.h"
+#include "sepconv/detail/weight_array.h"
 
 namespace sepconv {
 

@@ -2,10 +2,10 @@
 #include <stdexcept>
 #include <vector>
 
+#include "../core/cpu_features.h"
+#include "../core/prepack.h"
 #include "device_runtime.h"
-#include "sepconv/cpu_features.h"
 #include "sepconv/kernel_registry.h"
-#include "sepconv/prepack.h"
 
 namespace sepconv {
 namespace {

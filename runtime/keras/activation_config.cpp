@@ -10,8 +10,8 @@
 
 #include "json_text.h"
 #include "layer_class.h"
-#include "sepconv/layer_config.h"
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/layer_config.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv::keras {
 

@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "sepconv/activation.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/activation.h"
+#include "sepconv/detail/keras_layer.h"
 
 namespace sepconv::keras {
 

@@ -8,7 +8,7 @@
 #include "activation_config.h"
 #include "json_text.h"
 #include "layer_class.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 #include "shape_rules.h"
 
 namespace sepconv {

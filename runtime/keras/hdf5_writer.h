@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 
 namespace sepconv::keras {
 

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "json_text.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 
 namespace sepconv::keras {
 

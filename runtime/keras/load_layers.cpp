@@ -11,7 +11,7 @@
 #include "layer_weights.h"
 #include "model_graph.h"
 #include "object_config.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 #include "sepconv/layer_from_config.h"
 #include "shape_rules.h"
 

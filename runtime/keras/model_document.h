@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 
 namespace sepconv::keras {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model_document.h"
-#include "sepconv/model_options.h"
+#include "sepconv/detail/model_options.h"
 #include "shape_rules.h"
 
 namespace sepconv::keras {

@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "json_text.h"
-#include "sepconv/layer_config.h"
+#include "sepconv/detail/layer_config.h"
 
 namespace sepconv::keras {
 

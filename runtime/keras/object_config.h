@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "sepconv/layer_args.h"
+#include "sepconv/detail/layer_args.h"
 
 namespace sepconv::keras {
 

@@ -1,4 +1,4 @@
-#include "sepconv/constraint.h"
+#include "sepconv/detail/constraint.h"
 
 #include <algorithm>
 #include <cmath>

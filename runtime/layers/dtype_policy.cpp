@@ -1,4 +1,4 @@
-#include "sepconv/dtype_policy.h"
+#include "sepconv/detail/dtype_policy.h"
 
 #include <array>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "sepconv/initializer.h"
+#include "sepconv/detail/initializer.h"
 
 #include <algorithm>
 #include <array>

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/layer_config.h"
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/layer_config.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv::detail {
 

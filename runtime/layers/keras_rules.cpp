@@ -1,4 +1,4 @@
-#include "sepconv/keras_rules.h"
+#include "sepconv/detail/keras_rules.h"
 
 #include <stdexcept>
 #include <string>

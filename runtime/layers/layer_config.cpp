@@ -1,4 +1,4 @@
-#include "sepconv/layer_config.h"
+#include "sepconv/detail/layer_config.h"
 
 #include <algorithm>
 #include <array>

@@ -5,10 +5,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "fork_guard.h"
+#include "../core/fork_guard.h"
+#include "../core/view_checks.h"
 #include "keras_config.h"
 #include "size_table.h"
-#include "view_checks.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "sepconv/regularizer.h"
+#include "sepconv/detail/regularizer.h"
 
 #include <cmath>
 #include <stdexcept>

@@ -32,10 +32,10 @@ READERS = [
     "runner/npz.cpp",
     "runtime/core/activation.cpp",
     "runtime/core/conv_problem.cpp",
-    "runtime/core/keras_rules.cpp",
     "runtime/core/text.h",
     "runtime/core/weights_file.cpp",
     "runtime/keras",
+    "runtime/layers/keras_rules.cpp",
     "tools/input_shape.cpp",
     "tools/plan_bytes.cpp",
 ]

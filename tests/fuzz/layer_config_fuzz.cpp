@@ -5,7 +5,7 @@
 
 #include "fuzz_target.h"
 #include "json_mutator.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 #include "sepconv/layer_from_config.h"
 
 namespace {

@@ -7,9 +7,9 @@
 #include "../../runtime/core/text.h"
 #include "fuzz_target.h"
 #include "input_shape.h"
-#include "sepconv/activation.h"
 #include "sepconv/conv_problem.h"
-#include "sepconv/keras_rules.h"
+#include "sepconv/detail/activation.h"
+#include "sepconv/detail/keras_rules.h"
 #include "spec/gpu_schedule.h"
 
 namespace {

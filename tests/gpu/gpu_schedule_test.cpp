@@ -4,7 +4,7 @@
 
 #include <iostream>
 
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 #include "spec/gpu_estimate.h"
 
 namespace sepconv {

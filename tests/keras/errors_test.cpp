@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "json_text.h"
-#include "sepconv/keras_rules.h"
+#include "sepconv/detail/keras_rules.h"
 #include "sepconv/layer_from_config.h"
 #include "test_files.h"
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "activation_config.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 #include "test_files.h"
 
 namespace sepconv::keras::test {

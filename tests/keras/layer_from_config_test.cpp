@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "json_text.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 #include "test_files.h"
 
 namespace sepconv::keras::test {

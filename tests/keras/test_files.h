@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model_document.h"
-#include "sepconv/keras_layer.h"
+#include "sepconv/detail/keras_layer.h"
 
 namespace sepconv::keras::test {
 

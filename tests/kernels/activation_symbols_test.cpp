@@ -8,7 +8,7 @@
 #include <string>
 
 #include "compile/files.h"
-#include "sepconv/activation.h"
+#include "sepconv/detail/activation.h"
 #include "test_environment.h"
 
 namespace sepconv {

@@ -5,9 +5,9 @@
 
 #include <set>
 
+#include "../../runtime/core/cpu_features.h"
 #include "row_check.h"
 #include "seeded.h"
-#include "sepconv/cpu_features.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
 #include "test_environment.h"

@@ -7,10 +7,10 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "../../runtime/core/cpu_features.h"
 #include "../../runtime/core/feature_table.h"
 #include "compile/files.h"
 #include "compile/process.h"
-#include "sepconv/cpu_features.h"
 #include "test_environment.h"
 
 namespace sepconv {

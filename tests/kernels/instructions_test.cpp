@@ -6,9 +6,9 @@
 #include "compile/files.h"
 #include "compile/process.h"
 #include "instruction_check.h"
-#include "sepconv/activation.h"
 #include "sepconv/conv_problem.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/activation.h"
+#include "sepconv/detail/kernel_row.h"
 #include "test_environment.h"
 
 namespace sepconv {

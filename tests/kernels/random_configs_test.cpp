@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "../../runtime/core/cpu_features.h"
 #include "kernel_batch.h"
 #include "random_kernels.h"
 #include "row_check.h"
-#include "sepconv/cpu_features.h"
 
 namespace sepconv {
 namespace {

@@ -6,11 +6,11 @@
 #include <set>
 #include <stdexcept>
 
+#include "../../runtime/core/cpu_features.h"
 #include "compare.h"
 #include "layer_run.h"
 #include "reference.h"
 #include "seeded.h"
-#include "sepconv/cpu_features.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
 #include "spec/schedule.h"

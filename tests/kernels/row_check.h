@@ -8,8 +8,8 @@
 
 #include "fenced_buffer.h"
 #include "sepconv/conv_problem.h"
+#include "sepconv/detail/kernel_row.h"
 #include "sepconv/executor.h"
-#include "sepconv/kernel_row.h"
 
 namespace sepconv {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <thread>
 
+#include "../../runtime/core/cpu_features.h"
 #include "fake_kernels.h"
 #include "feature_table.h"
-#include "sepconv/cpu_features.h"
 #include "sepconv/executor.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"

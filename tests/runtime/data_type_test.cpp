@@ -1,6 +1,6 @@
 // Conversions to and from the 16-bit types: every value, every halfway case, infinities and NaN.
 
-#include "sepconv/data_type.h"
+#include "sepconv/detail/data_type.h"
 
 #include <gtest/gtest.h>
 

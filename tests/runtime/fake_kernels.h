@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/conv_weights.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/conv_weights.h"
+#include "sepconv/detail/kernel_row.h"
 
 namespace sepconv::test {
 

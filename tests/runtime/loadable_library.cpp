@@ -1,7 +1,7 @@
 // A library as `sepconv compile --shared` makes them, by hand: its one kernel scales by the pointwise weight.
 
 #include "halide_buffer.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 
 namespace {
 

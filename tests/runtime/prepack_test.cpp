@@ -1,6 +1,6 @@
 // Packed weights against the definition of their order.
 
-#include "sepconv/prepack.h"
+#include "../../runtime/core/prepack.h"
 
 #include <gtest/gtest.h>
 

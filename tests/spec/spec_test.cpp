@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 #include "spec/schedule.h"
 #include "spec/target.h"
 

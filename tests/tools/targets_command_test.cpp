@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "../../runtime/core/cpu_features.h"
 #include "compile/process.h"
-#include "sepconv/cpu_features.h"
 #include "spec/target.h"
 
 namespace sepconv {

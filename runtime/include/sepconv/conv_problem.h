@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "sepconv/activation.h"
-#include "sepconv/data_type.h"
+#include "sepconv/detail/activation.h"
+#include "sepconv/detail/data_type.h"
 
 namespace sepconv {
 

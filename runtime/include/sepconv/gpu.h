@@ -16,11 +16,11 @@
 #include <string_view>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/conv_weights.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/conv_weights.h"
+#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/status.h"
+#include "sepconv/detail/tensor_view.h"
 #include "sepconv/layer.h"
-#include "sepconv/status.h"
-#include "sepconv/tensor_view.h"
 
 namespace sepconv {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/kernel_row.h"
+#include "sepconv/detail/kernel_row.h"
 
 namespace sepconv {
 

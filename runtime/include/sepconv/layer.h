@@ -6,12 +6,12 @@
 #include <string>
 #include <string_view>
 
-#include "sepconv/context.h"
 #include "sepconv/conv_problem.h"
-#include "sepconv/conv_weights.h"
-#include "sepconv/kernel_row.h"
-#include "sepconv/status.h"
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/context.h"
+#include "sepconv/detail/conv_weights.h"
+#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/status.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv {
 

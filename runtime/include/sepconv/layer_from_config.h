@@ -3,7 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "sepconv/keras_rules.h"
+#include "sepconv/detail/keras_rules.h"
 #include "sepconv/layers.h"
 
 namespace sepconv {

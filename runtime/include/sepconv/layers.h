@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "sepconv/context.h"
+#include "sepconv/detail/context.h"
+#include "sepconv/detail/layer_args.h"
+#include "sepconv/detail/layer_config.h"
+#include "sepconv/detail/status.h"
 #include "sepconv/layer.h"
-#include "sepconv/layer_args.h"
-#include "sepconv/layer_config.h"
-#include "sepconv/status.h"
 #include "sepconv/tensor.h"
 
 namespace sepconv {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "sepconv/detail/model_options.h"
 #include "sepconv/layers.h"
-#include "sepconv/model_options.h"
 
 namespace sepconv {
 

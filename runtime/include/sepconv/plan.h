@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/conv_weights.h"
-#include "sepconv/model_options.h"
+#include "sepconv/detail/conv_weights.h"
+#include "sepconv/detail/model_options.h"
 
 namespace sepconv {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "sepconv/aligned_buffer.h"
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/aligned_buffer.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "autoschedule/measure/candidate_builder.h"
-#include "sepconv/kernel_abi.h"
+#include "sepconv/detail/kernel_abi.h"
 
 namespace sepconv {
 

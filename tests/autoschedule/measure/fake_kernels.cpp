@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "sepconv/kernel_abi.h"
+#include "sepconv/detail/kernel_abi.h"
 
 namespace {
 

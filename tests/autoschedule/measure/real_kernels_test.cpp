@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "../../../runtime/core/cpu_features.h"
 #include "../../compile/test_environment.h"
 #include "autoschedule/measure/local_executor.h"
-#include "sepconv/cpu_features.h"
 #include "spec/gpu_schedule.h"
 
 namespace sepconv {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <sepconv/kernel_row.h>
+#include <sepconv/detail/kernel_row.h>
 #include <sepconv/layer.h>
 #include <sepconv/tensor.h>
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "sepconv/keras_rules.h"
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/keras_rules.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv {
 

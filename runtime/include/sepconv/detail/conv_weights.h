@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/weight_array.h"
+#include "sepconv/detail/weight_array.h"
 
 namespace sepconv {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "sepconv/data_type.h"
+#include "sepconv/detail/data_type.h"
 
 namespace sepconv {
 

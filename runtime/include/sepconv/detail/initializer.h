@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv {
 

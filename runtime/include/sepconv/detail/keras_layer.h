@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "sepconv/keras_rules.h"
+#include "sepconv/detail/keras_rules.h"
 #include "sepconv/plan.h"
 
 namespace sepconv {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sepconv/kernel_abi.h"
+#include "sepconv/detail/kernel_abi.h"
 
 namespace sepconv {
 

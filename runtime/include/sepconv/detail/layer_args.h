@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "sepconv/activation.h"
-#include "sepconv/constraint.h"
-#include "sepconv/dtype_policy.h"
-#include "sepconv/initializer.h"
-#include "sepconv/keras_rules.h"
-#include "sepconv/regularizer.h"
+#include "sepconv/detail/activation.h"
+#include "sepconv/detail/constraint.h"
+#include "sepconv/detail/dtype_policy.h"
+#include "sepconv/detail/initializer.h"
+#include "sepconv/detail/keras_rules.h"
+#include "sepconv/detail/regularizer.h"
 #include "sepconv/tensor.h"
 
 namespace sepconv {

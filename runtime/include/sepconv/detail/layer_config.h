@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/layer_args.h"
+#include "sepconv/detail/layer_args.h"
 
 namespace sepconv {
 

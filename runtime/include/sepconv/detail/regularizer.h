@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "sepconv/keras_rules.h"
-#include "sepconv/tensor_view.h"
+#include "sepconv/detail/keras_rules.h"
+#include "sepconv/detail/tensor_view.h"
 
 namespace sepconv {
 

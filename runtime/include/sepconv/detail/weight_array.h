@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "sepconv/data_type.h"
+#include "sepconv/detail/data_type.h"
 
 namespace sepconv {
 

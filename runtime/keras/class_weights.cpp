@@ -1,8 +1,10 @@
 #include "class_weights.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
-#include <set>
+#include <string_view>
 
 #include "json_text.h"
 
@@ -213,6 +215,18 @@ bool add(const std::map<std::string, Describe>& classes, const std::string& clas
   return true;
 }
 
+// clang-format off
+constexpr std::string_view kWithoutWeights[] = {
+    "InputLayer", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "ThresholdedReLU", "Dropout", "AlphaDropout",
+    "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
+    "ActivityRegularization", "Masking", "Lambda", "Reshape", "Permute", "Flatten", "RepeatVector", "Identity", "Add",
+    "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Rescaling", "Resizing",
+    "CenterCrop", "CategoryEncoding", "Hashing", "HashedCrossing", "Discretization", "StringLookup", "IntegerLookup",
+    "TextVectorization", "UnitNormalization", "TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda", "ClassMethod",
+    "InstanceMethod", "InstanceProperty", "StochasticDepth", "AugMix", "AutoContrast", "CutMix", "Equalization",
+    "MaxNumBoundingBoxes", "MelSpectrogram", "MixUp", "RandAugment", "Solarization"};
+// clang-format on
+
 }  // namespace
 
 bool add_own_weights(const std::string& class_name, const json& config, KerasRules rules, WeightNode& node) {
@@ -224,66 +238,10 @@ bool add_cell_weights(const std::string& class_name, const json& config, KerasRu
 }
 
 bool has_no_weights(const std::string& name) {
-  static const std::set<std::string> classes = {"InputLayer",
-                                                "Activation",
-                                                "ReLU",
-                                                "LeakyReLU",
-                                                "ELU",
-                                                "Softmax",
-                                                "ThresholdedReLU",
-                                                "Dropout",
-                                                "AlphaDropout",
-                                                "GaussianDropout",
-                                                "GaussianNoise",
-                                                "SpatialDropout1D",
-                                                "SpatialDropout2D",
-                                                "SpatialDropout3D",
-                                                "ActivityRegularization",
-                                                "Masking",
-                                                "Lambda",
-                                                "Reshape",
-                                                "Permute",
-                                                "Flatten",
-                                                "RepeatVector",
-                                                "Identity",
-                                                "Add",
-                                                "Subtract",
-                                                "Multiply",
-                                                "Average",
-                                                "Maximum",
-                                                "Minimum",
-                                                "Concatenate",
-                                                "Dot",
-                                                "Rescaling",
-                                                "Resizing",
-                                                "CenterCrop",
-                                                "CategoryEncoding",
-                                                "Hashing",
-                                                "HashedCrossing",
-                                                "Discretization",
-                                                "StringLookup",
-                                                "IntegerLookup",
-                                                "TextVectorization",
-                                                "UnitNormalization",
-                                                "TFOpLambda",
-                                                "TensorFlowOpLayer",
-                                                "SlicingOpLambda",
-                                                "ClassMethod",
-                                                "InstanceMethod",
-                                                "InstanceProperty",
-                                                "StochasticDepth",
-                                                "AugMix",
-                                                "AutoContrast",
-                                                "CutMix",
-                                                "Equalization",
-                                                "MaxNumBoundingBoxes",
-                                                "MelSpectrogram",
-                                                "MixUp",
-                                                "RandAugment",
-                                                "Solarization"};
   const auto starts = [&](const char* prefix) { return name.rfind(prefix, 0) == 0; };
-  return classes.count(name) > 0 || name.find("Pooling") != std::string::npos || starts("Random") ||
-         starts("ZeroPadding") || starts("Cropping") || starts("UpSampling");
+  return std::find(std::begin(kWithoutWeights), std::end(kWithoutWeights), name) != std::end(kWithoutWeights) ||
+         name.find("Pooling") != std::string::npos || starts("Random") || starts("ZeroPadding") || starts("Cropping") ||
+         starts("UpSampling");
 }
 
 }  // namespace sepconv::keras

@@ -19,8 +19,8 @@ struct Group {
 };
 
 // clang-format off
-const std::vector<Group>& groups() {
-  static const std::vector<Group> kGroups = {
+std::vector<Group> elementwise_groups() {
+  return {
       {same,
        {"abs", "absolute", "acos", "acosh", "adjustbrightness", "adjustcontrast", "adjusthue", "adjustsaturation",
         "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh", "atan", "atanh", "batchnorm",
@@ -42,7 +42,11 @@ const std::vector<Group>& groups() {
         "logicalxor", "logaddexp", "maximum", "minimum", "mod", "mul", "multiply", "multiplynonan", "notequal",
         "pow", "power", "realdiv", "scalarmul", "squareddifference", "sub", "subtract", "truediv", "truedivide",
         "xdivy", "xlogy", "and", "or", "ne", "eq"}},
-      {choose, {"where", "select", "selectv2"}},
+      {choose, {"where", "select", "selectv2"}}};
+}
+
+std::vector<Group> other_groups() {
+  return {
       {reduce,
        {"all", "amax", "amin", "any", "countnonzero", "logsumexp", "max", "mean", "median", "min", "norm", "prod",
         "reduceall", "reduceany", "reducelogsumexp", "reducemax", "reducemean", "reducemin", "reduceprod", "reducestd",
@@ -81,7 +85,6 @@ const std::vector<Group>& groups() {
       {flatten, {"batchflatten"}},
       {last_axis_halved, {"glu"}},
       {to_grayscale, {"rgbtograyscale"}}};
-  return kGroups;
 }
 // clang-format on
 
@@ -90,8 +93,9 @@ const std::vector<Group>& groups() {
 Shapes operator_rule(const LayerUse& use) {
   static const std::map<std::string_view, Rule> kRules = [] {
     std::map<std::string_view, Rule> rules;
-    for (const Group& group : groups())
-      for (const std::string_view name : group.names) rules.emplace(name, group.rule);
+    for (const std::vector<Group>& groups : {elementwise_groups(), other_groups()})
+      for (const Group& group : groups)
+        for (const std::string_view name : group.names) rules.emplace(name, group.rule);
     return rules;
   }();
   const OperatorCall call(use);

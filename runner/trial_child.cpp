@@ -17,6 +17,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <optional>
 #include <stdexcept>
 
 namespace sepconv {
@@ -102,11 +103,14 @@ bool drain(int fd, std::string& text) {
   }
 }
 
-}  // namespace
+/// A child process, and the end of the pipe that it writes to.
+struct Child {
+  pid_t pid = -1;
+  int output = -1;
+};
 
-ChildResult run_in_child(const ChildLimits& limits, const std::function<std::string(Progress&)>& function) {
-  SharedProgress shared;
-  Progress& progress = shared.get();
+Child start_child(const ChildLimits& limits, const std::function<std::string(Progress&)>& function,
+                  Progress& progress) {
   int ends[2];
   if (::pipe(ends) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
   const pid_t pid = ::fork();
@@ -120,44 +124,55 @@ ChildResult run_in_child(const ChildLimits& limits, const std::function<std::str
     throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
   }
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  return {pid, ends[0]};
+}
 
+/// The limit that the child has broken, as the result of the run; nothing while it keeps to them.
+std::optional<ChildResult> broken_limit(const ChildLimits& limits, pid_t pid, Clock::time_point sign_of_life) {
   ChildResult result;
-  std::string text;
-  int status = 0;
-  bool open = true, stopped = false;
+  if (limits.memory_bytes != 0 && resident_bytes(pid) > limits.memory_bytes) {
+    result.end = ChildResult::End::out_of_memory;
+    result.message = "needed more than " + std::to_string(limits.memory_bytes >> 20) + " MiB of memory";
+    return result;
+  }
+  if (std::chrono::duration<double>(Clock::now() - sign_of_life).count() <= limits.seconds) return std::nullopt;
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%g", limits.seconds);
+  result.end = ChildResult::End::timed_out;
+  result.message = std::string("a call took more than ") + seconds + " s";
+  return result;
+}
+
+/// Reads what the child writes until it ends; kills it when it breaks a limit, which is then the result.
+std::optional<ChildResult> watch(const Child& child, const ChildLimits& limits, const Progress& progress,
+                                 std::string& text, int& status) {
+  bool open = true;
+  std::optional<ChildResult> stopped;
   std::uint64_t beats = progress.beats();
   Clock::time_point sign_of_life = Clock::now();
   for (;;) {
-    pollfd wait{open ? ends[0] : -1, POLLIN, 0};
+    pollfd wait{open ? child.output : -1, POLLIN, 0};
     ::poll(&wait, 1, open ? kPollMs : 1);
-    if (open) open = drain(ends[0], text);
-    const pid_t ended = ::waitpid(pid, &status, WNOHANG);
-    if (ended == pid) break;
+    if (open) open = drain(child.output, text);
+    if (::waitpid(child.pid, &status, WNOHANG) == child.pid) break;
     if (progress.beats() != beats) {
       beats = progress.beats();
       sign_of_life = Clock::now();
     }
-    if (limits.memory_bytes != 0 && resident_bytes(pid) > limits.memory_bytes) {
-      result.end = ChildResult::End::out_of_memory;
-      result.message = "needed more than " + std::to_string(limits.memory_bytes >> 20) + " MiB of memory";
-      stopped = true;
-    } else if (std::chrono::duration<double>(Clock::now() - sign_of_life).count() > limits.seconds) {
-      char seconds[32];
-      std::snprintf(seconds, sizeof seconds, "%g", limits.seconds);
-      result.end = ChildResult::End::timed_out;
-      result.message = std::string("a call took more than ") + seconds + " s";
-      stopped = true;
-    }
+    stopped = broken_limit(limits, child.pid, sign_of_life);
     if (!stopped) continue;
-    ::kill(pid, SIGKILL);
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    ::kill(child.pid, SIGKILL);
+    while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
     }
     break;
   }
-  if (open) drain(ends[0], text);
-  ::close(ends[0]);
-  result.item = progress.item();
-  if (stopped) return result;
+  if (open) drain(child.output, text);
+  return stopped;
+}
+
+/// The result of a child that ended by itself. @param text  what it wrote; @param status  of waitpid
+ChildResult result_of(const std::string& text, int status) {
+  ChildResult result;
   const bool whole = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !text.empty();
   if (whole && text[0] == kDone) {
     result.text = text.substr(1);
@@ -171,6 +186,20 @@ ChildResult run_in_child(const ChildLimits& limits, const std::function<std::str
         "killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
   else
     result.message = "ended the process with exit status " + std::to_string(WEXITSTATUS(status));
+  return result;
+}
+
+}  // namespace
+
+ChildResult run_in_child(const ChildLimits& limits, const std::function<std::string(Progress&)>& function) {
+  SharedProgress shared;
+  const Child child = start_child(limits, function, shared.get());
+  std::string text;
+  int status = 0;
+  const std::optional<ChildResult> stopped = watch(child, limits, shared.get(), text, status);
+  ::close(child.output);
+  ChildResult result = stopped ? *stopped : result_of(text, status);
+  result.item = shared.get().item();
   return result;
 }
 

@@ -19,11 +19,12 @@ IMAGE, WIDE, STEPS, VIDEO = (16, 12, 4), (None, None, 3), (20, 6), (5, 8, 10, 3)
 DROPPED = ("initializer", "regularizer", "constraint")
 
 
-def layer_cases(k):
-    """(name, input shapes, function) for the layers that both have."""
-    L = k.layers
-    one = lambda layer: lambda x: layer(x)  # noqa: E731
-    image = {
+def one(layer):
+    return lambda x: layer(x)
+
+
+def image_layers(L):
+    return {
         "conv": L.Conv2D(5, 3, strides=2, padding="same"),
         "transpose_same": L.Conv2DTranspose(5, 3, strides=2, padding="same"),
         "transpose_valid": L.Conv2DTranspose(5, (4, 3), strides=(2, 1), padding="valid"),
@@ -57,10 +58,11 @@ def layer_cases(k):
         "depthwise": L.DepthwiseConv2D(3, depth_multiplier=2, padding="same"),
         "first": L.Conv2D(5, 3, padding="same", data_format="channels_first"),
         "up_first": L.UpSampling2D(2, data_format="channels_first"),
-        "self_attention": L.Attention(),
     }
-    cases = [(name, [IMAGE], one(layer)) for name, layer in image.items() if name != "self_attention"]
-    steps = {
+
+
+def step_layers(L):
+    return {
         "lstm": L.LSTM(9),
         "lstm_sequences": L.LSTM(9, return_sequences=True),
         "gru_state": L.GRU(9, return_sequences=True, return_state=True),
@@ -79,7 +81,13 @@ def layer_cases(k):
         "masking": L.Masking(),
         "timed": L.TimeDistributed(L.Dense(7)),
     }
-    cases += [(name, [STEPS], one(layer)) for name, layer in steps.items()]
+
+
+def layer_cases(k):
+    """(name, input shapes, function) for the layers that both have."""
+    L = k.layers
+    cases = [(name, [IMAGE], one(layer)) for name, layer in image_layers(L).items()]
+    cases += [(name, [STEPS], one(layer)) for name, layer in step_layers(L).items()]
     attention = L.MultiHeadAttention(2, 4)
     shaped = L.MultiHeadAttention(2, 4, output_shape=11)
     cases += [
@@ -102,9 +110,9 @@ def layer_cases(k):
     return cases
 
 
-def tensorflow_cases():
-    L = tf_keras.layers
-    image = {
+def tensorflow_calls():
+    """Of TensorFlow's functions on an image."""
+    return {
         "hard_swish": lambda x: x * tf.nn.relu6(x + 3.0) * (1.0 / 6.0),
         "constant_first": lambda x: 1.0 - x,
         "constant_array": lambda x: x - tf.constant([[[1.0, 2, 3, 4]]]),
@@ -158,7 +166,11 @@ def tensorflow_cases():
         "reverse": lambda x: tf.reverse(x, [1]),
         "preprocess": lambda x: tf_keras.applications.mobilenet_v2.preprocess_input(x),
     }
-    cases = [(name, [IMAGE], f) for name, f in image.items()]
+
+
+def tensorflow_cases():
+    L = tf_keras.layers
+    cases = [(name, [IMAGE], f) for name, f in tensorflow_calls().items()]
     return cases + [
         ("add_two", [(8, 9, 3), (1, 1, 3)], lambda a, b: a + b),
         ("open_resize", [WIDE], lambda x: tf.image.resize(x, (7, 9))),

@@ -79,11 +79,14 @@ def functional(layers, shape):
     }
 
 
-def handmade_models():
-    conv = ("SeparableConv2D", {"filters": 4, "kernel_size": [3, 3], "padding": "same", "use_bias": True})
+CONV = ("SeparableConv2D", {"filters": 4, "kernel_size": [3, 3], "padding": "same", "use_bias": True})
+
+
+def handmade_chains():
+    conv = CONV
     depthwise = ("DepthwiseConv2D", {"kernel_size": [3, 3], "padding": "valid", "activation": "relu"})
     line = ("SeparableConv1D", {"filters": 4, "kernel_size": [3], "padding": "causal"})
-    chains = {
+    return {
         "pads": [
             ("ZeroPadding2D", {"padding": [[1, 2], [0, 1]]}),
             depthwise,
@@ -124,9 +127,12 @@ def handmade_models():
             ("ELU", {"alpha": 1.0}),
         ],
     }
-    for name, layers in chains.items():
+
+
+def handmade_models():
+    for name, layers in handmade_chains().items():
         yield name, compact(functional(layers, [16, 16, 3]))
-    merged = functional([conv, conv], [16, 16, 3])
+    merged = functional([CONV, CONV], [16, 16, 3])
     merged["config"]["layers"].append(
         {
             "class_name": "Add",

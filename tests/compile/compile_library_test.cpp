@@ -1,103 +1,21 @@
-// The driver with a generator that works, fails, crashes and hangs on demand.
+// What the driver writes, and what it does not compile again.
 #include "compile/compile_library.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
-#include <fstream>
 #include <map>
 #include <set>
 #include <stdexcept>
-#include <thread>
 
 #include "compile/files.h"
-#include "compile/kernel_object.h"
-#include "compile/library_names.h"
 #include "compile/process.h"
+#include "compile_fixture.h"
 #include "sepconv/weights_file.h"
 #include "test_environment.h"
 
 namespace sepconv {
 namespace {
-
-PlannedLayer layer(const std::string& name, int extent, int channels) {
-  PlannedLayer planned;
-  planned.name = name;
-  planned.absorbed = {name};
-  ConvProblem& p = planned.problem;
-  p.op = ConvOp::separable;
-  p.IH = p.IW = extent;
-  p.IC = channels;
-  p.OC = 2 * channels;
-  p.KH = p.KW = 3;
-  p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
-  planned.weights.depthwise = std::vector<float>(static_cast<std::size_t>(9 * channels), 0.5f);
-  planned.weights.pointwise = std::vector<float>(static_cast<std::size_t>(2 * channels * channels), 0.25f);
-  planned.has_weights = true;
-  return planned;
-}
-
-Plan small_plan() {
-  Plan plan;
-  plan.layers = {layer("first", 14, 8), layer("again", 14, 8), layer("other", 7, 16)};
-  return plan;
-}
-
-class CompileLibrary : public testing::Test {
- protected:
-  CompileLibrary() {
-    options_.name = "small";
-    options_.output_dir = dir_.path() / "out";
-    options_.cache_dir = dir_.path() / "cache";
-    options_.generator = FAKE_GENERATOR;
-    options_.include_dir = RUNTIME_INCLUDE_DIR;
-    options_.lockfile_text = [](const std::vector<PlannedKernel>& kernels) {
-      return std::to_string(kernels.size()) + "\n";
-    };
-    options_.jobs = 2;
-  }
-
-  std::set<std::string> output_files() const {
-    std::set<std::string> names;
-    if (std::filesystem::exists(options_.output_dir))
-      for (const auto& entry : std::filesystem::directory_iterator(options_.output_dir))
-        names.insert(entry.path().filename());
-    return names;
-  }
-
-  std::string output(const std::string& name) const { return read_file(options_.output_dir / name); }
-
-  std::size_t generator_calls() const {
-    std::ifstream log(log_);
-    return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(log), {}, '\n'));
-  }
-
-  std::string failure() {
-    try {
-      compile_library(small_plan(), options_);
-    } catch (const std::runtime_error& error) {
-      return error.what();
-    }
-    return "no failure";
-  }
-
-  /// The failing kernel is named, in full, and nothing is left.
-  void expect_named_failure(const std::string& mode, const std::string& reason) {
-    const ScopedVariable mode_variable("FAKE_GENERATOR_MODE", mode);
-    const ScopedVariable match_variable("FAKE_GENERATOR_MATCH", "i14x14x8");
-    const std::string message = failure();
-    for (const std::string& part : {std::string("layers 'first', 'again'"), std::string("separable_f32_nhwc_i14x14x8"),
-                                    std::string("x86-64-"), std::string("block_fuse"), reason})
-      EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in:\n" << message;
-    EXPECT_EQ(output_files(), std::set<std::string>{});
-  }
-
-  TempDir dir_;
-  std::filesystem::path log_ = dir_.path() / "log";
-  ScopedVariable log_variable_{"FAKE_GENERATOR_LOG", log_.string()};
-  CompileOptions options_;
-};
 
 TEST_F(CompileLibrary, WritesTheFilesAndOneKernelForEachProblemAndTarget) {
   const CompileResult result = compile_library(small_plan(), options_);
@@ -311,78 +229,6 @@ TEST_F(CompileLibrary, TwoLibrariesLinkIntoOneCpp17Program) {
   EXPECT_EQ(run.output, plan.layers[0].name + "\n");
 }
 
-TEST_F(CompileLibrary, AFailingKernelIsNamedWithItsMessage) {
-  expect_named_failure("fail", "exit status 1\n");
-  expect_named_failure("fail", "message:  fake generator: a loop nest that cannot be");
-  expect_named_failure("refuse", "exit status 2\n");
-}
-
-TEST_F(CompileLibrary, ACrashingKernelIsNamed) {
-  expect_named_failure("crash", "killed by signal 11 (Segmentation fault)");
-  expect_named_failure("crash", "message:  fake generator: about to crash");
-}
-
-TEST_F(CompileLibrary, AHangingKernelIsNamedAfterItsTimeLimit) {
-  options_.kernel_seconds = 1.5;
-  const auto begin = std::chrono::steady_clock::now();
-  expect_named_failure("hang", "timed out after 1.5 s");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
-}
-
-TEST_F(CompileLibrary, UnusableGeneratorOutputIsNamed) {
-  expect_named_failure("no_object", "the generator's output is not usable: cannot read");
-  expect_named_failure("bad_facts", "kernel facts: field 'call_scratch_bytes' is missing");
-}
-
-TEST_F(CompileLibrary, AFailureLeavesTheOldLibraryAsItWas) {
-  compile_library(small_plan(), options_);
-  const std::string archive = output("libsmall.a"), header = output("small.h");
-  const std::set<std::string> files = output_files();
-  options_.cache_dir.reset();
-  const ScopedVariable mode("FAKE_GENERATOR_MODE", "fail");
-  EXPECT_NE(failure().find("exit status 1"), std::string::npos);
-  EXPECT_EQ(output_files(), files);
-  EXPECT_EQ(output("libsmall.a"), archive);
-  EXPECT_EQ(output("small.h"), header);
-}
-
-TEST_F(CompileLibrary, AFileThatCannotBeReplacedUndoesTheOthers) {
-  compile_library(small_plan(), options_);
-  const std::string archive = output("libsmall.a");
-  std::filesystem::remove(options_.output_dir / "small.h");
-  std::filesystem::create_directories(options_.output_dir / "small.h" / "in_the_way");
-  Plan plan = small_plan();
-  plan.layers.pop_back();
-  try {
-    compile_library(plan, options_);
-    FAIL() << "expected an exception";
-  } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("small.h'"), std::string::npos) << error.what();
-  }
-  EXPECT_EQ(output("libsmall.a"), archive);
-}
-
-TEST_F(CompileLibrary, StopsSoonWhenCancelled) {
-  const ScopedVariable mode("FAKE_GENERATOR_MODE", "hang");
-  std::atomic<bool> cancelled{false};
-  options_.cancelled = &cancelled;
-  std::jthread other([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    cancelled = true;
-  });
-  const auto begin = std::chrono::steady_clock::now();
-  EXPECT_THROW(compile_library(small_plan(), options_), CompileCancelled);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
-  EXPECT_EQ(output_files(), std::set<std::string>{});
-}
-
-TEST_F(CompileLibrary, LeftOversOfAKilledBuildAreRemoved) {
-  const auto stale = options_.output_dir / ".sepconv-staging-killed";
-  std::filesystem::create_directories(stale / "objects");
-  compile_library(small_plan(), options_);
-  EXPECT_FALSE(std::filesystem::exists(stale));
-}
-
 struct FixedSource : ScheduleSource {
   std::optional<CpuSchedule> schedule;
   std::optional<Schedule> find(const ConvProblem& problem, const Target&) const override {
@@ -434,50 +280,6 @@ TEST_F(CompileLibrary, RefusesWrongOptions) {
   options_.generator = dir_.path() / "none";
   EXPECT_NE(failure().find("is not there or cannot be run"), std::string::npos);
   EXPECT_EQ(output_files(), std::set<std::string>{});
-}
-
-TEST(LayerNames, AreThoseThatFilesCanHold) {
-  const auto refused = [](const std::vector<std::string>& names) {
-    Plan plan;
-    for (const std::string& name : names) plan.layers.push_back(layer(name, 14, 8));
-    EXPECT_THROW(check_layer_names(plan), std::invalid_argument) << names.front();
-  };
-  refused({""});
-  refused({"a\nb"});
-  refused({std::string("a\0b", 3)});
-  refused({std::string(1001, 'n')});
-  refused({"twice", "twice"});
-  EXPECT_NO_THROW(check_layer_names(small_plan()));
-}
-
-TEST(KernelFacts, ScratchBeyond31BitsIsRefused) {
-  const auto facts = [](const std::string& call, const std::string& task) {
-    return facts_from_json("{\"call_scratch_bytes\":" + call + ",\"task_scratch_bytes\":" + task +
-                           ",\"flat_output\":0,\"depthwise_panel\":8,\"pointwise_panel\":8}");
-  };
-  EXPECT_EQ(facts("2147483647", "0").call_scratch_bytes, 2147483647u);
-  EXPECT_THROW(facts("2147483648", "0"), std::invalid_argument);
-  EXPECT_THROW(facts("0", "4294967808"), std::invalid_argument);
-}
-
-TEST(LibraryName, IsCheckedAndMadeFromAFileName) {
-  for (const char* good : {"a", "mobilenet_v1_025_96", "Speech2"}) EXPECT_NO_THROW(check_library_name(good)) << good;
-  for (const char* bad : {"", "1a", "_a", "a__b", "a-b", "a b", "class", "std", "sepconv", "a\n", "\xc3\xa9"})
-    EXPECT_THROW(check_library_name(bad), std::invalid_argument) << bad;
-  // Macros, functions, types and headers of the system: a namespace or a header of the name would break programs.
-  for (const char* taken : {"linux",   "unix", "exp",    "log",    "index",      "y1",        "EOF",       "NULL",
-                            "B0",      "tm",   "size_t", "typeof", "register_t", "siginfo_t", "TCP_CLOSE", "preorder",
-                            "environ", "time", "signal", "string", "float",      "errno"})
-    EXPECT_THROW(check_library_name(taken), std::invalid_argument) << taken;
-  EXPECT_EQ(library_name_from("linux.h5"), "linux_model");
-  EXPECT_THROW(check_library_name(std::string(65, 'a')), std::invalid_argument);
-  EXPECT_EQ(library_name_from("dir/MobileNet-v1 0.25.keras"), "MobileNet_v1_0_25");
-  EXPECT_EQ(library_name_from("2nd.h5"), "model_2nd");
-  EXPECT_EQ(library_name_from("new.keras"), "new_model");
-  EXPECT_EQ(library_name_from("__.keras"), "model");
-  for (const char* file : {"\xe6\xa8\xa1.keras", "a__b.json", "_x_.json", "std.h5"})
-    EXPECT_NO_THROW(check_library_name(library_name_from(file))) << library_name_from(file);
-  EXPECT_NO_THROW(check_library_name(library_name_from(std::string(300, 'x') + ".h5")));
 }
 
 }  // namespace

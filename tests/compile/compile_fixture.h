@@ -1,0 +1,97 @@
+#pragma once
+// A small plan, compiled by the driver with a generator that works, fails, crashes and hangs on demand.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "compile/compile_library.h"
+#include "compile/files.h"
+#include "test_environment.h"
+
+namespace sepconv {
+
+inline PlannedLayer layer(const std::string& name, int extent, int channels) {
+  PlannedLayer planned;
+  planned.name = name;
+  planned.absorbed = {name};
+  ConvProblem& p = planned.problem;
+  p.op = ConvOp::separable;
+  p.IH = p.IW = extent;
+  p.IC = channels;
+  p.OC = 2 * channels;
+  p.KH = p.KW = 3;
+  p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
+  planned.weights.depthwise = std::vector<float>(static_cast<std::size_t>(9 * channels), 0.5f);
+  planned.weights.pointwise = std::vector<float>(static_cast<std::size_t>(2 * channels * channels), 0.25f);
+  planned.has_weights = true;
+  return planned;
+}
+
+inline Plan small_plan() {
+  Plan plan;
+  plan.layers = {layer("first", 14, 8), layer("again", 14, 8), layer("other", 7, 16)};
+  return plan;
+}
+
+class CompileLibrary : public testing::Test {
+ protected:
+  CompileLibrary() {
+    options_.name = "small";
+    options_.output_dir = dir_.path() / "out";
+    options_.cache_dir = dir_.path() / "cache";
+    options_.generator = FAKE_GENERATOR;
+    options_.include_dir = RUNTIME_INCLUDE_DIR;
+    options_.lockfile_text = [](const std::vector<PlannedKernel>& kernels) {
+      return std::to_string(kernels.size()) + "\n";
+    };
+    options_.jobs = 2;
+  }
+
+  std::set<std::string> output_files() const {
+    std::set<std::string> names;
+    if (std::filesystem::exists(options_.output_dir))
+      for (const auto& entry : std::filesystem::directory_iterator(options_.output_dir))
+        names.insert(entry.path().filename());
+    return names;
+  }
+
+  std::string output(const std::string& name) const { return read_file(options_.output_dir / name); }
+
+  std::size_t generator_calls() const {
+    std::ifstream log(log_);
+    return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(log), {}, '\n'));
+  }
+
+  std::string failure() {
+    try {
+      compile_library(small_plan(), options_);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "no failure";
+  }
+
+  /// The failing kernel is named, in full, and nothing is left.
+  void expect_named_failure(const std::string& mode, const std::string& reason) {
+    const ScopedVariable mode_variable("FAKE_GENERATOR_MODE", mode);
+    const ScopedVariable match_variable("FAKE_GENERATOR_MATCH", "i14x14x8");
+    const std::string message = failure();
+    for (const std::string& part : {std::string("layers 'first', 'again'"), std::string("separable_f32_nhwc_i14x14x8"),
+                                    std::string("x86-64-"), std::string("block_fuse"), reason})
+      EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in:\n" << message;
+    EXPECT_EQ(output_files(), std::set<std::string>{});
+  }
+
+  TempDir dir_;
+  std::filesystem::path log_ = dir_.path() / "log";
+  ScopedVariable log_variable_{"FAKE_GENERATOR_LOG", log_.string()};
+  CompileOptions options_;
+};
+
+}  // namespace sepconv

@@ -36,7 +36,7 @@ MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat,
   const bool nhwc = p.layout == Layout::nhwc;
   const int pixels = flat ? p.OH() * p.OW() : columns;
   const std::span<const MicroTile> tiles = micro_tiles(p, target, flat);
-  MicroTile best = tiles.back();  // the narrowest: its many elements serve where the side of vectors is short
+  MicroTile best = tiles.back();  // where vectors are longer than their side of the problem
   if (!p.has_pointwise()) return best;
   double best_cost = std::numeric_limits<double>::infinity();
   constexpr int kEnoughSums = 12;

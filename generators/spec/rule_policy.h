@@ -30,7 +30,7 @@ enum class TileCase : std::uint8_t {
 
 /// One line of a target's table of micro-tiles. The first line that fits a problem is the one used.
 struct MicroTiles {
-  std::span<const MicroTile> tiles;  // the one with the fewest loads first, the narrowest last
+  std::span<const MicroTile> tiles;  // in order of preference; the last one serves where none fits
   TileCase problems = TileCase::any;
   int most_terms = std::numeric_limits<int>::max();  // of a sum of the pointwise stage
   int least_terms = 0;

@@ -2,12 +2,10 @@
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <map>
@@ -17,6 +15,7 @@
 #include "layer_bench.h"
 #include "overhead_bench.h"
 #include "peak.h"
+#include "pinning.h"
 #include "sepconv/kernel_registry.h"
 #include "suite.h"
 
@@ -24,16 +23,6 @@ namespace {
 
 using Benches = std::vector<std::unique_ptr<bench::LayerBench>>;
 using NotRun = std::map<std::string, std::string>;  // targets left out, and why
-
-/// Threads move between cores, and a core just left is slow: a single one stays where it is.
-bool pin_to_core() {
-  const int core = sched_getcpu();
-  if (core < 0) return false;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(core), &set);
-  return sched_setaffinity(0, sizeof set, &set) == 0;
-}
 
 double last_cache_bytes() {
   int largest = 0;
@@ -47,12 +36,7 @@ bench::Machine this_machine(int threads, bool cold) {
   bench::Machine machine;
   machine.threads = threads;
   if (cold) machine.last_cache_bytes = last_cache_bytes();
-  if (threads == 1) {
-    machine.executor = &sepconv::single_thread();
-  } else {
-    ::setenv("SEPCONV_THREADS", std::to_string(threads).c_str(), 1);  // read once, when the pool is made
-    machine.executor = &sepconv::process_pool();
-  }
+  machine.executor = sepconv::make_thread_pool(threads);
   return machine;
 }
 
@@ -130,7 +114,7 @@ int run_speed(bench::Machine& machine, bool cold) {
     benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::warm, machine));
     if (cold) benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::cold, machine));
   });
-  const bool pinned = machine.threads == 1 && pin_to_core();
+  const bool pinned = machine.threads == 1 && sepconv::pin_to_core(sepconv::current_core());
   const std::map<sepconv::DataType, sepconv::FmaPeak> peaks = measure_peaks(benches);
   for (const auto& [dtype, peak] : peaks) machine.peak_flops[dtype] = peak.gflops_best * 1e9 * machine.threads;
   describe(machine, pinned, not_run);
@@ -143,7 +127,7 @@ int run_overhead(const bench::Machine& machine) {
   const NotRun not_run = for_each_row([&](const auto& layer, const auto& row) {
     benches.push_back(std::make_unique<bench::OverheadBench>(layer, row, machine));
   });
-  describe(machine, machine.threads == 1 && pin_to_core(), not_run);
+  describe(machine, machine.threads == 1 && sepconv::pin_to_core(sepconv::current_core()), not_run);
   benchmark::AddCustomContext("time", "of a round: the kernel called directly and the layer's run, so many times each");
   return run_all(benches, true);
 }

@@ -42,7 +42,7 @@ enum class CacheMode { warm, cold };
 
 /// The machine as this process uses it.
 struct Machine {
-  sepconv::Executor* executor = nullptr;
+  std::unique_ptr<sepconv::Executor> executor;
   int threads = 1;
   double last_cache_bytes = 0;
   std::map<sepconv::DataType, double> peak_flops;  // of `threads` cores, multiply-adds of the type's widest vectors

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -17,6 +16,7 @@
 #include "reference.h"
 #include "runner_options.h"
 #include "seeded.h"
+#include "sepconv/executor.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/weights_file.h"
 #include "timing.h"
@@ -48,13 +48,6 @@ class LinePrinter {
  private:
   std::ofstream file_;
 };
-
-Executor& executor_of(const RunnerOptions& options) {
-  if (options.threads == 1) return single_thread();
-  // Read once, when the pool is made.
-  ::setenv("SEPCONV_THREADS", std::to_string(options.threads).c_str(), 1);
-  return process_pool();
-}
 
 /// The layers of the weights file that were asked for, in the file's order.
 std::vector<NamedWeights> wanted_layers(const RunnerOptions& options) {
@@ -212,14 +205,14 @@ std::vector<SeededLayer> seeded_layers(const NamedWeights& named, const RunnerOp
 bool for_each_checked(const RunnerOptions& options, LinePrinter& printer,
                       const std::function<void(BoundLayer&, const SeededLayer&, bool ran)>& use) {
   load_kernel_library(options.library);
-  Executor& executor = executor_of(options);
+  const std::unique_ptr<Executor> executor = make_thread_pool(options.threads);
   bool ok = true;
   for (const NamedWeights& named : wanted_layers(options))
     for (const SeededLayer& seeded : seeded_layers(named, options)) {
       const ConvProblem& problem = seeded.layer.problem();
       for (BoundLayer& bound : bind_rows(seeded.layer, options)) {
         bound.line["name"] = named.name + seeded.suffix;
-        const bool good = judge(bound, printer, executor, seeded.input, input_shape(problem, options.batch),
+        const bool good = judge(bound, printer, *executor, seeded.input, input_shape(problem, options.batch),
                                 output_shape(problem, options.batch), [&](std::span<const double> output) {
                                   return compare(output, seeded.expected.values, seeded.expected.limits, problem.dtype);
                                 });
@@ -262,7 +255,7 @@ int run_compare(const RunnerOptions& options) {
   const std::map<std::string, double> limits = read_limits(options.io_dir / "limits.json");
   load_kernel_library(options.library);
   LinePrinter printer(options.report);
-  Executor& executor = executor_of(options);
+  const std::unique_ptr<Executor> executor = make_thread_pool(options.threads);
   bool ok = true;
   for (const NamedWeights& named : wanted_layers(options)) {
     const auto limit = limits.find(named.name);
@@ -276,7 +269,7 @@ int run_compare(const RunnerOptions& options) {
     const std::vector<double> in_values = input.doubles();
     const std::vector<double> out_values = expected.doubles();
     for (BoundLayer& bound : bind_rows(ConvLayer(named.name, named.problem, named.weights), options)) {
-      ok = judge(bound, printer, executor, in_values, in_shape, out_shape,
+      ok = judge(bound, printer, *executor, in_values, in_shape, out_shape,
                  [&](std::span<const double> output) {
                    return compare(output, out_values, limit->second, named.problem.dtype);
                  }) &&
@@ -289,9 +282,9 @@ int run_compare(const RunnerOptions& options) {
 
 int run_bench(const RunnerOptions& options) {
   LinePrinter printer(options.report);
+  const std::unique_ptr<Executor> executor = make_thread_pool(options.threads);
   std::vector<BoundLayer> cases;
   std::vector<RepeatedRun> runs;
-  Executor& executor = executor_of(options);
   std::vector<std::unique_ptr<ConvLayer>> layers;  // RepeatedRun refers to them
   const bool ok = for_each_checked(options, printer, [&](BoundLayer& bound, const SeededLayer& seeded, bool ran) {
     if (!ran) {
@@ -300,7 +293,7 @@ int run_bench(const RunnerOptions& options) {
     }
     const ConvProblem& problem = bound.layer.problem();
     layers.push_back(std::make_unique<ConvLayer>(bound.layer));
-    runs.emplace_back(*layers.back(), executor, seeded.input, input_shape(problem, options.batch),
+    runs.emplace_back(*layers.back(), *executor, seeded.input, input_shape(problem, options.batch),
                       output_shape(problem, options.batch));
     cases.push_back(bound);
   });
@@ -341,7 +334,7 @@ int run_file(const RunnerOptions& options) {
                                 " layers; say --layer with one of " + known);
   }
   load_kernel_library(options.library);
-  Executor& executor = executor_of(options);
+  const std::unique_ptr<Executor> executor = make_thread_pool(options.threads);
   const NpyArray input = read_npy(options.input);
   const Shape in_shape = file_shape(input, options.input);
   const bool first = named[0].problem.layout == Layout::nchw, has_h = in_shape.size() == 4;
@@ -363,7 +356,7 @@ int run_file(const RunnerOptions& options) {
   BoundLayer bound = bind_rows(ConvLayer(named[0].name, problem, named[0].weights), options).front();
   if (!bound.not_run.empty()) throw std::runtime_error(named[0].name + ": " + bound.not_run);
   if (!bound.error.empty()) throw std::runtime_error(named[0].name + ": " + bound.error);
-  const GuardedRun run = run_guarded(bound.layer, executor, input.doubles_of(problem.dtype), in_shape, out_shape);
+  const GuardedRun run = run_guarded(bound.layer, *executor, input.doubles_of(problem.dtype), in_shape, out_shape);
   if (!run.fault.empty()) throw std::invalid_argument(named[0].name + ": " + run.fault);
   write_npy(options.output, npy_from_values(run.output, out_shape, problem.dtype));
   bound.line["output"] = options.output.string();

@@ -18,6 +18,7 @@
 #include "../runtime/core/cpu_features.h"
 #include "compare.h"
 #include "layer_run.h"
+#include "pinning.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
@@ -170,21 +171,16 @@ class TrialSession {
  private:
   ChildLimits limits() const { return {options_.time_limit, options_.memory_mb << 20}; }
 
-  /// In a child, before the executor is used.
-  Executor& executor() const {
-    if (options_.threads == 1) return single_thread();
-    ::setenv("SEPCONV_THREADS", std::to_string(options_.threads).c_str(), 1);  // read once, when the pool is made
-    return process_pool();
-  }
-
   void check(std::size_t index) {
     TrialCase& c = cases_[index];
     const ChildResult result = run_in_child(limits(), [&](Progress& progress) {
       progress.enter(static_cast<int>(index));
       Json line = c.line;
+      std::unique_ptr<Executor> executor;
       std::optional<TrialRun> run;
       try {
-        run.emplace(c.kernel, static_cast<int>(index), problem_, *reference_, executor());
+        executor = make_thread_pool(options_.threads);
+        run.emplace(c.kernel, static_cast<int>(index), problem_, *reference_, *executor);
       } catch (const std::exception& error) {
         line["status"] = kBuildFailed;
         line["message"] = error.what();
@@ -235,12 +231,13 @@ class TrialSession {
   /// In a child.
   std::string time(const std::vector<std::size_t>& good, Progress& progress) const {
     pin();
+    const std::unique_ptr<Executor> executor = make_thread_pool(options_.threads);
     std::vector<std::unique_ptr<TrialRun>> runs;
     std::vector<std::function<void()>> calls;
     for (std::size_t i = 0; i < good.size(); ++i) {
       progress.enter(static_cast<int>(i));
       runs.push_back(std::make_unique<TrialRun>(cases_[good[i]].kernel, static_cast<int>(good[i]), problem_,
-                                                *reference_, executor()));
+                                                *reference_, *executor));
       calls.emplace_back([run = runs.back().get()] { (*run)(); });
     }
     AlternationOptions alternation{options_.seconds,
@@ -292,14 +289,7 @@ class TrialSession {
   }
 
   void pin() const {
-#ifdef __linux__
-    if (options_.threads == 1 && cpu_ >= 0) {
-      cpu_set_t one;
-      CPU_ZERO(&one);
-      CPU_SET(cpu_, &one);
-      ::sched_setaffinity(0, sizeof one, &one);
-    }
-#endif
+    if (options_.threads == 1) pin_to_core(cpu_);
     ::setpriority(PRIO_PROCESS, 0, -10);  // only the superuser may; without it there is just more noise
   }
 

@@ -1,10 +1,8 @@
 // sepconv bench: times the layers of a suite, a line of JSON a layer, so that any harness can drive it (bench/peers).
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -23,6 +21,7 @@
 #include "model_arguments.h"
 #include "model_child.h"
 #include "name_filter.h"
+#include "pinning.h"
 #include "program_paths.h"
 #include "scratch_folder.h"
 #include "sepconv/executor.h"
@@ -74,22 +73,6 @@ std::vector<PlannedLayer> wanted_layers(const BenchArguments& arguments) {
   return layers;
 }
 
-/// A thread that moves between cores finds cold caches: a single one stays where it is.
-void pin_to_core() {
-  const int core = sched_getcpu();
-  if (core < 0) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(core), &set);
-  sched_setaffinity(0, sizeof set, &set);  // where the system refuses, the thread is only not pinned
-}
-
-Executor& executor_of(int threads) {
-  if (threads == 1) return single_thread();
-  ::setenv("SEPCONV_THREADS", std::to_string(threads).c_str(), 1);  // read once, when the pool is made
-  return process_pool();
-}
-
 /// Without the notes: each answer tells its schedule.
 class BuildProgress : public ConsoleProgress {
  public:
@@ -105,7 +88,7 @@ class BenchService {
         layers_(std::move(layers)),
         target_(std::move(target)),
         failures_(std::move(failures)),
-        executor_(executor_of(arguments.threads)) {}
+        executor_(make_thread_pool(arguments.threads)) {}
 
   const std::vector<PlannedLayer>& layers() const { return layers_; }
 
@@ -139,7 +122,7 @@ class BenchService {
     if (const auto failure = failures_.find(name); failure != failures_.end())
       throw std::invalid_argument(failure->second);
     run_.reset();
-    run_ = std::make_unique<BenchRun>(*layer, target_, executor_, arguments_.io_dir);
+    run_ = std::make_unique<BenchRun>(*layer, target_, *executor_, arguments_.io_dir);
     current_ = name;
     return *run_;
   }
@@ -165,7 +148,7 @@ class BenchService {
   std::vector<PlannedLayer> layers_;
   std::string target_;
   std::map<std::string, std::string> failures_;
-  Executor& executor_;
+  std::unique_ptr<Executor> executor_;
   std::string current_;
   std::unique_ptr<BenchRun> run_;
 };
@@ -197,7 +180,7 @@ BenchService make_service(const BenchArguments& arguments) {
 
 int bench(const BenchArguments& arguments) {
   BenchService service = make_service(arguments);
-  if (arguments.threads == 1) pin_to_core();
+  if (arguments.threads == 1) pin_to_core(current_core());  // where the system refuses, it is only not pinned
   if (arguments.serve) {
     for (std::string name; std::getline(std::cin, name);)
       if (!name.empty()) service.answer(name);

@@ -1,12 +1,7 @@
 #include "sepconv/executor.h"
 
-#include <pthread.h>
-
 #include <atomic>
-#include <charconv>
 #include <condition_variable>
-#include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <new>
 #include <stdexcept>
@@ -15,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "environment.h"
 #include "fork_guard.h"
 
 namespace sepconv {
@@ -46,12 +42,26 @@ constexpr int kSpins = 2000;
 
 /// A list of the calls in progress, each of which lives on its caller's stack. Idle threads join the first one that has
 /// tasks left; the callers work on their own.
-class ThreadPool final : public Executor {
+class ThreadPool final : public Executor, private detail::ForkListener {
  public:
   explicit ThreadPool(int concurrency) {
     start_threads(concurrency - 1);
     concurrency_ = static_cast<int>(threads_.size()) + 1;
+    detail::add_fork_listener(*this);
   }
+  ~ThreadPool() override {
+    detail::remove_fork_listener(*this);
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    if (threads_lost_) abandon_threads();
+    work_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
   int concurrency() const noexcept override { return concurrency_; }
 
   int parallel_for(int count, Task task, void* data) noexcept override {
@@ -77,28 +87,20 @@ class ThreadPool final : public Executor {
     return call.result.load(std::memory_order_relaxed);
   }
 
+ private:
   // Around a fork(). A child has none of the threads; the first call there that needs them starts new ones.
-  void before_fork() noexcept {
-    mutex_.lock();
-    forking_ = true;
-  }
-  void after_fork_in_parent() noexcept {
-    if (!forking_) return;  // the pool was made between the two
-    forking_ = false;
-    mutex_.unlock();
-  }
-  void after_fork_in_child() noexcept {
+  void before_fork() noexcept override { mutex_.lock(); }
+  void after_fork_in_parent() noexcept override { mutex_.unlock(); }
+  void after_fork_in_child() noexcept override {
     // Made anew rather than unlocked or destroyed: they may record waiting threads that are not there.
     new (&mutex_) std::mutex;
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
     open_calls_.store(0, std::memory_order_relaxed);
     first_ = nullptr;
-    forking_ = false;
     threads_lost_ = true;
   }
 
- private:
   struct Call {
     Call(Task task_in, void* data_in, int count_in) : task(task_in), data(data_in), count(count_in) {}
     const Task task;
@@ -123,13 +125,17 @@ class ThreadPool final : public Executor {
     }
   }
 
+  /// In a child of fork(): the threads behind these objects are gone and can be neither joined nor detached.
+  void abandon_threads() {
+    new std::vector<std::thread>(std::move(threads_));  // kept for ever
+    threads_.clear();
+  }
+
   /// In a child of fork(), under mutex_.
   void restart_threads() noexcept {
     threads_lost_ = false;
     try {
-      // Kept for ever: the threads behind these objects are gone and can be neither joined nor detached.
-      new std::vector<std::thread>(std::move(threads_));
-      threads_.clear();
+      abandon_threads();
       start_threads(concurrency_ - 1);
     } catch (const std::bad_alloc&) {
       // The caller does the work alone.
@@ -161,14 +167,15 @@ class ThreadPool final : public Executor {
     open_calls_.store(open_calls_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
   }
 
-  [[noreturn]] void serve() noexcept {
+  void serve() noexcept {
     for (;;) {
       for (int spin = 0; spin < kSpins && open_calls_.load(std::memory_order_acquire) == 0; ++spin) pause_cpu();
       Call* call = nullptr;
       int worker = 0;
       {
         std::unique_lock lock(mutex_);
-        work_.wait(lock, [&] { return first_ != nullptr; });
+        work_.wait(lock, [&] { return first_ != nullptr || stopping_; });
+        if (stopping_) return;
         call = first_;
         // A thread leaves a call only when no tasks are left, and closes it: it joins each at most once, so that the
         // workers handed out stay below concurrency_.
@@ -188,42 +195,29 @@ class ThreadPool final : public Executor {
   std::atomic<int> open_calls_{0};
   Call* first_ = nullptr;      // guarded by mutex_
   bool threads_lost_ = false;  // guarded by mutex_
-  bool forking_ = false;       // guarded by mutex_
+  bool stopping_ = false;      // guarded by mutex_
   std::vector<std::thread> threads_;
 };
 
-std::atomic<ThreadPool*> pool{nullptr};  // the process's
-void before_fork() { pool.load()->before_fork(); }
-void after_fork_in_parent() { pool.load()->after_fork_in_parent(); }
-void after_fork_in_child() { pool.load()->after_fork_in_child(); }
-
-int pool_threads_wanted() {
-  constexpr int kMost = 1024;
-  const char* text = std::getenv("SEPCONV_THREADS");
-  if (text == nullptr || *text == '\0') {
-    const unsigned hardware = std::thread::hardware_concurrency();
-    return hardware == 0 ? 1 : static_cast<int>(hardware < kMost ? hardware : kMost);
-  }
-  int value = 0;
-  const char* text_end = text + std::strlen(text);
-  const auto [end, error] = std::from_chars(text, text_end, value);
-  if (error != std::errc{} || end != text_end || value < 1 || value > kMost)
-    throw std::invalid_argument("SEPCONV_THREADS: received '" + std::string(text) + "'; expected a number from 1 to " +
-                                std::to_string(kMost));
-  return value;
-}
-
 }  // namespace
 
+std::unique_ptr<Executor> make_thread_pool(int threads) {
+  if (threads < 1 || threads > detail::kMostThreads)
+    throw std::invalid_argument("make_thread_pool: received " + std::to_string(threads) +
+                                " threads; expected a number from 1 to " + std::to_string(detail::kMostThreads));
+  if (threads == 1) return std::make_unique<SingleThread>();
+  return std::make_unique<ThreadPool>(threads);
+}
+
 Executor& process_pool() {
+  static std::atomic<ThreadPool*> pool{nullptr};
   if (ThreadPool* const ready = pool.load(std::memory_order_acquire)) return *ready;
   static std::mutex mutex;
   const detail::ForkSafeLock lock(mutex);
   if (ThreadPool* const ready = pool.load(std::memory_order_acquire)) return *ready;
   // Never destroyed: at exit other threads, or destructors of static objects, may still run layers.
-  auto* const made = new ThreadPool(pool_threads_wanted());
+  auto* const made = new ThreadPool(detail::environment_threads());
   pool.store(made, std::memory_order_release);
-  ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   return *made;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Locks that are free in a child after fork().
+// Locks that are free in a child after fork(), and what else must know of a fork().
 
 #include <mutex>
 
@@ -24,5 +24,20 @@ class ForkSafeLock {
   ForkGuard guard_;  // first: taken before the mutex, given back after it
   std::lock_guard<std::mutex> lock_;
 };
+
+/// Told of each fork(), while no thread holds a ForkGuard.
+class ForkListener {
+ public:
+  virtual void before_fork() noexcept = 0;
+  virtual void after_fork_in_parent() noexcept = 0;
+  virtual void after_fork_in_child() noexcept = 0;
+
+ protected:
+  ~ForkListener() = default;
+};
+
+/// To be called by the listener's constructor, at its end, and by its destructor, at its beginning.
+void add_fork_listener(ForkListener& listener);
+void remove_fork_listener(ForkListener& listener);
 
 }  // namespace sepconv::detail

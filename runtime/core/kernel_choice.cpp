@@ -1,8 +1,7 @@
 #include "kernel_choice.h"
 
-#include <cstdlib>
-
 #include "cpu_features.h"
+#include "environment.h"
 #include "feature_table.h"
 #include "registered_rows.h"
 #include "text.h"
@@ -47,9 +46,9 @@ struct Restriction {
 
 Restriction restriction_of(std::string_view forced) {
   if (!forced.empty()) return {std::string(forced), std::string("force_row('").append(forced).append("')")};
-  const char* target = std::getenv("SEPCONV_TARGET");
-  if (target == nullptr || *target == '\0') return {};
-  return {target, "SEPCONV_TARGET=" + std::string(target)};
+  const std::string target = environment_target();
+  if (target.empty()) return {};
+  return {target, "SEPCONV_TARGET=" + target};
 }
 
 /// Why a row that can run was not taken.

@@ -4,10 +4,12 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "environment.h"
 #include "fake_kernels.h"
 #include "kernel_context.h"
 #include "sepconv/executor.h"
@@ -80,24 +82,56 @@ TEST(Executors, NestedCallsRunInline) {
   EXPECT_EQ(inner, 200);
 }
 
-using ExecutorsDeathTest = testing::Test;
-
-TEST(ExecutorsDeathTest, ThreadsFromTheEnvironment) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
-  const auto exit_with_concurrency = [](const char* value) {
-    setenv("SEPCONV_THREADS", value, 1);
+TEST(Executors, APoolHasTheThreadsThatItIsGiven) {
+  for (const int threads : {1, 2, 5}) {
+    const std::unique_ptr<Executor> pool = make_thread_pool(threads);
+    EXPECT_EQ(pool->concurrency(), threads);
+    Record record(100, threads);
+    EXPECT_EQ(pool->parallel_for(100, Record::task, &record), 0);
+    EXPECT_EQ(record.violations, 0);
+    for (const auto& runs : record.runs) EXPECT_EQ(runs, 1);
+  }
+  for (const int bad : {0, -2, 1025}) {
     try {
-      std::_Exit(process_pool().concurrency());
+      make_thread_pool(bad);
+      ADD_FAILURE() << bad;
     } catch (const std::invalid_argument& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-      std::_Exit(99);
+      EXPECT_EQ(std::string(error.what()),
+                "make_thread_pool: received " + std::to_string(bad) + " threads; expected a number from 1 to 1024");
     }
-  };
-  EXPECT_EXIT(exit_with_concurrency("3"), testing::ExitedWithCode(3), "");
-  EXPECT_EXIT(exit_with_concurrency("1"), testing::ExitedWithCode(1), "");
-  for (const char* bad : {"0", "-2", "two", "3x", "2000", "99999999999"})
-    EXPECT_EXIT(exit_with_concurrency(bad), testing::ExitedWithCode(99),
-                "SEPCONV_THREADS: received '" + std::string(bad));
+  }
+}
+
+TEST(Executors, PoolsEndWhileOthersWork) {
+  Record record(2000, 3);
+  const std::unique_ptr<Executor> stays = make_thread_pool(3);
+  std::thread other([&] { EXPECT_EQ(stays->parallel_for(2000, Record::task, &record), 0); });
+  for (int i = 0; i < 50; ++i) {
+    Record brief(4, 2);
+    EXPECT_EQ(make_thread_pool(2)->parallel_for(4, Record::task, &brief), 0);
+    EXPECT_EQ(brief.violations, 0);
+  }
+  other.join();
+  EXPECT_EQ(record.violations, 0);
+}
+
+TEST(Executors, TheNumberOfThreadsInTheEnvironment) {
+  EXPECT_EQ(detail::threads_from_text("3"), 3);
+  EXPECT_EQ(detail::threads_from_text("1024"), 1024);
+  for (const char* bad : {"", "0", "-2", "two", "3x", "2000", "99999999999"}) {
+    try {
+      detail::threads_from_text(bad);
+      ADD_FAILURE() << bad;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(error.what(), "SEPCONV_THREADS: received '" + std::string(bad) + "'; expected a number from 1 to 1024");
+    }
+  }
+}
+
+/// Runs where tests/runtime/CMakeLists.txt sets the variable.
+TEST(WithSepconvThreads, TheProcessPoolHasThem) {
+  if (std::getenv("SEPCONV_THREADS") == nullptr) GTEST_SKIP() << "SEPCONV_THREADS is not set";
+  EXPECT_EQ(process_pool().concurrency(), 3);
 }
 
 /// An app's own executor: a thread a worker, made for each call.

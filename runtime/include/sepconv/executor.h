@@ -1,6 +1,8 @@
 #pragma once
 // Where parallel tasks run: the process pool, the calling thread, or an app's own threads.
 
+#include <memory>
+
 namespace sepconv {
 
 /// Runs the tasks of one kernel call. Apps derive from it to bring their own threads.
@@ -27,6 +29,12 @@ class Executor {
 /// In a child of fork(), new threads are started when they are needed.
 /// @throws std::invalid_argument naming SEPCONV_THREADS and its value, where that is no such number.
 Executor& process_pool();
+
+/// A pool of the app's own: `threads` (1 to 1024) tasks of a call run at a time, one of them on the calling thread. It
+/// must outlive the calls that use it; its threads end with it. A call from within a task of any pool runs inline.
+/// Works in a child of fork() as process_pool() does.
+/// @throws std::invalid_argument naming another number.
+std::unique_ptr<Executor> make_thread_pool(int threads);
 
 /// Runs every task on the calling thread, in order.
 Executor& single_thread() noexcept;

@@ -67,12 +67,11 @@ void check_shape(const CaseArray& array, const char* name, const json& wanted) {
                                 ", but cases.json says " + wanted.dump());
 }
 
-ConvWeights weights_of(const ConvLayerConfig& config, std::int64_t channels, CaseArrays& arrays) {
+ConvWeights weights_of(const LayerConfig& config, std::int64_t channels, CaseArrays& arrays) {
   std::vector<KerasArray> ordered;
   for (const KerasWeight& weight : conv_weight_shapes(config, channels)) {
     // Keras 3 calls the only kernel of depthwise layers `kernel`; the cases have one name for it.
-    CaseArray array =
-        arrays.take(weight.name == "kernel" && config.op == ConvOp::depthwise ? "depthwise_kernel" : weight.name);
+    CaseArray array = arrays.take(weight.name == "kernel" && config.groups > 1 ? "depthwise_kernel" : weight.name);
     ordered.push_back({std::move(array.shape), std::move(array.values), array.dtype});
   }
   return conv_weights(config, channels, ordered);

@@ -1,10 +1,11 @@
 #include "layer_run.h"
 
-#include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "compare.h"
+#include "sepconv/detail/padding.h"
 
 namespace sepconv {
 namespace {
@@ -19,15 +20,11 @@ std::size_t elements(const Shape& shape) {
   return count;
 }
 
-void set_pads(std::int32_t extent, std::int32_t effective, std::int32_t stride, const std::string& padding,
-              std::int32_t& before, std::int32_t& after) {
-  before = after = 0;
-  if (padding == "causal") before = effective - 1;
-  if (padding != "same") return;
-  const std::int32_t output = (extent + stride - 1) / stride;
-  const std::int32_t total = std::max((output - 1) * stride + effective - extent, 0);
-  before = total / 2;
-  after = total - before;
+void set_pads(std::int32_t extent, std::int32_t effective, std::int32_t stride, Padding padding, std::int32_t& before,
+              std::int32_t& after) {
+  const AxisPads pads = pads_of_axis(padding, extent, effective, stride);
+  before = static_cast<std::int32_t>(pads.before);
+  after = static_cast<std::int32_t>(pads.after);
 }
 
 }  // namespace
@@ -94,11 +91,12 @@ std::vector<ConcreteProblem> concrete_problems(const ConvProblem& dynamic, std::
   return problems;
 }
 
-ConvProblem with_extents(ConvProblem p, std::int32_t H, std::int32_t W, const std::string& padding) {
-  if (padding != "valid" && padding != "same" && padding != "causal")
-    throw std::invalid_argument("padding: received '" + padding + "'; expected valid, same or causal");
+ConvProblem with_extents(ConvProblem p, std::int32_t H, std::int32_t W, const std::string& padding_text) {
+  const std::optional<Padding> known = padding_from_text(padding_text);
+  if (!known) throw std::invalid_argument("padding: received '" + padding_text + "'; expected valid, same or causal");
+  const Padding padding = *known;
   if (p.dynamic_h())
-    set_pads(H, p.KH_eff(), p.stride_h, padding == "causal" ? "valid" : padding, p.pad_top, p.pad_bottom);
+    set_pads(H, p.KH_eff(), p.stride_h, padding == Padding::causal ? Padding::valid : padding, p.pad_top, p.pad_bottom);
   if (p.dynamic_w()) set_pads(W, p.KW_eff(), p.stride_w, padding, p.pad_left, p.pad_right);
   p.IH = H;
   p.IW = W;

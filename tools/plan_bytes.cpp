@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "sepconv/detail/padding.h"
+
 namespace sepconv::tools {
 namespace {
 
@@ -158,8 +160,7 @@ Plan plan_from_bytes(std::string_view bytes) {
   if (!reader.at_end()) throw std::invalid_argument("a plan with something behind it");
   for (const PlannedLayer& layer : plan.layers) {
     if (layer.has_weights) validate(layer.weights, layer.problem);
-    if (layer.padding != "valid" && layer.padding != "same" && layer.padding != "causal")
-      throw std::invalid_argument("a plan with an unknown padding");
+    if (!padding_from_text(layer.padding)) throw std::invalid_argument("a plan with an unknown padding");
   }
   return plan;
 }

@@ -89,7 +89,7 @@ PlannedLayer planned(const Chain& chain) {
   PlannedLayer layer;
   layer.problem = chain.problem;
   layer.has_weights = chain.has_weights;
-  layer.padding = chain.config.padding;
+  layer.padding = to_text(chain.config.padding);
   layer.zero_padding = chain.zero_padding;
   layer.weights.depthwise = WeightArray(chain.depthwise, chain.problem.dtype);
   layer.weights.pointwise = WeightArray(chain.pointwise, chain.problem.dtype);

@@ -29,7 +29,7 @@ bool normalises_channels(const nlohmann::json& config, int tensor_rank, Layout l
 
 /// One convolution layer with what has been folded into it.
 struct Chain {
-  ConvLayerConfig config;
+  LayerConfig config;
   ConvProblem problem;
   bool has_weights = false;
   std::vector<double> depthwise, pointwise, bias;  // as ConvWeights; bias empty when there is none

@@ -103,21 +103,23 @@ class Fields {
 };
 
 /// The layer as its Keras layer; causal padding is more than the constructors of Keras' depthwise layers allow.
-ConvLayerConfig config_of(const Fields& fields, const std::string& name) {
-  ConvLayerConfig config;
+LayerConfig config_of(const Fields& fields, const std::string& name) {
+  LayerConfig config;
   config.name = name;
-  config.op = fields.one_of("kind", {"separable", "depthwise"}) == "separable" ? ConvOp::separable : ConvOp::depthwise;
+  if (fields.one_of("kind", {"separable", "depthwise"}) == "depthwise") config.kind = LayerConfig::Kind::depthwise;
   config.rank = fields.count("dims");
   if (config.rank > 2) fields.wrong("dims", "1 or 2");
-  config.class_name =
-      (config.op == ConvOp::separable ? "SeparableConv" : "DepthwiseConv") + std::to_string(config.rank) + "D";
-  if (config.op == ConvOp::separable) config.filters = fields.count("F");
+  config.class_name = (config.separable() ? "SeparableConv" : "DepthwiseConv") + std::to_string(config.rank) + "D";
+  if (config.separable()) config.filters = fields.count("F");
   const auto dims = static_cast<std::size_t>(config.rank);
-  config.kernel_size = fields.axes("kernel", dims);
-  config.strides = fields.axes("stride", dims);
-  config.dilation_rate = fields.axes("dilation", dims);
-  config.padding = fields.one_of("padding", dims == 1 ? std::vector<std::string>{"valid", "same", "causal"}
-                                                      : std::vector<std::string>{"valid", "same"});
+  const auto window = fields.axes("kernel", dims), strides = fields.axes("stride", dims),
+             dilation = fields.axes("dilation", dims);
+  config.KH = window[0], config.KW = window[1];
+  config.stride_h = strides[0], config.stride_w = strides[1];
+  config.dilation_h = dilation[0], config.dilation_w = dilation[1];
+  const std::string padding = fields.one_of("padding", dims == 1 ? std::vector<std::string>{"valid", "same", "causal"}
+                                                                 : std::vector<std::string>{"valid", "same"});
+  config.padding = *padding_from_text(padding);
   if (fields.one_of("data_format", {"channels_last", "channels_first"}) == "channels_first")
     config.layout = Layout::nchw;
   config.depth_multiplier = fields.count("depth_multiplier");
@@ -136,10 +138,10 @@ PlannedLayer plan_layer(const json& item, const std::string& where, const std::v
   if (layer.name.find_first_of("/\n") != std::string::npos) fields.wrong("name", "no '/' and one line");
   fields.named(layer.name);
   fields.one_of("group", groups);
-  const ConvLayerConfig config = config_of(fields, layer.name);
+  const LayerConfig config = config_of(fields, layer.name);
   layer.batch = fields.count("batch");
   layer.absorbed = {layer.name};
-  layer.padding = config.padding;
+  layer.padding = to_text(config.padding);
   std::vector<std::int64_t> shape{layer.batch};
   if (config.rank == 2) shape.push_back(fields.count("H"));
   shape.push_back(fields.count(config.rank == 2 ? "W" : "L"));

@@ -19,7 +19,7 @@ ChannelsOf channels_of_weights(const LayerWeights& weights, KerasRules rules) {
   return [&weights, rules](const ModelLayer& layer) -> std::optional<std::int64_t> {
     if (!weights.available()) return std::nullopt;
     try {
-      const ConvLayerConfig config = conv_layer_config(*layer.json, rules);
+      const LayerConfig config = conv_layer_config(*layer.json, rules);
       const std::vector<KerasArray> arrays = weights.read(layer, conv_weight_shapes(config, 1).size());
       if (arrays.empty() || arrays[0].shape.size() < 2) return std::nullopt;
       return arrays[0].shape[arrays[0].shape.size() - 2] * config.groups;

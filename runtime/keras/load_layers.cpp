@@ -63,7 +63,7 @@ nlohmann::json for_inference(nlohmann::json layer, KerasRules rules) {
 /// taken for them.
 void check_sizes(const ModelGraph& graph, const ModelLayer& entry, const std::vector<KerasArray>& arrays,
                  KerasRules rules) {
-  const ConvLayerConfig config = conv_layer_config(*entry.json, rules);
+  const LayerConfig config = conv_layer_config(*entry.json, rules);
   for (std::optional<keras::Shape> shape : {keras::declared_input_shape(*entry.json), with_batch(graph, entry)}) {
     if (!shape || shape->size() != static_cast<std::size_t>(config.rank) + 2) continue;
     const std::int64_t channels = config.layout == Layout::nhwc ? shape->back() : (*shape)[1];

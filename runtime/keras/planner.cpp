@@ -103,7 +103,7 @@ class Planner {
     std::vector<Chain> chains;
     // One layer that makes no sense leaves the others as they are.
     const auto why_not = reason_of(layer, [&] {
-      const ConvLayerConfig config = conv_layer_config(*layer.json, document_.rules);
+      const LayerConfig config = conv_layer_config(*layer.json, document_.rules);
       if (!config.why_not.empty()) throw NotCompiledError(config.why_not);
       // A .keras file holds the sum.
       if (document_.weights_form == WeightsForm::legacy && truthy_member(layer.config(), "lora_rank", false))
@@ -190,7 +190,7 @@ class Planner {
   /// Layers that are called several times stand by themselves.
   bool may_fold(const ModelLayer& layer) const { return options_.fold && layer.calls.size() == 1; }
 
-  Chain make_chain(const ConvLayerConfig& config, int user) {
+  Chain make_chain(const LayerConfig& config, int user) {
     const LayerCall& use = call(user);
     Chain chain;
     chain.config = config;
@@ -229,9 +229,8 @@ class Planner {
   }
 
   /// The zeros of a ZeroPadding layer in front that only this call reads.
-  std::optional<std::array<std::int32_t, 4>> absorbable_padding(const ConvLayerConfig& config,
-                                                                const LayerCall& use) const {
-    if (config.op == ConvOp::pointwise || config.padding != "valid" || use.inputs.size() != 1) return std::nullopt;
+  std::optional<std::array<std::int32_t, 4>> absorbable_padding(const LayerConfig& config, const LayerCall& use) const {
+    if (config.is_pointwise() || config.padding != Padding::valid || use.inputs.size() != 1) return std::nullopt;
     const LayerCall& source = call(use.inputs[0].call);
     if (source.layer < 0 || source.is_output || source.consumers.size() != 1 || source.inputs.size() != 1)
       return std::nullopt;

@@ -93,12 +93,10 @@ std::optional<Shape> concatenated(const Shapes& parts, const json& axis) {
   return result;
 }
 
-std::int64_t windowed(std::int64_t extent, const std::string& padding, std::int64_t window, std::int64_t stride,
+std::int64_t windowed(std::int64_t extent, Padding padding, std::int64_t window, std::int64_t stride,
                       std::int64_t dilation) {
-  if (extent == kDynamic) return kDynamic;
-  const auto zeros = padding_zeros(padding, extent, window, stride, dilation);
-  const std::int64_t room = extent + zeros[0] + zeros[1] - ((window - 1) * dilation + 1);
-  return room < 0 ? 0 : room / stride + 1;
+  const std::int64_t outputs = output_extent(padding, extent, (window - 1) * dilation + 1, stride);
+  return extent == kDynamic ? kDynamic : std::max<std::int64_t>(outputs, 0);
 }
 
 std::optional<Shape> reshaped(const Shape& input, const Shape& target, std::size_t from) {

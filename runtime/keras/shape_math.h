@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sepconv/detail/padding.h"
 #include "shape_rules.h"
 
 namespace sepconv::keras {
@@ -39,7 +40,7 @@ std::optional<Shape> broadcast(const Shapes& operands);
 std::optional<Shape> concatenated(const Shapes& parts, const nlohmann::json& axis);
 
 /// The extent behind a window that moves over it.
-std::int64_t windowed(std::int64_t extent, const std::string& padding, std::int64_t window, std::int64_t stride,
+std::int64_t windowed(std::int64_t extent, Padding padding, std::int64_t window, std::int64_t stride,
                       std::int64_t dilation);
 
 /// `target` with its -1 computed from the elements of `input`, from the axes on.

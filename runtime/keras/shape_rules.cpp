@@ -91,16 +91,6 @@ std::optional<Shape> merged(const std::optional<Shape>& shape, const std::option
   return result;
 }
 
-std::array<std::int64_t, 2> padding_zeros(const std::string& padding, std::int64_t extent, std::int64_t window,
-                                          std::int64_t stride, std::int64_t dilation) {
-  const std::int64_t effective = (window - 1) * dilation + 1;
-  if (padding == "causal") return {effective - 1, 0};
-  if (padding != "same") return {0, 0};
-  const std::int64_t output = extent / stride + (extent % stride != 0);
-  const std::int64_t total = std::max<std::int64_t>((output - 1) * stride + effective - extent, 0);
-  return {total / 2, total - total / 2};
-}
-
 Shapes output_shapes(const std::string& class_name, const json& config, const Shapes& inputs,
                      const CallArguments& arguments) {
   const LayerUse use{class_name, config, inputs, arguments};

@@ -47,10 +47,6 @@ bool contradict(const Shape& a, const Shape& b);
 /// Fills what `shape` does not know from `other`, where both have the same rank.
 std::optional<Shape> merged(const std::optional<Shape>& shape, const std::optional<Shape>& other);
 
-/// Zeros before and after one axis under Keras' rule "valid", "same" or "causal".
-std::array<std::int64_t, 2> padding_zeros(const std::string& padding, std::int64_t extent, std::int64_t window,
-                                          std::int64_t stride, std::int64_t dilation);
-
 /// Top, bottom, left, right of a ZeroPadding1D or ZeroPadding2D layer; nothing when the configuration makes no sense.
 std::optional<std::array<std::int32_t, 4>> zero_padding(const std::string& class_name, const nlohmann::json& config);
 

@@ -31,7 +31,7 @@ std::string lower_string(const json& value, const char* fallback) {
 /// The numbers of a window along each axis.
 struct Window {
   std::vector<std::int64_t> size, strides, dilation;
-  std::string padding;
+  Padding padding;
 };
 
 std::optional<Window> window_of(const json& config, std::size_t rank, bool pooling) {
@@ -52,7 +52,7 @@ std::optional<Window> window_of(const json& config, std::size_t rank, bool pooli
     if ((*size)[i] < 1 || (*strides)[i] < 1 || (*dilation)[i] < 1 || (*size)[i] > kMaxWindow ||
         (*dilation)[i] > kMaxWindow || (*strides)[i] > kMaxWindow)
       return std::nullopt;
-  return Window{*size, *strides, *dilation, lower_string(padding, "valid")};
+  return Window{*size, *strides, *dilation, padding_from_text(lower_string(padding, "valid")).value_or(Padding::valid)};
 }
 
 /// The extent behind a transposed convolution.
@@ -60,7 +60,7 @@ std::int64_t transposed(std::int64_t extent, const Window& window, std::size_t i
   if (extent == kDynamic || extent == 0) return extent;
   const std::int64_t size = (window.size[i] - 1) * window.dilation[i] + 1;
   const std::int64_t stride = window.strides[i];
-  const bool same = window.padding == "same";
+  const bool same = window.padding == Padding::same;
   const auto added = integers(output_padding, window.size.size());
   if (!added) return product_of(extent, stride) + (same ? 0 : std::max<std::int64_t>(size - stride, 0));
   return std::max<std::int64_t>(product_of(extent - 1, stride) + (same ? size % 2 : size) + (*added)[i], 0);

@@ -7,8 +7,6 @@
 namespace sepconv::detail {
 namespace {
 
-using Padding = LayerConfig::Padding;
-
 // Of an axis.
 constexpr std::int64_t kMostExtent = std::int64_t{1} << 28;
 
@@ -40,13 +38,9 @@ void set_axis(Padding padding, std::int64_t input, std::int32_t window, std::int
     before = after = kDynamic;
     return;
   }
-  before = after = 0;
-  if (padding == Padding::causal) before = window - 1;
-  if (padding != Padding::same) return;
-  const std::int64_t output = output_extent(padding, input, window, stride);
-  const std::int64_t total = std::max<std::int64_t>((output - 1) * stride + window - input, 0);
-  before = static_cast<std::int32_t>(total / 2);
-  after = static_cast<std::int32_t>(total - total / 2);
+  const AxisPads pads = pads_of_axis(padding, input, window, stride);
+  before = static_cast<std::int32_t>(pads.before);
+  after = static_cast<std::int32_t>(pads.after);
 }
 
 }  // namespace
@@ -79,20 +73,13 @@ InputExtents input_extents(const LayerConfig& config, const Shape& input_shape) 
   return extents;
 }
 
-std::int64_t output_extent(Padding padding, std::int64_t input, std::int64_t window, std::int64_t stride) {
-  if (input == kDynamic) return kDynamic;
-  if (padding != Padding::valid) return (input + stride - 1) / stride;
-  const std::int64_t room = input - window;
-  return room < 0 ? -((-room + stride - 1) / stride) + 1 : room / stride + 1;
-}
-
 std::int64_t output_channels(const LayerConfig& config, std::int64_t input_channels) {
-  return config.separable ? config.filters : input_channels * config.depth_multiplier;
+  return config.kind == LayerConfig::Kind::depthwise ? input_channels * config.depth_multiplier : config.filters;
 }
 
 ConvProblem problem_for(const LayerConfig& config, const InputExtents& extents) {
   ConvProblem p;
-  p.op = config.separable ? ConvOp::separable : ConvOp::depthwise;
+  p.op = config.separable() ? ConvOp::separable : config.is_pointwise() ? ConvOp::pointwise : ConvOp::depthwise;
   p.dtype = config.dtype.compute_dtype();
   p.strict_float = config.strict_float;
   p.layout = config.layout;
@@ -100,7 +87,7 @@ ConvProblem problem_for(const LayerConfig& config, const InputExtents& extents) 
   p.OC = static_cast<std::int32_t>(output_channels(config, extents.C));
   p.KH = config.KH, p.KW = config.KW;
   p.stride_h = config.stride_h, p.stride_w = config.stride_w;
-  p.dilation_h = config.dilation_h, p.dilation_w = config.dilation_w;
+  if (!config.is_pointwise()) p.dilation_h = config.dilation_h, p.dilation_w = config.dilation_w;
   p.depth_multiplier = config.depth_multiplier;
   p.output = {config.use_bias, config.activation};
   if (config.rank == 2) set_axis(config.padding, extents.H, p.KH_eff(), p.stride_h, p.IH, p.pad_top, p.pad_bottom);
@@ -110,10 +97,13 @@ ConvProblem problem_for(const LayerConfig& config, const InputExtents& extents) 
 
 std::vector<Shape> keras_weight_shapes(const LayerConfig& config, std::int64_t input_channels) {
   const Shape window = config.rank == 1 ? Shape{config.KW} : Shape{config.KH, config.KW};
-  Shape depthwise = window;
-  depthwise.insert(depthwise.end(), {input_channels, config.depth_multiplier});
-  std::vector<Shape> shapes = {depthwise};
-  if (config.separable) {
+  Shape kernel = window;
+  if (config.kind == LayerConfig::Kind::conv)
+    kernel.insert(kernel.end(), {input_channels / config.groups, config.filters});
+  else
+    kernel.insert(kernel.end(), {input_channels, config.depth_multiplier});
+  std::vector<Shape> shapes = {kernel};
+  if (config.separable()) {
     Shape pointwise(config.rank, 1);
     pointwise.insert(pointwise.end(), {input_channels * config.depth_multiplier, config.filters});
     shapes.push_back(pointwise);

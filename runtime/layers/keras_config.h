@@ -22,9 +22,6 @@ struct InputExtents {
 /// @throws std::invalid_argument for a wrong rank, channels that are not positive, other extents below 0 (but kDynamic)
 InputExtents input_extents(const LayerConfig& config, const Shape& input_shape);
 
-/// Output extent of an axis; negative where "valid" cannot place a window, kDynamic where the input is.
-std::int64_t output_extent(LayerConfig::Padding padding, std::int64_t input, std::int64_t window, std::int64_t stride);
-
 /// Output channels of the convolution for that many input channels.
 std::int64_t output_channels(const LayerConfig& config, std::int64_t input_channels);
 

@@ -12,7 +12,7 @@
 namespace sepconv {
 namespace {
 
-using Padding = LayerConfig::Padding;
+using Kind = LayerConfig::Kind;
 
 // Of a dilated window.
 constexpr std::int64_t kMostExtent = std::int64_t{1} << 28;
@@ -87,10 +87,11 @@ void require_window(std::int64_t taps, std::int64_t dilation) {
 
 Padding read_padding(const std::string& text, const LayerConfig& config) {
   const std::string padding = lower(text);
-  if (padding == "valid") return Padding::valid;
-  if (padding == "same") return Padding::same;
-  const bool causal = padding == "causal", keras_3 = config.rules == KerasRules::keras_3;
-  if (causal && config.rank == 1 && (config.causal_extension || (!keras_3 && config.separable))) return Padding::causal;
+  const std::optional<Padding> known = padding_from_text(padding);
+  const bool causal = known == Padding::causal, keras_3 = config.rules == KerasRules::keras_3;
+  const bool may_be_causal =
+      config.rank == 1 && (config.causal_extension || config.kind == Kind::conv || (!keras_3 && config.separable()));
+  if (known && (!causal || may_be_causal)) return *known;
   const std::string hint = causal && config.rank == 1 ? " (causal_extension = true allows it)" : "";
   if (causal && !keras_3)
     throw std::invalid_argument("Causal padding is only supported for `Conv1D`and `SeparableConv1D`." + hint +
@@ -179,32 +180,20 @@ void read_activation(const ActivationArg& argument, LayerConfig& config) {
   }
 }
 
-/// The arguments that both families have.
-template <class Args>
-LayerConfig common_config(int rank, bool separable, const Args& args) {
-  if (rank != 1 && rank != 2) throw std::invalid_argument("layer: rank " + std::to_string(rank) + "; expected 1 or 2");
-  LayerConfig config;
-  const std::string dimensions = rank == 1 ? "1D" : "2D";
-  config.class_name = (separable ? "SeparableConv" : "DepthwiseConv") + dimensions;
-  config.name = !args.name.empty() ? args.name : (separable ? "separable_conv" : "depthwise_conv") + lower(dimensions);
-  config.rank = rank;
-  config.separable = separable;
-  config.rules = args.rules;
-  config.causal_extension = args.causal_extension;
-  if (config.rules == KerasRules::keras_3 && (!args.weights.empty() || args.batch_size))
-    throw std::invalid_argument("Unrecognized keyword arguments passed to " + config.class_name + ": {'" +
-                                (args.weights.empty() ? "batch_size" : "weights") +
-                                "': ...} (only with KerasRules::tf_keras_2)");
-  if (args.depth_multiplier <= 0) {
-    config.build_error = not_positive_text("depth_multiplier", args.depth_multiplier);
-    if (config.rules == KerasRules::keras_3) throw std::invalid_argument(config.build_error);
-  }
-  config.depth_multiplier = args.depth_multiplier;
-  if (!args.kernel_size.given())
-    throw std::invalid_argument(config.class_name + " missing 1 required argument: 'kernel_size'");
-  set_axes(read_tuple("kernel_size", args.kernel_size, rank, args.rules), config.KH, config.KW);
-  const std::vector<int> strides = read_tuple("strides", args.strides, rank, args.rules);
-  const std::vector<int> dilation = read_tuple("dilation_rate", args.dilation_rate, rank, args.rules);
+const char* class_stem(Kind kind) {
+  return kind == Kind::separable ? "SeparableConv" : kind == Kind::depthwise ? "DepthwiseConv" : "Conv";
+}
+
+const char* default_name(Kind kind) {
+  return kind == Kind::separable ? "separable_conv" : kind == Kind::depthwise ? "depthwise_conv" : "conv";
+}
+
+void read_window(const IntOrTuple& window, const IntOrTuple& strides_argument, const IntOrTuple& dilation_argument,
+                 LayerConfig& config) {
+  if (!window.given()) throw std::invalid_argument(config.class_name + " missing 1 required argument: 'kernel_size'");
+  set_axes(read_tuple("kernel_size", window, config.rank, config.rules), config.KH, config.KW);
+  const std::vector<int> strides = read_tuple("strides", strides_argument, config.rank, config.rules);
+  const std::vector<int> dilation = read_tuple("dilation_rate", dilation_argument, config.rank, config.rules);
   const auto above_one = [](int value) { return value > 1; };
   if (config.rules == KerasRules::tf_keras_2 && std::any_of(strides.begin(), strides.end(), above_one) &&
       std::any_of(dilation.begin(), dilation.end(), above_one))
@@ -216,6 +205,30 @@ LayerConfig common_config(int rank, bool separable, const Args& args) {
   set_axes(dilation, config.dilation_h, config.dilation_w);
   require_window(config.KH, config.dilation_h);
   require_window(config.KW, config.dilation_w);
+}
+
+/// The arguments that all classes have.
+template <class Args>
+LayerConfig common_config(int rank, Kind kind, const Args& args) {
+  if (rank != 1 && rank != 2) throw std::invalid_argument("layer: rank " + std::to_string(rank) + "; expected 1 or 2");
+  LayerConfig config;
+  const std::string dimensions = rank == 1 ? "1D" : "2D";
+  config.class_name = class_stem(kind) + dimensions;
+  config.name = !args.name.empty() ? args.name : default_name(kind) + lower(dimensions);
+  config.rank = rank;
+  config.kind = kind;
+  config.rules = args.rules;
+  config.causal_extension = args.causal_extension;
+  if (config.rules == KerasRules::keras_3 && (!args.weights.empty() || args.batch_size))
+    throw std::invalid_argument("Unrecognized keyword arguments passed to " + config.class_name + ": {'" +
+                                (args.weights.empty() ? "batch_size" : "weights") +
+                                "': ...} (only with KerasRules::tf_keras_2)");
+  if (args.depth_multiplier <= 0) {
+    config.build_error = not_positive_text("depth_multiplier", args.depth_multiplier);
+    if (config.rules == KerasRules::keras_3) throw std::invalid_argument(config.build_error);
+  }
+  config.depth_multiplier = args.depth_multiplier;
+  read_window(args.kernel_size, args.strides, args.dilation_rate, config);
   config.padding = read_padding(args.padding, config);
   const bool last =
       args.data_format ? is_channels_last(*args.data_format, args.rules) : default_is_channels_last.load();
@@ -270,7 +283,7 @@ LayerConfig separable_layer_config(int rank, const SeparableConvArgs& args) {
   const std::string class_name = rank == 1 ? "SeparableConv1D" : "SeparableConv2D";
   if (!args.filters) throw std::invalid_argument(class_name + " missing 1 required argument: 'filters'");
   if (*args.filters <= 0) throw std::invalid_argument(not_positive_text("filters", *args.filters));
-  LayerConfig config = common_config(rank, true, args);
+  LayerConfig config = common_config(rank, Kind::separable, args);
   config.filters = *args.filters;
   config.pointwise_initializer = args.pointwise_initializer;
   config.pointwise_regularizer = args.pointwise_regularizer.resolve(args.rules);
@@ -278,7 +291,25 @@ LayerConfig separable_layer_config(int rank, const SeparableConvArgs& args) {
   return config;
 }
 
-LayerConfig depthwise_layer_config(int rank, const DepthwiseConvArgs& args) { return common_config(rank, false, args); }
+LayerConfig depthwise_layer_config(int rank, const DepthwiseConvArgs& args) {
+  return common_config(rank, Kind::depthwise, args);
+}
+
+LayerConfig conv_config(int rank, const SeparableConvArgs& args, int groups) {
+  const std::string class_name = rank == 1 ? "Conv1D" : "Conv2D";
+  if (!args.filters) throw std::invalid_argument(class_name + " missing 1 required argument: 'filters'");
+  if (*args.filters <= 0) throw std::invalid_argument(not_positive_text("filters", *args.filters));
+  if (groups <= 0) throw std::invalid_argument(not_positive_text("groups", groups));
+  if (*args.filters % groups != 0)
+    throw std::invalid_argument(
+        "The number of filters must be evenly divisible by the number of groups. Received: groups=" +
+        std::to_string(groups) + ", filters=" + std::to_string(*args.filters));
+  LayerConfig config = common_config(rank, Kind::conv, args);
+  config.filters = *args.filters;
+  config.groups = groups;
+  config.depth_multiplier = groups > 1 ? config.filters / groups : 1;
+  return config;
+}
 
 std::vector<int> LayerConfig::kernel_size() const {
   return rank == 1 ? std::vector<int>{KW} : std::vector<int>{KH, KW};
@@ -289,9 +320,6 @@ std::vector<int> LayerConfig::strides() const {
 std::vector<int> LayerConfig::dilation_rate() const {
   return rank == 1 ? std::vector<int>{dilation_w} : std::vector<int>{dilation_h, dilation_w};
 }
-const char* LayerConfig::padding_name() const {
-  return padding == Padding::valid ? "valid" : padding == Padding::same ? "same" : "causal";
-}
 const char* LayerConfig::data_format() const { return layout == Layout::nhwc ? "channels_last" : "channels_first"; }
 
 void detail::validate(const LayerConfig& config) {
@@ -300,9 +328,9 @@ void detail::validate(const LayerConfig& config) {
       throw std::invalid_argument("LayerConfig of layer '" + config.name + "' (" + config.class_name + "): " + what);
   };
   require(config.rank == 1 || config.rank == 2, "`rank` must be 1 or 2");
-  const std::string expected =
-      std::string(config.separable ? "SeparableConv" : "DepthwiseConv") + (config.rank == 1 ? "1D" : "2D");
-  require(config.class_name == expected, "`class_name` must be that of its rank and `separable`");
+  require(config.kind != Kind::conv, "`kind` must be separable or depthwise");
+  require(config.class_name == class_stem(config.kind) + std::string(config.rank == 1 ? "1D" : "2D"),
+          "`class_name` must be that of its rank and `kind`");
   require(std::min({config.KH, config.KW, config.stride_h, config.stride_w, config.dilation_h, config.dilation_w}) > 0,
           "window, strides and dilation must be positive");
   require(config.rank == 2 || (config.KH == 1 && config.stride_h == 1 && config.dilation_h == 1),
@@ -313,7 +341,7 @@ void detail::validate(const LayerConfig& config) {
   if (!config.build_error.empty()) return;  // build() refuses it
   require(config.dtype.usable(), "`dtype` is no floating point type");
   require(config.depth_multiplier > 0, "`depth_multiplier` must be positive");
-  require(!config.separable || config.filters > 0, "`filters` must be positive");
+  require(!config.separable() || config.filters > 0, "`filters` must be positive");
 }
 
 }  // namespace sepconv

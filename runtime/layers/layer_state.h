@@ -76,7 +76,7 @@ namespace detail {
 template <class T>
 std::vector<T*> in_keras_order(const LayerConfig& config, T& depthwise, T& pointwise, T& bias) {
   std::vector<T*> order = {&depthwise};
-  if (config.separable) order.push_back(&pointwise);
+  if (config.separable()) order.push_back(&pointwise);
   if (config.use_bias) order.push_back(&bias);
   return order;
 }

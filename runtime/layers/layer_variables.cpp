@@ -29,9 +29,9 @@ void check_count(const std::string& name, std::size_t got, std::size_t wanted) {
 }  // namespace
 
 std::vector<std::string> KerasConvLayer::weight_names() const {
-  const bool short_name = !config_->separable && config_->rules == KerasRules::keras_3;
+  const bool short_name = !config_->separable() && config_->rules == KerasRules::keras_3;
   std::vector<std::string> names = {short_name ? "kernel" : "depthwise_kernel"};
-  if (config_->separable) names.emplace_back("pointwise_kernel");
+  if (config_->separable()) names.emplace_back("pointwise_kernel");
   if (config_->use_bias) names.emplace_back("bias");
   return names;
 }

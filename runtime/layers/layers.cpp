@@ -59,7 +59,7 @@ void KerasConvLayer::build(const Shape& input_shape) {
   validate(detail::problem_for(*config_, any));  // before memory for absurd sizes is asked for
   const std::vector<Shape> shapes = detail::keras_weight_shapes(*config_, in.C);
   std::vector<std::optional<Initializer>> initializers = {config_->depthwise_initializer};
-  if (config_->separable) initializers.push_back(config_->pointwise_initializer);
+  if (config_->separable()) initializers.push_back(config_->pointwise_initializer);
   if (config_->use_bias) initializers.push_back(config_->bias_initializer);
   ConvWeights weights;
   const auto arrays = keras_order(*config_, weights);

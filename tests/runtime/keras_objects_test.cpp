@@ -290,7 +290,7 @@ TEST(Config, KeepsEveryArgument) {
   EXPECT_EQ(config.kernel_size(), (std::vector<int>{3, 2}));
   EXPECT_EQ(config.strides(), (std::vector<int>{2, 2}));
   EXPECT_EQ(config.dilation_rate(), (std::vector<int>{1, 4}));
-  EXPECT_STREQ(config.padding_name(), "same");
+  EXPECT_EQ(config.padding, Padding::same);
   EXPECT_STREQ(config.data_format(), "channels_first");
   EXPECT_EQ(config.activation_argument.name(), "tanh");
   EXPECT_EQ(class_name(*config.depthwise_initializer), "HeNormal");

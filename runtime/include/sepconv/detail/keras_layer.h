@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sepconv/detail/keras_rules.h"
+#include "sepconv/detail/layer_config.h"
 #include "sepconv/plan.h"
 
 namespace sepconv {
@@ -34,29 +35,11 @@ struct KerasWeight {
   std::vector<std::int64_t> shape;
 };
 
-/// Configuration of a SeparableConv, DepthwiseConv or Conv layer of one or two dimensions; [0] is height, [1] width,
-/// and a 1-D layer has height 1.
-struct ConvLayerConfig {
-  std::string name;
-  std::string class_name;
-  ConvOp op = ConvOp::separable;  // Conv1D and Conv2D: depthwise with groups, else pointwise, whatever their window
-  std::int32_t rank = 2;          // 1 or 2
-  std::int32_t filters = 0;       // 0 for depthwise layers
-  std::array<std::int32_t, 2> kernel_size{1, 1}, strides{1, 1}, dilation_rate{1, 1};
-  std::string padding = "valid";  // "valid", "same" or "causal"
-  Layout layout = Layout::nhwc;
-  std::int32_t depth_multiplier = 1;
-  std::int32_t groups = 1;  // of Conv1D and Conv2D; a kernel is compiled when each has one channel
-  bool use_bias = true;
-  std::string dtype = "float32";               // the policy's name
-  DataType compute_dtype = DataType::float32;  // what the policy computes in
-  Activation activation;
-  std::string why_not;  // why no kernel can be compiled; empty when one can
-};
-
-/// Checks and reads {"class_name": ..., "config": {...}} of one of the six classes.
-/// @throws std::invalid_argument where Keras would refuse the layer; NotCompiledError for a class of another author.
-ConvLayerConfig conv_layer_config(const nlohmann::json& layer, KerasRules rules = KerasRules::keras_3);
+/// Reads what a kernel depends on of {"class_name": ..., "config": {...}}, of a SeparableConv, DepthwiseConv or Conv
+/// layer of one or two dimensions. Other arguments, such as initializers, are not looked at.
+/// @throws std::invalid_argument where Keras would refuse the layer when it makes or builds it; NotCompiledError for a
+///         class of another author.
+LayerConfig conv_layer_config(const nlohmann::json& layer, KerasRules rules = KerasRules::keras_3);
 
 /// The problem of a layer on an input of this shape, padding made explicit.
 /// @param input_shape  with the batch in front, as Keras writes it; kDynamic where unknown. With an unknown spatial
@@ -64,15 +47,15 @@ ConvLayerConfig conv_layer_config(const nlohmann::json& layer, KerasRules rules 
 /// @param zeros        zeros that a ZeroPadding layer adds before: top, bottom, left, right
 /// @throws std::invalid_argument when Keras refuses the shape; NotCompiledError for the layer's why_not, and for sizes
 ///         beyond what kernels index.
-ConvProblem conv_problem(const ConvLayerConfig& config, const std::vector<std::int64_t>& input_shape,
+ConvProblem conv_problem(const LayerConfig& config, const std::vector<std::int64_t>& input_shape,
                          const std::array<std::int32_t, 4>& zeros = {});
 
 /// The layer's weights in Keras' order, for inputs of `channels` channels.
-std::vector<KerasWeight> conv_weight_shapes(const ConvLayerConfig& config, std::int64_t channels);
+std::vector<KerasWeight> conv_weight_shapes(const LayerConfig& config, std::int64_t channels);
 
 /// Puts Keras' arrays (depthwise, pointwise, bias: those that the layer has, in this order) into a problem's order.
 /// @throws std::invalid_argument naming the layer, the weight, its shape and the shape wanted.
-ConvWeights conv_weights(const ConvLayerConfig& config, std::int64_t channels, const std::vector<KerasArray>& arrays);
+ConvWeights conv_weights(const LayerConfig& config, std::int64_t channels, const std::vector<KerasArray>& arrays);
 
 /// Plans one serialised layer by itself; has_weights is false, conv_weights() makes the weights.
 /// @param input_shape  with the batch; empty: the layer's own "input_shape", or that of its "build_config"

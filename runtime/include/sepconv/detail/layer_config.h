@@ -1,5 +1,6 @@
 #pragma once
-// The checked arguments of a Keras layer, in one form for the four classes: what a configuration is written from.
+// The checked arguments of a Keras convolution layer, in one form for all classes: what layers are made from, what
+// configurations are written from, and what problems are planned from.
 
 #include <cstdint>
 #include <optional>
@@ -9,18 +10,24 @@
 
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/layer_args.h"
+#include "sepconv/detail/padding.h"
 
 namespace sepconv {
 
 /// Plain data. A 1-D layer has KH = stride_h = dilation_h = 1.
 struct LayerConfig {
-  enum class Padding : std::uint8_t { valid, same, causal };
+  enum class Kind : std::uint8_t {
+    separable,
+    depthwise,
+    conv,  // Conv1D, Conv2D: planned where the window is 1x1 or each group has one channel; never a layer object
+  };
 
-  std::string class_name;  // "SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D" or "DepthwiseConv2D"
+  std::string class_name;  // "SeparableConv1D", "DepthwiseConv2D", "Conv1D", ...
   std::string name;
-  int rank = 2;              // spatial axes
-  bool separable = true;     // else depthwise
-  std::int32_t filters = 0;  // separable only
+  int rank = 2;  // spatial axes
+  Kind kind = Kind::separable;
+  std::int32_t filters = 0;  // not of a depthwise layer
+  std::int32_t groups = 1;   // of a Conv layer; its depth_multiplier is then filters / groups
   std::int32_t KH = 1, KW = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   Padding padding = Padding::valid;
   Layout layout = Layout::nhwc;
@@ -44,13 +51,18 @@ struct LayerConfig {
   /// What Keras accepts in a constructor and refuses when it builds the layer, such as filters=3.0 or dtype="int32":
   /// build() throws it. Empty for a usable layer.
   std::string build_error;
+  /// Why no kernel can be compiled for what Keras computes: its window, its dtype policy or its activation. Empty where
+  /// one can.
+  std::string why_not;
 
+  bool separable() const noexcept { return kind == Kind::separable; }
+  /// A Conv layer without groups: no depthwise stage.
+  bool is_pointwise() const noexcept { return kind == Kind::conv && groups == 1; }
   /// As Keras saves them: rank numbers each.
   std::vector<int> kernel_size() const;
   std::vector<int> strides() const;
   std::vector<int> dilation_rate() const;
-  /// "valid", "same" or "causal"; "channels_last" or "channels_first".
-  const char* padding_name() const;
+  /// "channels_last" or "channels_first".
   const char* data_format() const;
 };
 
@@ -64,5 +76,7 @@ Activation activation_from_keras_name(std::string_view name, KerasRules rules);
 /// @throws std::invalid_argument in Keras' words, naming the argument
 LayerConfig separable_layer_config(int rank, const SeparableConvArgs& args);
 LayerConfig depthwise_layer_config(int rank, const DepthwiseConvArgs& args);
+/// Of a Conv1D or Conv2D, which has no depthwise arguments: they are ignored.
+LayerConfig conv_config(int rank, const SeparableConvArgs& args, int groups);
 
 }  // namespace sepconv

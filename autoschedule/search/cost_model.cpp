@@ -10,41 +10,13 @@
 namespace sepconv {
 namespace {
 
-// A core of the last ten years: two multiply-adds a cycle, a chain of sums advances every four. Most other figures are
-// those of a non-negative least-squares fit to 6,400 trials of 105 layers on one AMD EPYC with AVX2, rounded.
-constexpr double kFmaPerCycle = 2, kLoadsPerCycle = 2, kFmaLatency = 4;
-constexpr double kDepthwiseLoadsPerCycle = 3;  // most of them are operands of multiply-adds
-constexpr double kL2BytesPerCycle = 32, kBeyondBytesPerCycle = 16;
-constexpr double kStreamedBytesPerCycle = 64;             // of weights and tiles, which are read ahead in time
-constexpr double kLineBytes = 64, kPageRun = 256;         // shorter runs of an input from beyond L2 cost more ...
-constexpr double kPowerOfTwoPitch = 256;                  // ... above all where pixels lie multiples of this apart
-constexpr double kCopy = 2.5, kTransposingCopy = 10;      // cycles of a vector
-constexpr double kFlatCopy = 3, kFlatStore = 9;           // cycles of a vector that becomes flat pixels
-constexpr double kTileOverhead = 8, kStepOverhead = 0.5;  // cycles of a tile's and of an unrolled step's loop
-constexpr double kRowOverhead = 6;                        // cycles of a row of taps
-constexpr double kSpill = 6;                              // cycles of a sum that does not fit the registers, each time
-constexpr double kExponential = 44;                       // cycles of a vector's activation with an exponential
-
-/// Cycles to read so many bytes again and again from the cache that holds `footprint` bytes.
-double read_cycles(double bytes, double footprint, const Target& target, double l2_rate = kL2BytesPerCycle,
-                   double beyond_rate = kBeyondBytesPerCycle) {
-  if (footprint <= 0.75 * double(target.l1_bytes)) return 0;
-  return bytes / (footprint <= 0.75 * double(target.l2_bytes) ? l2_rate : beyond_rate);
-}
-
-/// Cycles of sums that have no register: two operands and an address stream leave the rest.
-double spill_cycles(const RegisterTile& tile, const Target& target) {
-  constexpr int kOperands = 3;
-  return kSpill * std::max(0, tile.sums() + kOperands - target.registers);
-}
-
 /// Factor of the bytes that are moved when runs of `run` bytes of each pixel are read at a time.
-double short_runs(double run, double pixel) {
-  if (run >= kPageRun || run >= pixel) return 1;
-  const double lines = std::max(kLineBytes / run, 1.0) + 0.25;
+double short_runs(double run, double pixel, const CpuCosts& costs) {
+  if (run >= costs.page_run_bytes || run >= pixel) return 1;
+  const double lines = std::max(costs.line_bytes / run, 1.0) + 0.25;
   const auto pitch = static_cast<std::int64_t>(pixel);
   const std::int64_t power = std::min<std::int64_t>(pitch & -pitch, 4096);  // distances share the sets of a cache
-  return lines + (double(power) >= kPowerOfTwoPitch ? double(power) / 1024 : 0);
+  return lines + (double(power) >= costs.power_of_two_pitch ? double(power) / 1024 : 0);
 }
 
 bool has_exponential(ActivationKind kind) {
@@ -85,97 +57,156 @@ int depthwise_run(const DepthwiseCpuSchedule& dw, const ConvProblem& p) {
   return p.IC % dw.c_tile == 0 ? dw.c_tile : p.IC;
 }
 
-/// Factor of the loads where taps are read from the image itself: tiles at its sides test whether each tap lies in it,
-/// and all do where vectors lie along columns, or a block has too few tiles for an inner part without tests.
-double checked_taps(int columns, const DepthwiseCpuSchedule& dw, bool vectors_c) {
-  constexpr double kChecked = 3;
-  const double tiles = ceil_div(columns, dw.ow_tile);
-  return vectors_c ? 1 + (kChecked - 1) * std::min(1.0, 2 / tiles) : kChecked;
+/// A middling size in place of extents that are known only at run time.
+ConvProblem with_middling_extents(ConvProblem p) {
+  if (p.dynamic_h()) p.IH = 8 * p.stride_h + p.KH_eff() - 1;
+  if (p.dynamic_w()) p.IW = 64 * p.stride_w + p.KW_eff() - 1;
+  for (std::int32_t* pad : {&p.pad_top, &p.pad_bottom, &p.pad_left, &p.pad_right}) *pad = std::max(*pad, 0);
+  return p;
 }
 
-CostParts cpu_cost(const CpuSchedule& s, const ConvProblem& any, const Target& target, int threads) {
-  ConvProblem p = any;
-  if (p.is_dynamic()) {  // a middling size
-    if (p.dynamic_h()) p.IH = 8 * p.stride_h + p.KH_eff() - 1;
-    if (p.dynamic_w()) p.IW = 64 * p.stride_w + p.KW_eff() - 1;
-    for (std::int32_t* pad : {&p.pad_top, &p.pad_bottom, &p.pad_left, &p.pad_right}) *pad = std::max(*pad, 0);
-  }
-  const int OH = p.OH(), OW = p.OW(), K = p.middle_channels();
-  const bool nhwc = p.layout == Layout::nhwc;
-  const double element = double(size_bytes(accumulator_type(p.dtype)));
-  const double stored = double(size_bytes(p.dtype)), pixels = double(OH) * OW;
-  CostParts cost;
-  const BlockCount block = count_blocks(s.block, OH, OW, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
-  cost.memory = (double(p.IH) * p.IW * p.IC + pixels * p.OC) * stored / kBeyondBytesPerCycle;
+/// The estimate of one schedule on a CPU.
+class CpuEstimate {
+ public:
+  CpuEstimate(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target, const CpuCosts& costs)
+      : s_(schedule),
+        p_(problem.is_dynamic() ? with_middling_extents(problem) : problem),
+        target_(target),
+        costs_(costs),
+        element_(double(size_bytes(accumulator_type(p_.dtype)))),
+        stored_(double(size_bytes(p_.dtype))),
+        pixels_(double(p_.OH()) * p_.OW()),
+        K_(p_.middle_channels()),
+        block_(count_blocks(s_.block, p_.OH(), p_.OW(), s_.pointwise ? s_.pointwise->mr : s_.depthwise->ow_tile)) {}
 
-  if (s.pointwise) {
-    const RegisterTile tile = register_tile(*s.pointwise, p, target);
-    const double panels = ceil_div(p.OC, s.pointwise->nr), tiles = block.tiles * block.blocks * panels;
-    const double step =
-        std::max({tile.sums() / kFmaPerCycle, (tile.vectors + tile.scalars) / kLoadsPerCycle, kFmaLatency}) +
-        kStepOverhead / s.pointwise->k_unroll;
-    cost.pointwise = tiles * (K * step + kTileOverhead + tile.sums());
-    const double panel_bytes = double(s.pointwise->nr) * K * element, all_bytes = panel_bytes * panels;
-    const double rows_bytes = double(s.pointwise->mr) * K * element;
-    cost.weights =
-        read_cycles(block.blocks * all_bytes, all_bytes, target, kStreamedBytesPerCycle, kStreamedBytesPerCycle);
-    const double scratch_bytes = (s.block.fuse ? block.pixels : pixels) * K * element;
-    if (p.has_depthwise()) cost.scratch = read_cycles(tiles * rows_bytes, scratch_bytes, target);
-  }
-  if (s.depthwise) {
-    const DepthwiseCpuSchedule& dw = *s.depthwise;
-    const RegisterTile tile = register_tile(dw, p, target);
-    const int columns = s.block.flat || !s.block.fuse ? OW : std::min(s.block.ow_block, OW);
-    const double column_blocks = s.block.flat || !s.block.fuse ? 1 : ceil_div(OW, s.block.ow_block);
-    const int x_tile = dw.ow_tile, c_tile = dw.c_tile;
-    const double tiles = column_blocks * ceil_div(columns, x_tile) * OH * ceil_div(p.IC, c_tile) * p.depth_multiplier;
-    const bool vectors_c = inner_layout(dw, p) == Layout::nhwc;
-    const double taps = double(p.KH) * p.KW, checks = dw.pad_tile ? 1 : checked_taps(columns, dw, vectors_c);
-    const double loads = (tile.vectors + tile.sums()) * checks;
-    const double strided = !vectors_c && p.stride_w > 1 && !dw.pad_tile ? 4.0 : 1.0;
-    const double tap = std::max({tile.sums() / kFmaPerCycle, strided * loads / kDepthwiseLoadsPerCycle, kFmaLatency}) +
-                       spill_cycles(tile, target);
-    cost.depthwise = tiles * (taps * tap + p.KH * kRowOverhead);
-    const double vector = vectors_c ? std::min(vector_elems(c_tile, target), p.IC) : target.lanes;
-    const double rows = (s.block.oh_block - 1.0) * p.stride_h + p.KH_eff();
-    const double row_blocks = ceil_div(OH, s.block.oh_block);
-    const double width = (columns - 1.0) * p.stride_w + p.KW_eff();
-    const double run = std::min(std::max(depthwise_run(dw, p), dw.c_block), p.IC) * stored;  // side by side
-    const double again = std::max(1.0, double(p.KH) / p.stride_h);  // rows of taps that read a row
-    const double moved = double(p.IH) * p.IW * p.IC * stored;
-    if (nhwc && moved > 0.75 * double(target.l2_bytes))
-      cost.copies += moved * (short_runs(run, p.IC * stored) - 1) / kBeyondBytesPerCycle;
-    const double taps_footprint = p.KH_eff() * width * run;
-    if (dw.pad_tile) {
-      const double copied = column_blocks * row_blocks * rows * width * p.IC;  // elements
-      cost.copies += (dw.vector_c ? kTransposingCopy : kCopy) * copied / vector;
-      cost.copies += read_cycles(copied * element * (taps_footprint > 0.75 * double(target.l1_bytes) ? again : 1),
-                                 rows * width * run, target, kStreamedBytesPerCycle, kStreamedBytesPerCycle);
-    } else {
-      cost.copies += read_cycles(moved * again, taps_footprint, target);
+  CostParts parts(int threads) const {
+    CostParts cost;
+    cost.memory = (double(p_.IH) * p_.IW * p_.IC + pixels_ * p_.OC) * stored_ / costs_.beyond_bytes;
+    if (s_.pointwise) add_pointwise(*s_.pointwise, cost);
+    if (s_.depthwise) add_depthwise(*s_.depthwise, cost);
+    if (s_.depthwise) add_copies(*s_.depthwise, cost);
+    if (s_.depthwise && p_.op == ConvOp::separable && has_exponential(p_.middle.activation.kind))
+      cost.memory += costs_.exponential * pixels_ * K_ / target_.lanes;
+    if (has_exponential(p_.output.activation.kind)) cost.memory += costs_.exponential * pixels_ * p_.OC / target_.lanes;
+    if (threads > 1) {
+      const double tasks = block_.blocks;
+      cost.imbalance = ceil_div(static_cast<long>(tasks), static_cast<long>(threads)) * threads / tasks;
     }
-    if (s.block.flat) cost.copies += (s.block.flat == kFlatCopied ? kFlatCopy : kFlatStore) * pixels * K / vector;
-    if (p.op == ConvOp::separable && has_exponential(p.middle.activation.kind))
-      cost.memory += kExponential * pixels * K / target.lanes;
+    cost.total =
+        (cost.pointwise + cost.weights + cost.scratch + cost.depthwise + cost.copies + cost.memory) * cost.imbalance;
+    return cost;
   }
-  if (has_exponential(p.output.activation.kind)) cost.memory += kExponential * pixels * p.OC / target.lanes;
-  if (threads > 1) {
-    const double tasks = block.blocks;
-    cost.imbalance = ceil_div(static_cast<long>(tasks), static_cast<long>(threads)) * threads / tasks;
+
+ private:
+  void add_pointwise(const PointwiseCpuSchedule& pw, CostParts& cost) const {
+    const RegisterTile tile = register_tile(pw, p_, target_);
+    const double panels = ceil_div(p_.OC, pw.nr), tiles = block_.tiles * block_.blocks * panels;
+    const double step =
+        std::max({tile.sums() / costs_.multiply_adds, (tile.vectors + tile.scalars) / costs_.loads, costs_.latency}) +
+        costs_.step / pw.k_unroll;
+    cost.pointwise = tiles * (K_ * step + costs_.tile + tile.sums());
+    const double panel_bytes = double(pw.nr) * K_ * element_, all_bytes = panel_bytes * panels;
+    const double rows_bytes = double(pw.mr) * K_ * element_;
+    cost.weights = streamed_cycles(block_.blocks * all_bytes, all_bytes);
+    const double scratch_bytes = (s_.block.fuse ? block_.pixels : pixels_) * K_ * element_;
+    if (p_.has_depthwise()) cost.scratch = read_cycles(tiles * rows_bytes, scratch_bytes);
   }
-  cost.total =
-      (cost.pointwise + cost.weights + cost.scratch + cost.depthwise + cost.copies + cost.memory) * cost.imbalance;
-  return cost;
-}
+
+  void add_depthwise(const DepthwiseCpuSchedule& dw, CostParts& cost) const {
+    const RegisterTile tile = register_tile(dw, p_, target_);
+    const bool along_channels = vectors_along_channels(dw);
+    const double tiles =
+        column_blocks() * ceil_div(columns(), dw.ow_tile) * p_.OH() * ceil_div(p_.IC, dw.c_tile) * p_.depth_multiplier;
+    const double taps = double(p_.KH) * p_.KW, checks = dw.pad_tile ? 1 : checked_taps(dw);
+    const double loads = (tile.vectors + tile.sums()) * checks;
+    const double strided = !along_channels && p_.stride_w > 1 && !dw.pad_tile ? costs_.strided_loads : 1.0;
+    const double tap =
+        std::max({tile.sums() / costs_.multiply_adds, strided * loads / costs_.depthwise_loads, costs_.latency}) +
+        spill_cycles(tile);
+    cost.depthwise = tiles * (taps * tap + p_.KH * costs_.row_of_taps);
+  }
+
+  /// The input on its way to the depthwise stage, and the stage's result on its way to flat pixels.
+  void add_copies(const DepthwiseCpuSchedule& dw, CostParts& cost) const {
+    const double vector =
+        vectors_along_channels(dw) ? std::min(vector_elems(dw.c_tile, target_), p_.IC) : target_.lanes;
+    const double rows = (s_.block.oh_block - 1.0) * p_.stride_h + p_.KH_eff();
+    const double row_blocks = ceil_div(p_.OH(), s_.block.oh_block);
+    const double width = (columns() - 1.0) * p_.stride_w + p_.KW_eff();
+    const double run = std::min(std::max(depthwise_run(dw, p_), dw.c_block), p_.IC) * stored_;  // side by side
+    const double again = std::max(1.0, double(p_.KH) / p_.stride_h);  // rows of taps that read a row
+    const double moved = double(p_.IH) * p_.IW * p_.IC * stored_;
+    if (p_.layout == Layout::nhwc && moved > costs_.cache_share * double(target_.l2_bytes))
+      cost.copies += moved * (short_runs(run, p_.IC * stored_, costs_) - 1) / costs_.beyond_bytes;
+    const double taps_footprint = p_.KH_eff() * width * run;
+    if (dw.pad_tile) {
+      const double copied = column_blocks() * row_blocks * rows * width * p_.IC;  // elements
+      const bool in_l1 = taps_footprint <= costs_.cache_share * double(target_.l1_bytes);
+      cost.copies += (dw.vector_c ? costs_.transposing_copy : costs_.copy) * copied / vector;
+      cost.copies += streamed_cycles(copied * element_ * (in_l1 ? 1 : again), rows * width * run);
+    } else {
+      cost.copies += read_cycles(moved * again, taps_footprint);
+    }
+    if (s_.block.flat)
+      cost.copies += (s_.block.flat == kFlatCopied ? costs_.flat_copy : costs_.flat_store) * pixels_ * K_ / vector;
+  }
+
+  /// Cycles to read so many bytes again and again from the cache that holds `footprint` bytes.
+  double read_cycles(double bytes, double footprint) const {
+    return cycles_from(bytes, footprint, costs_.l2_bytes, costs_.beyond_bytes);
+  }
+
+  /// The same where they are read ahead in time.
+  double streamed_cycles(double bytes, double footprint) const {
+    return cycles_from(bytes, footprint, costs_.streamed_bytes, costs_.streamed_bytes);
+  }
+
+  double cycles_from(double bytes, double footprint, double l2_rate, double beyond_rate) const {
+    if (footprint <= costs_.cache_share * double(target_.l1_bytes)) return 0;
+    return bytes / (footprint <= costs_.cache_share * double(target_.l2_bytes) ? l2_rate : beyond_rate);
+  }
+
+  /// Cycles of sums that have no register: two operands and an address stream leave the rest.
+  double spill_cycles(const RegisterTile& tile) const {
+    constexpr int kOperands = 3;
+    return costs_.spill * std::max(0, tile.sums() + kOperands - target_.registers);
+  }
+
+  /// Factor of the loads where taps are read from the image itself: tiles at its sides test whether each tap lies in
+  /// it, and all do where vectors lie along columns, or a block has too few tiles for an inner part without tests.
+  double checked_taps(const DepthwiseCpuSchedule& dw) const {
+    const double tiles = ceil_div(columns(), dw.ow_tile);
+    return vectors_along_channels(dw) ? 1 + (costs_.checked_taps - 1) * std::min(1.0, 2 / tiles) : costs_.checked_taps;
+  }
+
+  bool vectors_along_channels(const DepthwiseCpuSchedule& dw) const { return inner_layout(dw, p_) == Layout::nhwc; }
+
+  bool whole_rows() const { return s_.block.flat || !s_.block.fuse; }
+  /// Columns that the depthwise stage computes at once, and how many times.
+  int columns() const { return whole_rows() ? p_.OW() : std::min(s_.block.ow_block, p_.OW()); }
+  double column_blocks() const { return whole_rows() ? 1 : ceil_div(p_.OW(), s_.block.ow_block); }
+
+  const CpuSchedule& s_;
+  const ConvProblem p_;
+  const Target& target_;
+  const CpuCosts& costs_;
+  const double element_, stored_;  // bytes of an element of the sums, and in memory
+  const double pixels_;
+  const int K_;
+  const BlockCount block_;
+};
 
 double log_of(int value) { return std::log(double(std::max(value, 1))); }
 
 }  // namespace
 
-CostParts estimate_cost(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads) {
+CostParts estimate_cost(const Schedule& schedule, const ConvProblem& problem, const Target& any_target, int threads,
+                        const CpuCosts& costs) {
   const ConvProblem p = as_scheduled(problem);
-  if (const auto* cpu = std::get_if<CpuSchedule>(&schedule))
-    return cpu_cost(*cpu, p, target_for_type(target, p.dtype), threads);
+  if (const auto* cpu = std::get_if<CpuSchedule>(&schedule)) {
+    const Target target = target_for_type(any_target, p.dtype);
+    return CpuEstimate(*cpu, p, target, costs).parts(threads);
+  }
   const GpuSchedule& gpu = std::get<GpuSchedule>(schedule);
   constexpr double kCycles = 1e9;  // nanoseconds: GPUs' cycles differ
   return {.total = kCycles * estimate_gpu(gpu, p, 1, register_estimate(gpu), known_gpus().front()).seconds};

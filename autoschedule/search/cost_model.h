@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sepconv/conv_problem.h"
+#include "spec/cpu_costs.h"
 #include "spec/gpu_schedule.h"
 #include "spec/target.h"
 
@@ -22,7 +23,9 @@ struct CostParts {
 };
 
 /// @param threads  that the blocks are dealt to.
-CostParts estimate_cost(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads = 1);
+/// @param costs    of a CPU's work
+CostParts estimate_cost(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads = 1,
+                        const CpuCosts& costs = kCpuCosts);
 
 /// What a learned model looks at: the logarithm of the estimate first, then the shares of its parts and the tiles.
 /// Every schedule of a device kind has as many.

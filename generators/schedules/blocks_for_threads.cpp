@@ -5,20 +5,13 @@
 #include <queue>
 #include <vector>
 
+#include "spec/cpu_costs.h"
 #include "spec/schedule.h"
 
 namespace sepconv {
 namespace {
 
-// In pointwise multiply-adds of the same number of channels.
-constexpr double kDepthwise = 3;             // a depthwise multiply-add
-constexpr double kCopied = 2;                // an input that is copied into a padded tile
-constexpr double kPixelsOfBlock = 1.5;       // what a block costs beside its pixels, such as its weights' way from L3
-constexpr double kMultiplyAddsOfFork = 4e5;  // until other threads work, and have ended: some 10 microseconds
-
-constexpr double kShareOfL2 = 0.85;  // for a block's depthwise result
-
-/// Work of a block of `rows` x `columns` output pixels.
+/// Work of a block of `rows` x `columns` output pixels, in multiply-adds of the pointwise stage.
 double block_work(const CpuSchedule& s, const ConvProblem& p, int rows, int columns) {
   const BlockCpuSchedule& block = s.block;
   double work = 0;
@@ -26,16 +19,16 @@ double block_work(const CpuSchedule& s, const ConvProblem& p, int rows, int colu
     // A partial block of flat pixels computes the depthwise result of a whole one.
     const int computed = block.flat ? block.oh_block : rows;
     const double pixels = double(computed) * round_up(columns, s.depthwise->ow_tile);
-    work += kDepthwise * p.KH * p.KW * p.middle_channels() * pixels;
+    work += kRuleCosts.depthwise * p.KH * p.KW * p.middle_channels() * pixels;
     const double inputs =
         (double(computed - 1) * p.stride_h + p.KH_eff()) * (double(columns - 1) * p.stride_w + p.KW_eff());
-    if (s.depthwise->pad_tile) work += kCopied * p.IC * inputs;
+    if (s.depthwise->pad_tile) work += kRuleCosts.copied_input * p.IC * inputs;
   }
   if (s.pointwise) {
     const int mr = s.pointwise->mr, whole = block.oh_block * columns;
     double pixels = double(rows) * round_up(columns, mr);
     if (block.flat) pixels = round_up(whole % mr == 0 ? rows * columns : whole, mr);
-    work += double(p.middle_channels()) * round_up(p.OC, s.pointwise->nr) * (pixels + kPixelsOfBlock);
+    work += double(p.middle_channels()) * round_up(p.OC, s.pointwise->nr) * (pixels + kRuleCosts.pixels_of_block);
   }
   return work;
 }
@@ -55,7 +48,7 @@ double time_of_blocks(const CpuSchedule& s, const ConvProblem& p, int threads) {
       last = std::max(last, end);
     }
   }
-  return last + (across * down > 1 ? kMultiplyAddsOfFork : 0);
+  return last + (across * down > 1 ? kRuleCosts.fork : 0);
 }
 
 }  // namespace
@@ -68,14 +61,13 @@ CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const ConvProblem& p
     if (p.op != ConvOp::separable) return true;
     const std::int64_t pixels = std::int64_t{block.oh_block} * std::min(block.ow_block, p.OW());
     const std::int64_t bytes = static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
-    return double(bytes * pixels * p.middle_channels()) <= kShareOfL2 * static_cast<double>(target.l2_bytes);
+    return double(bytes * pixels * p.middle_channels()) <= kRuleCosts.most_of_l2 * static_cast<double>(target.l2_bytes);
   };
   CpuSchedule best = schedule;
   double best_time = time_of_blocks(schedule, p, threads);
   const auto consider = [&](const CpuSchedule& s) {
-    constexpr double kWorthAChange = 1.01;
     const double time = time_of_blocks(s, p, threads);
-    if (time * kWorthAChange >= best_time || !fits(s.block) || reject_reason(s, problem, target)) return;
+    if (time * kRuleCosts.worth_a_change >= best_time || !fits(s.block) || reject_reason(s, problem, target)) return;
     best = s;
     best_time = time;
   };

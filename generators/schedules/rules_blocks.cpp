@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rules_cpu.h"
+#include "spec/cpu_costs.h"
 
 namespace sepconv {
 namespace {
@@ -10,11 +11,10 @@ namespace {
 /// Time of blocks of `rows` whole rows of flat pixels, relative to that of computing each pixel once. A last block of
 /// fewer rows has fewer tiles where tiles end where blocks do (split_output); its depthwise stage computes all rows.
 double flat_block_cost(const ConvProblem& p, int rows, int mr) {
-  constexpr double kDepthwiseCost = 3;  // of a multiply-add, relative to one of the pointwise stage
   const double all = double(p.OH()) * p.OW(), blocks = ceil_div(p.OH(), rows);
   const int block = rows * p.OW();
   const double tiled = block % mr == 0 ? round_up(p.OH() * p.OW(), mr) : blocks * round_up(block, mr);
-  const double depthwise = kDepthwiseCost * p.KH * p.KW, pointwise = p.OC;
+  const double depthwise = kRuleCosts.depthwise * p.KH * p.KW, pointwise = p.OC;
   return (depthwise * blocks * block + pointwise * tiled) / ((depthwise + pointwise) * all);
 }
 
@@ -23,17 +23,15 @@ double flat_block_cost(const ConvProblem& p, int rows, int mr) {
 int even_rows(int rows, std::int64_t most) { return ceil_div(rows, static_cast<int>(ceil_div(rows, most))); }
 
 BlockRows flat_block_rows(const ConvProblem& p, const Target& target, int mr) {
-  constexpr double kThreadingCost = 1.1;            // of one block for much work, or of several for little
-  constexpr double kMost = 0.85, kManyCost = 1.02;  // shares of L2; of more than few
   const double few = p.layout == Layout::nhwc ? 0.5 : 0.25;
   const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
   BlockRows best;
   for (int rows = 1; rows <= p.OH(); ++rows) {
     const double share = double(rows * row_bytes) / static_cast<double>(target.l2_bytes);
-    if (rows > 1 && share > kMost) break;
+    if (rows > 1 && share > kRuleCosts.most_of_l2) break;
     double cost = flat_block_cost(p, rows, mr);
-    if (share > few) cost *= kManyCost;
-    if ((rows >= p.OH()) == (p.flops() > kWorthThreads)) cost *= kThreadingCost;
+    if (share > few) cost *= kRuleCosts.more_of_l2;
+    if ((rows >= p.OH()) == (p.flops() > kWorthThreads)) cost *= kRuleCosts.unsuitable_threads;
     if (rows == 1 || cost <= best.cost) best = {rows, cost};
   }
   return best;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "spec/cpu_costs.h"
+
 namespace sepconv {
 namespace {
 
@@ -58,10 +60,9 @@ CpuSchedule unlimited_schedule(const ConvProblem& problem, const Target& any_tar
     const auto block = [&](int mr) { return flat_block_rows(p, target, std::min(mr, OH * OW)); };
     BlockRows best = block(nhwc ? scalars : vectors * lanes);
     // Tiles of few pixels may compute so few in vain that they make up for transposing.
-    constexpr double kTransposing = 1.15;  // of the time; 0.95 to 1.4 measured
     if (!nhwc && p.op == ConvOp::separable && p.OC >= vectors * lanes) {
       const BlockRows transposed = block(scalars);
-      vector_f = kTransposing * transposed.cost < best.cost;
+      vector_f = kRuleCosts.transposing * transposed.cost < best.cost;
       if (vector_f) best = transposed;
     }
     s.block.oh_block = best.rows;

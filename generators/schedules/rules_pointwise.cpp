@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "rules_cpu.h"
+#include "spec/cpu_costs.h"
 
 namespace sepconv {
 namespace {
@@ -40,17 +41,15 @@ MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat,
   if (!p.has_pointwise()) return best;
   double best_cost = std::numeric_limits<double>::infinity();
   constexpr int kEnoughSums = 12;
-  constexpr double kFewerSums = 1.05;  // time of tiles that load more for each multiply-add
   for (const MicroTile& tile : tiles) {
     const int vector_tile = tile.vectors * target.lanes;
     if (!nhwc && vector_tile > pixels) continue;
     const int mr = std::min(nhwc ? tile.scalars : vector_tile, pixels);
     const int nr = nhwc ? vector_tile : std::min(tile.scalars, p.OC);
     const double in_vain_mr = flat ? flat_block_rows(p, target, mr).cost : double(round_up(columns, mr)) / columns;
-    const double fewer_sums = tile.vectors * tile.scalars < kEnoughSums ? kFewerSums : 1;
+    const double fewer_sums = tile.vectors * tile.scalars < kEnoughSums ? kRuleCosts.fewer_sums : 1;
     const double cost = fewer_sums * in_vain_mr * round_up(p.OC, nr) / p.OC;
-    constexpr double kWorthMoreLoads = 1.01;
-    if (cost * kWorthMoreLoads < best_cost) best = tile, best_cost = cost;
+    if (cost * kRuleCosts.worth_more_loads < best_cost) best = tile, best_cost = cost;
   }
   return best;
 }

@@ -9,7 +9,7 @@ namespace sepconv {
 
 /// Costs of the tuner's model. Those that visit_fitted_costs lists are a non-negative least-squares fit to 6,400 trials
 /// of 105 layers on an AMD EPYC with AVX2, rounded. The others are facts of the cores of the last ten years, or were
-/// chosen by hand.
+/// chosen by hand. scripts/fit_cpu_costs.py fits the listed ones to the trials of a record store.
 struct CpuCosts {
   // Per cycle.
   double multiply_adds = 2;    // vectors

@@ -4,9 +4,9 @@
 
 #include <cmath>
 
-#include "problems.h"
 #include "autoschedule/search/learned_model.h"
 #include "autoschedule/search/search_space.h"
+#include "problems.h"
 
 namespace sepconv {
 namespace {
@@ -31,6 +31,26 @@ TEST_P(CostModelTest, CountsAreFiniteAndAtLeastTheOperations) {
     if (length == 0) length = row.size();
     EXPECT_EQ(row.size(), length);
     for (double value : row) EXPECT_TRUE(std::isfinite(value)) << to_text(schedule);
+  }
+}
+
+/// What scripts/fit_cpu_costs.py relies on.
+TEST_P(CostModelTest, IsLinearInEachFittedCost) {
+  const ConvProblem problem = problem_from_text(GetParam());
+  const Target& target = target_from_name("x86-64-avx2");
+  const SearchSpace space(problem, target);
+  Random random(4);
+  for (int i = 0; i < 30; ++i) {
+    const Schedule schedule = space.random(random);
+    visit_fitted_costs([&](const char* name, double CpuCosts::*cost) {
+      const auto total = [&](double factor) {
+        CpuCosts costs;
+        costs.*cost *= factor;
+        return estimate_cost(schedule, problem, target, 1, costs).total;
+      };
+      EXPECT_NEAR(total(2) - total(1), total(1) - total(0), 1e-9 * total(1)) << name << " " << to_text(schedule);
+      EXPECT_GE(total(1), total(0)) << name;
+    });
   }
 }
 

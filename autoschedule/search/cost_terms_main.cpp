@@ -1,0 +1,62 @@
+// sepconv-cost-terms: what the cost model's estimates are made of, for scripts/fit_cpu_costs.py.
+
+#include <exception>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+
+#include "autoschedule/search/cost_model.h"
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The estimate is a linear function of each fitted cost: a term is what is missing without it.
+Json terms_of(const std::string& problem, const std::string& target, const std::string& schedule, int threads) {
+  const sepconv::ConvProblem p = sepconv::problem_from_text(problem);
+  const sepconv::Schedule s = sepconv::schedule_from_text(schedule);
+  const sepconv::Target& t = sepconv::target_from_name(target);
+  if (t.device != sepconv::Device::cpu) throw std::invalid_argument("target '" + target + "' is no CPU");
+  const double total = sepconv::estimate_cost(s, p, t, threads).total;
+  Json terms;
+  sepconv::visit_fitted_costs([&](const char* name, double sepconv::CpuCosts::*cost) {
+    sepconv::CpuCosts without;
+    without.*cost = 0;
+    terms[name] = total - sepconv::estimate_cost(s, p, t, threads, without).total;
+  });
+  return {{"total", total}, {"terms", terms}};
+}
+
+Json costs() {
+  Json json;
+  sepconv::visit_fitted_costs(
+      [&](const char* name, double sepconv::CpuCosts::*cost) { json[name] = sepconv::kCpuCosts.*cost; });
+  return json;
+}
+
+int run(std::istream& in) {
+  std::cout << costs() << '\n';
+  int number = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    try {
+      const Json json = Json::parse(line);
+      std::cout << terms_of(json.at("problem"), json.at("target"), json.at("schedule"), json.at("threads")) << '\n';
+    } catch (const std::exception& error) {
+      std::cerr << "sepconv-cost-terms: line " << number << ": " << error.what() << '\n';
+      return 2;
+    }
+  }
+  return std::cout.flush() ? 0 : 3;
+}
+
+}  // namespace
+
+int main(int argc, char**) {
+  if (argc == 1) return run(std::cin);
+  std::cerr
+      << "sepconv-cost-terms: reads lines of JSON from stdin: {\"problem\", \"target\", \"schedule\", \"threads\"}.\n"
+         "It prints the fitted costs, then a line for each: cycles in total, and those due to each cost.\n";
+  return 2;
+}

@@ -53,7 +53,8 @@ class ConfigReader : keras::ArgumentReader {
   ConfigReader(const json& config, const ConvClass& layer_class, const FromConfigOptions& options)
       : ArgumentReader(config, layer_class.name, options.rules), class_(layer_class), options_(options) {}
 
-  /// All arguments, for a layer object. What Keras refuses only when it builds the layer is the build_error.
+  /// Reads all arguments, for a layer object. An error that Keras raises only when it builds the layer becomes the
+  /// build_error.
   LayerConfig read_layer() {
     check_keys();
     LayerConfig config = class_.kind == Kind::separable
@@ -63,8 +64,8 @@ class ConfigReader : keras::ArgumentReader {
     return config;
   }
 
-  /// What a kernel depends on. What Keras refuses when it builds the layer is refused too; what it computes and kernels
-  /// do not is the why_not.
+  /// Reads the arguments that a kernel depends on. Throws errors that Keras raises when it builds the layer, too. The
+  /// why_not says why a valid layer cannot be compiled.
   LayerConfig read_kernel() {
     LayerConfig config = kernel_config();
     for (const std::string& error : {deferred_error(), config.build_error})
@@ -209,7 +210,7 @@ class ConfigReader : keras::ArgumentReader {
                                      : separable_layer_config(class_.rank, args);
   }
 
-  /// Keras has no such limit.
+  /// Kernels have this limit, Keras has not.
   void check_span(const IntOrTuple& window, const IntOrTuple& dilation) const {
     constexpr std::int64_t kMostSpan = std::int64_t{1} << 28;
     const std::vector<int>&taps = window.values(), &steps = dilation.values();

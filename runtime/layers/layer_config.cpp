@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "keras_config.h"
+#include "layer_problem.h"
 
 namespace sepconv {
 namespace {

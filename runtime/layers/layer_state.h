@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../core/fork_guard.h"
-#include "keras_config.h"
+#include "layer_problem.h"
 #include "sepconv/layers.h"
 #include "size_table.h"
 

@@ -35,8 +35,8 @@ struct KerasWeight {
   std::vector<std::int64_t> shape;
 };
 
-/// Reads what a kernel depends on of {"class_name": ..., "config": {...}}, of a SeparableConv, DepthwiseConv or Conv
-/// layer of one or two dimensions. Other arguments, such as initializers, are not looked at.
+/// Reads {"class_name": ..., "config": {...}} of a SeparableConv, DepthwiseConv or Conv layer of one or two dimensions.
+/// Ignores arguments that no kernel depends on, such as initializers.
 /// @throws std::invalid_argument where Keras would refuse the layer when it makes or builds it; NotCompiledError for a
 ///         class of another author.
 LayerConfig conv_layer_config(const nlohmann::json& layer, KerasRules rules = KerasRules::keras_3);

@@ -1,6 +1,6 @@
 #pragma once
-// The checked arguments of a Keras convolution layer, in one form for all classes: what layers are made from, what
-// configurations are written from, and what problems are planned from.
+// The checked arguments of a Keras convolution layer, in one form for all classes. Layers, serialised configurations
+// and planned problems are made from it.
 
 #include <cstdint>
 #include <optional>
@@ -51,8 +51,8 @@ struct LayerConfig {
   /// What Keras accepts in a constructor and refuses when it builds the layer, such as filters=3.0 or dtype="int32":
   /// build() throws it. Empty for a usable layer.
   std::string build_error;
-  /// Why no kernel can be compiled for what Keras computes: its window, its dtype policy or its activation. Empty where
-  /// one can.
+  /// Why no kernel can be compiled for this valid layer: its window, its dtype policy or its activation. Empty if one
+  /// can.
   std::string why_not;
 
   bool separable() const noexcept { return kind == Kind::separable; }

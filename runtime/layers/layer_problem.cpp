@@ -1,4 +1,4 @@
-#include "keras_config.h"
+#include "layer_problem.h"
 
 #include <algorithm>
 #include <limits>

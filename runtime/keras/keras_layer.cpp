@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "../layers/keras_config.h"
+#include "../layers/layer_problem.h"
 #include "json_text.h"
 #include "sepconv/detail/keras_layer.h"
 #include "shape_rules.h"

@@ -188,7 +188,7 @@ int spills_in_loops(const std::string& disassembly, const Target& target) {
 }
 
 std::string disassembly_of(const std::filesystem::path& object) {
-  const auto objdump = find_llvm_program("llvm-objdump");
+  const auto objdump = find_llvm_program("llvm-objdump", tool_settings_from_environment().path);
   if (!objdump)
     throw std::runtime_error("llvm-objdump is not in PATH; install the Debian package 'llvm' (apt-get install llvm)");
   const ScratchFolder scratch;

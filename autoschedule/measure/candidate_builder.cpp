@@ -67,7 +67,7 @@ const Toolchain& toolchain_for(const Target& target) {
   const auto [place, added] = known.try_emplace(system_text(target));
   if (added) {
     try {
-      place->second = find_toolchain(&target);
+      place->second = find_toolchain(&target, tool_settings_from_environment());
     } catch (...) {
       known.erase(place);
       throw;

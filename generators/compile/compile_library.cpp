@@ -136,7 +136,7 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   if (options.shared && has_device_kernels(library.kernels))
     throw std::invalid_argument(
         "shared: kernels for GPUs call libsepconv_gpu, which is linked once into the program; leave out --shared");
-  const Toolchain tools = find_toolchain(options.shared ? &library.kernels.front().target : nullptr);
+  const Toolchain tools = find_toolchain(options.shared ? &library.kernels.front().target : nullptr, options.tools);
   if (options.schedules != nullptr && options.observer != nullptr)
     for (const PlannedKernel& kernel : library.kernels)
       if (!kernel.from_source)

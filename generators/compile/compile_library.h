@@ -12,6 +12,7 @@
 #include "compile/code_sizes.h"
 #include "compile/kernel_rows.h"
 #include "compile/schedule_source.h"
+#include "compile/toolchain.h"
 #include "sepconv/plan.h"
 
 namespace sepconv {
@@ -46,8 +47,9 @@ struct CompileOptions {
   double kernel_seconds = 120;                     // time limit of one kernel, and of each tool
   std::optional<std::filesystem::path> cache_dir;  // compiled kernels are kept here; nothing = compile all
   std::filesystem::path generator;                 // the sepconv-generator program
-  std::filesystem::path include_dir;               // holds sepconv/detail/kernel_row.h; read for `shared` only
-  const std::atomic<bool>* cancelled = nullptr;    // stops the build soon after it becomes true
+  ToolSettings tools = tool_settings_from_environment();
+  std::filesystem::path include_dir;             // holds sepconv/detail/kernel_row.h; read for `shared` only
+  const std::atomic<bool>* cancelled = nullptr;  // stops the build soon after it becomes true
   CompileObserver* observer = nullptr;
 };
 

@@ -16,22 +16,21 @@ namespace {
 
 constexpr int kNewestLlvm = 24, kOldestLlvm = 13;  // Debian's versioned names; --redefine-syms works on archives in all
 
-std::vector<std::filesystem::path> search_path() {
-  const char* path = std::getenv("PATH");
-  std::stringstream folders(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path);
+std::vector<std::filesystem::path> folders_of(const std::string& path) {
+  std::stringstream folders(path);
   std::vector<std::filesystem::path> result;
   for (std::string folder; std::getline(folders, folder, ':');) result.emplace_back(folder.empty() ? "." : folder);
   return result;
 }
 
-std::optional<std::filesystem::path> find_program(const std::string& name) {
-  const auto is_program = [](const std::filesystem::path& path) {
+std::optional<std::filesystem::path> find_program(const std::string& name, const std::string& path) {
+  const auto is_program = [](const std::filesystem::path& file) {
     std::error_code error;
-    return std::filesystem::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+    return std::filesystem::is_regular_file(file, error) && ::access(file.c_str(), X_OK) == 0;
   };
   if (name.find('/') != std::string::npos)
     return is_program(name) ? std::optional<std::filesystem::path>(std::filesystem::absolute(name)) : std::nullopt;
-  for (const auto& folder : search_path())
+  for (const auto& folder : folders_of(path))
     if (is_program(folder / name)) return std::filesystem::absolute(folder / name);
   return std::nullopt;
 }
@@ -58,44 +57,48 @@ void run_tool(const std::vector<std::string>& argv, const std::string& purpose, 
 
 }  // namespace
 
-std::optional<std::filesystem::path> find_llvm_program(const std::string& name) {
-  if (auto found = find_program(name)) return found;
+std::optional<std::filesystem::path> find_llvm_program(const std::string& name, const std::string& path) {
+  if (auto found = find_program(name, path)) return found;
   for (int version = kNewestLlvm; version >= kOldestLlvm; --version)
-    if (auto found = find_program(fmt::format("{}-{}", name, version))) return found;
+    if (auto found = find_program(fmt::format("{}-{}", name, version), path)) return found;
   return std::nullopt;
 }
 
-Toolchain find_toolchain(const Target* shared_for) {
+ToolSettings tool_settings_from_environment() {
+  const char *path = std::getenv("PATH"), *compiler = std::getenv("CXX");
+  return {path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path, compiler == nullptr ? "" : compiler};
+}
+
+Toolchain find_toolchain(const Target* shared_for, const ToolSettings& settings) {
   Toolchain tools;
-  const auto objcopy = find_llvm_program("llvm-objcopy");
+  const auto objcopy = find_llvm_program("llvm-objcopy", settings.path);
   if (!objcopy)
     throw std::runtime_error("llvm-objcopy is not in PATH; install the Debian package 'llvm' (apt-get install llvm)");
   tools.objcopy = *objcopy;
-  const auto size = find_llvm_program("llvm-size");
+  const auto size = find_llvm_program("llvm-size", settings.path);
   if (!size)
     throw std::runtime_error("llvm-size is not in PATH; install the Debian package 'llvm' (apt-get install llvm)");
   tools.size = *size;
-  auto archiver = find_llvm_program("llvm-ar");
-  if (!archiver) archiver = find_program("ar");
+  auto archiver = find_llvm_program("llvm-ar", settings.path);
+  if (!archiver) archiver = find_program("ar", settings.path);
   if (!archiver)
     throw std::runtime_error("neither llvm-ar nor ar is in PATH; install the Debian package 'llvm' or 'binutils'");
   tools.archiver = *archiver;
   if (shared_for == nullptr) return tools;
 
-  const char* variable = std::getenv("CXX");
-  const bool named = variable != nullptr && *variable != '\0';
+  const bool named = !settings.compiler.empty();
   const char* usual = usual_compiler(*shared_for);
   if (!named && usual == nullptr)
     throw std::runtime_error(fmt::format("a shared library for {} needs a C++ compiler for that system; set CXX to one",
                                          system_text(*shared_for)));
-  std::istringstream words(named ? variable : usual);
+  std::istringstream words(named ? settings.compiler : usual);
   for (std::string word; words >> word;) tools.compiler.push_back(word);
-  const auto compiler = tools.compiler.empty() ? std::nullopt : find_program(tools.compiler.front());
+  const auto compiler = tools.compiler.empty() ? std::nullopt : find_program(tools.compiler.front(), settings.path);
   if (!compiler)
     throw std::runtime_error(
         fmt::format("a shared library needs a C++ compiler, and {} is not in PATH; install the Debian package '{}', "
                     "set CXX, or leave out --shared",
-                    named ? fmt::format("CXX='{}'", variable) : fmt::format("'{}'", usual),
+                    named ? fmt::format("CXX='{}'", settings.compiler) : fmt::format("'{}'", usual),
                     is_native(*shared_for) ? "g++" : "g++-aarch64-linux-gnu"));
   tools.compiler.front() = compiler->string();
   return tools;

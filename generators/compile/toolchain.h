@@ -12,20 +12,30 @@
 
 namespace sepconv {
 
-/// Programs found in PATH.
+/// Programs that were found.
 struct Toolchain {
   std::filesystem::path objcopy;      // llvm-objcopy, or a versioned name of it
   std::filesystem::path archiver;     // llvm-ar, a versioned name of it, or ar
   std::filesystem::path size;         // llvm-size, or a versioned name of it
-  std::vector<std::string> compiler;  // $CXX split at spaces, or the usual one; empty unless asked for
+  std::vector<std::string> compiler;  // a command in words; empty unless asked for
 };
+
+/// Where programs are looked for.
+struct ToolSettings {
+  std::string path;      // folders with ':' between them
+  std::string compiler;  // that links a shared library, with its options; empty: the usual one of the target's system
+};
+
+/// $PATH and $CXX.
+ToolSettings tool_settings_from_environment();
 
 /// @param shared_for  the target of a shared library that will be linked; nullptr if none will.
 /// @throws std::runtime_error naming the program that is missing and the Debian package that has it.
-Toolchain find_toolchain(const Target* shared_for);
+Toolchain find_toolchain(const Target* shared_for, const ToolSettings& settings);
 
-/// A program of LLVM in PATH, or the newest of its versioned names (llvm-objdump-19); nothing if there is none.
-std::optional<std::filesystem::path> find_llvm_program(const std::string& name);
+/// A program of LLVM in the folders of `path`, or the newest of its versioned names (llvm-objdump-19); nothing if there
+/// is none.
+std::optional<std::filesystem::path> find_llvm_program(const std::string& name, const std::string& path);
 
 /// What becomes of the symbols of an archive.
 struct SymbolChanges {

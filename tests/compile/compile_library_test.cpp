@@ -180,7 +180,7 @@ TEST_F(CompileLibrary, ASharedLibraryExportsOneSymbol) {
 
 TEST_F(CompileLibrary, ASharedLibraryNeedsACompiler) {
   options_.shared = true;
-  const ScopedVariable compiler("CXX", "no-such-compiler");
+  options_.tools.compiler = "no-such-compiler";
   const std::string message = failure();
   EXPECT_NE(message.find("CXX='no-such-compiler' is not in PATH"), std::string::npos) << message;
   EXPECT_NE(message.find("'g++'"), std::string::npos) << message;
@@ -188,7 +188,7 @@ TEST_F(CompileLibrary, ASharedLibraryNeedsACompiler) {
 }
 
 TEST_F(CompileLibrary, AMissingObjcopyIsNamedWithItsPackage) {
-  const ScopedVariable path("PATH", dir_.path().string());
+  options_.tools.path = dir_.path().string();
   const std::string message = failure();
   EXPECT_NE(message.find("llvm-objcopy is not in PATH; install the Debian package 'llvm'"), std::string::npos)
       << message;

@@ -7,16 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "spec/kernel_texts.h"
+
 namespace sepconv {
 
-/// What is tried. Texts, because candidates travel: into the store, to other processes, to other machines.
-struct Candidate {
-  std::string problem;   // to_text(ConvProblem)
-  std::string target;    // a name from the target table
-  std::string schedule;  // to_text(Schedule), or one of Halide's autoschedulers: "halide-adams2019"
-
-  friend bool operator==(const Candidate&, const Candidate&) = default;
-};
+/// What is tried.
+using Candidate = KernelTexts;
 
 enum class TrialStatus : std::uint8_t {
   ok,             // built, right, timed

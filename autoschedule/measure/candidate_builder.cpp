@@ -146,11 +146,10 @@ ProcessLimits limits_of(const BuilderOptions& options) {
 /// The compiled candidate: from the cache, or made now.
 KernelObject compiled(const Candidate& candidate, const BuilderOptions& options, const fs::path& folder) {
   const KernelCompiler compiler(options.generator, options.cache_dir);
-  const KernelTexts texts{candidate.problem, candidate.target, candidate.schedule};
-  if (std::optional<KernelObject> known = compiler.cached(texts)) return std::move(*known);
+  if (std::optional<KernelObject> known = compiler.cached(candidate)) return std::move(*known);
   try {
-    return compiler.compile(texts, folder, limits_of(options))
-        .object;  // a cache that cannot be written costs time only
+    // Where the cache cannot be written, a later build takes longer; that is no reason to fail.
+    return compiler.compile(candidate, folder, limits_of(options)).object;
   } catch (const GeneratorFailure& failure) {
     if (failure.result().ok()) throw BuildFailure{TrialStatus::build_failed, failure.what()};
     throw failure_of("the generator", failure.what(), failure.result());
@@ -177,7 +176,7 @@ void link_library(const fs::path& object, const fs::path& library, const Target&
 }
 
 void build(const Candidate& candidate, const Target& target, const BuilderOptions& options, const fs::path& folder) {
-  toolchain_for(target);  // a linker that is missing is said before the kernel is compiled
+  toolchain_for(target);  // reports a missing linker before the kernel is compiled
   const WorkFolder work(options.kernels);
   const KernelObject kernel = compiled(candidate, options, work.generated());
   const fs::path object = work.generated() / "kernel.o", library = work.kernel() / "kernel.so";
@@ -187,10 +186,9 @@ void build(const Candidate& candidate, const Target& target, const BuilderOption
   work.publish(folder);
 }
 
-/// Of the folder among those built: the compiled kernel's, and what linking and kernel.json add.
+/// The key of the folder: of the compiled kernel, and of what linking and kernel.json add.
 std::string folder_key(const Candidate& candidate, const BuilderOptions& options) {
-  const KernelTexts texts{candidate.problem, candidate.target, candidate.schedule};
-  return content_hash(fmt::format("{}\n{}", kFormat, kernel_key(texts, generator_identity(options.generator))));
+  return content_hash(fmt::format("{}\n{}", kFormat, kernel_key(candidate, generator_identity(options.generator))));
 }
 
 }  // namespace

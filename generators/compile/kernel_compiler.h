@@ -9,15 +9,9 @@
 
 #include "compile/kernel_object.h"
 #include "compile/process.h"
+#include "spec/kernel_texts.h"
 
 namespace sepconv {
-
-/// What a kernel is compiled from. Texts, because they travel to other processes and machines.
-struct KernelTexts {
-  std::string problem;   // to_text(ConvProblem)
-  std::string target;    // a name from the target table
-  std::string schedule;  // to_text(Schedule), or one of Halide's autoschedulers
-};
 
 /// The hash of the generator program, read again only when the file has changed. It covers the version of the Halide
 /// that the program was built with; a libHalide that changes under an unchanged program needs an empty cache.

@@ -19,8 +19,6 @@ void sepconv_abi1_release(void*, void*);
 namespace sepconv {
 namespace {
 
-constexpr int kFormat = 1;  // of kernel.json
-
 // Keeps them in the program, which calls none of them.
 struct Services {
   int (*parallel_for)(void*, KernelTask, int, int, std::uint8_t*);
@@ -47,7 +45,7 @@ TrialKernel read_trial_kernel(const std::filesystem::path& folder) {
   kernel.folder = folder;
   try {
     const nlohmann::json json = nlohmann::json::parse(file);
-    if (json.at("format") != kFormat || json.at("abi") != kKernelAbi)
+    if (json.at("format") != kTrialKernelFormat || json.at("abi") != kKernelAbi)
       throw std::invalid_argument("made by another version of sepconv-builder");
     kernel.problem_text = json.at("problem").get<std::string>();
     kernel.target = json.at("target").get<std::string>();

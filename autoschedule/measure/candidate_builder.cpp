@@ -27,7 +27,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kBuildingPrefix = ".building-";
-constexpr int kFormat = 1;  // of kernel.json
 
 /// Ends a build with a status.
 struct BuildFailure {
@@ -126,7 +125,7 @@ class WorkFolder {
 std::string row_json(const Candidate& candidate, const Target& target, const KernelFacts& facts,
                      const std::string& library) {
   nlohmann::ordered_json json;
-  json["format"] = kFormat;
+  json["format"] = kTrialKernelFormat;
   json["abi"] = kKernelAbi;
   json["problem"] = candidate.problem;
   json["target"] = candidate.target;
@@ -188,7 +187,8 @@ void build(const Candidate& candidate, const Target& target, const BuilderOption
 
 /// The key of the folder: of the compiled kernel, and of what linking and kernel.json add.
 std::string folder_key(const Candidate& candidate, const BuilderOptions& options) {
-  return content_hash(fmt::format("{}\n{}", kFormat, kernel_key(candidate, generator_identity(options.generator))));
+  return content_hash(
+      fmt::format("{}\n{}", kTrialKernelFormat, kernel_key(candidate, generator_identity(options.generator))));
 }
 
 }  // namespace

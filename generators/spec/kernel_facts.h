@@ -17,6 +17,10 @@ struct KernelFacts {
   friend bool operator==(const KernelFacts&, const KernelFacts&) = default;
 };
 
+/// The format of kernel.json, in which sepconv-builder gives a trial its texts and facts, and sepconv-runner reads
+/// them.
+inline constexpr int kTrialKernelFormat = 1;
+
 /// One line: the generator's SYMBOL.json, a part of the entries of the cache and of a trial's kernel.json.
 std::string to_json(const KernelFacts& facts);
 

@@ -2,9 +2,8 @@
 
 #include <pthread.h>
 
-#include <algorithm>
+#include <mutex>
 #include <shared_mutex>
-#include <vector>
 
 namespace sepconv::detail {
 namespace {
@@ -33,30 +32,23 @@ Gate*& gate_pointer() {
 
 Gate& gate() { return *gate_pointer(); }
 
-/// Guarded by the gate and, between its holders, by a mutex.
-struct Listeners {
-  std::mutex mutex;
-  std::vector<ForkListener*> list;
-};
-
-Listeners& listeners() {
-  static Listeners* const instance = new Listeners;
-  return *instance;
-}
+// Guarded by the gate and, between its holders, by a mutex.
+std::mutex listeners_mutex;
+ForkListener* first_listener = nullptr;
 
 void before_fork() {
   gate().close();
-  for (ForkListener* listener : listeners().list) listener->before_fork();
+  for (ForkListener* l = first_listener; l != nullptr; l = l->next_listener) l->before_fork();
 }
 
 void after_fork_in_parent() {
-  for (ForkListener* listener : listeners().list) listener->after_fork_in_parent();
+  for (ForkListener* l = first_listener; l != nullptr; l = l->next_listener) l->after_fork_in_parent();
   gate().open();
 }
 
 /// A child has one thread. The old gate is left closed, for it may record waiting threads that are not there.
 void after_fork_in_child() {
-  for (ForkListener* listener : listeners().list) listener->after_fork_in_child();
+  for (ForkListener* l = first_listener; l != nullptr; l = l->next_listener) l->after_fork_in_child();
   gate_pointer() = new Gate;
 }
 
@@ -78,14 +70,16 @@ ForkGuard::~ForkGuard() {
 }
 
 void add_fork_listener(ForkListener& listener) {
-  const ForkSafeLock lock(listeners().mutex);
-  listeners().list.push_back(&listener);
+  const ForkSafeLock lock(listeners_mutex);
+  listener.next_listener = first_listener;
+  first_listener = &listener;
 }
 
 void remove_fork_listener(ForkListener& listener) {
-  const ForkSafeLock lock(listeners().mutex);
-  auto& list = listeners().list;
-  list.erase(std::remove(list.begin(), list.end(), &listener), list.end());
+  const ForkSafeLock lock(listeners_mutex);
+  ForkListener** link = &first_listener;
+  while (*link != &listener) link = &(*link)->next_listener;
+  *link = listener.next_listener;
 }
 
 }  // namespace sepconv::detail

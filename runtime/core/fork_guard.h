@@ -32,6 +32,8 @@ class ForkListener {
   virtual void after_fork_in_parent() noexcept = 0;
   virtual void after_fork_in_child() noexcept = 0;
 
+  ForkListener* next_listener = nullptr;  // of the list that fork_guard.cpp keeps
+
  protected:
   ~ForkListener() = default;
 };

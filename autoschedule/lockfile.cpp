@@ -124,7 +124,7 @@ ParsedRow row_from(const Json& json) {
   ParsedRow parsed{problem_from_text(take_text(json, "problem")),
                    &target,
                    {schedule_from_text(take_text(json, "schedule"), target), record_from(take(json, "record"))}};
-  if (const auto reason = reject_reason(parsed.row.schedule, parsed.problem, *parsed.target))
+  if (const auto reason = reject_reason(parsed.row.schedule, lower(parsed.problem, *parsed.target)))
     throw std::invalid_argument(fmt::format("schedule '{}' does not fit problem '{}' on target '{}': {}",
                                             to_text(parsed.row.schedule), to_text(parsed.problem), parsed.target->name,
                                             *reason));

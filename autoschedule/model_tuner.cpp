@@ -21,7 +21,7 @@ std::vector<Schedule> suggestions_for(const SearchSpace& space, const TuneProble
   std::multimap<double, Schedule> by_distance;
   for (const Candidate& candidate : suggestions) {
     if (candidate.target != named.target) continue;
-    Schedule schedule = schedule_from_text(candidate.schedule, space.target());
+    Schedule schedule = schedule_from_text(candidate.schedule, space.lowering().target);
     if (candidate.problem == named.problem)
       same.push_back(std::move(schedule));
     else if (const auto distance = transfer_distance(problem_from_text(candidate.problem), space.problem()))

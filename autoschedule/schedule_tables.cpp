@@ -22,7 +22,7 @@ const LockRow* ScheduleTables::row(const ConvProblem& problem, const Target& tar
   const Table& known = table(target);
   if (const LockRow* exact = known.rows.row(problem, target)) return exact;
   for (const auto& [other, row] : known.problems)
-    if (transfer_distance(other, problem) == 0.0 && !reject_reason(row->schedule, problem, target)) return row;
+    if (transfer_distance(other, problem) == 0.0 && !reject_reason(row->schedule, lower(problem, target))) return row;
   return nullptr;
 }
 
@@ -37,7 +37,7 @@ std::optional<Schedule> KnownSchedules::find(const ConvProblem& problem, const T
     if (const LockRow* row = lockfile_->row(problem, target)) return row->schedule;
   const LockRow* known = tables_ == nullptr ? nullptr : tables_->row(problem, target);
   if (known == nullptr) return std::nullopt;
-  return blocks_for_threads(known->schedule, problem, target, threads_);
+  return blocks_for_threads(known->schedule, lower(problem, target), threads_);
 }
 
 }  // namespace sepconv

@@ -13,19 +13,17 @@ namespace {
 
 constexpr std::int64_t kBatch = 1;  // images of a call, in what is counted for a GPU
 
-std::int64_t sum_bytes(const ConvProblem& p) {
-  return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
-}
+std::int64_t sum_bytes(const Lowering& p) { return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype))); }
 
 /// Of the depthwise result that the pointwise stage reads; nothing where there is none or its size is not known.
-std::optional<std::int64_t> block_bytes(const ConvProblem& p, const CpuSchedule& s) {
-  if (p.op != ConvOp::separable || p.is_dynamic()) return std::nullopt;
+std::optional<std::int64_t> block_bytes(const Lowering& p, const CpuSchedule& s) {
+  if (p.family != KernelFamily::separable || p.is_dynamic()) return std::nullopt;
   const std::int64_t pixels =
       s.block.fuse ? std::int64_t{s.block.oh_block} * s.block.ow_block : std::int64_t{p.OH()} * p.OW();
   return pixels * p.middle_channels() * sum_bytes(p);
 }
 
-std::int64_t panel_bytes(const ConvProblem& p, const PointwiseCpuSchedule& pw) {
+std::int64_t panel_bytes(const Lowering& p, const PointwiseCpuSchedule& pw) {
   return std::int64_t{p.middle_channels()} * pw.nr * sum_bytes(p);
 }
 
@@ -34,7 +32,7 @@ std::string share(std::int64_t bytes, std::int64_t cache, const char* name) {
                      100.0 * static_cast<double>(bytes) / static_cast<double>(cache), name, cache / 1024);
 }
 
-std::string block_words(const ConvProblem& p, const CpuSchedule& s, const Target& target) {
+std::string block_words(const Lowering& p, const CpuSchedule& s) {
   const BlockCpuSchedule& b = s.block;
   std::string text = b.flat ? fmt::format("blocks of {} whole rows, tiled across their ends{}", b.oh_block,
                                           b.flat == kFlatDirect ? " without a copy" : "")
@@ -45,7 +43,7 @@ std::string block_words(const ConvProblem& p, const CpuSchedule& s, const Target
   }
   if (const auto bytes = block_bytes(p, s))
     text += fmt::format("; the depthwise result of {} is kept: {}", b.fuse ? "a block" : "the image",
-                        share(*bytes, target.l2_bytes, "L2"));
+                        share(*bytes, p.target.l2_bytes, "L2"));
   return text;
 }
 
@@ -56,26 +54,26 @@ std::string tile_words(const char* stage, int pixels, const char* pixel_name, in
                      tile.total(), target.registers);
 }
 
-std::vector<std::string> cpu_words(const ConvProblem& problem, const CpuSchedule& s, const Target& any_target) {
-  const ConvProblem p = as_scheduled(problem);
-  const Target target = target_for_type(any_target, p.dtype);
-  std::vector<std::string> lines = {to_text(s), block_words(p, s, target)};
+std::vector<std::string> cpu_words(const Lowering& p, const CpuSchedule& s) {
+  const Target& target = p.target;
+  std::vector<std::string> lines = {to_text(s), block_words(p, s)};
   if (s.depthwise) {
     const DepthwiseCpuSchedule& dw = *s.depthwise;
-    lines.push_back(tile_words("depthwise", dw.ow_tile, "columns", dw.c_tile, register_tile(dw, p, target), target));
+    lines.push_back(tile_words("depthwise", dw.ow_tile, "columns", dw.c_tile, register_tile(dw, p), target));
     if (dw.vector_c) lines.back() += "; the input is transposed as it is copied, so that vectors lie along channels";
     if (dw.c_block)
       lines.back() += fmt::format("; {} channels column by column", std::min(dw.c_block, round_up(p.IC, dw.c_tile)));
   }
   if (s.pointwise) {
     const PointwiseCpuSchedule& pw = *s.pointwise;
-    lines.push_back(tile_words("pointwise", pw.mr, "pixels", pw.nr, register_tile(pw, p, target), target));
+    lines.push_back(tile_words("pointwise", pw.mr, "pixels", pw.nr, register_tile(pw, p), target));
     lines.back() += fmt::format("; a panel of weights: {}", share(panel_bytes(p, pw), target.l1_bytes, "L1"));
   }
   return lines;
 }
 
-std::vector<std::string> gpu_words(const ConvProblem& p, const GpuSchedule& s, const Target& target) {
+std::vector<std::string> gpu_words(const Lowering& p, const GpuSchedule& s) {
+  const Target& target = p.target;
   std::vector<std::string> lines = {
       to_text(s),
       fmt::format("blocks of {} x {} threads make {} channels x {} pixels", s.threads_f, s.threads_q, s.block_f(),
@@ -84,7 +82,7 @@ std::vector<std::string> gpu_words(const ConvProblem& p, const GpuSchedule& s, c
                   register_estimate(s), target.registers),
       fmt::format("shared memory of a block: {:.1f} of {} KiB", static_cast<double>(shared_bytes(s, p)) / 1024,
                   target.l1_bytes / 1024)};
-  if (p.op == ConvOp::separable && !p.is_dynamic())
+  if (p.family == KernelFamily::separable && !p.is_dynamic())
     lines.push_back(s.fuse
                         ? "one kernel: a block makes the depthwise results that it reads"
                         : fmt::format("two kernels: the depthwise result of an image lies in device memory, {:.1f} KiB",
@@ -101,19 +99,20 @@ std::vector<std::string> gpu_words(const ConvProblem& p, const GpuSchedule& s, c
 
 }  // namespace
 
-std::vector<std::string> schedule_words(const ConvProblem& problem, const Schedule& schedule, const Target& target) {
-  if (const auto* gpu = std::get_if<GpuSchedule>(&schedule)) return gpu_words(problem, *gpu, target);
-  return cpu_words(problem, std::get<CpuSchedule>(schedule), target);
+std::vector<std::string> schedule_words(const Lowering& problem, const Schedule& schedule) {
+  if (const auto* gpu = std::get_if<GpuSchedule>(&schedule)) return gpu_words(problem, *gpu);
+  return cpu_words(problem, std::get<CpuSchedule>(schedule));
 }
 
-nlohmann::ordered_json schedule_json(const ConvProblem& problem, const Schedule& schedule, const Target& any_target) {
-  nlohmann::ordered_json json = {{"target", any_target.name}, {"schedule", to_text(schedule)}};
+nlohmann::ordered_json schedule_json(const Lowering& p, const Schedule& schedule) {
+  const Target& target = p.target;
+  nlohmann::ordered_json json = {{"target", target.name}, {"schedule", to_text(schedule)}};
   if (const auto* gpu = std::get_if<GpuSchedule>(&schedule)) {
-    json["registers"] = {{"thread", register_estimate(*gpu)}, {"of", any_target.registers}};
-    json["shared_bytes"] = shared_bytes(*gpu, problem);
+    json["registers"] = {{"thread", register_estimate(*gpu)}, {"of", target.registers}};
+    json["shared_bytes"] = shared_bytes(*gpu, p);
     json["counted"] = nlohmann::ordered_json::array();
     for (const GpuFigures& figures : known_gpus()) {
-      const GpuEstimate e = estimate_gpu(*gpu, problem, kBatch, any_target.registers, figures);
+      const GpuEstimate e = estimate_gpu(*gpu, p, kBatch, target.registers, figures);
       json["counted"].push_back({{"gpu", figures.name},
                                  {"batch", kBatch},
                                  {"seconds", e.seconds},
@@ -125,10 +124,8 @@ nlohmann::ordered_json schedule_json(const ConvProblem& problem, const Schedule&
     return json;
   }
   const CpuSchedule& s = std::get<CpuSchedule>(schedule);
-  const ConvProblem p = as_scheduled(problem);
-  const Target target = target_for_type(any_target, p.dtype);
-  if (s.depthwise) json["registers"]["depthwise"] = register_tile(*s.depthwise, p, target).total();
-  if (s.pointwise) json["registers"]["pointwise"] = register_tile(*s.pointwise, p, target).total();
+  if (s.depthwise) json["registers"]["depthwise"] = register_tile(*s.depthwise, p).total();
+  if (s.pointwise) json["registers"]["pointwise"] = register_tile(*s.pointwise, p).total();
   json["registers"]["of"] = target.registers;
   if (const auto bytes = block_bytes(p, s)) json["block_bytes"] = *bytes;
   if (s.pointwise) json["panel_bytes"] = panel_bytes(p, *s.pointwise);

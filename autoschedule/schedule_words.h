@@ -10,12 +10,12 @@
 namespace sepconv {
 
 /// Lines without indent or line feed, the schedule's text first.
-std::vector<std::string> schedule_words(const ConvProblem& problem, const Schedule& schedule, const Target& target);
+std::vector<std::string> schedule_words(const Lowering& problem, const Schedule& schedule);
 
 /// {"target", "schedule", "registers"?: {"depthwise"?, "pointwise"?, "thread"?, "of"}, "block_bytes"?, "panel_bytes"?,
 /// "shared_bytes"?, "counted"?: what estimate_gpu counts for each GPU that it knows}: bytes of the depthwise result
 /// that a block keeps (known for static extents), of the pointwise weights that its inner loop reads again and again,
 /// and of a GPU's shared memory.
-nlohmann::ordered_json schedule_json(const ConvProblem& problem, const Schedule& schedule, const Target& target);
+nlohmann::ordered_json schedule_json(const Lowering& problem, const Schedule& schedule);
 
 }  // namespace sepconv

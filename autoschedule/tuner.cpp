@@ -143,7 +143,8 @@ class TuningRun {
     const Schedule schedule = schedule_from_text(trial.candidate.schedule, layer.target);
     layer.search.tell(schedule, ok ? trial.ratio() : ScheduleSearch::kFailed);
     if (!ok) return;
-    model_.add(features(schedule, layer.problem, layer.target, options_.threads), trial.ratio(), index_of(layer));
+    model_.add(features(schedule, lower(layer.problem, layer.target), options_.threads), trial.ratio(),
+               index_of(layer));
     if (trial.ratio() < state.best_ratio) {
       state.best_ratio = trial.ratio();
       state.best_schedule = trial.candidate.schedule;

@@ -36,10 +36,8 @@ const sepconv::ReferenceOutput& SuiteLayer::expected() {
 }
 
 double SuiteLayer::bytes() {
-  const sepconv::ConvWeights& weights = data().weights;
-  const std::size_t elems = data().input.size() + static_cast<std::size_t>(sepconv::output_elems(problem_)) * kBatch +
-                            weights.depthwise.size() + weights.middle_bias.size() + weights.pointwise.size() +
-                            weights.bias.size();
+  std::size_t elems = data().input.size() + static_cast<std::size_t>(sepconv::output_elems(problem_)) * kBatch;
+  for (const sepconv::WeightArray& array : data().weights.arrays) elems += array.size();
   return static_cast<double>(elems * sepconv::size_bytes(problem_.dtype));
 }
 

@@ -31,7 +31,7 @@ struct OverheadBench::Calls {
     context.executor = &executor;
     workspace = sepconv::AlignedBuffer(layer.workspace_bytes(context));
     context.workspace = {workspace.data(), workspace.bytes()};
-    kernel = std::make_unique<RawCall>(layer, row, context, in, out);
+    kernel = sepconv::detail::LayerAccess::bind_call(layer, context, in, out);
   }
 
   void run_layer() {
@@ -39,7 +39,7 @@ struct OverheadBench::Calls {
     if (!status.ok()) throw std::runtime_error(status.message());
   }
   void run_kernel() {
-    if (const int result = (*kernel)()) throw std::runtime_error(fmt::format("the kernel returned error {}", result));
+    if (const int result = kernel->run()) throw std::runtime_error(fmt::format("the kernel returned error {}", result));
   }
 
   sepconv::ConvLayer layer;
@@ -48,7 +48,7 @@ struct OverheadBench::Calls {
   sepconv::TensorView out;
   sepconv::AlignedBuffer workspace;
   sepconv::RunContext context;
-  std::unique_ptr<RawCall> kernel;
+  std::unique_ptr<sepconv::detail::KernelCall> kernel;
 };
 
 OverheadBench::OverheadBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, const Machine& machine)

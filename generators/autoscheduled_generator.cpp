@@ -14,11 +14,11 @@ using Halide::Var;
 class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
  public:
   void configure() {
-    problem_ = as_scheduled(kernel_problem(problem_from_text(problem_text.value())));
+    const sepconv::Target& row_target = target_from_name(target_name.value());
+    problem_ = lower(problem_from_text(problem_text.value()), row_target);
     if (problem_.is_dynamic())
       throw std::invalid_argument("schedule '" + schedule_text.value() +
                                   "': Halide's autoschedulers are given static extents only");
-    const sepconv::Target& row_target = target_from_name(target_name.value());
     if (!serves(row_target, problem_.dtype))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + row_target.name +
                                   " has no rows for this data type");
@@ -26,8 +26,8 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     if (!(row_target.device == Device::cpu ? autoscheduler.for_cpu : autoscheduler.for_gpu))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + autoscheduler.name +
                                   " does not schedule for " + row_target.name);
-    target_ = target_for_type(row_target, problem_.dtype);
-    types_ = ElementTypes(problem_.dtype, row_target);
+    target_ = problem_.target;
+    types_ = ElementTypes(problem_.dtype, target_);
     declare_arguments(false);
   }
 
@@ -38,7 +38,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     padded_ = has_padding() ? padded_input(problem_, *input_, *input_, pads(), problem_.IC, types_)
                             : unpadded_input(problem_, *input_, types_);
     (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) = types_.narrow(
-        activate(problem_.output.activation, problem_.has_pointwise() ? pointwise_value() : depthwise_value()));
+        activate(activation_of(problem_.output), problem_.has_pointwise() ? pointwise_value() : depthwise_value()));
   }
 
   void schedule() {
@@ -55,7 +55,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     estimate_image(*input_, problem_.IC, problem_.IW, problem_.IH);
     estimate_image(*output_, problem_.OC, problem_.OW(), problem_.OH());
     const int middle = problem_.middle_channels();
-    if (filter_) filter_->dim(0).set_estimate(0, middle * problem_.KH * problem_.KW);
+    if (filter_) filter_->dim(0).set_estimate(0, middle * problem_.window.KH * problem_.window.KW);
     if (middle_bias_) middle_bias_->dim(0).set_estimate(0, middle);
     if (weights_) weights_->dim(0).set_estimate(0, middle * problem_.OC);
     if (bias_) bias_->dim(0).set_estimate(0, problem_.OC);
@@ -82,15 +82,15 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
   Expr multiplier(const Expr& m) const { return problem_.depth_multiplier == 1 ? Expr(0) : m; }
 
   void make_depthwise() {
-    const ConvProblem& p = problem_;
-    const RDom tap(0, p.KW, 0, p.KH, "tap");
+    const Lowering& p = problem_;
+    const RDom tap(0, p.window.KW, 0, p.window.KH, "tap");
     const auto at = stage_arguments<Var>(c_, pixels_.vars, m_);
     depthwise_(at) = types_.zero();
-    depthwise_(at) +=
-        (*filter_)(c_ + p.IC * (multiplier(m_) + p.depth_multiplier * (tap.x + p.KW * tap.y))) *
-        padded_(image_arguments<Expr>(
-            p.layout, c_,
-            {pixels_.column * p.stride_w + tap.x * p.dilation_w, pixels_.row * p.stride_h + tap.y * p.dilation_h}, 0));
+    depthwise_(at) += (*filter_)(c_ + p.IC * (multiplier(m_) + p.depth_multiplier * (tap.x + p.window.KW * tap.y))) *
+                      padded_(image_arguments<Expr>(p.layout, c_,
+                                                    {pixels_.column * p.window.stride_w + tap.x * p.window.dilation_w,
+                                                     pixels_.row * p.window.stride_h + tap.y * p.window.dilation_h},
+                                                    0));
   }
 
   Expr depthwise_value() {
@@ -103,7 +103,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
   }
 
   Expr pointwise_value() {
-    const ConvProblem& p = problem_;
+    const Lowering& p = problem_;
     const auto at = stage_arguments<Var>(c_, pixels_.vars, m_);
     if (p.has_depthwise()) {
       make_depthwise();
@@ -111,8 +111,8 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
       if (middle_bias_) bias = (*middle_bias_)(multiplier(m_) * p.IC + c_);
       middle_(at) = middle_value(depthwise_(at), bias);
     } else {
-      middle_(at) =
-          padded_(image_arguments<Expr>(p.layout, c_, {pixels_.column * p.stride_w, pixels_.row * p.stride_h}, 0));
+      middle_(at) = padded_(image_arguments<Expr>(
+          p.layout, c_, {pixels_.column * p.window.stride_w, pixels_.row * p.window.stride_h}, 0));
     }
     const RDom k(0, p.IC, 0, p.depth_multiplier, "k");
     const Expr m = multiplier(k.y);

@@ -41,13 +41,13 @@ class ConvGenerator : public KernelGenerator<Derived> {
   /// What the depthwise stage reads.
   /// @param needs_padding  false where no read lies outside of the image
   PaddedInput depthwise_input(bool needs_padding) const {
-    const ConvProblem& p = problem_;
+    const Lowering& p = problem_;
     const DepthwiseCpuSchedule& dw = *schedule_.depthwise;
     const int channels = std::max(p.IC, dw.c_tile);
     const bool whole_rows = !p.is_dynamic() && schedule_.block.ow_block >= p.OW();
     if (dw.pad_tile && p.layout == Layout::nchw && whole_rows)
       return padded_rows(p, *input_, this->pads(), inner_layout(dw, p), channels, target_.lanes, types_);
-    if (dw.pad_tile || needs_padding || (p.op == ConvOp::separable && channels > p.IC))
+    if (dw.pad_tile || needs_padding || (p.family == KernelFamily::separable && channels > p.IC))
       return {.func = padded_input(p, *input_, *input_, this->pads(), channels, types_)};
     return {.func = unpadded_input(p, *input_, types_)};
   }

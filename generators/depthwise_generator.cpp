@@ -24,7 +24,7 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
     Expr value = types_.rounded(stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_)));
     if (bias_) value = value + Expr((*bias_)(q_));
     (*output_)(image_arguments<Var>(problem_.layout, q_, pixels_.vars, n_)) =
-        types_.narrow(activate(problem_.output.activation, value));
+        types_.narrow(activate(activation_of(problem_.output), value));
   }
 
   void schedule() {

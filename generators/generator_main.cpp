@@ -75,7 +75,9 @@ void compile(const Options& options) {
   arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_bounds_query" +
                                       (cpu ? "-no_asserts" : "") + (problem.strict_float ? "-strict_float" : ""))};
   const std::optional<Autoscheduler> autoscheduler = autoscheduler_from_text(options.schedule);
-  arguments.generator_name = autoscheduler ? kAutoscheduledGenerator : cpu ? to_text(problem.op) : "gpu";
+  arguments.generator_name = autoscheduler ? kAutoscheduledGenerator
+                             : cpu         ? to_text(lower(problem, target).family)
+                                           : "gpu";
   arguments.function_name = options.symbol;
   arguments.file_base_name = options.symbol;
   arguments.generator_params = {
@@ -104,12 +106,13 @@ void compile(const Options& options) {
 
 /// What tests compare where machine code cannot be: see tests/digests.
 int print_schedule(const Options& options) {
-  const ConvProblem problem = kernel_problem(problem_from_text(options.problem));
+  const ConvProblem problem = problem_from_text(options.problem);
   const Target& target = target_from_name(options.target);
   if (!serves(target, problem.dtype))
     throw std::invalid_argument(target.name + " has no kernels for " + std::string(to_text(problem.dtype)));
-  const Schedule schedule = default_schedule(problem, target);
-  if (const auto reason = reject_reason(schedule, problem, target))
+  const Lowering lowering = lower(problem, target);
+  const Schedule schedule = default_schedule(lowering);
+  if (const auto reason = reject_reason(schedule, lowering))
     throw std::invalid_argument(to_text(schedule) + ": " + *reason);
   std::printf("%s\n", to_text(schedule).c_str());
   return 0;
@@ -146,8 +149,8 @@ int main(int argc, char** argv) {
   try {
     if (options.schedule_only) return sepconv::print_schedule(options);
     if (options.schedule.empty())
-      options.schedule = sepconv::to_text(sepconv::default_schedule(sepconv::problem_from_text(options.problem),
-                                                                    sepconv::target_from_name(options.target)));
+      options.schedule = sepconv::to_text(sepconv::default_schedule(
+          sepconv::lower(sepconv::problem_from_text(options.problem), sepconv::target_from_name(options.target))));
     reporter.autoscheduled = sepconv::autoscheduler_from_text(options.schedule).has_value();
     sepconv::compile(options);
     return 0;

@@ -32,16 +32,17 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   void generate() {
     make_padded();
     if (problem_.has_depthwise()) make_depthwise();
-    if (problem_.op == ConvOp::depthwise) {
+    if (problem_.family == KernelFamily::depthwise) {
       Expr value = types_.rounded(depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
       if (bias_) value = value + array(bias_, problem_.OC)(f_);
       finish(value);
       return;
     }
     const auto at = middle_arguments<Var>(problem_.layout, c_, pixels_.vars, m_, n_);
-    if (problem_.op == ConvOp::pointwise) {
+    if (problem_.family == KernelFamily::pointwise) {
       middle_(at) = padded_.func(image_arguments<Expr>(
-          problem_.layout, c_, {pixels_.column * problem_.stride_w, pixels_.row * problem_.stride_h}, n_));
+          problem_.layout, c_, {pixels_.column * problem_.window.stride_w, pixels_.row * problem_.window.stride_h},
+          n_));
     } else {
       const int channels = round_up(problem_.IC, facts().depthwise_panel);
       Expr bias;
@@ -65,7 +66,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     const int pixels = problem_.OH() * problem_.OW();
     const GpuLoops loops;
     schedule_output_gpu(out, layout, problem_.OC, pixels, schedule_, f_, pixels_.q, n_, loops);
-    if (problem_.op == ConvOp::depthwise) {
+    if (problem_.family == KernelFamily::depthwise) {
       schedule_depthwise_gpu(out, layout == Layout::nhwc ? loops.f_thread : loops.q_thread, depthwise_, problem_,
                              schedule_);
       return;
@@ -95,7 +96,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   }
 
  private:
-  bool is_unfused() const { return problem_.op == ConvOp::separable && !schedule_.fuse; }
+  bool is_unfused() const { return problem_.family == KernelFamily::separable && !schedule_.fuse; }
 
   /// The arguments of `middle`, moved into the image and its channels where partial tiles and steps reach beyond; those
   /// values are not used.
@@ -117,7 +118,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
 
   void finish(const Expr& value) {
     (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
-        types_.narrow(activate(problem_.output.activation, value));
+        types_.narrow(activate(activation_of(problem_.output), value));
   }
 
   /// The input in padded coordinates. A partial tile's pixels beyond the image and a partial step's channels read
@@ -136,9 +137,10 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   void make_depthwise() {
     const int panel = depthwise_tiles_.k_step ? depthwise_tiles_.k_step : depthwise_tiles_.block_f();
     facts().depthwise_panel = panel;
-    const int elements = round_up(problem_.IC, panel) * problem_.KH * problem_.KW * problem_.depth_multiplier;
+    const int elements =
+        round_up(problem_.IC, panel) * problem_.window.KH * problem_.window.KW * problem_.depth_multiplier;
     const Func filter = array(filter_, elements);
-    if (problem_.op == ConvOp::depthwise) {
+    if (problem_.family == KernelFamily::depthwise) {
       // By output channel: a thread then makes the sums of its own channels, not those of all multipliers.
       depthwise_ = depthwise_stage(problem_, padded_, filter, panel, pixels_,
                                    image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_),

@@ -54,14 +54,13 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   /// @throws std::invalid_argument where the schedule cannot serve the problem on the target.
   template <class Schedule>
   Schedule read_parameters(Schedule (*from_text)(std::string_view)) {
-    problem_ = as_scheduled(kernel_problem(problem_from_text(problem_text.value())));
+    problem_ = lower(problem_from_text(problem_text.value()), target_from_name(target_name.value()));
+    target_ = problem_.target;
+    types_ = ElementTypes(problem_.dtype, target_);
     const Schedule schedule = from_text(schedule_text.value());
-    const Target& row_target = target_from_name(target_name.value());
-    if (const auto reason = reject_reason(schedule, problem_, row_target))
+    if (const auto reason = reject_reason(schedule, problem_))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "' cannot serve '" + problem_text.value() +
-                                  "' on " + row_target.name + ": " + *reason);
-    target_ = target_for_type(row_target, problem_.dtype);
-    types_ = ElementTypes(problem_.dtype, row_target);
+                                  "' on " + target_.name + ": " + *reason);
     return schedule;
   }
 
@@ -70,9 +69,10 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     const Halide::Type type = types_.accumulator();
     input_ = this->template add_input<Halide::Buffer<void>>("input", types_.stored(), 4);
     if (problem_.has_depthwise()) filter_ = this->template add_input<Halide::Buffer<void>>("depthwise", type, 1);
-    if (problem_.middle.bias) middle_bias_ = this->template add_input<Halide::Buffer<void>>("middle_bias", type, 1);
+    if (has_bias(problem_.middle))
+      middle_bias_ = this->template add_input<Halide::Buffer<void>>("middle_bias", type, 1);
     if (problem_.has_pointwise()) weights_ = this->template add_input<Halide::Buffer<void>>("pointwise", type, 1);
-    if (problem_.output.bias) bias_ = this->template add_input<Halide::Buffer<void>>("bias", type, 1);
+    if (has_bias(problem_.output)) bias_ = this->template add_input<Halide::Buffer<void>>("bias", type, 1);
     if (problem_.is_dynamic()) {
       pad_top_ = this->template add_input<std::int32_t>("pad_top");
       pad_left_ = this->template add_input<std::int32_t>("pad_left");
@@ -84,12 +84,12 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
 
   Pads pads() const {
     if (problem_.is_dynamic()) return {Halide::Expr(*pad_top_), Halide::Expr(*pad_left_)};
-    return {problem_.pad_top, problem_.pad_left};
+    return {problem_.window.pad_top, problem_.window.pad_left};
   }
 
   bool has_padding() const {
-    const ConvProblem& p = problem_;
-    return p.is_dynamic() || p.pad_top + p.pad_bottom + p.pad_left + p.pad_right > 0;
+    const Lowering& p = problem_;
+    return p.is_dynamic() || p.window.pad_top + p.window.pad_bottom + p.window.pad_left + p.window.pad_right > 0;
   }
 
   /// What the pointwise stage of a separable problem reads, made of the depthwise sum.
@@ -97,15 +97,15 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   Halide::Expr middle_value(const Halide::Expr& sum, const Halide::Expr& bias) const {
     Halide::Expr value = types_.rounded(sum);
     if (bias.defined()) value = value + bias;
-    const bool has_epilogue = bias.defined() || problem_.middle.activation.kind != ActivationKind::linear;
-    value = activate(problem_.middle.activation, value);
+    const bool has_epilogue = bias.defined() || activation_of(problem_.middle).kind != ActivationKind::linear;
+    value = activate(activation_of(problem_.middle), value);
     return has_epilogue ? types_.rounded(value) : value;
   }
 
   /// Declares what the runtime guarantees: dense H, W and C, extents as the problem says, min 0; only the batch is
   /// free.
   void promise_layout() {
-    const ConvProblem& p = problem_;
+    const Lowering& p = problem_;
     promise_image(p.IC, p.IW, p.IH, *input_);
     if (pixels_.flat)
       promise_image(p.OC, p.OH() * p.OW(), 0, *output_);
@@ -118,7 +118,7 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     }
   }
 
-  ConvProblem problem_;
+  Lowering problem_;
   Target target_;  // its lanes are those of the sums' type
   ElementTypes types_;
   Pixels pixels_;  // of the output

@@ -19,17 +19,17 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
   void generate() {
     facts().pointwise_panel = schedule_.pointwise->nr;
     // 16-bit inputs are widened in the same copy, once rather than for each panel of outputs.
-    gathers_ = types_.is_16_bit() || problem_.stride_h != 1 || problem_.stride_w != 1 || has_padding();
+    gathers_ = types_.is_16_bit() || problem_.window.stride_h != 1 || problem_.window.stride_w != 1 || has_padding();
     const Func source = gathers_ ? padded_input(problem_, *input_, *input_, pads(), problem_.IC, types_)
                                  : unpadded_input(problem_, *input_, types_);
-    const Expr x = rows_.x * problem_.stride_w, y = rows_.y * problem_.stride_h;
+    const Expr x = rows_.x * problem_.window.stride_w, y = rows_.y * problem_.window.stride_h;
     middle_(middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_)) =
         source(image_arguments<Expr>(problem_.layout, c_, {x, y}, n_));
     if (pixels_.flat) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
     stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                              schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    const Expr result = types_.narrow(activate(problem_.output.activation, stage_.sum(out_at)));
+    const Expr result = types_.narrow(activate(activation_of(problem_.output), stage_.sum(out_at)));
     (*output_)(out_at) = finished(stage_, result, transposes(), pixels_, f_, n_);
   }
 

@@ -36,7 +36,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     pointwise_ = pointwise_stage(inner_, copies_rows() ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
                                  schedule_.pointwise->nr, pixels_, f_, n_);
     const auto sum_at = image_arguments<Var>(inner_.layout, f_, pixels_.vars, n_);
-    const Expr result = types_.narrow(activate(problem_.output.activation, pointwise_.sum(sum_at)));
+    const Expr result = types_.narrow(activate(activation_of(problem_.output), pointwise_.sum(sum_at)));
     (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
         finished(pointwise_, result, transposes(), pixels_, f_, n_);
   }
@@ -106,8 +106,8 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
   }
 
   Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
-  ConvProblem inner_;  // the problem in the layout of what lies between input and output
-  Pixels rows_;        // of the depthwise result
+  Lowering inner_;  // the problem in the layout of what lies between input and output
+  Pixels rows_;     // of the depthwise result
   PaddedInput padded_;
   Func middle_{"middle"}, dense_;
   DepthwiseStage depthwise_;

@@ -31,8 +31,8 @@ void set_pads(std::int32_t extent, std::int32_t effective, std::int32_t stride, 
 
 Shape input_shape(const ConvProblem& p, std::int64_t batch) { return shape_of(p, batch, p.IH, p.IW, p.IC); }
 Shape output_shape(const ConvProblem& p, std::int64_t batch) {
-  Shape shape = shape_of(p, batch, p.OH(), p.OW(), p.OC);
-  const Activation& activation = p.output.activation;
+  Shape shape = shape_of(p, batch, p.OH(), p.OW(), p.OC());
+  const Activation& activation = activation_of(p.stages.back().epilogue);
   if (activation.kind == ActivationKind::glu) {
     std::int64_t& extent = shape.at(shape.size() - static_cast<std::size_t>(-activation.axis));
     if (extent % 2 != 0)
@@ -83,11 +83,13 @@ void RepeatedRun::operator()() {
 
 std::vector<ConcreteProblem> concrete_problems(const ConvProblem& dynamic, std::int32_t extent) {
   std::vector<std::string> paddings = {"valid", "same"};
-  if (!dynamic.dynamic_h() && dynamic.KH == 1) paddings.emplace_back("causal");
+  if (!dynamic.dynamic_h() && dynamic.stages[0].window.KH == 1) paddings.emplace_back("causal");
   std::vector<ConcreteProblem> problems;
   for (const std::string& padding : paddings)
-    problems.push_back({padding, with_extents(dynamic, dynamic.dynamic_h() ? dynamic.KH_eff() + extent : dynamic.IH,
-                                              dynamic.dynamic_w() ? dynamic.KW_eff() + extent : dynamic.IW, padding)});
+    problems.push_back(
+        {padding,
+         with_extents(dynamic, dynamic.dynamic_h() ? dynamic.stages[0].window.KH_eff() + extent : dynamic.IH,
+                      dynamic.dynamic_w() ? dynamic.stages[0].window.KW_eff() + extent : dynamic.IW, padding)});
   return problems;
 }
 
@@ -95,9 +97,10 @@ ConvProblem with_extents(ConvProblem p, std::int32_t H, std::int32_t W, const st
   const std::optional<Padding> known = padding_from_text(padding_text);
   if (!known) throw std::invalid_argument("padding: received '" + padding_text + "'; expected valid, same or causal");
   const Padding padding = *known;
+  Window& w = p.stages.front().window;
   if (p.dynamic_h())
-    set_pads(H, p.KH_eff(), p.stride_h, padding == Padding::causal ? Padding::valid : padding, p.pad_top, p.pad_bottom);
-  if (p.dynamic_w()) set_pads(W, p.KW_eff(), p.stride_w, padding, p.pad_left, p.pad_right);
+    set_pads(H, w.KH_eff(), w.stride_h, padding == Padding::causal ? Padding::valid : padding, w.pad_top, w.pad_bottom);
+  if (p.dynamic_w()) set_pads(W, w.KW_eff(), w.stride_w, padding, w.pad_left, w.pad_right);
   p.IH = H;
   p.IW = W;
   validate(p);

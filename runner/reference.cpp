@@ -31,154 +31,212 @@ std::vector<double> rounded_values(const WeightArray& weights, DataType dtype) {
   return values;
 }
 
-/// Weights and input in the problem's type, as doubles.
-struct Operands {
-  std::vector<double> depthwise, middle_bias, pointwise, bias, input;
+/// A stage's weights and biases in the problem's type, as doubles; no biases where it has none.
+struct StageValues {
+  std::vector<double> weights, bias;
 };
 
-Operands operands_of(const ConvProblem& p, const ConvWeights& w, std::span<const double> input) {
-  Operands operands{rounded_values(w.depthwise, p.dtype),
-                    rounded_values(w.middle_bias, p.dtype),
-                    rounded_values(w.pointwise, p.dtype),
-                    rounded_values(w.bias, p.dtype),
-                    {input.begin(), input.end()}};
-  for (double& value : operands.input) value = round_to(p.dtype, value);
-  return operands;
+std::vector<StageValues> values_of(const ConvProblem& p, const ConvWeights& weights) {
+  std::vector<StageValues> values(p.stages.size());
+  const std::vector<Argument> arguments = weights_of(p);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    StageValues& stage = values[arguments[i].stage];
+    (arguments[i].kind == ArgumentKind::weights ? stage.weights : stage.bias) =
+        rounded_values(weights.arrays[i], p.dtype);
+  }
+  return values;
 }
 
-/// Reads weights and input by the problem's own indices; the problem has no activation along an axis.
-class Evaluator {
- public:
-  Evaluator(const ConvProblem& problem, const Operands& operands, Storage storage)
-      : p_(problem), w_(operands), storage_(storage), eps_(accumulator_epsilon(problem.dtype)) {}
+/// The sums of an image, [H, W, C] whatever the problem's layout.
+struct SumImage {
+  Extents extents;
+  std::vector<Sum> sums;
+  const Sum* at(std::int64_t h, std::int64_t w) const { return &sums[(h * extents.W + w) * extents.C]; }
+  Sum* at(std::int64_t h, std::int64_t w) { return &sums[(h * extents.W + w) * extents.C]; }
+};
 
-  /// All output channels of output row `oh` of image `n`.
-  void row(std::int64_t n, std::int64_t oh, ReferenceOutput& out) const {
-    std::vector<Sum> middle(p_.has_depthwise() ? p_.middle_channels() : p_.IC), sums(p_.OC);
-    for (std::int64_t ow = 0; ow < p_.OW(); ++ow) {
-      for (std::size_t q = 0; q < middle.size(); ++q)
-        middle[q] = p_.has_depthwise() ? depthwise(n, oh, ow, static_cast<std::int64_t>(q))
-                                       : sampled(n, oh, ow, static_cast<std::int64_t>(q));
-      if (!p_.has_pointwise()) {
-        for (std::int64_t c = 0; c < p_.OC; ++c) store(n, oh, ow, c, middle[c], taps() + 1, out);
-        continue;
-      }
-      pointwise(middle, sums);
-      const double terms = static_cast<double>(middle.size()) + (p_.has_depthwise() ? taps() + 1 : 0) + 1;
-      for (std::int64_t f = 0; f < p_.OC; ++f) store(n, oh, ow, f, sums[f], terms, out);
+/// One stage of a problem without an activation along an axis, by the indices of its definition.
+class StageEvaluator {
+ public:
+  /// @param terms  roundings behind each of the stage's inputs
+  StageEvaluator(const ConvProblem& problem, std::size_t index, const StageValues& values, Storage storage,
+                 double terms)
+      : dtype_(problem.dtype),
+        stage_(problem.stages[index]),
+        in_(problem.extents_after(index)),
+        out_(problem.extents_after(index + 1)),
+        values_(values),
+        storage_(storage),
+        eps_(accumulator_epsilon(problem.dtype)),
+        terms_(terms + products() + 1) {}
+
+  double terms() const { return terms_; }
+
+  /// The sums of output row `oh`, with the bias and without the activation.
+  void row(const SumImage& in, std::int64_t oh, SumImage& out) const {
+    using Pixel = void (StageEvaluator::*)(const SumImage&, std::int64_t, std::int64_t, Sum*) const;
+    constexpr Pixel kPixels[] = {&StageEvaluator::depthwise, &StageEvaluator::conv};  // in the order of StageKind
+    for (std::int64_t ow = 0; ow < out_.W; ++ow)
+      (this->*kPixels[static_cast<int>(stage_.kind)])(in, oh, ow, out.at(oh, ow));
+  }
+
+  /// What the next stage reads. The magnitude behind an activation carries the same error on: a ReLU that cuts a sum
+  /// off cuts its error off too.
+  Sum finished(const Sum& sum) const {
+    Sum result = sum;
+    const double unit = rounding(terms_);
+    const Activation activation = activation_of(stage_.epilogue);
+    if (activation.kind != ActivationKind::linear) {
+      const double own = unit * sum.magnitude, stored = storage_error(sum);
+      const Bounded both = activate_bounded(activation, {sum.value, own + stored}, dtype_);
+      const Bounded alone = activate_bounded(activation, {sum.value, own}, dtype_);
+      const double rest = std::max(both.error - alone.error, 0.0);
+      result = {alone.value, std::max(std::abs(alone.value), alone.error / unit), rest, rest * rest};
     }
+    if (stage_.kind != StageKind::depthwise || !stage_.epilogue.empty())
+      round_stored(result, unit * result.magnitude + storage_error(result));
+    return result;
+  }
+
+  /// What the last stage stores at `index`.
+  void store(const Sum& sum, std::int64_t index, ReferenceOutput& out) const {
+    const double error = rounding(terms_) * sum.magnitude + storage_error(sum);
+    const Bounded result = activate_bounded(activation_of(stage_.epilogue), {sum.value, error}, dtype_);
+    out.values[index] = storage_ == Storage::rounded ? round_to(dtype_, result.value) : result.value;
+    out.limits[index] = result.error + storage_rounding(dtype_, std::abs(result.value) + result.error);
   }
 
  private:
-  double taps() const { return static_cast<double>(p_.KH) * p_.KW; }
+  double taps() const { return static_cast<double>(stage_.window.KH) * stage_.window.KW; }
+  double products() const { return stage_.kind == StageKind::depthwise ? taps() : taps() * in_.C; }
   /// What `terms` roundings of the accumulator may do to a sum.
   double rounding(double terms) const { return 4 * eps_ * std::sqrt(terms); }
 
-  /// X[n, ih, iw, c], zero outside the image.
-  double x(std::int64_t n, std::int64_t ih, std::int64_t iw, std::int64_t c) const {
-    if (ih < 0 || ih >= p_.IH || iw < 0 || iw >= p_.IW) return 0;
-    const std::int64_t index = p_.layout == Layout::nhwc ? ((n * p_.IH + ih) * p_.IW + iw) * p_.IC + c
-                                                         : ((n * p_.IC + c) * p_.IH + ih) * p_.IW + iw;
-    return w_.input[index];
+  static void add(Sum& sum, const Sum& term, double weight) {
+    sum.value += term.value * weight;
+    sum.magnitude += term.magnitude * std::abs(weight);
+    sum.stored += term.stored * std::abs(weight);
+    sum.stored_squared += term.stored_squared * weight * weight;
   }
 
-  /// The input of a pointwise problem at an output position; exact, so its magnitude is its own.
-  Sum sampled(std::int64_t n, std::int64_t oh, std::int64_t ow, std::int64_t c) const {
-    const double value = x(n, oh * p_.stride_h - p_.pad_top, ow * p_.stride_w - p_.pad_left, c);
-    return {value, std::abs(value)};
+  static void add_bias(Sum& sum, double bias) {
+    sum.value += bias;
+    sum.magnitude += std::abs(bias);
   }
 
   /// Stores the value in the problem's type, beyond whose range it is infinite whatever storage_ says; `error` is how
   /// far a kernel's own value may be from it before.
   void round_stored(Sum& sum, double error) const {
-    const double rounding = storage_rounding(p_.dtype, std::abs(sum.value) + error);
+    const double rounding = storage_rounding(dtype_, std::abs(sum.value) + error);
     sum.stored += rounding;
     sum.stored_squared += rounding * rounding;
-    const double stored = round_to(p_.dtype, sum.value);
+    const double stored = round_to(dtype_, sum.value);
     if (storage_ == Storage::rounded || std::isinf(stored)) sum.value = stored;
   }
 
-  /// D[n, oh, ow, q]: before the output epilogue of a depthwise problem, after the middle one of a separable problem.
-  Sum depthwise(std::int64_t n, std::int64_t oh, std::int64_t ow, std::int64_t q) const {
-    const std::int64_t m = p_.depth_multiplier, c = q / m;
-    Sum sum;
-    for (std::int64_t kh = 0; kh < p_.KH; ++kh)
-      for (std::int64_t kw = 0; kw < p_.KW; ++kw) {
-        const double product = x(n, oh * p_.stride_h + kh * p_.dilation_h - p_.pad_top,
-                                 ow * p_.stride_w + kw * p_.dilation_w - p_.pad_left, c) *
-                               w_.depthwise[((kh * p_.KW + kw) * p_.IC + c) * m + q % m];
-        sum.value += product;
-        sum.magnitude += std::abs(product);
+  /// Calls f(input pixel, tap) for the taps that lie inside the image.
+  template <class F>
+  void each_tap(const SumImage& in, std::int64_t oh, std::int64_t ow, F&& f) const {
+    const Window& w = stage_.window;
+    for (std::int64_t kh = 0; kh < w.KH; ++kh)
+      for (std::int64_t kw = 0; kw < w.KW; ++kw) {
+        const std::int64_t ih = oh * w.stride_h + kh * w.dilation_h - w.pad_top;
+        const std::int64_t iw = ow * w.stride_w + kw * w.dilation_w - w.pad_left;
+        if (ih >= 0 && ih < in_.H && iw >= 0 && iw < in_.W) f(in.at(ih, iw), kh * w.KW + kw);
       }
-    round_stored(sum, rounding(taps()) * sum.magnitude);
-    const bool separable = p_.op == ConvOp::separable;
-    const Epilogue& epilogue = separable ? p_.middle : p_.output;
-    if (epilogue.bias) {
-      const double bias = (separable ? w_.middle_bias : w_.bias)[q];
-      sum.value += bias;
-      sum.magnitude += std::abs(bias);
-    }
-    return separable ? after_middle(sum, epilogue) : sum;
   }
 
-  /// The magnitude behind an activation carries the same error on: a ReLU that cuts a sum off cuts its error off too.
-  Sum after_middle(const Sum& sum, const Epilogue& epilogue) const {
-    Sum result = sum;
-    const double unit = rounding(taps() + 1);
-    if (epilogue.activation.kind != ActivationKind::linear) {
-      const double own = unit * sum.magnitude, stored = storage_error(sum);
-      const Bounded both = activate_bounded(epilogue.activation, {sum.value, own + stored}, p_.dtype);
-      const Bounded alone = activate_bounded(epilogue.activation, {sum.value, own}, p_.dtype);
-      const double rest = std::max(both.error - alone.error, 0.0);
-      result = {alone.value, std::max(std::abs(alone.value), alone.error / unit), rest, rest * rest};
-    }
-    if (epilogue.bias || epilogue.activation.kind != ActivationKind::linear)
-      round_stored(result, unit * result.magnitude + storage_error(result));
-    return result;
-  }
-
-  /// sums[f] = sum_q middle[q] * KP[q, f] + bias.
-  void pointwise(const std::vector<Sum>& middle, std::vector<Sum>& sums) const {
-    for (std::size_t f = 0; f < sums.size(); ++f) {
-      const double bias = p_.output.bias ? w_.bias[f] : 0.0;
-      sums[f] = {bias, std::abs(bias)};
-    }
-    for (std::size_t q = 0; q < middle.size(); ++q) {
-      const Sum& term = middle[q];
-      for (std::size_t f = 0; f < sums.size(); ++f) {
-        const double weight = w_.pointwise[q * sums.size() + f];
-        sums[f].value += term.value * weight;
-        sums[f].magnitude += term.magnitude * std::abs(weight);
-        sums[f].stored += term.stored * std::abs(weight);
-        sums[f].stored_squared += term.stored_squared * weight * weight;
-      }
+  /// sum[c] = sum over taps of in[c / m] * weights[tap, c / m, c % m], rounded to the type, + bias[c].
+  void depthwise(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
+    std::fill_n(sums, out_.C, Sum{});
+    each_tap(in, oh, ow, [&](const Sum* pixel, std::int64_t tap) {
+      for (std::int64_t c = 0; c < out_.C; ++c)
+        add(sums[c], pixel[c / stage_.depth_multiplier], values_.weights[tap * out_.C + c]);
+    });
+    for (std::int64_t c = 0; c < out_.C; ++c) {
+      round_stored(sums[c], rounding(terms_ - 1) * sums[c].magnitude);
+      if (!values_.bias.empty()) add_bias(sums[c], values_.bias[c]);
     }
   }
 
-  void store(std::int64_t n, std::int64_t oh, std::int64_t ow, std::int64_t c, const Sum& sum, double terms,
-             ReferenceOutput& out) const {
-    const std::int64_t index = p_.layout == Layout::nhwc ? ((n * p_.OH() + oh) * p_.OW() + ow) * p_.OC + c
-                                                         : ((n * p_.OC + c) * p_.OH() + oh) * p_.OW() + ow;
-    const double error = rounding(terms) * sum.magnitude + storage_error(sum);
-    const Bounded result = activate_bounded(p_.output.activation, {sum.value, error}, p_.dtype);
-    out.values[index] = storage_ == Storage::rounded ? round_to(p_.dtype, result.value) : result.value;
-    out.limits[index] = result.error + storage_rounding(p_.dtype, std::abs(result.value) + result.error);
+  /// sum[f] = bias[f] + sum over taps and channels of in[c] * weights[tap, c, f].
+  void conv(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
+    std::fill_n(sums, out_.C, Sum{});
+    for (std::int64_t f = 0; f < out_.C && !values_.bias.empty(); ++f) add_bias(sums[f], values_.bias[f]);
+    each_tap(in, oh, ow, [&](const Sum* pixel, std::int64_t tap) {
+      for (std::int64_t c = 0; c < in_.C; ++c)
+        for (std::int64_t f = 0; f < out_.C; ++f)
+          add(sums[f], pixel[c], values_.weights[(tap * in_.C + c) * out_.C + f]);
+    });
   }
 
-  const ConvProblem& p_;
-  const Operands& w_;
+  const DataType dtype_;
+  const Stage& stage_;
+  const Extents in_, out_;
+  const StageValues& values_;
   const Storage storage_;
-  const double eps_;
+  const double eps_, terms_;
 };
 
+/// Where element (h, w, c) of image `n` lies.
+std::int64_t index_of(Layout layout, const Extents& e, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) {
+  return layout == Layout::nhwc ? ((n * e.H + h) * e.W + w) * e.C + c : ((n * e.C + c) * e.H + h) * e.W + w;
+}
+
+/// Calls f(row) for each, on that many threads.
+template <class F>
+void each_row(std::int64_t rows, int threads, F&& f) {
+  const std::int64_t step = std::max(threads, 1);
+  const auto work = [&](std::int64_t first) {
+    for (std::int64_t row = first; row < rows; row += step) f(row);
+  };
+  std::vector<std::jthread> pool;
+  for (std::int64_t t = 1; t < step && t < rows; ++t) pool.emplace_back(work, t);
+  work(0);
+}
+
+/// One image: exact inputs, whose magnitudes are their own, through all stages.
+void evaluate_image(const ConvProblem& p, const std::vector<StageValues>& values, Storage storage, std::int64_t n,
+                    std::span<const double> input, int threads, ReferenceOutput& out) {
+  SumImage image{p.extents_after(0), {}};
+  image.sums.resize(static_cast<std::size_t>(input_elems(p)));
+  for (std::int64_t h = 0; h < p.IH; ++h)
+    for (std::int64_t w = 0; w < p.IW; ++w)
+      for (std::int64_t c = 0; c < p.IC; ++c) {
+        const double value = round_to(p.dtype, input[index_of(p.layout, image.extents, n, h, w, c)]);
+        image.at(h, w)[c] = {value, std::abs(value)};
+      }
+  double terms = 0;
+  for (std::size_t i = 0; i < p.stages.size(); ++i) {
+    const StageEvaluator stage(p, i, values[i], storage, terms);
+    SumImage next{p.extents_after(i + 1), {}};
+    const Extents& e = next.extents;
+    next.sums.resize(static_cast<std::size_t>(e.H) * e.W * e.C);
+    const bool last = i + 1 == p.stages.size();
+    each_row(e.H, threads, [&](std::int64_t h) {
+      stage.row(image, h, next);
+      for (std::int64_t w = 0; w < e.W; ++w)
+        for (std::int64_t c = 0; c < e.C; ++c) {
+          Sum& sum = next.at(h, w)[c];
+          if (last)
+            stage.store(sum, index_of(p.layout, e, n, h, w, c), out);
+          else
+            sum = stage.finished(sum);
+        }
+    });
+    image = std::move(next);
+    terms = stage.terms();
+  }
+}
+
 /// Elements of one image of what a kernel writes, before an activation along an axis.
-std::int64_t kernel_elems(const ConvProblem& p) { return std::int64_t{p.OH()} * p.OW() * p.OC; }
+std::int64_t kernel_elems(const ConvProblem& p) { return std::int64_t{p.OH()} * p.OW() * p.OC(); }
 
 /// Applies an activation along an axis to what the kernel computes.
 ReferenceOutput along_axis(const ConvProblem& p, std::int64_t batch, const ReferenceOutput& in, Storage storage) {
-  const Activation& activation = p.output.activation;
-  std::vector<std::int64_t> extents = {batch, p.OH(), p.OW(), p.OC};
-  if (p.layout == Layout::nchw) extents = {batch, p.OC, p.OH(), p.OW()};
+  const Activation& activation = activation_of(p.stages.back().epilogue);
+  std::vector<std::int64_t> extents = {batch, p.OH(), p.OW(), p.OC()};
+  if (p.layout == Layout::nchw) extents = {batch, p.OC(), p.OH(), p.OW()};
   const auto axis = static_cast<std::size_t>(std::int64_t{4} + activation.axis);
   if (axis < 1 || axis > 3)
     throw std::invalid_argument("reference: " + to_text(activation) + " works along axis " +
@@ -220,17 +278,10 @@ ReferenceOutput evaluate(const ConvProblem& problem, const ConvWeights& weights,
   ReferenceOutput out;
   out.values.resize(batch * kernel_elems(kernel));
   out.limits.resize(out.values.size());
-  const Operands operands = operands_of(kernel, weights, input);
-  const Evaluator evaluator(kernel, operands, storage);
-  const std::int64_t rows = batch * kernel.OH();
-  const auto work = [&](std::int64_t first, std::int64_t step) {
-    for (std::int64_t r = first; r < rows; r += step) evaluator.row(r / kernel.OH(), r % kernel.OH(), out);
-  };
-  std::vector<std::jthread> pool;
-  for (int t = 1; t < threads; ++t) pool.emplace_back(work, t, std::max(threads, 1));
-  work(0, std::max(threads, 1));
-  pool.clear();
-  return is_elementwise(problem.output.activation.kind) ? out : along_axis(problem, batch, out, storage);
+  const std::vector<StageValues> values = values_of(kernel, weights);
+  for (std::int64_t n = 0; n < batch; ++n) evaluate_image(kernel, values, storage, n, input, threads, out);
+  return is_elementwise(activation_of(problem.stages.back().epilogue).kind) ? out
+                                                                            : along_axis(problem, batch, out, storage);
 }
 
 }  // namespace
@@ -238,7 +289,7 @@ ReferenceOutput evaluate(const ConvProblem& problem, const ConvWeights& weights,
 std::int64_t input_elems(const ConvProblem& p) { return std::int64_t{p.IH} * p.IW * p.IC; }
 
 std::int64_t output_elems(const ConvProblem& p) {
-  return p.output.activation.kind == ActivationKind::glu ? kernel_elems(p) / 2 : kernel_elems(p);
+  return activation_of(p.stages.back().epilogue).kind == ActivationKind::glu ? kernel_elems(p) / 2 : kernel_elems(p);
 }
 
 ReferenceOutput reference_with_limits(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,

@@ -1,5 +1,6 @@
 #include "seeded.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -43,17 +44,23 @@ std::vector<double> made(std::int64_t count, Make&& make) {
   return values;
 }
 
-template <class Make>
-ConvWeights made_weights(const ConvProblem& p, double depthwise_scale, double pointwise_scale, Make&& make) {
-  const auto array = [&](std::int64_t count, double scale) {
-    return WeightArray(made(count, [&] { return make() * scale; }), p.dtype);
-  };
-  ConvWeights w;
-  if (p.has_depthwise()) w.depthwise = array(std::int64_t{p.KH} * p.KW * p.middle_channels(), depthwise_scale);
-  if (p.op == ConvOp::separable && p.middle.bias) w.middle_bias = array(p.middle_channels(), 1);
-  if (p.has_pointwise()) w.pointwise = array(std::int64_t{p.middle_channels()} * p.OC, pointwise_scale);
-  if (p.output.bias) w.bias = array(p.OC, 1);
-  return w;
+/// Values of `make`, each times scale(argument).
+template <class Scale, class Make>
+ConvWeights made_weights(const ConvProblem& p, Scale&& scale, Make&& make) {
+  ConvWeights weights;
+  for (const Argument& argument : weights_of(p)) {
+    const double factor = scale(argument);
+    weights.arrays.emplace_back(made(static_cast<std::int64_t>(elements_of(argument)), [&] { return make() * factor; }),
+                                p.dtype);
+  }
+  return weights;
+}
+
+/// Products in a sum of the stage.
+double terms_of(const ConvProblem& p, std::size_t stage) {
+  const Window& w = p.stages[stage].window;
+  const double taps = static_cast<double>(w.KH) * w.KW;
+  return p.stages[stage].kind == StageKind::depthwise ? taps : taps * p.extents_after(stage).C;
 }
 
 }  // namespace
@@ -64,8 +71,10 @@ SeededCase small_integers(const ConvProblem& p, std::int64_t batch, std::uint64_
   // The largest |sum| when no value exceeds `limit`.
   const auto bound = [&](double limit) {
     double sum = limit;
-    if (p.has_depthwise()) sum = kGrowth * (sum * limit * p.KH * p.KW + limit);
-    if (p.has_pointwise()) sum = sum * limit * p.middle_channels() + limit;
+    for (std::size_t i = 0; i < p.stages.size(); ++i) {
+      sum = sum * limit * terms_of(p, i) + limit;
+      if (p.stages[i].kind == StageKind::depthwise) sum *= kGrowth;
+    }
     return sum;
   };
   int limit = 4;
@@ -75,7 +84,8 @@ SeededCase small_integers(const ConvProblem& p, std::int64_t batch, std::uint64_
                                 " may reach 2^24 even with values of -1, 0, 1");
   Random random(seed);
   SeededCase result;
-  result.weights = made_weights(p, 1, 1, [&] { return random.integer(limit); });
+  result.weights = made_weights(
+      p, [](const Argument&) { return 1.0; }, [&] { return random.integer(limit); });
   result.input = made(batch * input_elems(p), [&] { return random.integer(limit); });
   return result;
 }
@@ -86,15 +96,18 @@ bool exact_on_integers(const ConvProblem& p) {
     return a.kind == ActivationKind::linear ||
            (a.kind == ActivationKind::relu && a.negative_slope == 0 && whole_parameters);
   };
-  return whole(p.output.activation) && (p.op != ConvOp::separable || whole(p.middle.activation));
+  return std::all_of(p.stages.begin(), p.stages.end(),
+                     [&](const Stage& stage) { return whole(activation_of(stage.epilogue)); });
 }
 
 SeededCase real_values(const ConvProblem& p, std::int64_t batch, std::uint64_t seed) {
   require_static(p);
   Random random(seed ^ 0x5eedu);
   SeededCase result;
-  result.weights = made_weights(p, std::sqrt(3.0 / (static_cast<double>(p.KH) * p.KW)),
-                                std::sqrt(3.0 / p.middle_channels()), [&] { return random.real(p.dtype); });
+  const auto scale = [&](const Argument& argument) {
+    return argument.kind == ArgumentKind::bias ? 1.0 : std::sqrt(3.0 / terms_of(p, argument.stage));
+  };
+  result.weights = made_weights(p, scale, [&] { return random.real(p.dtype); });
   result.input = real_input(p, batch, seed);
   return result;
 }

@@ -147,8 +147,9 @@ class TrialSession {
     }
     problem_ = cases_.front().kernel.problem;
     if (problem_.is_dynamic())
-      problem_ = with_extents(problem_, problem_.dynamic_h() ? problem_.KH_eff() + kDynamicExtent : problem_.IH,
-                              problem_.dynamic_w() ? problem_.KW_eff() + kDynamicExtent : problem_.IW, "same");
+      problem_ = with_extents(
+          problem_, problem_.dynamic_h() ? problem_.stages[0].window.KH_eff() + kDynamicExtent : problem_.IH,
+          problem_.dynamic_w() ? problem_.stages[0].window.KW_eff() + kDynamicExtent : problem_.IW, "same");
     choose_cpu();
   }
 

@@ -83,9 +83,12 @@ SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) {
   };
   const auto size = [](auto... extents) { return (static_cast<std::size_t>(extents) * ...); };
   SeededCase data;
-  data.weights.depthwise = read("dw", size(p.KH, p.KW, p.middle_channels()));
-  if (p.has_pointwise()) data.weights.pointwise = read("pw", size(p.middle_channels(), p.OC));
-  if (p.output.bias) data.weights.bias = read("b", size(p.OC));
+  // The files of the interchange format (bench/peers) are named after what Keras calls the weights.
+  for (const Argument& argument : weights_of(p)) {
+    const bool depthwise = p.stages[argument.stage].kind == StageKind::depthwise;
+    const char* name = argument.kind == ArgumentKind::bias ? "b" : depthwise ? "dw" : "pw";
+    data.weights.arrays.emplace_back(read(name, elements_of(argument)));
+  }
   const std::vector<float> input = read("x", size(layer.batch, p.IH, p.IW, p.IC));
   data.input.assign(input.begin(), input.end());
   return data;

@@ -51,8 +51,8 @@ const Target& target_of(const ExplainOptions& options, DataType dtype) {
   return target;
 }
 
-Limits limits_of(const Target& any_target, DataType dtype, double bytes) {
-  const Target target = target_for_type(any_target, dtype);
+/// @param target  of a Lowering
+Limits limits_of(const Target& target, DataType dtype, double bytes) {
   if (cannot_run_here(target).empty()) {
     const FmaPeak peak = measure_fma_peak(dtype);
     return {peak.gflops_best, measure_copy_gbs(static_cast<std::size_t>(bytes)),
@@ -133,7 +133,7 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
   const ScheduleTables tables(options.tables);
   const PlannedKernel kernel = kernel_of(layer, target, tables, options);
   const double bytes = cost->weight_bytes + cost->activation_bytes;
-  const Limits limits = limits_of(target, layer.problem.dtype, bytes);
+  const Limits limits = limits_of(lower(layer.problem, target).target, layer.problem.dtype, bytes);
   const double compute = cost->flops / (limits.gflops * 1e9), memory = bytes / (limits.copy_gbs * 1e9);
 
   std::string text = fmt::format("{} on {}\n", layer.name, target.name);
@@ -146,12 +146,11 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
                       time_text(compute), limits.gflops, time_text(memory), limits.copy_gbs, limits.source);
   text += fmt::format("schedule    from {}: ", source_text(kernel, tables));
   const char* indent = "";
-  for (const std::string& line : schedule_words(kernel.problem, kernel.schedule, target)) {
+  for (const std::string& line : schedule_words(lower(kernel.problem, target), kernel.schedule)) {
     text += indent + line + "\n";
     indent = "            ";
   }
-  return text + "inner loop  " +
-         loop_text(mix_of(kernel, options), target.fuses_multiply_add);
+  return text + "inner loop  " + loop_text(mix_of(kernel, options), target.fuses_multiply_add);
 }
 
 }  // namespace sepconv::tools

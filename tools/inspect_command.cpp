@@ -52,23 +52,28 @@ std::string window(const ConvProblem& p) {
   const auto pair = [](std::int32_t a, std::int32_t b) {
     return a == b ? std::to_string(a) : std::to_string(a) + "x" + std::to_string(b);
   };
-  std::string text = fmt::format("{}x{} s{}", p.KH, p.KW, pair(p.stride_h, p.stride_w));
-  if (p.dilation_h != 1 || p.dilation_w != 1) text += " d" + pair(p.dilation_h, p.dilation_w);
-  if (p.pad_top || p.pad_bottom || p.pad_left || p.pad_right)
-    text +=
-        fmt::format(" p{},{},{},{}", extent(p.pad_top), extent(p.pad_bottom), extent(p.pad_left), extent(p.pad_right));
-  if (p.depth_multiplier != 1) text += fmt::format(" m{}", p.depth_multiplier);
+  std::string text = fmt::format("{}x{} s{}", p.stages[0].window.KH, p.stages[0].window.KW,
+                                 pair(p.stages[0].window.stride_h, p.stages[0].window.stride_w));
+  if (p.stages[0].window.dilation_h != 1 || p.stages[0].window.dilation_w != 1)
+    text += " d" + pair(p.stages[0].window.dilation_h, p.stages[0].window.dilation_w);
+  if (p.stages[0].window.pad_top || p.stages[0].window.pad_bottom || p.stages[0].window.pad_left ||
+      p.stages[0].window.pad_right)
+    text += fmt::format(" p{},{},{},{}", extent(p.stages[0].window.pad_top), extent(p.stages[0].window.pad_bottom),
+                        extent(p.stages[0].window.pad_left), extent(p.stages[0].window.pad_right));
+  if (p.stages[0].depth_multiplier != 1) text += fmt::format(" m{}", p.stages[0].depth_multiplier);
   return text;
 }
 
 std::string epilogue(const Epilogue& e) {
-  std::string text = e.bias ? "bias" : "";
-  if (e.activation.kind != ActivationKind::linear) text += (text.empty() ? "" : "+") + to_text(e.activation);
+  std::string text = has_bias(e) ? "bias" : "";
+  if (const Activation a = activation_of(e); a != Activation{}) text += (text.empty() ? "" : "+") + to_text(a);
   return text.empty() ? "-" : text;
 }
 
 std::string epilogues(const ConvProblem& p) {
-  return p.op == ConvOp::separable ? epilogue(p.middle) + " / " + epilogue(p.output) : epilogue(p.output);
+  std::string text;
+  for (const Stage& stage : p.stages) text += (text.empty() ? "" : " / ") + epilogue(stage.epilogue);
+  return text;
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -88,7 +93,7 @@ void print_text(const Plan& plan) {
     std::erase(others, layer.name);
     fused += !others.empty();
     std::vector<std::string> row = {
-        layer.name, to_text(p.op), extents(p.layout, p.IH, p.IW, p.IC), extents(p.layout, p.OH(), p.OW(), p.OC),
+        layer.name, stages_name(p), extents(p.layout, p.IH, p.IW, p.IC), extents(p.layout, p.OH(), p.OW(), p.OC()),
         window(p),  epilogues(p)};
     if (const auto cost = cost_of(p)) {
       row.insert(row.end(),
@@ -129,7 +134,7 @@ std::variant<LockRow, std::string> row_on(const ConvProblem& problem, const Targ
   if (!serves(target, problem.dtype)) return std::string("no kernels for ") + to_text(problem.dtype);
   if (const LockRow* row = tables.row(problem, target)) return *row;
   try {
-    return LockRow{default_schedule(problem, target), {}};
+    return LockRow{default_schedule(lower(problem, target)), {}};
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
@@ -149,7 +154,7 @@ void print_schedules(const Plan& plan, const Target& target) {
     std::cout << layer.name << ": ";
     if (const std::string note = note_of(row.record); !note.empty()) std::cout << '(' << note << ") ";
     const char* indent = "";
-    for (const std::string& line : schedule_words(problem, row.schedule, target)) {
+    for (const std::string& line : schedule_words(lower(problem, target), row.schedule)) {
       std::cout << indent << line << '\n';
       indent = "  ";
     }
@@ -165,7 +170,7 @@ void print_json(const Plan& plan, const Target* target) {
     Json row = {{"name", layer.name},
                 {"absorbed", layer.absorbed},
                 {"problem", to_text(p)},
-                {"op", to_text(p.op)},
+                {"op", stages_name(p)},
                 {"has_weights", layer.has_weights}};
     if (const auto cost = cost_of(p)) {
       row["flops"] = cost->flops;
@@ -180,7 +185,7 @@ void print_json(const Plan& plan, const Target* target) {
         row["no_schedule"] = *reason;
       } else {
         const LockRow& lock = std::get<LockRow>(chosen);
-        row["kernel"] = schedule_json(problem, lock.schedule, *target);
+        row["kernel"] = schedule_json(lower(problem, *target), lock.schedule);
         row["kernel"]["record"] = to_text(lock.record.source);
       }
     }

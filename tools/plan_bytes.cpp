@@ -125,8 +125,8 @@ template <class Stream, class T>
 void fields(Stream& stream, T& value) {
   using Struct = std::remove_const_t<T>;
   if constexpr (std::is_same_v<Struct, ConvWeights>) {
-    auto& [depthwise, middle_bias, pointwise, bias] = value;
-    stream.field(depthwise), stream.field(middle_bias), stream.field(pointwise), stream.field(bias);
+    auto& [arrays] = value;
+    stream.field(arrays);
   } else if constexpr (std::is_same_v<Struct, PlannedLayer>) {
     auto& [name, absorbed, problem, weights, has_weights, padding, zero_padding, batch] = value;
     stream.field(name), stream.field(absorbed), stream.field(problem), stream.field(weights);

@@ -56,7 +56,7 @@ std::map<Key, Round> last_rounds(const std::vector<TrialRecord>& records, const 
 std::optional<Schedule> legal_schedule(const std::string& text, const ConvProblem& problem, const Target& target) {
   try {
     Schedule schedule = schedule_from_text(text, target);
-    if (reject_reason(schedule, problem, target)) return std::nullopt;
+    if (reject_reason(schedule, lower(problem, target))) return std::nullopt;
     return schedule;
   } catch (const std::invalid_argument&) {  // one of Halide's autoschedulers, or not of this program
     return std::nullopt;

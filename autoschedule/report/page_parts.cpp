@@ -91,7 +91,8 @@ std::string figure_cells(const LayerReport& layer, const Roof& roof, bool with_t
 std::vector<std::string> words_of(const LayerReport& layer) {
   try {
     const Target& target = target_from_name(layer.target);
-    return schedule_words(problem_from_text(layer.problem), schedule_from_text(layer.best_schedule, target), target);
+    return schedule_words(lower(problem_from_text(layer.problem), target),
+                          schedule_from_text(layer.best_schedule, target));
   } catch (const std::invalid_argument& error) {
     return {layer.best_schedule, std::string("not readable by this version: ") + error.what()};
   }

@@ -43,23 +43,24 @@ std::string pair(std::int32_t a, std::int32_t b) {
 }
 
 std::string label(const ConvProblem& p) {
-  const bool one_d = p.IH == 1 && p.KH == 1;
-  std::string text = p.op == ConvOp::separable ? "sep " : p.op == ConvOp::depthwise ? "dw " : "pw ";
+  const Window& w = p.stages[0].window;
+  const bool one_d = p.IH == 1 && w.KH == 1, depthwise = p.stages[0].kind == StageKind::depthwise;
+  std::string text = p.stages.size() > 1 ? "sep " : depthwise ? "dw " : "pw ";
   text += (one_d ? "" : extent(p.IH) + kTimes) + extent(p.IW) + kTimes + std::to_string(p.IC);
-  if (p.OC != p.IC || p.has_pointwise()) text += kArrow + std::to_string(p.OC);
-  if (p.has_depthwise()) text += " " + (one_d ? std::to_string(p.KW) : fmt::format("{}{}{}", p.KH, kTimes, p.KW));
-  if (one_d && p.stride_w != 1) text += " s" + std::to_string(p.stride_w);
-  if (!one_d && (p.stride_h != 1 || p.stride_w != 1)) text += " s" + pair(p.stride_h, p.stride_w);
-  if (p.dilation_h != 1 || p.dilation_w != 1)
-    text += " d" + (one_d ? std::to_string(p.dilation_w) : pair(p.dilation_h, p.dilation_w));
-  if (p.depth_multiplier != 1) text += " m" + std::to_string(p.depth_multiplier);
+  if (p.OC() != p.IC || p.has(StageKind::conv)) text += kArrow + std::to_string(p.OC());
+  if (depthwise) text += " " + (one_d ? std::to_string(w.KW) : fmt::format("{}{}{}", w.KH, kTimes, w.KW));
+  if (one_d && w.stride_w != 1) text += " s" + std::to_string(w.stride_w);
+  if (!one_d && (w.stride_h != 1 || w.stride_w != 1)) text += " s" + pair(w.stride_h, w.stride_w);
+  if (w.dilation_h != 1 || w.dilation_w != 1)
+    text += " d" + (one_d ? std::to_string(w.dilation_w) : pair(w.dilation_h, w.dilation_w));
+  if (p.stages[0].depth_multiplier != 1) text += " m" + std::to_string(p.stages[0].depth_multiplier);
   if (p.layout == Layout::nchw) text += " nchw";
   if (p.dtype != DataType::float32) text += std::string(" ") + to_text(p.dtype);
   if (p.strict_float) text += " strict";
   return text;
 }
 
-std::string epilogue(const Epilogue& e) { return (e.bias ? "bias " : "no bias ") + to_text(e.activation); }
+std::string epilogue(const Epilogue& e) { return (has_bias(e) ? "bias " : "no bias ") + to_text(activation_of(e)); }
 
 std::optional<ConvProblem> parsed(const std::string& problem) {
   try {
@@ -156,10 +157,10 @@ std::vector<std::string> problem_labels(const std::vector<std::string>& problems
   for (std::size_t i = 0; i < problems.size(); ++i) {
     if (used[labels[i]] == 1) continue;
     if (const auto p = parsed(problems[i])) {
-      labels[i] += fmt::format(", pad {}/{}/{}/{}", extent(p->pad_top), extent(p->pad_bottom), extent(p->pad_left),
-                               extent(p->pad_right));
-      if (p->op == ConvOp::separable) labels[i] += ", " + epilogue(p->middle);
-      labels[i] += ", " + epilogue(p->output);
+      const Window& w = p->stages[0].window;
+      labels[i] += fmt::format(", pad {}/{}/{}/{}", extent(w.pad_top), extent(w.pad_bottom), extent(w.pad_left),
+                               extent(w.pad_right));
+      for (const Stage& stage : p->stages) labels[i] += ", " + epilogue(stage.epilogue);
     }
   }
   return labels;

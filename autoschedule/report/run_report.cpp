@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "report_text.h"
+#include "sepconv/detail/kernel_arguments.h"
 
 namespace sepconv::report {
 namespace {
@@ -102,9 +103,9 @@ void take_costs(LayerReport& layer) {
   try {
     const ConvProblem p = problem_from_text(layer.problem);
     if (p.is_dynamic()) return;
-    double elems = static_cast<double>(p.IH) * p.IW * p.IC + static_cast<double>(p.OH()) * p.OW() * p.OC;
-    if (p.has_depthwise()) elems += static_cast<double>(p.KH) * p.KW * p.middle_channels();
-    if (p.has_pointwise()) elems += static_cast<double>(p.middle_channels()) * p.OC;
+    double elems = static_cast<double>(p.IH) * p.IW * p.IC + static_cast<double>(p.OH()) * p.OW() * p.OC();
+    for (const Argument& argument : weights_of(p))
+      if (argument.kind == ArgumentKind::weights) elems += static_cast<double>(elements_of(argument));
     layer.flops = p.flops();
     layer.bytes = elems * static_cast<double>(size_bytes(p.dtype));
   } catch (const std::invalid_argument&) {

@@ -53,25 +53,25 @@ BlockCount count_blocks(const BlockCpuSchedule& s, int OH, int OW, int tile) {
 }
 
 /// Channels of one pixel that a panel reads: all, where panels do not divide them.
-int depthwise_run(const DepthwiseCpuSchedule& dw, const ConvProblem& p) {
+int depthwise_run(const DepthwiseCpuSchedule& dw, const Lowering& p) {
   return p.IC % dw.c_tile == 0 ? dw.c_tile : p.IC;
 }
 
 /// A middling size in place of extents that are known only at run time.
-ConvProblem with_middling_extents(ConvProblem p) {
-  if (p.dynamic_h()) p.IH = 8 * p.stride_h + p.KH_eff() - 1;
-  if (p.dynamic_w()) p.IW = 64 * p.stride_w + p.KW_eff() - 1;
-  for (std::int32_t* pad : {&p.pad_top, &p.pad_bottom, &p.pad_left, &p.pad_right}) *pad = std::max(*pad, 0);
+Lowering with_middling_extents(Lowering p) {
+  if (p.dynamic_h()) p.IH = 8 * p.window.stride_h + p.window.KH_eff() - 1;
+  if (p.dynamic_w()) p.IW = 64 * p.window.stride_w + p.window.KW_eff() - 1;
+  for (std::int32_t* pad : {&p.window.pad_top, &p.window.pad_bottom, &p.window.pad_left, &p.window.pad_right})
+    *pad = std::max(*pad, 0);
   return p;
 }
 
 /// The estimate of one schedule on a CPU.
 class CpuEstimate {
  public:
-  CpuEstimate(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target, const CpuCosts& costs)
+  CpuEstimate(const CpuSchedule& schedule, const Lowering& problem, const CpuCosts& costs)
       : s_(schedule),
         p_(problem.is_dynamic() ? with_middling_extents(problem) : problem),
-        target_(target),
         costs_(costs),
         element_(double(size_bytes(accumulator_type(p_.dtype)))),
         stored_(double(size_bytes(p_.dtype))),
@@ -85,9 +85,10 @@ class CpuEstimate {
     if (s_.pointwise) add_pointwise(*s_.pointwise, cost);
     if (s_.depthwise) add_depthwise(*s_.depthwise, cost);
     if (s_.depthwise) add_copies(*s_.depthwise, cost);
-    if (s_.depthwise && p_.op == ConvOp::separable && has_exponential(p_.middle.activation.kind))
-      cost.memory += costs_.exponential * pixels_ * K_ / target_.lanes;
-    if (has_exponential(p_.output.activation.kind)) cost.memory += costs_.exponential * pixels_ * p_.OC / target_.lanes;
+    if (s_.depthwise && p_.family == KernelFamily::separable && has_exponential(activation_of(p_.middle).kind))
+      cost.memory += costs_.exponential * pixels_ * K_ / p_.target.lanes;
+    if (has_exponential(activation_of(p_.output).kind))
+      cost.memory += costs_.exponential * pixels_ * p_.OC / p_.target.lanes;
     if (threads > 1) {
       const double tasks = block_.blocks;
       cost.imbalance = ceil_div(static_cast<long>(tasks), static_cast<long>(threads)) * threads / tasks;
@@ -99,7 +100,7 @@ class CpuEstimate {
 
  private:
   void add_pointwise(const PointwiseCpuSchedule& pw, CostParts& cost) const {
-    const RegisterTile tile = register_tile(pw, p_, target_);
+    const RegisterTile tile = register_tile(pw, p_);
     const double panels = ceil_div(p_.OC, pw.nr), tiles = block_.tiles * block_.blocks * panels;
     const double step =
         std::max({tile.sums() / costs_.multiply_adds, (tile.vectors + tile.scalars) / costs_.loads, costs_.latency}) +
@@ -113,35 +114,35 @@ class CpuEstimate {
   }
 
   void add_depthwise(const DepthwiseCpuSchedule& dw, CostParts& cost) const {
-    const RegisterTile tile = register_tile(dw, p_, target_);
+    const RegisterTile tile = register_tile(dw, p_);
     const bool along_channels = vectors_along_channels(dw);
     const double tiles =
         column_blocks() * ceil_div(columns(), dw.ow_tile) * p_.OH() * ceil_div(p_.IC, dw.c_tile) * p_.depth_multiplier;
-    const double taps = double(p_.KH) * p_.KW, checks = dw.pad_tile ? 1 : checked_taps(dw);
+    const double taps = double(p_.window.KH) * p_.window.KW, checks = dw.pad_tile ? 1 : checked_taps(dw);
     const double loads = (tile.vectors + tile.sums()) * checks;
-    const double strided = !along_channels && p_.stride_w > 1 && !dw.pad_tile ? costs_.strided_loads : 1.0;
+    const double strided = !along_channels && p_.window.stride_w > 1 && !dw.pad_tile ? costs_.strided_loads : 1.0;
     const double tap =
         std::max({tile.sums() / costs_.multiply_adds, strided * loads / costs_.depthwise_loads, costs_.latency}) +
         spill_cycles(tile);
-    cost.depthwise = tiles * (taps * tap + p_.KH * costs_.row_of_taps);
+    cost.depthwise = tiles * (taps * tap + p_.window.KH * costs_.row_of_taps);
   }
 
   /// The input on its way to the depthwise stage, and the stage's result on its way to flat pixels.
   void add_copies(const DepthwiseCpuSchedule& dw, CostParts& cost) const {
     const double vector =
-        vectors_along_channels(dw) ? std::min(vector_elems(dw.c_tile, target_), p_.IC) : target_.lanes;
-    const double rows = (s_.block.oh_block - 1.0) * p_.stride_h + p_.KH_eff();
+        vectors_along_channels(dw) ? std::min(vector_elems(dw.c_tile, p_.target), p_.IC) : p_.target.lanes;
+    const double rows = (s_.block.oh_block - 1.0) * p_.window.stride_h + p_.window.KH_eff();
     const double row_blocks = ceil_div(p_.OH(), s_.block.oh_block);
-    const double width = (columns() - 1.0) * p_.stride_w + p_.KW_eff();
+    const double width = (columns() - 1.0) * p_.window.stride_w + p_.window.KW_eff();
     const double run = std::min(std::max(depthwise_run(dw, p_), dw.c_block), p_.IC) * stored_;  // side by side
-    const double again = std::max(1.0, double(p_.KH) / p_.stride_h);  // rows of taps that read a row
+    const double again = std::max(1.0, double(p_.window.KH) / p_.window.stride_h);  // rows of taps that read a row
     const double moved = double(p_.IH) * p_.IW * p_.IC * stored_;
-    if (p_.layout == Layout::nhwc && moved > costs_.cache_share * double(target_.l2_bytes))
+    if (p_.layout == Layout::nhwc && moved > costs_.cache_share * double(p_.target.l2_bytes))
       cost.copies += moved * (short_runs(run, p_.IC * stored_, costs_) - 1) / costs_.beyond_bytes;
-    const double taps_footprint = p_.KH_eff() * width * run;
+    const double taps_footprint = p_.window.KH_eff() * width * run;
     if (dw.pad_tile) {
       const double copied = column_blocks() * row_blocks * rows * width * p_.IC;  // elements
-      const bool in_l1 = taps_footprint <= costs_.cache_share * double(target_.l1_bytes);
+      const bool in_l1 = taps_footprint <= costs_.cache_share * double(p_.target.l1_bytes);
       cost.copies += (dw.vector_c ? costs_.transposing_copy : costs_.copy) * copied / vector;
       cost.copies += streamed_cycles(copied * element_ * (in_l1 ? 1 : again), rows * width * run);
     } else {
@@ -162,14 +163,14 @@ class CpuEstimate {
   }
 
   double cycles_from(double bytes, double footprint, double l2_rate, double beyond_rate) const {
-    if (footprint <= costs_.cache_share * double(target_.l1_bytes)) return 0;
-    return bytes / (footprint <= costs_.cache_share * double(target_.l2_bytes) ? l2_rate : beyond_rate);
+    if (footprint <= costs_.cache_share * double(p_.target.l1_bytes)) return 0;
+    return bytes / (footprint <= costs_.cache_share * double(p_.target.l2_bytes) ? l2_rate : beyond_rate);
   }
 
   /// Cycles of sums that have no register: two operands and an address stream leave the rest.
   double spill_cycles(const RegisterTile& tile) const {
     constexpr int kOperands = 3;
-    return costs_.spill * std::max(0, tile.sums() + kOperands - target_.registers);
+    return costs_.spill * std::max(0, tile.sums() + kOperands - p_.target.registers);
   }
 
   /// Factor of the loads where taps are read from the image itself: tiles at its sides test whether each tap lies in
@@ -187,8 +188,7 @@ class CpuEstimate {
   double column_blocks() const { return whole_rows() ? 1 : ceil_div(p_.OW(), s_.block.ow_block); }
 
   const CpuSchedule& s_;
-  const ConvProblem p_;
-  const Target& target_;
+  const Lowering p_;
   const CpuCosts& costs_;
   const double element_, stored_;  // bytes of an element of the sums, and in memory
   const double pixels_;
@@ -200,20 +200,15 @@ double log_of(int value) { return std::log(double(std::max(value, 1))); }
 
 }  // namespace
 
-CostParts estimate_cost(const Schedule& schedule, const ConvProblem& problem, const Target& any_target, int threads,
-                        const CpuCosts& costs) {
-  const ConvProblem p = as_scheduled(problem);
-  if (const auto* cpu = std::get_if<CpuSchedule>(&schedule)) {
-    const Target target = target_for_type(any_target, p.dtype);
-    return CpuEstimate(*cpu, p, target, costs).parts(threads);
-  }
+CostParts estimate_cost(const Schedule& schedule, const Lowering& p, int threads, const CpuCosts& costs) {
+  if (const auto* cpu = std::get_if<CpuSchedule>(&schedule)) return CpuEstimate(*cpu, p, costs).parts(threads);
   const GpuSchedule& gpu = std::get<GpuSchedule>(schedule);
   constexpr double kCycles = 1e9;  // nanoseconds: GPUs' cycles differ
   return {.total = kCycles * estimate_gpu(gpu, p, 1, register_estimate(gpu), known_gpus().front()).seconds};
 }
 
-std::vector<double> features(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads) {
-  const CostParts cost = estimate_cost(schedule, problem, target, threads);
+std::vector<double> features(const Schedule& schedule, const Lowering& p, int threads) {
+  const CostParts cost = estimate_cost(schedule, p, threads);
   std::vector<double> result = {std::log(cost.total)};
   const auto* cpu = std::get_if<CpuSchedule>(&schedule);
   if (cpu == nullptr) {
@@ -235,9 +230,9 @@ std::vector<double> features(const Schedule& schedule, const ConvProblem& proble
     result.push_back(log_of(extent));
     result.push_back(log_of(extent) * log_of(extent));
   }
-  const double registers = target.registers;
-  result.push_back(cpu->pointwise ? register_tile(pw, problem, target).total() / registers : 0);
-  result.push_back(cpu->depthwise ? register_tile(dw, problem, target).total() / registers : 0);
+  const double registers = p.target.registers;
+  result.push_back(cpu->pointwise ? register_tile(pw, p).total() / registers : 0);
+  result.push_back(cpu->depthwise ? register_tile(dw, p).total() / registers : 0);
   return result;
 }
 

@@ -24,12 +24,11 @@ struct CostParts {
 
 /// @param threads  that the blocks are dealt to.
 /// @param costs    of a CPU's work
-CostParts estimate_cost(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads = 1,
+CostParts estimate_cost(const Schedule& schedule, const Lowering& problem, int threads = 1,
                         const CpuCosts& costs = kCpuCosts);
 
 /// What a learned model looks at: the logarithm of the estimate first, then the shares of its parts and the tiles.
 /// Every schedule of a device kind has as many.
-std::vector<double> features(const Schedule& schedule, const ConvProblem& problem, const Target& target,
-                             int threads = 1);
+std::vector<double> features(const Schedule& schedule, const Lowering& problem, int threads = 1);
 
 }  // namespace sepconv

@@ -14,16 +14,16 @@ using Json = nlohmann::ordered_json;
 
 /// The estimate is a linear function of each fitted cost: a term is what is missing without it.
 Json terms_of(const std::string& problem, const std::string& target, const std::string& schedule, int threads) {
-  const sepconv::ConvProblem p = sepconv::problem_from_text(problem);
-  const sepconv::Schedule s = sepconv::schedule_from_text(schedule);
   const sepconv::Target& t = sepconv::target_from_name(target);
+  const sepconv::Lowering p = sepconv::lower(sepconv::problem_from_text(problem), t);
+  const sepconv::Schedule s = sepconv::schedule_from_text(schedule);
   if (t.device != sepconv::Device::cpu) throw std::invalid_argument("target '" + target + "' is no CPU");
-  const double total = sepconv::estimate_cost(s, p, t, threads).total;
+  const double total = sepconv::estimate_cost(s, p, threads).total;
   Json terms;
   sepconv::visit_fitted_costs([&](const char* name, double sepconv::CpuCosts::*cost) {
     sepconv::CpuCosts without;
     without.*cost = 0;
-    terms[name] = total - sepconv::estimate_cost(s, p, t, threads, without).total;
+    terms[name] = total - sepconv::estimate_cost(s, p, threads, without).total;
   });
   return {{"total", total}, {"terms", terms}};
 }

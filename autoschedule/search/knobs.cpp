@@ -38,13 +38,11 @@ Values powers_of_two(int least, int most) {
 const Values kFlag = {0, 1};
 constexpr int kMostChannels = 8;  // of a depthwise tile with vectors along columns
 
-Values scalar_side(int extent, const Target& target) {
-  return up_to(extent, multiples(1, target.rules.most_scalars));
-}
+Values scalar_side(int extent, const Target& target) { return up_to(extent, multiples(1, target.rules.most_scalars)); }
 
 void append(Values& values, const Values& more) { values.insert(values.end(), more.begin(), more.end()); }
 
-Values channel_vectors(const ConvProblem& p, const Values& vectors, const Target& target) {
+Values channel_vectors(const Lowering& p, const Values& vectors, const Target& target) {
   return p.IC >= target.lanes ? up_to(round_up(p.IC, target.lanes), vectors) : Values{power_of_two_from(p.IC)};
 }
 
@@ -52,19 +50,20 @@ Values column_vectors(int OW, const Values& vectors, const Target& target) {
   return OW >= target.lanes ? up_to(round_up(OW, target.lanes), vectors) : Values{power_of_two_below(OW)};
 }
 
-Values cpu_values(const std::string& name, const ConvProblem& p, const Target& target) {
+Values cpu_values(const std::string& name, const Lowering& p, const Target& target) {
   const bool nhwc = p.layout == Layout::nhwc, fixed = !p.is_dynamic();
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 128 : p.OW();
   const Values vectors = multiples(target.lanes, 4);
-  const bool transposable = p.op == ConvOp::separable && !nhwc && fixed;  // dw.vc
-  if (name == "block.fuse") return p.op == ConvOp::separable && fixed ? kFlag : Values{1};
+  const bool transposable = p.family == KernelFamily::separable && !nhwc && fixed;  // dw.vc
+  if (name == "block.fuse") return p.family == KernelFamily::separable && fixed ? kFlag : Values{1};
   if (name == "block.flat") {
     if (!p.has_pointwise() || !fixed || OH == 1) return {0};
-    return p.op == ConvOp::separable ? Values{0, kFlatCopied, kFlatDirect} : Values{0, kFlatCopied};
+    return p.family == KernelFamily::separable ? Values{0, kFlatCopied, kFlatDirect} : Values{0, kFlatCopied};
   }
   if (name == "block.oh") return equal_parts(OH);
   if (name == "block.ow") return equal_parts(OW);
-  if (name == "block.spread") return transposable || (p.op == ConvOp::separable && nhwc) ? Values{0, 16} : Values{0};
+  if (name == "block.spread")
+    return transposable || (p.family == KernelFamily::separable && nhwc) ? Values{0, 16} : Values{0};
   // Where either side of the depthwise tile may be the one of vectors, both have the values of both.
   if (name == "dw.c") {
     Values values;
@@ -82,8 +81,8 @@ Values cpu_values(const std::string& name, const ConvProblem& p, const Target& t
   if (name == "dw.pad") return kFlag;
   if (name == "dw.ku") {
     Values values = {0};
-    for (int count = 1; count <= std::min(p.KW, 33); ++count)
-      if (p.KW % count == 0) values.push_back(count);
+    for (int count = 1; count <= std::min(p.window.KW, 33); ++count)
+      if (p.window.KW % count == 0) values.push_back(count);
     return values;
   }
   if (name == "dw.cb") {
@@ -108,11 +107,11 @@ Values cpu_values(const std::string& name, const ConvProblem& p, const Target& t
   return {};
 }
 
-Values gpu_values(const std::string& name, const ConvProblem& p) {
+Values gpu_values(const std::string& name, const Lowering& p) {
   if (name == "gpu.tf" || name == "gpu.tq") return powers_of_two(1, 64);
   if (name == "gpu.f" || name == "gpu.q") return powers_of_two(1, 8);
   if (name == "gpu.k") return p.has_pointwise() ? up_to(p.IC, {4, 5, 6, 7, 8, 10, 12, 14, 16, 24, 32}) : Values{0};
-  if (name == "gpu.fuse") return p.op == ConvOp::separable ? kFlag : Values{1};
+  if (name == "gpu.fuse") return p.family == KernelFamily::separable ? kFlag : Values{1};
   return {};
 }
 
@@ -128,7 +127,7 @@ void put_vectors_on(int& vectors, int& scalars, const Target& target) {
   if (vectors % target.lanes != 0 && scalars % target.lanes == 0) std::swap(vectors, scalars);
 }
 
-void settle(CpuSchedule& s, const ConvProblem& p, const Target& target) {
+void settle(CpuSchedule& s, const Lowering& p, const Target& target) {
   if (s.depthwise && s.pointwise && p.layout == Layout::nchw) {
     DepthwiseCpuSchedule& dw = *s.depthwise;
     if (dw.vector_c) {
@@ -173,7 +172,8 @@ std::vector<Knob> knobs(Schedule& schedule) {
   return all;
 }
 
-std::vector<int> knob_values(const std::string& name, const ConvProblem& problem, const Target& target) {
+std::vector<int> knob_values(const std::string& name, const Lowering& problem) {
+  const Target& target = problem.target;
   Values values = target.device == Device::cpu ? cpu_values(name, problem, target) : gpu_values(name, problem);
   if (values.empty()) throw std::logic_error("knob '" + name + "' has no values");
   std::sort(values.begin(), values.end());
@@ -181,8 +181,8 @@ std::vector<int> knob_values(const std::string& name, const ConvProblem& problem
   return values;
 }
 
-void settle(Schedule& schedule, const ConvProblem& problem, const Target& target) {
-  if (auto* cpu = std::get_if<CpuSchedule>(&schedule)) settle(*cpu, problem, target);
+void settle(Schedule& schedule, const Lowering& problem) {
+  if (auto* cpu = std::get_if<CpuSchedule>(&schedule)) settle(*cpu, problem, problem.target);
 }
 
 }  // namespace sepconv

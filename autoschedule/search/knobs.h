@@ -21,11 +21,9 @@ struct Knob {
 std::vector<Knob> knobs(Schedule& schedule);
 
 /// Values that a field may take, ascending; at least one. What does not fit the other fields is left to reject_reason.
-/// @param problem  as_scheduled.
-/// @param target   as target_for_type gives it.
-std::vector<int> knob_values(const std::string& name, const ConvProblem& problem, const Target& target);
+std::vector<int> knob_values(const std::string& name, const Lowering& problem);
 
 /// Makes fields agree that others decide: the columns of a block, and the sides of a micro-tile.
-void settle(Schedule& schedule, const ConvProblem& problem, const Target& target);
+void settle(Schedule& schedule, const Lowering& problem);
 
 }  // namespace sepconv

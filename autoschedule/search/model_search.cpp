@@ -11,7 +11,7 @@ std::vector<ModelPick> search_by_model(const SearchSpace& space, const std::vect
                                        const ModelSearchOptions& options) {
   constexpr std::size_t kBatch = 16;  // the tuner's
   const auto estimate = [&](const Schedule& schedule) {
-    return estimate_cost(schedule, space.problem(), space.target(), options.threads).total;
+    return estimate_cost(schedule, space.lowering(), options.threads).total;
   };
   const double rule = estimate(space.rule());
   const LearnedModel estimate_alone;  // learned nothing

@@ -19,7 +19,7 @@ constexpr double kGreedy = 0.75;            // the part of a batch that the mode
 ScheduleSearch::ScheduleSearch(SearchSpace space, std::uint64_t seed, int threads)
     : space_(std::move(space)), random_(seed), threads_(threads) {
   proposed_.insert(to_text(space_.rule()));
-  if (threads > 1) suggest(blocks_for_threads(space_.rule(), space_.problem(), space_.target(), threads), "model");
+  if (threads > 1) suggest(blocks_for_threads(space_.rule(), space_.lowering(), threads), "model");
 }
 
 void ScheduleSearch::suggest(const Schedule& schedule, const std::string& origin) {
@@ -77,7 +77,7 @@ std::vector<Proposal> ScheduleSearch::ask(std::size_t count, const LearnedModel&
   std::vector<Proposal> candidates = pool();
   std::vector<std::pair<double, std::size_t>> ranked;
   for (std::size_t i = 0; i < candidates.size(); ++i)
-    ranked.emplace_back(model.score(features(candidates[i].schedule, space_.problem(), space_.target(), threads_)), i);
+    ranked.emplace_back(model.score(features(candidates[i].schedule, space_.lowering(), threads_)), i);
   std::sort(ranked.begin(), ranked.end());
   const std::size_t greedy = chosen.size() + static_cast<std::size_t>(kGreedy * double(count - chosen.size()));
   for (std::size_t i = 0; i < ranked.size() && chosen.size() < greedy; ++i) {

@@ -19,13 +19,9 @@ std::size_t nearest_index(const std::vector<int>& values, int wanted) {
 }  // namespace
 
 SearchSpace::SearchSpace(const ConvProblem& problem, const Target& target)
-    : problem_(problem),
-      scheduled_(as_scheduled(problem)),
-      target_(target),
-      typed_(target_for_type(target, problem.dtype)),
-      rule_(default_schedule(problem, target)) {
+    : problem_(problem), lowering_(lower(problem, target)), rule_(default_schedule(lowering_)) {
   for (const Knob& knob : knobs(rule_)) {
-    std::vector<int> values = knob_values(knob.name, scheduled_, typed_);
+    std::vector<int> values = knob_values(knob.name, lowering_);
     const auto at = std::lower_bound(values.begin(), values.end(), *knob.value);
     if (at == values.end() || *at != *knob.value) values.insert(at, *knob.value);
     if (values.size() > 1) free_.push_back(values_.size());
@@ -34,11 +30,11 @@ SearchSpace::SearchSpace(const ConvProblem& problem, const Target& target)
 }
 
 bool SearchSpace::legal(const Schedule& schedule) const {
-  return schedule.index() == rule_.index() && !reject_reason(schedule, problem_, target_);
+  return schedule.index() == rule_.index() && !reject_reason(schedule, lowering_);
 }
 
 bool SearchSpace::accept(Schedule& schedule) const {
-  settle(schedule, scheduled_, typed_);
+  settle(schedule, lowering_);
   return legal(schedule);
 }
 

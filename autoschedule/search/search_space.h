@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "sepconv/conv_problem.h"
 #include "spec/gpu_schedule.h"
-#include "spec/target.h"
+#include "spec/lowering.h"
 
 namespace sepconv {
 
@@ -30,7 +29,7 @@ class SearchSpace {
   SearchSpace(const ConvProblem& problem, const Target& target);
 
   const ConvProblem& problem() const { return problem_; }
-  const Target& target() const { return target_; }
+  const Lowering& lowering() const { return lowering_; }
   const Schedule& rule() const { return rule_; }
 
   /// Whether the search may try it: reject_reason has nothing against it.
@@ -55,10 +54,8 @@ class SearchSpace {
   /// Settles and checks; nothing when it is not legal.
   bool accept(Schedule& schedule) const;
 
-  ConvProblem problem_;    // as given
-  ConvProblem scheduled_;  // as_scheduled
-  Target target_;
-  Target typed_;  // target_for_type
+  ConvProblem problem_;
+  Lowering lowering_;
   Schedule rule_;
   std::vector<std::size_t> free_;         // knobs with more than one value
   std::vector<std::vector<int>> values_;  // of each knob

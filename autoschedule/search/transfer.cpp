@@ -1,31 +1,33 @@
 #include "transfer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <tuple>
-#include <utility>
 
 namespace sepconv {
 
 std::optional<double> transfer_distance(const ConvProblem& a, const ConvProblem& b) {
-  const auto kind = [](const ConvProblem& p) {
-    return std::tuple(p.op, p.layout, p.dtype, p.dynamic_h(), p.dynamic_w());
-  };
-  if (kind(a) != kind(b)) return std::nullopt;
+  const auto kind = [](const ConvProblem& p) { return std::tuple(p.layout, p.dtype, p.dynamic_h(), p.dynamic_w()); };
+  const auto same_kind = [](const Stage& left, const Stage& right) { return left.kind == right.kind; };
+  if (kind(a) != kind(b) || !std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(), b.stages.end(), same_kind))
+    return std::nullopt;
   const auto extent = [](std::int32_t value) { return value == kDynamic ? 1 : value; };
   double distance = 0;
-  for (const auto& [left, right] : {std::pair{extent(a.OH()), extent(b.OH())},
-                                    {extent(a.OW()), extent(b.OW())},
-                                    {a.IC, b.IC},
-                                    {a.OC, b.OC},
-                                    {a.KH, b.KH},
-                                    {a.KW, b.KW},
-                                    {a.stride_h, b.stride_h},
-                                    {a.stride_w, b.stride_w},
-                                    {a.dilation_h, b.dilation_h},
-                                    {a.dilation_w, b.dilation_w},
-                                    {a.depth_multiplier, b.depth_multiplier}})
+  const auto add = [&](std::int32_t left, std::int32_t right) {
     distance += std::abs(std::log(double(left) / double(right)));
+  };
+  add(extent(a.OH()), extent(b.OH()));
+  add(extent(a.OW()), extent(b.OW()));
+  add(a.IC, b.IC);
+  add(a.OC(), b.OC());
+  for (std::size_t i = 0; i < a.stages.size(); ++i) {
+    const Stage &left = a.stages[i], &right = b.stages[i];
+    for (const auto field :
+         {&Window::KH, &Window::KW, &Window::stride_h, &Window::stride_w, &Window::dilation_h, &Window::dilation_w})
+      add(left.window.*field, right.window.*field);
+    add(left.depth_multiplier, right.depth_multiplier);
+  }
   return distance;
 }
 

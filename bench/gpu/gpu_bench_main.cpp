@@ -48,14 +48,16 @@ void check(const Status& status) {
   if (!status.ok()) throw std::runtime_error(status.message());
 }
 
+/// What scripts/gpu_bench.py calls the file.
+const char* file_name(const ConvProblem& p, const Argument& argument) {
+  if (argument.kind == ArgumentKind::bias) return argument.stage + 1 < p.stages.size() ? "middle_bias" : "bias";
+  return p.stages[argument.stage].kind == StageKind::depthwise ? "depthwise" : "pointwise";
+}
+
 ConvWeights read_weights(const ConvProblem& p, const std::string& folder) {
-  const auto count = [](std::int64_t a, std::int64_t b) { return static_cast<std::size_t>(a * b); };
   ConvWeights weights;
-  if (p.has_depthwise())
-    weights.depthwise = read_floats(folder + "/depthwise", count(p.KH * p.KW, p.middle_channels()));
-  if (p.middle.bias) weights.middle_bias = read_floats(folder + "/middle_bias", count(p.middle_channels(), 1));
-  if (p.has_pointwise()) weights.pointwise = read_floats(folder + "/pointwise", count(p.middle_channels(), p.OC));
-  if (p.output.bias) weights.bias = read_floats(folder + "/bias", count(p.OC, 1));
+  for (const Argument& argument : weights_of(p))
+    weights.arrays.emplace_back(read_floats(folder + "/" + file_name(p, argument), elements_of(argument)));
   return weights;
 }
 

@@ -31,8 +31,8 @@ int pin_to_core() {
 }
 
 std::string shape_text(const sepconv::ConvProblem& p) {
-  const std::string shape = fmt::format("{}x{}x{} -> {}x{}x{}", p.IH, p.IW, p.IC, p.OH(), p.OW(), p.OC);
-  return p.stride_h == 1 ? shape : shape + fmt::format(" s{}", p.stride_h);
+  const std::string shape = fmt::format("{}x{}x{} -> {}x{}x{}", p.IH, p.IW, p.IC, p.OH(), p.OW(), p.OC());
+  return p.stages[0].window.stride_h == 1 ? shape : shape + fmt::format(" s{}", p.stages[0].window.stride_h);
 }
 
 /// Median seconds of a warm call of each block, in rounds over all blocks.

@@ -89,8 +89,9 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
             "lockfile: no row for layer '{}' on target '{}' (problem '{}'); leave out --locked to let the rule choose",
             use.layers.front(), target->name, text));
       kernel.from_source = known.has_value();
-      kernel.schedule = known ? *known : default_schedule(use.problem, *target, options.threads);
-      if (const auto reason = reject_reason(kernel.schedule, use.problem, *target))
+      const Lowering lowering = lower(use.problem, *target);
+      kernel.schedule = known ? *known : default_schedule(lowering, options.threads);
+      if (const auto reason = reject_reason(kernel.schedule, lowering))
         throw std::invalid_argument(fmt::format("schedule '{}' of layer '{}' on target '{}' (problem '{}'): {}",
                                                 to_text(kernel.schedule), use.layers.front(), target->name, text,
                                                 *reason));
@@ -111,18 +112,22 @@ void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& ta
                                   const ScheduleSource* schedules) {
   std::erase_if(plan.layers, [&](const PlannedLayer& layer) {
     const ConvProblem problem = kernel_problem(layer.problem);
+    if (const auto reason = why_not_compiled(problem)) {
+      plan.skipped.push_back({layer.name, stages_name(problem), *reason});
+      return true;
+    }
     std::optional<std::string> reason;
     for (const std::string& name : targets) {
       const Target& target = target_from_name(name);
       if (!serves(target, problem.dtype)) continue;
       if (schedules != nullptr && schedules->find(problem, target)) return false;
-      const Schedule schedule = default_schedule(problem, target, threads);
-      reason = reject_reason(schedule, problem, target);
+      const Lowering lowering = lower(problem, target);
+      reason = reject_reason(default_schedule(lowering, threads), lowering);
       if (!reason) return false;
       reason = fmt::format("no schedule on {}: {}", name, *reason);
     }
     if (!reason) return false;  // no target has its type: plan_kernels says so
-    plan.skipped.push_back({layer.name, to_text(problem.op), *reason});
+    plan.skipped.push_back({layer.name, stages_name(problem), *reason});
     return true;
   });
 }

@@ -6,7 +6,7 @@ using Halide::Func;
 using Halide::TailStrategy;
 using Halide::Var;
 
-BlockLoops split_output(Func out, const ConvProblem& p, const BlockCpuSchedule& s, const Pixels& pixels, int tile) {
+BlockLoops split_output(Func out, const Lowering& p, const BlockCpuSchedule& s, const Pixels& pixels, int tile) {
   BlockLoops loops;
   Var xb("x_block"), yb("y_block"), qb("q_block");
   if (pixels.flat) {
@@ -44,7 +44,7 @@ TailStrategy scratch_tail(int extent, int tile) {
   return extent < tile ? TailStrategy::RoundUp : tile_tail(extent, tile);
 }
 
-BlockExtents block_extents(const ConvProblem& p, const BlockCpuSchedule& s, int tile) {
+BlockExtents block_extents(const Lowering& p, const BlockCpuSchedule& s, int tile) {
   return {round_up(s.fuse ? s.ow_block : p.OW(), tile), s.fuse ? s.oh_block : round_up(p.OH(), s.oh_block)};
 }
 

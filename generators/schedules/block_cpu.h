@@ -13,7 +13,7 @@ struct BlockLoops {
 };
 
 /// Splits the pixel variables of the kernel's output into blocks of oh_block x ow_block pixels and tiles of `tile`.
-BlockLoops split_output(Halide::Func out, const ConvProblem& problem, const BlockCpuSchedule& schedule,
+BlockLoops split_output(Halide::Func out, const Lowering& problem, const BlockCpuSchedule& schedule,
                         const Pixels& pixels, int tile);
 
 /// Makes each of the loops parallel. Fused into one loop they would lose the bounds that keep a block's scratch small;
@@ -33,6 +33,6 @@ struct BlockExtents {
 };
 
 /// @param tile  the register tile that columns are rounded up to where a block is not made of whole rows.
-BlockExtents block_extents(const ConvProblem& problem, const BlockCpuSchedule& schedule, int tile);
+BlockExtents block_extents(const Lowering& problem, const BlockCpuSchedule& schedule, int tile);
 
 }  // namespace sepconv

@@ -12,16 +12,16 @@ namespace sepconv {
 namespace {
 
 /// Work of a block of `rows` x `columns` output pixels, in multiply-adds of the pointwise stage.
-double block_work(const CpuSchedule& s, const ConvProblem& p, int rows, int columns) {
+double block_work(const CpuSchedule& s, const Lowering& p, int rows, int columns) {
   const BlockCpuSchedule& block = s.block;
   double work = 0;
   if (s.depthwise) {
     // A partial block of flat pixels computes the depthwise result of a whole one.
     const int computed = block.flat ? block.oh_block : rows;
     const double pixels = double(computed) * round_up(columns, s.depthwise->ow_tile);
-    work += kRuleCosts.depthwise * p.KH * p.KW * p.middle_channels() * pixels;
-    const double inputs =
-        (double(computed - 1) * p.stride_h + p.KH_eff()) * (double(columns - 1) * p.stride_w + p.KW_eff());
+    work += kRuleCosts.depthwise * p.window.KH * p.window.KW * p.middle_channels() * pixels;
+    const double inputs = (double(computed - 1) * p.window.stride_h + p.window.KH_eff()) *
+                          (double(columns - 1) * p.window.stride_w + p.window.KW_eff());
     if (s.depthwise->pad_tile) work += kRuleCosts.copied_input * p.IC * inputs;
   }
   if (s.pointwise) {
@@ -34,7 +34,7 @@ double block_work(const CpuSchedule& s, const ConvProblem& p, int rows, int colu
 }
 
 /// Work until the last of the threads, which take block after block, is done.
-double time_of_blocks(const CpuSchedule& s, const ConvProblem& p, int threads) {
+double time_of_blocks(const CpuSchedule& s, const Lowering& p, int threads) {
   const int across = ceil_div(p.OW(), s.block.ow_block), down = ceil_div(p.OH(), s.block.oh_block);
   std::priority_queue<double, std::vector<double>, std::greater<>> done;
   for (int i = 0; i < threads; ++i) done.push(0);
@@ -53,21 +53,20 @@ double time_of_blocks(const CpuSchedule& s, const ConvProblem& p, int threads) {
 
 }  // namespace
 
-CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target,
-                               int threads) {
-  const ConvProblem p = as_scheduled(problem);
+CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const Lowering& p, int threads) {
   if (threads <= 1 || p.is_dynamic() || !schedule.block.fuse) return schedule;
   const auto fits = [&](const BlockCpuSchedule& block) {
-    if (p.op != ConvOp::separable) return true;
+    if (p.family != KernelFamily::separable) return true;
     const std::int64_t pixels = std::int64_t{block.oh_block} * std::min(block.ow_block, p.OW());
     const std::int64_t bytes = static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
-    return double(bytes * pixels * p.middle_channels()) <= kRuleCosts.most_of_l2 * static_cast<double>(target.l2_bytes);
+    return double(bytes * pixels * p.middle_channels()) <=
+           kRuleCosts.most_of_l2 * static_cast<double>(p.target.l2_bytes);
   };
   CpuSchedule best = schedule;
   double best_time = time_of_blocks(schedule, p, threads);
   const auto consider = [&](const CpuSchedule& s) {
     const double time = time_of_blocks(s, p, threads);
-    if (time * kRuleCosts.worth_a_change >= best_time || !fits(s.block) || reject_reason(s, problem, target)) return;
+    if (time * kRuleCosts.worth_a_change >= best_time || !fits(s.block) || reject_reason(s, p)) return;
     best = s;
     best_time = time;
   };

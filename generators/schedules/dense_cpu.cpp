@@ -6,7 +6,7 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
-Var schedule_dense_cpu(Halide::Func dense, const ConvProblem& p, int c_tile, const Target& target, const Pixels& rows,
+Var schedule_dense_cpu(Halide::Func dense, const Lowering& p, int c_tile, const Target& target, const Pixels& rows,
                        const DenseLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
   Var panel("dense_panel");

@@ -12,16 +12,16 @@ using Halide::Var;
 using Halide::VarOrRVar;
 
 /// Copies the input of one panel of channels, with its zeros, into a dense tile that stays in L1.
-void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& panel, const ConvProblem& p,
+void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& panel, const Lowering& p,
                          const DepthwiseCpuSchedule& s, const Target& target, const BlockExtents& extents) {
   const bool nhwc = p.layout == Layout::nhwc;
   Func padded = input.func;
   const auto args = padded.args();
   const Var x = args[nhwc ? 1 : 0], y = args[args.size() - (nhwc ? 2 : 3)];
-  const int width = ceil_div((extents.columns - 1) * p.stride_w + p.KW_eff(), input.phases);
+  const int width = ceil_div((extents.columns - 1) * p.window.stride_w + p.window.KW_eff(), input.phases);
   padded.compute_at(out, panel);
-  padded.bound_storage(y, (extents.rows - 1) * p.stride_h + p.KH_eff());
-  const int copied = input.columns.empty() ? 0 : ceil_div(p.pad_left + p.IW, input.phases);
+  padded.bound_storage(y, (extents.rows - 1) * p.window.stride_h + p.window.KH_eff());
+  const int copied = input.columns.empty() ? 0 : ceil_div(p.window.pad_left + p.IW, input.phases);
   if (nhwc && copied > 0) {
     const int vector = vector_elems(s.c_tile, target);
     const Var c = args[0], block("c_block");
@@ -57,11 +57,11 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
 
 }  // namespace
 
-int depthwise_panel(const ConvProblem& p, const DepthwiseCpuSchedule& s) {
+int depthwise_panel(const Lowering& p, const DepthwiseCpuSchedule& s) {
   return p.IC % s.c_tile == 0 || p.IC < s.c_tile ? s.c_tile : p.IC;
 }
 
-void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& padded, const ConvProblem& p,
+void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& padded, const Lowering& p,
                             const DepthwiseCpuSchedule& s, const Target& target, const DepthwiseLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int vector = vector_elems(nhwc ? s.c_tile : s.ow_tile, target);
@@ -93,7 +93,7 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   constexpr int kUnrolledTaps = 7;
   if (s.k_unroll > 1)
     stage.sum.update().unroll(stage.tap.x, s.k_unroll);
-  else if (s.k_unroll == 0 && p.KW <= kUnrolledTaps)
+  else if (s.k_unroll == 0 && p.window.KW <= kUnrolledTaps)
     stage.sum.update().unroll(stage.tap.x);
 
   if (s.pad_tile) schedule_input_tile(padded, out, outermost, p, s, target, loops.extents);

@@ -19,12 +19,11 @@ struct DepthwiseLoops {
 /// Panels of channels outermost, so that a panel's input tile and its taps stay in L1 while its pixels are swept.
 /// @param out     the consumer of the stage's sums: the kernel's output, or the depthwise result of a block.
 /// @param padded  the stage's input; copied into a tile for each panel if the schedule says so, else inlined.
-void schedule_depthwise_cpu(Halide::Func out, DepthwiseStage& stage, const PaddedInput& padded,
-                            const ConvProblem& problem, const DepthwiseCpuSchedule& schedule, const Target& target,
-                            const DepthwiseLoops& loops);
+void schedule_depthwise_cpu(Halide::Func out, DepthwiseStage& stage, const PaddedInput& padded, const Lowering& problem,
+                            const DepthwiseCpuSchedule& schedule, const Target& target, const DepthwiseLoops& loops);
 
 /// Channels of a packed depthwise panel: the tile where it divides the channels or exceeds them, else all channels (the
 /// last tile then moves inwards and straddles what would be two panels).
-int depthwise_panel(const ConvProblem& problem, const DepthwiseCpuSchedule& schedule);
+int depthwise_panel(const Lowering& problem, const DepthwiseCpuSchedule& schedule);
 
 }  // namespace sepconv

@@ -12,7 +12,7 @@ namespace {
 /// All the sums of a thread, tap by tap: a tap's weights are then read once for all its pixels.
 /// @param dense, sparse  sums along the stage's first and second axis
 /// @param unrolled       most taps whose code stands side by side: their loads are then all in flight
-void schedule_taps(Func consumer, const Var& at, DepthwiseStage& stage, const ConvProblem& p, int dense, int sparse,
+void schedule_taps(Func consumer, const Var& at, DepthwiseStage& stage, const Lowering& p, int dense, int sparse,
                    int unrolled) {
   const auto args = stage.sum.args();
   stage.sum.compute_at(consumer, at).store_in(MemoryType::Register);
@@ -24,20 +24,19 @@ void schedule_taps(Func consumer, const Var& at, DepthwiseStage& stage, const Co
   nest.insert(nest.begin() + 2, {stage.tap.x, stage.tap.y});
   stage.sum.vectorize(args[0], vector).unroll(args[0]).unroll(args[1]);
   stage.sum.update().reorder(nest).vectorize(args[0], vector).unroll(args[0]).unroll(args[1]);
-  if (p.KW <= unrolled) stage.sum.update().unroll(stage.tap.x);
-  if (p.KH * p.KW <= unrolled) stage.sum.update().unroll(stage.tap.y);
+  if (p.window.KW <= unrolled) stage.sum.update().unroll(stage.tap.x);
+  if (p.window.KH * p.window.KW <= unrolled) stage.sum.update().unroll(stage.tap.y);
 }
 
 }  // namespace
 
-void schedule_depthwise_gpu(Func out, const Var& at, DepthwiseStage& stage, const ConvProblem& p,
-                            const GpuSchedule& s) {
+void schedule_depthwise_gpu(Func out, const Var& at, DepthwiseStage& stage, const Lowering& p, const GpuSchedule& s) {
   const bool nhwc = p.layout == Layout::nhwc;
   schedule_taps(out, at, stage, p, nhwc ? s.tile_f : s.tile_q, nhwc ? s.tile_q : s.tile_f,
                 s.tile_f * s.tile_q > 8 ? 9 : 25);
 }
 
-void schedule_staged_depthwise_gpu(Func middle, const Var& item, DepthwiseStage& stage, const ConvProblem& p,
+void schedule_staged_depthwise_gpu(Func middle, const Var& item, DepthwiseStage& stage, const Lowering& p,
                                    const GpuSchedule& s) {
   schedule_taps(middle, item, stage, p, p.layout == Layout::nhwc ? gpu_vector(s.k_step, p.IC) : 1, 1,
                 9);  // beside the sums of a tile

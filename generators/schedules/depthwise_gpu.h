@@ -8,12 +8,12 @@ namespace sepconv {
 
 /// The stage alone: `out` is what its kernel writes, already split by schedule_output_gpu.
 /// @param at  the innermost loop of `out` outside of a thread's tile.
-void schedule_depthwise_gpu(Halide::Func out, const Halide::Var& at, DepthwiseStage& stage, const ConvProblem& problem,
+void schedule_depthwise_gpu(Halide::Func out, const Halide::Var& at, DepthwiseStage& stage, const Lowering& problem,
                             const GpuSchedule& schedule);
 
 /// The stage inside of a pointwise stage's staging.
 /// @param item  the loop of `middle` over a thread's vectors.
 void schedule_staged_depthwise_gpu(Halide::Func middle, const Halide::Var& item, DepthwiseStage& stage,
-                                   const ConvProblem& problem, const GpuSchedule& schedule);
+                                   const Lowering& problem, const GpuSchedule& schedule);
 
 }  // namespace sepconv

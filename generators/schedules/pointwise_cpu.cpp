@@ -10,7 +10,7 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
-void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const ConvProblem& p, const PointwiseCpuSchedule& s,
+void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const Lowering& p, const PointwiseCpuSchedule& s,
                             const Target& target, const Pixels& pixels, const Var& f, const Var& tile,
                             const std::vector<Var>& outer) {
   const bool vectors_f = s.vector_f != 0, transposes = stage.result.defined();

@@ -22,7 +22,7 @@ const RVar& inner_loop() {
 
 }  // namespace
 
-void schedule_pointwise_gpu(Func out, PointwiseStage& stage, const ConvProblem& p, const GpuSchedule& s,
+void schedule_pointwise_gpu(Func out, PointwiseStage& stage, const Lowering& p, const GpuSchedule& s,
                             const PointwiseGpuLoops& loops) {
   stage.sum.compute_at(out, loops.tile.f_block)
       .store_in(MemoryType::Register)
@@ -37,7 +37,7 @@ void schedule_pointwise_gpu(Func out, PointwiseStage& stage, const ConvProblem& 
   if (s.k_step % kUnrolled == 0 && p.IC % s.k_step == 0) stage.sum.update().unroll(inner_loop(), kUnrolled);
 }
 
-Var schedule_staging_gpu(Func middle, Func unpacked, PointwiseStage& stage, const ConvProblem& p, const GpuSchedule& s,
+Var schedule_staging_gpu(Func middle, Func unpacked, PointwiseStage& stage, const Lowering& p, const GpuSchedule& s,
                          const Var& c, const Var& q) {
   const bool nhwc = p.layout == Layout::nhwc;
   for (Func func : {middle, unpacked}) func.compute_at(stage.sum, step_loop()).store_in(MemoryType::GPUShared);

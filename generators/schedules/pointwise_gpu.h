@@ -13,7 +13,7 @@ struct PointwiseGpuLoops {
 
 /// The sums of the block's tile, over steps of k_step channels. After the whole kernel is lowered, ThreadRegisters must
 /// put the sums into the threads' registers.
-void schedule_pointwise_gpu(Halide::Func out, PointwiseStage& stage, const ConvProblem& problem,
+void schedule_pointwise_gpu(Halide::Func out, PointwiseStage& stage, const Lowering& problem,
                             const GpuSchedule& schedule, const PointwiseGpuLoops& loops);
 
 /// The operands of a step: both go to shared memory once a step, and from there in vectors to registers.
@@ -21,7 +21,7 @@ void schedule_pointwise_gpu(Halide::Func out, PointwiseStage& stage, const ConvP
 /// @param unpacked  unpacked_weights
 /// @return the loop of `middle` over a thread's vectors.
 Halide::Var schedule_staging_gpu(Halide::Func middle, Halide::Func unpacked, PointwiseStage& stage,
-                                 const ConvProblem& problem, const GpuSchedule& schedule, const Halide::Var& c,
+                                 const Lowering& problem, const GpuSchedule& schedule, const Halide::Var& c,
                                  const Halide::Var& q);
 
 }  // namespace sepconv

@@ -13,70 +13,67 @@ constexpr int kBlocksForThreads = 8;
 
 /// True where a separable problem in nchw was measured to be faster with its input and output transposed than with
 /// vectors along pixels: rows that are not whole halves of vectors, and channels that make up for transposing.
-bool transposes_input(const ConvProblem& p, const Target& target) {
-  if (!target.rules.transposes_nchw || p.is_dynamic()) return false;
-  if (p.op != ConvOp::separable || p.layout != Layout::nchw || p.OH() == 1) return false;
+bool transposes_input(const Lowering& p) {
+  if (!p.target.rules.transposes_nchw || p.is_dynamic()) return false;
+  if (p.family != KernelFamily::separable || p.layout != Layout::nchw || p.OH() == 1) return false;
   constexpr int kFewChannels = 16, kChannels = 96, kChannelsOfStrides = 256;
   // 3x3 to 7x7 images waste most of their vectors.
-  if (p.OW() < target.lanes) return p.IC >= kFewChannels;
-  const bool uneven = p.OW() % (target.lanes / 2) != 0 && p.OW() < 5 * target.lanes;
-  return uneven && p.IC >= (p.stride_h * p.stride_w > 1 ? kChannelsOfStrides : kChannels);
+  if (p.OW() < p.target.lanes) return p.IC >= kFewChannels;
+  const bool uneven = p.OW() % (p.target.lanes / 2) != 0 && p.OW() < 5 * p.target.lanes;
+  return uneven && p.IC >= (p.window.stride_h * p.window.stride_w > 1 ? kChannelsOfStrides : kChannels);
 }
 
 /// The schedule of nhwc, for all that lies between the input and the output.
-CpuSchedule transposed_schedule(ConvProblem p, const Target& target) {
+CpuSchedule transposed_schedule(Lowering p) {
   p.layout = Layout::nhwc;
-  CpuSchedule s = default_cpu_schedule(p, target);
+  CpuSchedule s = default_cpu_schedule(p);
   s.block.flat = kFlatDirect;
   s.block.ow_block = p.OW();
-  s.block.oh_block = flat_block_rows(p, target_for_type(target, p.dtype), s.pointwise->mr).rows;
+  s.block.oh_block = flat_block_rows(p, s.pointwise->mr).rows;
   s.depthwise->pad_tile = s.depthwise->vector_c = 1;
   s.depthwise->c_block = 0;
   return s;
 }
 
-CpuSchedule unlimited_schedule(const ConvProblem& problem, const Target& any_target) {
-  const ConvProblem p = as_scheduled(problem);
-  const Target target = target_for_type(any_target, p.dtype);
-  if (transposes_input(p, target)) return transposed_schedule(p, any_target);
+CpuSchedule unlimited_schedule(const Lowering& p) {
+  if (transposes_input(p)) return transposed_schedule(p);
   CpuSchedule s;
-  const bool nhwc = p.layout == Layout::nhwc, wants_direct = reads_input(p, target);
-  const int lanes = target.lanes;
+  const bool nhwc = p.layout == Layout::nhwc, wants_direct = reads_input(p);
+  const int lanes = p.target.lanes;
   // A dynamic problem's schedule is made for an image of a middling size.
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 64 : p.OW();
   const bool many_rows = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1;
   // Tiles that fit the rows need no pixels across their ends.
-  const bool whole_rows =
-      many_rows && wants_direct && rows_fit_tiles(p, target, best_micro_tile(p, target, false, OW).scalars);
+  const bool whole_rows = many_rows && wants_direct && rows_fit_tiles(p, best_micro_tile(p, false, OW).scalars);
   const bool direct = wants_direct && (whole_rows || !many_rows || dilated(p));
   s.block.flat = !many_rows || whole_rows ? 0 : direct ? kFlatDirect : kFlatCopied;
-  const bool one_row = target.rules.whole_tiles_of_one_row && nhwc && !p.is_dynamic() && OH == 1 && p.has_pointwise();
-  const auto [vectors, scalars] =
-      best_micro_tile(p, target, s.block.flat, many_rows || one_row ? OW : std::min(OW, 128));
+  const bool one_row = p.target.rules.whole_tiles_of_one_row && nhwc && !p.is_dynamic() && OH == 1 && p.has_pointwise();
+  const auto [vectors, scalars] = best_micro_tile(p, s.block.flat, many_rows || one_row ? OW : std::min(OW, 128));
   const int columns = many_rows ? OW : one_row ? columns_of_one_row(p, std::min(scalars, OW)) : std::min(OW, 128);
   s.block.ow_block = columns;
   bool vector_f = nhwc;
   if (s.block.flat) {
-    const auto block = [&](int mr) { return flat_block_rows(p, target, std::min(mr, OH * OW)); };
+    const auto block = [&](int mr) { return flat_block_rows(p, std::min(mr, OH * OW)); };
     BlockRows best = block(nhwc ? scalars : vectors * lanes);
     // Tiles of few pixels may compute so few in vain that they make up for transposing.
-    if (!nhwc && p.op == ConvOp::separable && p.OC >= vectors * lanes) {
+    if (!nhwc && p.family == KernelFamily::separable && p.OC >= vectors * lanes) {
       const BlockRows transposed = block(scalars);
       vector_f = kRuleCosts.transposing * transposed.cost < best.cost;
       if (vector_f) best = transposed;
     }
     s.block.oh_block = best.rows;
   } else if (whole_rows) {
-    s.block.oh_block = rows_of_direct_block(p, target);
+    s.block.oh_block = rows_of_direct_block(p);
     // Pixels 2 KiB apart, or a multiple of it, would share few of L1's sets.
     constexpr int kSpread = 16, kPage = 2048;
-    if (target.rules.spreads_pixels && p.middle_channels() * sum_bytes(p) % kPage == 0) s.block.spread = kSpread;
+    if (p.target.rules.spreads_pixels && p.middle_channels() * sum_bytes(p) % kPage == 0) s.block.spread = kSpread;
   } else {
     const std::int64_t row_bytes = sum_bytes(p) * columns * p.middle_channels();
-    std::int64_t rows = target.l2_bytes / 2 / row_bytes;
+    std::int64_t rows = p.target.l2_bytes / 2 / row_bytes;
     // Rows of the input that two blocks share are copied by both; a depthwise stage alone keeps no result in scratch.
     constexpr int kRowsForEachShared = 4;
-    if (!p.has_pointwise()) rows = std::max<std::int64_t>(rows, kRowsForEachShared * (p.KH_eff() - 1) / p.stride_h);
+    if (!p.has_pointwise())
+      rows = std::max<std::int64_t>(rows, kRowsForEachShared * (p.window.KH_eff() - 1) / p.window.stride_h);
     if (direct && !p.has_pointwise()) rows = p.flops() > kWorthThreads ? ceil_div(OH, kBlocksForThreads) : OH;
     // Channel by channel, a row of all channels is never in use at once.
     if (!nhwc && !p.has_pointwise()) rows = p.flops() > kWorthThreads ? ceil_div(OH, kBlocksForThreads / 2) : OH;
@@ -85,19 +82,18 @@ CpuSchedule unlimited_schedule(const ConvProblem& problem, const Target& any_tar
   }
   const int pixels = s.block.flat ? s.block.oh_block * OW : columns;
 
-  if (p.has_depthwise()) s.depthwise = depthwise_rule(p, target, columns, direct, s.block.flat == kFlatCopied);
-  if (p.has_pointwise()) s.pointwise = pointwise_rule(p, target, {vectors, scalars}, pixels, vector_f);
+  if (p.has_depthwise()) s.depthwise = depthwise_rule(p, columns, direct, s.block.flat == kFlatCopied);
+  if (p.has_pointwise()) s.pointwise = pointwise_rule(p, {vectors, scalars}, pixels, vector_f);
   if (!s.block.flat) s.block.ow_block = round_up(columns, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
   return s;
 }
 
 }  // namespace
 
-CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& any_target) {
-  CpuSchedule s = unlimited_schedule(problem, any_target);
+CpuSchedule default_cpu_schedule(const Lowering& p) {
+  CpuSchedule s = unlimited_schedule(p);
   // A window so wide that a copy of what it reads cannot be addressed reads the input itself.
-  if (s.depthwise && s.depthwise->pad_tile && !s.depthwise->vector_c && reject_reason(s, problem, any_target))
-    s.depthwise->pad_tile = 0;
+  if (s.depthwise && s.depthwise->pad_tile && !s.depthwise->vector_c && reject_reason(s, p)) s.depthwise->pad_tile = 0;
   return s;
 }
 

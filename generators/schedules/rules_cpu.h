@@ -1,18 +1,17 @@
 #pragma once
-// The parts of the rule that picks a CPU schedule for a problem that no table or lockfile knows. All of them take the
-// problem as_scheduled and the target as target_for_type gives it; what differs between CPUs stands in the target's
-// RulePolicy.
+// The parts of the rule that picks a CPU schedule for a problem that no table or lockfile knows. What differs
+// between CPUs is in the target's RulePolicy.
 
 #include "spec/schedule.h"
 
 namespace sepconv {
 
 /// Bytes of an element of the depthwise result.
-inline std::int64_t sum_bytes(const ConvProblem& p) {
+inline std::int64_t sum_bytes(const Lowering& p) {
   return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
 }
 
-inline bool dilated(const ConvProblem& p) { return p.dilation_h * p.dilation_w > 1; }
+inline bool dilated(const Lowering& p) { return p.window.dilation_h * p.window.dilation_w > 1; }
 
 constexpr double kWorthThreads = 4e7;  // operations: some 500 microseconds on one core
 
@@ -29,37 +28,36 @@ struct BlockRows {
 /// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
 /// the depthwise result within L2, part of it where that costs nothing, and more than one block only where the work is
 /// worth threads.
-BlockRows flat_block_rows(const ConvProblem& p, const Target& target, int mr);
+BlockRows flat_block_rows(const Lowering& p, int mr);
 
 /// Rows of a block that reads the input itself: a depthwise result that leaves room in L1, but at least two rows, which
 /// share inputs.
-int rows_of_direct_block(const ConvProblem& p, const Target& target);
+int rows_of_direct_block(const Lowering& p);
 
 /// Columns of a block of one row, in whole tiles of `mr` that leave no partial block.
-int columns_of_one_row(const ConvProblem& p, int mr);
+int columns_of_one_row(const Lowering& p, int mr);
 
 // rules_pointwise.cpp
 
 /// The tile that wastes the fewest sums. `columns`: of a block, or of the image where it has one row, if not flat.
-MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat, int columns);
+MicroTile best_micro_tile(const Lowering& p, bool flat, int columns);
 
 /// True where rows of the image are whole micro-tiles of `mr` pixels, or nearly so.
-bool rows_fit_tiles(const ConvProblem& p, const Target& target, int mr);
+bool rows_fit_tiles(const Lowering& p, int mr);
 
 /// @param pixels    of a block
 /// @param vector_f  vectors along output channels
-PointwiseCpuSchedule pointwise_rule(const ConvProblem& p, const Target& target, const MicroTile& tile, int pixels,
-                                    bool vector_f);
+PointwiseCpuSchedule pointwise_rule(const Lowering& p, const MicroTile& tile, int pixels, bool vector_f);
 
 // rules_depthwise.cpp
 
 /// True where the depthwise stage should read the input itself rather than a copy of each panel: few taps to test for
 /// the border, and rows of all channels that L2 holds, in layers of few channels or of an input that L2 does not hold.
-bool reads_input(const ConvProblem& p, const Target& target);
+bool reads_input(const Lowering& p);
 
 /// @param columns  of a block
 /// @param direct   the stage reads the input itself
 /// @param copied   its rows are copied, a panel at a time
-DepthwiseCpuSchedule depthwise_rule(const ConvProblem& p, const Target& target, int columns, bool direct, bool copied);
+DepthwiseCpuSchedule depthwise_rule(const Lowering& p, int columns, bool direct, bool copied);
 
 }  // namespace sepconv

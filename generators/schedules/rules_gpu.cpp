@@ -12,9 +12,9 @@ namespace {
 
 /// Times the least that the problem could take: on a server's GPU with large batches, and on an embedded one with
 /// single images.
-double cost(const GpuSchedule& s, const ConvProblem& p, const Target& target) {
+double cost(const GpuSchedule& s, const Lowering& p) {
   const auto times_least = [&](const GpuFigures& gpu, int batch) {
-    const GpuEstimate e = estimate_gpu(s, p, batch, target.registers, gpu);
+    const GpuEstimate e = estimate_gpu(s, p, batch, p.target.registers, gpu);
     return e.seconds / e.roofline_seconds;
   };
   return times_least(known_gpus()[0], 16) + times_least(known_gpus()[1], 1);
@@ -31,7 +31,7 @@ int step_channels(const GpuSchedule& s, int IC) {
 
 /// Calls consider(schedule) for the tiles of a pointwise stage, the preferred ones among equals first.
 template <class F>
-void each_tiling(const ConvProblem& p, F&& consider) {
+void each_tiling(const Lowering& p, F&& consider) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int pixels = p.OH() * p.OW(), dense = nhwc ? p.OC : pixels, sparse = nhwc ? pixels : p.OC;
   GpuSchedule s;
@@ -44,7 +44,7 @@ void each_tiling(const ConvProblem& p, F&& consider) {
     for (const int x : {32, 16, 8})
       for (const int tile : {8, 4, 2, 1})
         for (const int fuse : {1, 0}) {
-          if (fuse == 0 && p.op != ConvOp::separable) continue;
+          if (fuse == 0 && p.family != KernelFamily::separable) continue;
           s.fuse = fuse;
           dense_threads = std::min(x, most_dense);
           sparse_threads = std::min(threads / dense_threads, power_of_two_from(sparse));
@@ -56,18 +56,17 @@ void each_tiling(const ConvProblem& p, F&& consider) {
 
 }  // namespace
 
-GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& target) {
-  const ConvProblem p = as_scheduled(problem);
+GpuSchedule default_gpu_schedule(const Lowering& p) {
   GpuSchedule best = depthwise_tiles(p);
   if (p.has_pointwise() && !p.is_dynamic()) {
     double least = 0;
     each_tiling(p, [&](const GpuSchedule& s) {
-      if (reject_reason(s, p, target)) return;
-      const double sum = cost(s, p, target);
+      if (reject_reason(s, p)) return;
+      const double sum = cost(s, p);
       if (least == 0 || sum < least) best = s, least = sum;
     });
   }
-  if (const auto reason = reject_reason(best, p, target)) throw std::invalid_argument(*reason);
+  if (const auto reason = reject_reason(best, p)) throw std::invalid_argument(*reason);
   return best;
 }
 

@@ -10,7 +10,7 @@
 namespace sepconv {
 namespace {
 
-bool fits(TileCase problems, const ConvProblem& p, bool flat) {
+bool fits(TileCase problems, const Lowering& p, bool flat) {
   switch (problems) {
     case TileCase::any: return true;
     case TileCase::nchw: return p.layout == Layout::nchw;
@@ -24,29 +24,30 @@ bool fits(TileCase problems, const ConvProblem& p, bool flat) {
 }
 
 /// Tiles that keep the multiply-add units busy, the one with the fewest loads first.
-std::span<const MicroTile> micro_tiles(const ConvProblem& p, const Target& target, bool flat) {
+std::span<const MicroTile> micro_tiles(const Lowering& p, bool flat) {
   const int terms = p.middle_channels();
-  for (const MicroTiles& line : target.rules.micro_tiles)
+  for (const MicroTiles& line : p.target.rules.micro_tiles)
     if (terms >= line.least_terms && terms <= line.most_terms && fits(line.problems, p, flat)) return line.tiles;
-  throw std::logic_error("target " + target.name + " has no micro-tiles for " + to_text(p));
+  throw std::logic_error("target " + p.target.name + " has no micro-tiles for sums of " + std::to_string(terms) +
+                         " terms");
 }
 
 }  // namespace
 
-MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat, int columns) {
+MicroTile best_micro_tile(const Lowering& p, bool flat, int columns) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int pixels = flat ? p.OH() * p.OW() : columns;
-  const std::span<const MicroTile> tiles = micro_tiles(p, target, flat);
+  const std::span<const MicroTile> tiles = micro_tiles(p, flat);
   MicroTile best = tiles.back();  // where vectors are longer than their side of the problem
   if (!p.has_pointwise()) return best;
   double best_cost = std::numeric_limits<double>::infinity();
   constexpr int kEnoughSums = 12;
   for (const MicroTile& tile : tiles) {
-    const int vector_tile = tile.vectors * target.lanes;
+    const int vector_tile = tile.vectors * p.target.lanes;
     if (!nhwc && vector_tile > pixels) continue;
     const int mr = std::min(nhwc ? tile.scalars : vector_tile, pixels);
     const int nr = nhwc ? vector_tile : std::min(tile.scalars, p.OC);
-    const double in_vain_mr = flat ? flat_block_rows(p, target, mr).cost : double(round_up(columns, mr)) / columns;
+    const double in_vain_mr = flat ? flat_block_rows(p, mr).cost : double(round_up(columns, mr)) / columns;
     const double fewer_sums = tile.vectors * tile.scalars < kEnoughSums ? kRuleCosts.fewer_sums : 1;
     const double cost = fewer_sums * in_vain_mr * round_up(p.OC, nr) / p.OC;
     if (cost * kRuleCosts.worth_more_loads < best_cost) best = tile, best_cost = cost;
@@ -54,9 +55,9 @@ MicroTile best_micro_tile(const ConvProblem& p, const Target& target, bool flat,
   return best;
 }
 
-bool rows_fit_tiles(const ConvProblem& p, const Target& target, int mr) {
+bool rows_fit_tiles(const Lowering& p, int mr) {
   constexpr double kNearly = 1.05;
-  if (!target.rules.exact_row_tiles) return round_up(p.OW(), mr) <= kNearly * p.OW();
+  if (!p.target.rules.exact_row_tiles) return round_up(p.OW(), mr) <= kNearly * p.OW();
   // A partial tile's stores are guarded, which costs a wide row more than the pixels that it wastes.
   constexpr int kFewPixels = 4;
   mr = std::min(mr, p.OW());
@@ -64,23 +65,22 @@ bool rows_fit_tiles(const ConvProblem& p, const Target& target, int mr) {
   return p.OW() % mr == 0 || (p.OW() <= kNarrowImage && round_up(p.OW(), mr) <= kNearly * p.OW());
 }
 
-PointwiseCpuSchedule pointwise_rule(const ConvProblem& p, const Target& target, const MicroTile& tile, int pixels,
-                                    bool vector_f) {
-  const int lanes = target.lanes;
+PointwiseCpuSchedule pointwise_rule(const Lowering& p, const MicroTile& tile, int pixels, bool vector_f) {
+  const int lanes = p.target.lanes;
   PointwiseCpuSchedule pw;
   if (vector_f) {
     pw.nr = p.OC > lanes ? tile.vectors * lanes : lanes;
     pw.mr = std::min(tile.scalars, pixels);
     // One pixel has too few sums to hide the latency of a multiply-add.
     constexpr int kVectorsOfOnePixel = 6;
-    if (target.rules.wide_single_pixels && pw.mr == 1 && !p.is_dynamic())
+    if (p.target.rules.wide_single_pixels && pw.mr == 1 && !p.is_dynamic())
       pw.nr = std::min(round_up(p.OC, lanes), kVectorsOfOnePixel * lanes);
   } else {
-    pw.mr = pixels >= tile.vectors * lanes ? tile.vectors * lanes : vector_below(pixels, target);
+    pw.mr = pixels >= tile.vectors * lanes ? tile.vectors * lanes : vector_below(pixels, p.target);
     pw.nr = std::min(tile.scalars, p.OC);
     pw.vector_f = 0;
   }
-  pw.k_unroll = std::min(target.rules.pointwise_unroll, p.IC);
+  pw.k_unroll = std::min(p.target.rules.pointwise_unroll, p.IC);
   return pw;
 }
 

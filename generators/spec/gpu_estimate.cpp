@@ -25,19 +25,19 @@ double seconds(const Work& work, const GpuFigures& gpu) {
 }
 
 /// Bytes of the depthwise input that `pixels` consecutive output pixels need.
-double input_share(const ConvProblem& p, int pixels) {
+double input_share(const Lowering& p, int pixels) {
   const int rows = ceil_div(pixels, p.OW()), columns = std::min(pixels, p.OW());
-  return double(std::min(p.IH, (rows - 1) * p.stride_h + p.KH_eff())) *
-         std::min(p.IW, (columns - 1) * p.stride_w + p.KW_eff()) * p.IC * double(size_bytes(p.dtype));
+  return double(std::min(p.IH, (rows - 1) * p.window.stride_h + p.window.KH_eff())) *
+         std::min(p.IW, (columns - 1) * p.window.stride_w + p.window.KW_eff()) * p.IC * double(size_bytes(p.dtype));
 }
 
-double filter_bytes(const ConvProblem& p) { return kSum * p.KH * p.KW * p.middle_channels(); }
+double filter_bytes(const Lowering& p) { return kSum * p.window.KH * p.window.KW * p.middle_channels(); }
 
 /// Of each depthwise result: a multiply-add a tap, and its loads through L1; the filter's once for `pixels` of a
 /// thread.
-double tap_flops(const ConvProblem& p) { return 2.0 * p.KH * p.KW; }
-double tap_bytes(const ConvProblem& p, int pixels) {
-  return double(p.KH) * p.KW * (double(size_bytes(p.dtype)) + kSum / pixels);
+double tap_flops(const Lowering& p) { return 2.0 * p.window.KH * p.window.KW; }
+double tap_bytes(const Lowering& p, int pixels) {
+  return double(p.window.KH) * p.window.KW * (double(size_bytes(p.dtype)) + kSum / pixels);
 }
 
 /// Bytes that a warp takes from shared memory to give each thread its `tile` elements, where `lanes` of its threads
@@ -49,7 +49,7 @@ double operand_bytes(int tile, int lanes) {
 
 /// The depthwise stage as a kernel of its own.
 /// @param stored  bytes of an element of its result
-Work depthwise_work(const GpuSchedule& s, const ConvProblem& p, std::int64_t batch, int channels, double stored) {
+Work depthwise_work(const GpuSchedule& s, const Lowering& p, std::int64_t batch, int channels, double stored) {
   const std::int64_t f_blocks = ceil_div(channels, s.block_f()),
                      q_blocks = ceil_div(std::int64_t{p.OH()} * p.OW(), s.block_q());
   Work work;
@@ -66,7 +66,7 @@ Work depthwise_work(const GpuSchedule& s, const ConvProblem& p, std::int64_t bat
 
 /// The kernel that has the pointwise stage.
 /// @param fused  it makes the depthwise results that it reads
-Work pointwise_work(const GpuSchedule& s, const ConvProblem& p, std::int64_t batch, bool fused) {
+Work pointwise_work(const GpuSchedule& s, const Lowering& p, std::int64_t batch, bool fused) {
   const double element = double(size_bytes(p.dtype)), pixels = double(p.OH()) * p.OW() * double(batch);
   const std::int64_t f_blocks = ceil_div(p.OC, s.block_f()),
                      q_blocks = ceil_div(std::int64_t{p.OH()} * p.OW(), s.block_q());
@@ -116,9 +116,8 @@ const std::vector<GpuFigures>& known_gpus() {
   return gpus;
 }
 
-GpuEstimate estimate_gpu(const GpuSchedule& s, const ConvProblem& problem, std::int64_t batch, int registers,
+GpuEstimate estimate_gpu(const GpuSchedule& s, const Lowering& p, std::int64_t batch, int registers,
                          const GpuFigures& gpu) {
-  const ConvProblem p = as_scheduled(problem);
   const double element = double(size_bytes(p.dtype)), pixels = double(p.OH()) * p.OW() * double(batch);
   const bool fused = p.has_depthwise() && s.fuse;
   std::vector<Work> kernels;

@@ -41,7 +41,7 @@ struct GpuEstimate {
 /// A count, not a measurement: no latency, no bank conflicts, no launch of the first kernel. What multiprocessors do
 /// counts by whole rounds of blocks.
 /// @param registers  of a thread; the assembler's count where it is known, else the target's limit.
-GpuEstimate estimate_gpu(const GpuSchedule& schedule, const ConvProblem& problem, std::int64_t batch, int registers,
+GpuEstimate estimate_gpu(const GpuSchedule& schedule, const Lowering& problem, std::int64_t batch, int registers,
                          const GpuFigures& gpu);
 
 }  // namespace sepconv

@@ -17,7 +17,7 @@ std::string refuse(std::string_view field, std::int64_t value, const std::string
 }
 
 /// Problems that GPU kernels are not made for.
-std::optional<std::string> unsupported(const ConvProblem& p) {
+std::optional<std::string> unsupported(const Lowering& p) {
   if (p.is_dynamic()) return "a GPU kernel needs static extents; leave out --dynamic, or name a CPU target";
   if (p.dtype == DataType::float64) return "GPU kernels compute float32, float16 and bfloat16; name a CPU target";
   return std::nullopt;
@@ -62,7 +62,7 @@ int shared_pitch(const GpuSchedule& s, Layout layout) {
   return round_up(s.block_q(), kSharedVector) + (layout == Layout::nhwc ? kSharedVector : 0);
 }
 
-std::int64_t shared_bytes(const GpuSchedule& s, const ConvProblem& p) {
+std::int64_t shared_bytes(const GpuSchedule& s, const Lowering& p) {
   if (!p.has_pointwise()) return 0;
   return std::int64_t{4} * s.k_step * (round_up(s.block_f(), kSharedVector) + shared_pitch(s, p.layout));
 }
@@ -72,7 +72,7 @@ int register_estimate(const GpuSchedule& s) {
   return s.tile_f * s.tile_q + s.tile_f + s.tile_q + kAddresses;
 }
 
-GpuSchedule depthwise_tiles(const ConvProblem& p) {
+GpuSchedule depthwise_tiles(const Lowering& p) {
   GpuSchedule s;
   const bool nhwc = p.layout == Layout::nhwc;
   // The pointwise stage of a separable problem reads the multipliers as planes, and a thread makes all of them.
@@ -91,8 +91,8 @@ GpuSchedule depthwise_tiles(const ConvProblem& p) {
   return s;
 }
 
-std::optional<std::string> reject_reason(const GpuSchedule& s, const ConvProblem& problem, const Target& target) {
-  const ConvProblem p = as_scheduled(problem);
+std::optional<std::string> reject_reason(const GpuSchedule& s, const Lowering& p) {
+  const Target& target = p.target;
   if (target.device == Device::cpu) return "a GPU schedule cannot serve the CPU target " + target.name;
   if (auto reason = unsupported(p)) return reason;
   std::optional<std::string> bad;
@@ -102,7 +102,7 @@ std::optional<std::string> reject_reason(const GpuSchedule& s, const ConvProblem
   });
   if (bad) return bad;
   if (s.fuse > 1) return refuse("fuse", s.fuse, "expected 0 or 1");
-  if (s.fuse == 0 && p.op != ConvOp::separable)
+  if (s.fuse == 0 && p.family != KernelFamily::separable)
     return refuse("fuse", s.fuse, "only a separable problem has two stages to keep apart");
   if (p.has_pointwise() != (s.k_step > 0))
     return refuse("k", s.k_step,
@@ -135,19 +135,18 @@ Schedule schedule_from_text(std::string_view text, const Target& target) {
   return gpu_schedule_from_text(text);
 }
 
-std::optional<std::string> reject_reason(const Schedule& schedule, const ConvProblem& problem, const Target& target) {
-  return std::visit([&](const auto& kind) { return reject_reason(kind, problem, target); }, schedule);
+std::optional<std::string> reject_reason(const Schedule& schedule, const Lowering& problem) {
+  return std::visit([&](const auto& kind) { return reject_reason(kind, problem); }, schedule);
 }
 
-Schedule blocks_for_threads(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads) {
+Schedule blocks_for_threads(const Schedule& schedule, const Lowering& problem, int threads) {
   const auto* cpu = std::get_if<CpuSchedule>(&schedule);
-  return cpu == nullptr ? schedule : blocks_for_threads(*cpu, problem, target, threads);
+  return cpu == nullptr ? schedule : blocks_for_threads(*cpu, problem, threads);
 }
 
-Schedule default_schedule(const ConvProblem& problem, const Target& target, int threads) {
-  if (target.device == Device::cpu)
-    return blocks_for_threads(default_cpu_schedule(problem, target), problem, target, threads);
-  return default_gpu_schedule(problem, target);
+Schedule default_schedule(const Lowering& problem, int threads) {
+  if (problem.target.device == Device::cpu) return blocks_for_threads(default_cpu_schedule(problem), problem, threads);
+  return default_gpu_schedule(problem);
 }
 
 }  // namespace sepconv

@@ -55,7 +55,7 @@ inline constexpr int kSharedVector = 4;
 int shared_pitch(const GpuSchedule& schedule, Layout layout);
 
 /// Bytes of shared memory that a block uses.
-std::int64_t shared_bytes(const GpuSchedule& schedule, const ConvProblem& problem);
+std::int64_t shared_bytes(const GpuSchedule& schedule, const Lowering& problem);
 
 /// 32-bit registers that a thread needs at least: its sums, one step's operands and what addresses take. An estimate;
 /// the assembler's count is checked by tests.
@@ -63,15 +63,15 @@ int register_estimate(const GpuSchedule& schedule);
 
 /// How the depthwise stage alone is dealt to threads: vectors along the axis that is dense in memory, few pixels and
 /// many threads, since no operand is shared. Of depthwise problems it is the whole schedule.
-GpuSchedule depthwise_tiles(const ConvProblem& problem);
+GpuSchedule depthwise_tiles(const Lowering& problem);
 
 /// Why this schedule cannot serve the problem on the target, or nothing. Problems: static extents, and not float64.
-std::optional<std::string> reject_reason(const GpuSchedule& schedule, const ConvProblem& problem, const Target& target);
+std::optional<std::string> reject_reason(const GpuSchedule& schedule, const Lowering& problem);
 
 /// The rule that picks a schedule: of the tiles that fit, fused and not, those that estimate_gpu finds fastest on the
 /// two known_gpus(), whatever the target's device: an H100 with batches of 16 and a Jetson AGX Orin with single images.
 /// @throws std::invalid_argument for a problem that no GPU schedule serves, with the reason.
-GpuSchedule default_gpu_schedule(const ConvProblem& problem, const Target& target);
+GpuSchedule default_gpu_schedule(const Lowering& problem);
 
 /// A schedule for any target, of the kind that its device takes.
 using Schedule = std::variant<CpuSchedule, GpuSchedule>;
@@ -80,11 +80,11 @@ std::string to_text(const Schedule& schedule);
 /// Reads a schedule of the kind that the target's device takes.
 /// @throws std::invalid_argument naming the bad part or field.
 Schedule schedule_from_text(std::string_view text, const Target& target);
-std::optional<std::string> reject_reason(const Schedule& schedule, const ConvProblem& problem, const Target& target);
+std::optional<std::string> reject_reason(const Schedule& schedule, const Lowering& problem);
 /// The CPU's of that name; of a GPU, the schedule as it is.
-Schedule blocks_for_threads(const Schedule& schedule, const ConvProblem& problem, const Target& target, int threads);
+Schedule blocks_for_threads(const Schedule& schedule, const Lowering& problem, int threads);
 /// The rule of the target's device.
 /// @param threads  of a call, on a CPU
-Schedule default_schedule(const ConvProblem& problem, const Target& target, int threads = 1);
+Schedule default_schedule(const Lowering& problem, int threads = 1);
 
 }  // namespace sepconv

@@ -90,7 +90,7 @@ std::int64_t saturated_product(std::initializer_list<std::int64_t> factors) {
 }
 
 /// Why the copy of a block's input, or the depthwise result, cannot be addressed. The generator counts exactly.
-std::optional<std::string> scratch_reason(const CpuSchedule& s, const ConvProblem& p) {
+std::optional<std::string> scratch_reason(const CpuSchedule& s, const Lowering& p) {
   if (!s.depthwise) return std::nullopt;
   const DepthwiseCpuSchedule& dw = *s.depthwise;
   constexpr auto kMost = static_cast<std::int64_t>(kMaxScratchBytes);
@@ -103,11 +103,11 @@ std::optional<std::string> scratch_reason(const CpuSchedule& s, const ConvProble
   const std::int64_t columns = p.dynamic_w() ? s.block.ow_block : std::min(s.block.ow_block, p.OW());
   const std::int64_t rows = s.block.oh_block;
   if (dw.pad_tile) {
-    const std::int64_t tile = saturated_product(
-        {(columns - 1) * p.stride_w + p.KW_eff(), (rows - 1) * p.stride_h + p.KH_eff(), dw.c_tile, bytes});
+    const std::int64_t tile = saturated_product({(columns - 1) * p.window.stride_w + p.window.KW_eff(),
+                                                 (rows - 1) * p.window.stride_h + p.window.KH_eff(), dw.c_tile, bytes});
     if (tile > kMost) return too_large("dw.pad", 1, "the copy of a block's input", tile);
   }
-  if (p.op != ConvOp::separable) return std::nullopt;
+  if (p.family != KernelFamily::separable) return std::nullopt;
   const bool whole = !s.block.fuse;  // an image; only with static extents
   const std::int64_t result = saturated_product({whole ? p.OW() : std::max<std::int64_t>(columns, s.block.ow_block),
                                                  whole ? p.OH() : rows, p.middle_channels(), bytes});
@@ -145,9 +145,7 @@ CpuSchedule schedule_from_text(std::string_view text) {
   return schedule;
 }
 
-Layout inner_layout(const DepthwiseCpuSchedule& dw, const ConvProblem& p) {
-  return dw.vector_c ? Layout::nhwc : p.layout;
-}
+Layout inner_layout(const DepthwiseCpuSchedule& dw, const Lowering& p) { return dw.vector_c ? Layout::nhwc : p.layout; }
 
 int vector_elems(int tile, const Target& target) {
   int elems = 1;
@@ -157,48 +155,39 @@ int vector_elems(int tile, const Target& target) {
 
 int vector_below(int extent, const Target& target) { return std::min(target.lanes, power_of_two_below(extent)); }
 
-RegisterTile register_tile(const DepthwiseCpuSchedule& dw, const ConvProblem& p, const Target& target) {
+RegisterTile register_tile(const DepthwiseCpuSchedule& dw, const Lowering& p) {
   const bool nhwc = inner_layout(dw, p) == Layout::nhwc;
   const int vector_tile = nhwc ? dw.c_tile : dw.ow_tile;
-  return {vector_tile / vector_elems(vector_tile, target), nhwc ? dw.ow_tile : dw.c_tile, 2};
+  return {vector_tile / vector_elems(vector_tile, p.target), nhwc ? dw.ow_tile : dw.c_tile, 2};
 }
 
-RegisterTile register_tile(const PointwiseCpuSchedule& pw, const ConvProblem&, const Target& target) {
+RegisterTile register_tile(const PointwiseCpuSchedule& pw, const Lowering& p) {
   const int vector_tile = pw.vector_f ? pw.nr : pw.mr;
-  const int vectors = vector_tile / vector_elems(vector_tile, target);
+  const int vectors = vector_tile / vector_elems(vector_tile, p.target);
   return {vectors, pw.vector_f ? pw.mr : pw.nr, vectors + 1};
 }
 
-ConvProblem as_scheduled(ConvProblem p) {
-  const bool dense = p.stride_h == 1 && p.stride_w == 1 && p.pad_top + p.pad_bottom + p.pad_left + p.pad_right == 0;
-  if (p.op == ConvOp::pointwise && dense && !p.is_dynamic()) {
-    p.IW *= p.IH;
-    p.IH = 1;
-  }
-  return p;
-}
-
-std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem& problem, const Target& any_target) {
-  const ConvProblem p = as_scheduled(problem);
-  const Target target = target_for_type(any_target, p.dtype);
+std::optional<std::string> reject_reason(const CpuSchedule& s, const Lowering& p) {
+  const Target& target = p.target;
   if (p.has_depthwise() != s.depthwise.has_value())
-    return std::string(p.has_depthwise() ? "part 'dw' is missing" : "part 'dw' given") + " for op " + to_text(p.op);
+    return std::string(p.has_depthwise() ? "part 'dw' is missing" : "part 'dw' given") + " for op " + to_text(p.family);
   if (p.has_pointwise() != s.pointwise.has_value())
-    return std::string(p.has_pointwise() ? "part 'pw' is missing" : "part 'pw' given") + " for op " + to_text(p.op);
+    return std::string(p.has_pointwise() ? "part 'pw' is missing" : "part 'pw' given") + " for op " + to_text(p.family);
   const BlockCpuSchedule& block = s.block;
   if (block.fuse != 0 && block.fuse != 1) return refuse("block.fuse", block.fuse, "expected 0 or 1");
-  const int most_flat = p.op == ConvOp::separable ? kFlatDirect : kFlatCopied;
+  const int most_flat = p.family == KernelFamily::separable ? kFlatDirect : kFlatCopied;
   if (block.flat < 0 || block.flat > most_flat)
     return refuse("block.flat", block.flat, "expected 0 to " + std::to_string(most_flat));
   if (block.oh_block < 1) return refuse("block.oh", block.oh_block, "expected at least 1");
   if (block.ow_block < 1) return refuse("block.ow", block.ow_block, "expected at least 1");
-  if (p.op != ConvOp::separable && !block.fuse) return refuse("block.fuse", 0, "one stage has nothing to unfuse");
+  if (p.family != KernelFamily::separable && !block.fuse)
+    return refuse("block.fuse", 0, "one stage has nothing to unfuse");
   if (block.flat && p.is_dynamic()) return refuse("block.flat", block.flat, "flattened pixels need static extents");
   if (block.flat && block.ow_block != p.OW())
     return refuse("block.ow", block.ow_block, "flattened pixels need whole rows, " + std::to_string(p.OW()));
   if (block.spread < 0 || block.spread > kMostSpread)
     return refuse("block.spread", block.spread, "expected 0 to " + std::to_string(kMostSpread));
-  if (block.spread && (p.op != ConvOp::separable || inner_layout(*s.depthwise, p) != Layout::nhwc))
+  if (block.spread && (p.family != KernelFamily::separable || inner_layout(*s.depthwise, p) != Layout::nhwc))
     return refuse("block.spread", block.spread,
                   "only the scratch of a separable problem can be spread, in nhwc or with dw.vc=1");
   if (!block.fuse && p.is_dynamic()) return refuse("block.fuse", 0, "an unfused schedule needs static extents");
@@ -207,7 +196,7 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
   if (!block.flat && tile >= 1 && block.ow_block % tile != 0)
     return refuse("block.ow", block.ow_block,
                   "not a multiple of the register tile's " + std::to_string(tile) + " columns");
-  if (block.flat && p.op == ConvOp::depthwise)
+  if (block.flat && p.family == KernelFamily::depthwise)
     return refuse("block.flat", block.flat, "a depthwise problem has no GEMM to flatten");
   if (block.flat && s.depthwise && s.depthwise->ow_tile > p.OW())
     return refuse("dw.ow", s.depthwise->ow_tile, "more columns than the output's " + std::to_string(p.OW()));
@@ -220,13 +209,13 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     const DepthwiseCpuSchedule& dw = *s.depthwise;
     if (dw.c_tile < 1 || dw.ow_tile < 1) return std::string("dw.c and dw.ow: expected at least 1");
     if (dw.pad_tile != 0 && dw.pad_tile != 1) return refuse("dw.pad", dw.pad_tile, "expected 0 or 1");
-    if (dw.pad_tile && !nhwc && !dw.vector_c && p.stride_w > kMostPhases)
+    if (dw.pad_tile && !nhwc && !dw.vector_c && p.window.stride_w > kMostPhases)
       return refuse("dw.pad", 1,
-                    "in nchw each of a stride's " + std::to_string(p.stride_w) +
+                    "in nchw each of a stride's " + std::to_string(p.window.stride_w) +
                         " phases is copied by code of its own; at most " + std::to_string(kMostPhases));
-    if (dw.k_unroll < 0 || (dw.k_unroll > 0 && p.KW % dw.k_unroll != 0))
+    if (dw.k_unroll < 0 || (dw.k_unroll > 0 && p.window.KW % dw.k_unroll != 0))
       return refuse("dw.ku", dw.k_unroll,
-                    "expected 0 or a divisor of the window's " + std::to_string(p.KW) + " columns");
+                    "expected 0 or a divisor of the window's " + std::to_string(p.window.KW) + " columns");
     if (dw.c_block < 0 || dw.c_block % dw.c_tile != 0)
       return refuse("dw.cb", dw.c_block, "expected 0 or a multiple of dw.c=" + std::to_string(dw.c_tile));
     if (dw.c_block && (!nhwc || p.IC < dw.c_tile))
@@ -235,7 +224,7 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
       return refuse("dw.cb", dw.c_block, "block.flat=1 copies the rows of one panel at a time");
     if (dw.vector_c != 0 && dw.vector_c != 1) return refuse("dw.vc", dw.vector_c, "expected 0 or 1");
     if (dw.vector_c) {
-      if (p.op != ConvOp::separable || nhwc || p.is_dynamic())
+      if (p.family != KernelFamily::separable || nhwc || p.is_dynamic())
         return refuse("dw.vc", 1, "only for separable problems in nchw with static extents");
       if (!dw.pad_tile) return refuse("dw.vc", 1, "the input is transposed as it is copied: expected dw.pad=1");
       if (!s.pointwise->vector_f)
@@ -243,7 +232,7 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
       if (block.ow_block < p.OW())
         return refuse("dw.vc", 1, "whole rows are copied: expected block.ow of at least " + std::to_string(p.OW()));
     }
-    const RegisterTile tile_registers = register_tile(dw, p, target);
+    const RegisterTile tile_registers = register_tile(dw, p);
     if (tile_registers.total() > target.registers)
       return refuse("dw.ow", dw.ow_tile,
                     std::to_string(tile_registers.sums()) + " sums do not fit " + std::to_string(target.registers) +
@@ -254,7 +243,7 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const ConvProblem
     if (pw.mr < 1 || pw.nr < 1 || pw.k_unroll < 1) return std::string("pw.mr, pw.nr and pw.ku: expected at least 1");
     if (pw.vector_f != 0 && pw.vector_f != 1) return refuse("pw.vf", pw.vector_f, "expected 0 or 1");
     if (nhwc && !pw.vector_f) return refuse("pw.vf", 0, "in nhwc pixels do not lie side by side");
-    const RegisterTile tile_registers = register_tile(pw, p, target);
+    const RegisterTile tile_registers = register_tile(pw, p);
     if (tile_registers.total() > target.registers)
       return refuse("pw.mr", pw.mr,
                     "with nr=" + std::to_string(pw.nr) + ", " + std::to_string(tile_registers.total()) +

@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "integers.h"
-#include "sepconv/conv_problem.h"
-#include "target.h"
+#include "lowering.h"
 
 namespace sepconv {
 
@@ -82,18 +81,14 @@ std::string to_text(const CpuSchedule& schedule);
 /// @throws std::invalid_argument naming the bad part or field.
 CpuSchedule schedule_from_text(std::string_view text);
 
-/// The problem as kernels see it: an unpadded pointwise problem of stride 1 is the 1-D problem over all its pixels.
-/// Schedules are made for, and checked against, this form.
-ConvProblem as_scheduled(ConvProblem problem);
-
 /// Why this schedule cannot or should not serve the problem on the target (a missing part, a tile that is no multiple
 /// of the lanes, accumulators that do not fit the registers), or nothing. The tuner prunes with it, the generator
 /// refuses with it, the tests enumerate it.
-std::optional<std::string> reject_reason(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target);
+std::optional<std::string> reject_reason(const CpuSchedule& schedule, const Lowering& problem);
 
 /// The layout of what lies between the input and the output of a problem with a depthwise stage: that of the problem,
 /// or nhwc where the schedule transposes both.
-Layout inner_layout(const DepthwiseCpuSchedule& schedule, const ConvProblem& problem);
+Layout inner_layout(const DepthwiseCpuSchedule& schedule, const Lowering& problem);
 
 /// Elements of the vectors that a tile of `tile` elements is computed in: the largest power of two that divides it, at
 /// most the target's lanes.
@@ -105,20 +100,18 @@ struct RegisterTile {
   int sums() const { return vectors * scalars; }
   int total() const { return sums() + operands; }
 };
-/// @param target  as target_for_type gives it.
-RegisterTile register_tile(const DepthwiseCpuSchedule& schedule, const ConvProblem& problem, const Target& target);
-RegisterTile register_tile(const PointwiseCpuSchedule& schedule, const ConvProblem& problem, const Target& target);
+RegisterTile register_tile(const DepthwiseCpuSchedule& schedule, const Lowering& problem);
+RegisterTile register_tile(const PointwiseCpuSchedule& schedule, const Lowering& problem);
 
 /// Elements of the largest vector that an extent holds: a power of two, at most the target's lanes.
 int vector_below(int extent, const Target& target);
 
 /// The rule for problems that no table or lockfile knows: picks tiles from lanes, registers and caches.
-CpuSchedule default_cpu_schedule(const ConvProblem& problem, const Target& target);
+CpuSchedule default_cpu_schedule(const Lowering& problem);
 
 /// The schedule with the rows of a block, or the columns where there is one row, by which the threads of a call end
 /// sooner: as much work for each, and one block where the work is not worth a second thread. For one image; batches
 /// have more blocks than threads anyway. As it is for one thread, dynamic extents and unfused stages.
-CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const ConvProblem& problem, const Target& target,
-                               int threads);
+CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const Lowering& problem, int threads);
 
 }  // namespace sepconv

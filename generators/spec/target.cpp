@@ -83,9 +83,4 @@ const Target& target_from_name(std::string_view name) {
   throw std::invalid_argument("target: unknown name '" + std::string(name) + "'; expected one of " + known);
 }
 
-Target target_for_type(Target target, DataType dtype) {
-  if (dtype == DataType::float64) target.lanes /= 2;
-  return target;
-}
-
 }  // namespace sepconv

@@ -63,9 +63,6 @@ const std::vector<RefusedTarget>& refused_targets();
 /// @throws std::invalid_argument naming the unknown name and the known ones, or why the target is refused.
 const Target& target_from_name(std::string_view name);
 
-/// The target as kernels of this type see it: half the lanes for float64, whose sums are twice as wide.
-Target target_for_type(Target target, DataType dtype);
-
 // Parts of all_targets().
 std::vector<Target> x86_targets();
 std::vector<Target> arm_targets();

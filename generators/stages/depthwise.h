@@ -1,6 +1,7 @@
 #pragma once
 // WHAT the depthwise stage computes. No tile, vector, thread or target appears here.
 
+#include "../spec/lowering.h"
 #include "padding.h"
 #include "pixels.h"
 
@@ -15,13 +16,13 @@ struct DepthwiseStage {
 /// dilation, n)
 /// @param filter  packed depthwise filter, one dimension (kernel_abi.h).
 /// @param panel   channels of a packed panel.
-DepthwiseStage depthwise_stage(const ConvProblem& problem, const PaddedInput& padded, const Halide::Func& filter,
+DepthwiseStage depthwise_stage(const Lowering& problem, const PaddedInput& padded, const Halide::Func& filter,
                                int panel, const Pixels& pixels, const Halide::Var& c, const Halide::Var& m,
                                const Halide::Var& n);
 
 /// The same for sums with other arguments.
 /// @param c, m  the input channel and the multiplier of the sum at `at`.
-DepthwiseStage depthwise_stage(const ConvProblem& problem, const PaddedInput& padded, const Halide::Func& filter,
+DepthwiseStage depthwise_stage(const Lowering& problem, const PaddedInput& padded, const Halide::Func& filter,
                                int panel, const Pixels& pixels, const std::vector<Halide::Var>& at,
                                const Halide::Expr& c, const Halide::Expr& m, const Halide::Var& n);
 

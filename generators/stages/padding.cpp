@@ -12,7 +12,7 @@ using Halide::Func;
 using Halide::likely;
 using Halide::Var;
 
-Func padded_input(const ConvProblem& p, const Func& input, const Halide::OutputImageParam& shape, const Pads& pads,
+Func padded_input(const Lowering& p, const Func& input, const Halide::OutputImageParam& shape, const Pads& pads,
                   int channels, const ElementTypes& types) {
   Var c("c"), x("x"), y("y"), n("n");
   const int w_dim = p.layout == Layout::nhwc ? 1 : 0, h_dim = p.layout == Layout::nhwc ? 2 : 1;
@@ -30,13 +30,13 @@ Func padded_input(const ConvProblem& p, const Func& input, const Halide::OutputI
   return padded;
 }
 
-PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pads, Layout layout, int channels,
-                        int lanes, const ElementTypes& types) {
+PaddedInput padded_rows(const Lowering& p, const Func& input, const Pads& pads, Layout layout, int channels, int lanes,
+                        const ElementTypes& types) {
   Var c("c"), x("x"), phase("phase"), y("y"), n("n");
   const Expr channel = channels > p.IC ? min(c, p.IC - 1) : Expr(c);
   const Expr iy = y - pads.top;
   PaddedInput rows;
-  rows.phases = layout == Layout::nchw ? p.stride_w : 1;
+  rows.phases = layout == Layout::nchw ? p.window.stride_w : 1;
   rows.func = Func("padded");
   const bool one_phase = rows.phases == 1;
   const std::vector<Var> pixel = one_phase ? std::vector<Var>{x, y} : std::vector<Var>{x, phase, y};
@@ -44,7 +44,7 @@ PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pad
   for (int first = 0; first < std::min(rows.phases, p.IW); ++first) {
     // Input columns first, first + phases, ...
     const int count = ceil_div(p.IW - first, rows.phases);
-    const int column = p.pad_left + first;
+    const int column = p.window.pad_left + first;
     const auto copy = [&](int begin, int end, int vector) {
       Halide::RDom j(begin, end - begin, "column");
       j.where(iy >= 0 && iy < p.IH);
@@ -63,7 +63,7 @@ PaddedInput padded_rows(const ConvProblem& p, const Func& input, const Pads& pad
   return rows;
 }
 
-Func unpadded_input(const ConvProblem& p, const Func& input, const ElementTypes& types) {
+Func unpadded_input(const Lowering& p, const Func& input, const ElementTypes& types) {
   Var c("c"), x("x"), y("y"), n("n");
   Func unpadded("unpadded");
   unpadded(image_arguments<Var>(p.layout, c, {x, y}, n)) =

@@ -2,6 +2,7 @@
 // WHAT the depthwise stage reads: the input with zeros around it, in padded coordinates (0 is the first pad),
 // widened to the type of the sums.
 
+#include "../spec/lowering.h"
 #include "element_types.h"
 #include "pixels.h"
 
@@ -24,7 +25,7 @@ struct PaddedInput {
 /// it, so that a schedule may compute a larger region than the image needs.
 /// @param shape     the kernel's input, whose extents a dynamic problem reads.
 /// @param channels  how many channels may be asked for; those past IC repeat the last one.
-Halide::Func padded_input(const ConvProblem& problem, const Halide::Func& input, const Halide::OutputImageParam& shape,
+Halide::Func padded_input(const Lowering& problem, const Halide::Func& input, const Halide::OutputImageParam& shape,
                           const Pads& pads, int channels, const ElementTypes& types);
 
 /// The same in nchw where a whole row is always asked for and extents are static: zeros, and then each row of the input
@@ -33,10 +34,10 @@ Halide::Func padded_input(const ConvProblem& problem, const Halide::Func& input,
 /// vectors of output columns read vectors.
 /// @param layout  of the copy; in nhwc it is transposed, and columns have no phases
 /// @param lanes   the longest vector
-PaddedInput padded_rows(const ConvProblem& problem, const Halide::Func& input, const Pads& pads, Layout layout,
+PaddedInput padded_rows(const Lowering& problem, const Halide::Func& input, const Pads& pads, Layout layout,
                         int channels, int lanes, const ElementTypes& types);
 
 /// The input itself in padded coordinates, for problems without any padding: no select, no clamp.
-Halide::Func unpadded_input(const ConvProblem& problem, const Halide::Func& input, const ElementTypes& types);
+Halide::Func unpadded_input(const Lowering& problem, const Halide::Func& input, const ElementTypes& types);
 
 }  // namespace sepconv

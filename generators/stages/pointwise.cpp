@@ -7,12 +7,12 @@ using Halide::Func;
 using Halide::RDom;
 using Halide::Var;
 
-PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const Func& weights, const Func& bias,
-                               int panel, const Pixels& pixels, const Var& f, const Var& n) {
+PointwiseStage pointwise_stage(const Lowering& p, const Func& middle, const Func& weights, const Func& bias, int panel,
+                               const Pixels& pixels, const Var& f, const Var& n) {
   return pointwise_stage(p, middle, unpacked_weights(p, weights, panel), bias, pixels, f, n);
 }
 
-PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const Func& unpacked, const Func& bias,
+PointwiseStage pointwise_stage(const Lowering& p, const Func& middle, const Func& unpacked, const Func& bias,
                                const Pixels& pixels, const Var& f, const Var& n) {
   PointwiseStage stage;
   stage.sum = Func("pointwise_sum");
@@ -25,7 +25,7 @@ PointwiseStage pointwise_stage(const ConvProblem& p, const Func& middle, const F
   return stage;
 }
 
-Func unpacked_weights(const ConvProblem& p, const Func& weights, int panel) {
+Func unpacked_weights(const Lowering& p, const Func& weights, int panel) {
   Var f("f"), c("c"), m("m");
   Func unpacked("unpacked");
   unpacked(f, c, m) = weights(f % panel + panel * (c + p.IC * (m + p.depth_multiplier * (f / panel))));

@@ -1,6 +1,7 @@
 #pragma once
 // WHAT the pointwise stage computes: a GEMM over the channels of each pixel.
 
+#include "../spec/lowering.h"
 #include "pixels.h"
 
 namespace sepconv {
@@ -15,17 +16,17 @@ struct PointwiseStage {
 /// @param middle   middle_arguments(layout, c, pixels, m, n).
 /// @param weights  packed pointwise weights, one dimension (kernel_abi.h).
 /// @param bias     [OC], zero filled to the panel; undefined: no bias.
-PointwiseStage pointwise_stage(const ConvProblem& problem, const Halide::Func& middle, const Halide::Func& weights,
+PointwiseStage pointwise_stage(const Lowering& problem, const Halide::Func& middle, const Halide::Func& weights,
                                const Halide::Func& bias, int panel, const Pixels& pixels, const Halide::Var& f,
                                const Halide::Var& n);
 
 /// The same with the weights as unpacked_weights gives them, for schedules that stage them.
-PointwiseStage pointwise_stage(const ConvProblem& problem, const Halide::Func& middle, const Halide::Func& unpacked,
+PointwiseStage pointwise_stage(const Lowering& problem, const Halide::Func& middle, const Halide::Func& unpacked,
                                const Halide::Func& bias, const Pixels& pixels, const Halide::Var& f,
                                const Halide::Var& n);
 
 /// unpacked(f, c, m) = weights[f / panel][m][c][f % panel]
-Halide::Func unpacked_weights(const ConvProblem& problem, const Halide::Func& weights, int panel);
+Halide::Func unpacked_weights(const Lowering& problem, const Halide::Func& weights, int panel);
 
 /// The output's elements, `value` of stage.sum. With `transposed` by way of stage.result, in which the channels of a
 /// pixel lie side by side, so that a tile of vectors along channels can be stored along pixels.

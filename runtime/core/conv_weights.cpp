@@ -1,38 +1,33 @@
 #include "sepconv/detail/conv_weights.h"
 
-#include <initializer_list>
-
-#include "weight_sizes.h"
+#include <string>
 
 namespace sepconv {
 namespace {
 
-void require(const char* array, std::size_t size, std::size_t wanted, const char* shape, const ConvProblem& problem) {
-  if (size == wanted) return;
-  throw std::invalid_argument("ConvWeights." + std::string(array) + ": received " + std::to_string(size) +
-                              " elements; expected " + std::to_string(wanted) +
-                              (wanted == 0 ? " (the problem has no such weight)" : std::string(" = ") + shape) +
-                              " for " + to_text(problem));
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t extent : shape) text += (text.empty() ? "" : " x ") + std::to_string(extent);
+  return text;
 }
 
 }  // namespace
 
-detail::WeightSizes detail::weight_sizes(const ConvProblem& p) {
-  const std::size_t middle = static_cast<std::size_t>(p.middle_channels());
-  WeightSizes sizes;
-  if (p.has_depthwise()) sizes.depthwise = static_cast<std::size_t>(p.KH) * p.KW * middle;
-  if (p.op == ConvOp::separable && p.middle.bias) sizes.middle_bias = middle;
-  if (p.has_pointwise()) sizes.pointwise = middle * p.OC;
-  if (p.output.bias) sizes.bias = static_cast<std::size_t>(p.OC);
-  return sizes;
-}
-
 void validate(const ConvWeights& weights, const ConvProblem& problem) {
-  const detail::WeightSizes sizes = detail::weight_sizes(problem);
-  require("depthwise", weights.depthwise.size(), sizes.depthwise, "KH * KW * IC * depth_multiplier", problem);
-  require("middle_bias", weights.middle_bias.size(), sizes.middle_bias, "IC * depth_multiplier", problem);
-  require("pointwise", weights.pointwise.size(), sizes.pointwise, "IC * depth_multiplier * OC", problem);
-  require("bias", weights.bias.size(), sizes.bias, "OC", problem);
+  const std::vector<Argument> wanted = weights_of(problem);
+  if (weights.arrays.size() != wanted.size()) {
+    std::string names;
+    for (const Argument& argument : wanted) names += (names.empty() ? "" : ", ") + name_of(argument);
+    throw std::invalid_argument("ConvWeights: received " + std::to_string(weights.arrays.size()) +
+                                " arrays; expected " + std::to_string(wanted.size()) + " (" + names + ") for " +
+                                to_text(problem));
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    if (weights.arrays[i].size() != elements_of(wanted[i]))
+      throw std::invalid_argument("ConvWeights: " + name_of(wanted[i]) + ": received " +
+                                  std::to_string(weights.arrays[i].size()) + " elements; expected " +
+                                  std::to_string(elements_of(wanted[i])) + " = " + shape_text(wanted[i].shape) +
+                                  " for " + to_text(problem));
 }
 
 }  // namespace sepconv

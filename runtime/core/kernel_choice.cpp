@@ -34,9 +34,16 @@ RowVerdict judge(const RegisteredRow& candidate, const ConvProblem& problem, std
 
 /// Fields that most rows of a library differ in. Cheap: a layer that meets a new size looks at every row.
 bool may_serve(const ConvProblem& row, const ConvProblem& wanted) {
-  return row.op == wanted.op && row.dtype == wanted.dtype && row.layout == wanted.layout && row.IC == wanted.IC &&
-         row.OC == wanted.OC && row.KH == wanted.KH && row.KW == wanted.KW &&
-         (row.dynamic_h() || row.IH == wanted.IH) && (row.dynamic_w() || row.IW == wanted.IW);
+  if (row.dtype != wanted.dtype || row.layout != wanted.layout || row.IC != wanted.IC ||
+      row.stages.size() != wanted.stages.size())
+    return false;
+  for (std::size_t i = 0; i < row.stages.size(); ++i) {
+    const Stage &a = row.stages[i], &b = wanted.stages[i];
+    if (a.kind != b.kind || a.window.KH != b.window.KH || a.window.KW != b.window.KW ||
+        a.out_channels != b.out_channels)
+      return false;
+  }
+  return (row.dynamic_h() || row.IH == wanted.IH) && (row.dynamic_w() || row.IW == wanted.IW);
 }
 
 /// What the choice is restricted to: a row's symbol or a target's name, and who said so. Both empty: nothing.

@@ -49,8 +49,8 @@ RegisteredRow read_row(const char* library, std::size_t index, const KernelRow& 
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(where + ": " + error.what());
   }
-  require(!registered.problem.has_depthwise() || row.depthwise_panel >= 1, "depthwise_panel is not positive");
-  require(!registered.problem.has_pointwise() || row.pointwise_panel >= 1, "pointwise_panel is not positive");
+  require(!registered.problem.has(StageKind::depthwise) || row.depthwise_panel >= 1, "depthwise_panel is not positive");
+  require(!registered.problem.has(StageKind::conv) || row.pointwise_panel >= 1, "pointwise_panel is not positive");
   require(row.flat_output == 0 || row.flat_output == 1, "flat_output is neither 0 nor 1");
   require(row.call_scratch_bytes <= kMaxScratchBytes && row.task_scratch_bytes <= kMaxScratchBytes,
           "2^31 bytes of scratch or more, which no kernel can address");
@@ -65,6 +65,39 @@ bool same_row(const KernelRow& a, const KernelRow& b) {
 std::string pair_text(std::int32_t a, std::int32_t b) {
   const auto text = [](std::int32_t value) { return value == kDynamic ? std::string("?") : std::to_string(value); };
   return text(a) + "x" + text(b);
+}
+
+/// The first field that differs.
+struct Mismatch {
+  std::string reason;
+  void differs(const std::string& field, const std::string& row_text, const std::string& wanted_text) {
+    if (reason.empty() && row_text != wanted_text) reason = field + " " + row_text + ", wanted " + wanted_text;
+  }
+  void pair_differs(const std::string& field, std::int32_t row_a, std::int32_t row_b, std::int32_t a, std::int32_t b) {
+    if (reason.empty() && (row_a != a || row_b != b)) differs(field, pair_text(row_a, row_b), pair_text(a, b));
+  }
+};
+
+std::string of_stage(const ConvProblem& problem, std::size_t stage) {
+  return problem.stages.size() == 1 ? "" : " of stage " + std::to_string(stage);
+}
+
+std::string epilogue_text(const Epilogue& epilogue) {
+  std::string text;
+  for (const EpilogueStep& step : epilogue)
+    text += (text.empty() ? "" : "+") + (step.kind == EpilogueKind::bias ? "bias" : to_text(step.activation));
+  return text.empty() ? "none" : text;
+}
+
+void stage_differs(Mismatch& found, const ConvProblem& row, const ConvProblem& wanted, std::size_t index) {
+  const Stage &a = row.stages[index], &b = wanted.stages[index];
+  const std::string of = of_stage(row, index);
+  found.pair_differs("window" + of, a.window.KH, a.window.KW, b.window.KH, b.window.KW);
+  found.pair_differs("strides" + of, a.window.stride_h, a.window.stride_w, b.window.stride_h, b.window.stride_w);
+  found.pair_differs("dilation" + of, a.window.dilation_h, a.window.dilation_w, b.window.dilation_h,
+                     b.window.dilation_w);
+  found.differs("depth_multiplier" + of, std::to_string(a.depth_multiplier), std::to_string(b.depth_multiplier));
+  if (a.epilogue != b.epilogue) found.differs("epilogue" + of, epilogue_text(a.epilogue), epilogue_text(b.epilogue));
 }
 
 }  // namespace
@@ -137,38 +170,24 @@ void detail::visit_rows(const std::function<void(const RegisteredRow&)>& visit) 
 }
 
 std::string mismatch_reason(const ConvProblem& row, const ConvProblem& wanted) {
-  std::string reason;
-  const auto differs = [&](const char* field, const std::string& row_text, const std::string& wanted_text) {
-    if (reason.empty() && row_text != wanted_text)
-      reason = std::string(field) + " " + row_text + ", wanted " + wanted_text;
-  };
-  const auto pair_differs = [&](const char* field, std::int32_t row_a, std::int32_t row_b, std::int32_t a,
-                                std::int32_t b) {
-    if (reason.empty() && (row_a != a || row_b != b)) differs(field, pair_text(row_a, row_b), pair_text(a, b));
-  };
-  if (row.op != wanted.op) differs("op", to_text(row.op), to_text(wanted.op));
-  if (row.dtype != wanted.dtype) differs("dtype", to_text(row.dtype), to_text(wanted.dtype));
-  if (row.layout != wanted.layout) differs("layout", to_text(row.layout), to_text(wanted.layout));
-  pair_differs("channels (in x out)", row.IC, row.OC, wanted.IC, wanted.OC);
-  pair_differs("window", row.KH, row.KW, wanted.KH, wanted.KW);
-  pair_differs("strides", row.stride_h, row.stride_w, wanted.stride_h, wanted.stride_w);
-  pair_differs("dilation", row.dilation_h, row.dilation_w, wanted.dilation_h, wanted.dilation_w);
-  if (row.depth_multiplier != wanted.depth_multiplier)
-    differs("depth_multiplier", std::to_string(row.depth_multiplier), std::to_string(wanted.depth_multiplier));
-  const auto epilogue_differs = [&](const char* field, const Epilogue& a, const Epilogue& b) {
-    if (!reason.empty() || (a.bias == b.bias && a.activation == b.activation)) return;
-    const auto text = [](const Epilogue& e) { return (e.bias ? "bias-" : "nobias-") + to_text(e.activation); };
-    differs(field, text(a), text(b));
-  };
-  if (row.op == ConvOp::separable) epilogue_differs("middle epilogue", row.middle, wanted.middle);
-  epilogue_differs("output epilogue", row.output, wanted.output);
-  if (!row.dynamic_h() && row.IH != wanted.IH) pair_differs("input", row.IH, row.IW, wanted.IH, wanted.IW);
-  if (!row.dynamic_w() && row.IW != wanted.IW) pair_differs("input", row.IH, row.IW, wanted.IH, wanted.IW);
-  if (!row.dynamic_h())
-    pair_differs("pads (top x bottom)", row.pad_top, row.pad_bottom, wanted.pad_top, wanted.pad_bottom);
-  if (!row.dynamic_w())
-    pair_differs("pads (left x right)", row.pad_left, row.pad_right, wanted.pad_left, wanted.pad_right);
-  return reason;
+  Mismatch found;
+  found.differs("stages", stages_name(row), stages_name(wanted));
+  found.differs("dtype", to_text(row.dtype), to_text(wanted.dtype));
+  found.differs("layout", to_text(row.layout), to_text(wanted.layout));
+  if (!found.reason.empty()) return found.reason;
+  found.pair_differs("channels (in x out)", row.IC, row.OC(), wanted.IC, wanted.OC());
+  for (std::size_t i = 0; i < row.stages.size(); ++i) stage_differs(found, row, wanted, i);
+  if (!row.dynamic_h() && row.IH != wanted.IH) found.pair_differs("input", row.IH, row.IW, wanted.IH, wanted.IW);
+  if (!row.dynamic_w() && row.IW != wanted.IW) found.pair_differs("input", row.IH, row.IW, wanted.IH, wanted.IW);
+  for (std::size_t i = 0; i < row.stages.size(); ++i) {
+    const Window &a = row.stages[i].window, &b = wanted.stages[i].window;
+    const std::string of = of_stage(row, i);
+    if (!row.dynamic_h())
+      found.pair_differs("pads (top x bottom)" + of, a.pad_top, a.pad_bottom, b.pad_top, b.pad_bottom);
+    if (!row.dynamic_w())
+      found.pair_differs("pads (left x right)" + of, a.pad_left, a.pad_right, b.pad_left, b.pad_right);
+  }
+  return found.reason;
 }
 
 }  // namespace sepconv

@@ -11,20 +11,19 @@
 #include <utility>
 
 #include "axis_activation.h"
+#include "bind_call.h"
 #include "fork_guard.h"
-#include "halide_buffer.h"
+#include "kernel_call.h"
 #include "kernel_choice.h"
-#include "kernel_context.h"
-#include "prepack.h"
 #include "sepconv/executor.h"
 #include "view_checks.h"
 
 namespace sepconv {
 namespace {
 
-using detail::HalideBuffer;
-using detail::HalideDimension;
 using detail::Images;
+using detail::KernelCall;
+using detail::PreparedKernel;
 
 /// The weights of a layer and of its copies, and what has been packed from them.
 struct SharedWeights {
@@ -45,77 +44,10 @@ struct SharedWeights {
   std::map<std::tuple<DataType, int, int>, std::shared_ptr<const PackedWeights>> by_form;
 };
 
-/// Everything about a call that does not depend on the call.
-struct PreparedKernel {
-  PreparedKernel(const KernelRow& row_in, const ConvProblem& row_problem, std::shared_ptr<const PackedWeights> weights)
-      : row(row_in),
-        dynamic(row_problem.is_dynamic()),
-        packed(std::move(weights)),
-        call_bytes(detail::arena_bytes(row.call_scratch_bytes)),
-        worker_bytes(detail::arena_bytes(row.task_scratch_bytes)) {
-    for (const PackedArray* array : {&packed->depthwise, &packed->middle_bias, &packed->pointwise, &packed->bias}) {
-      if (array->size() == 0) continue;
-      HalideDimension& dim = dims[weight_count];
-      dim = {0, static_cast<std::int32_t>(array->size()), 1, 0};
-      HalideBuffer& buffer = buffers[weight_count++];
-      buffer.host = const_cast<std::uint8_t*>(array->data<std::uint8_t>());  // kernels only read it
-      buffer.type = detail::halide_type(array->dtype());
-      buffer.dimensions = 1;
-      buffer.dim = &dim;
-    }
-  }
-  PreparedKernel(const PreparedKernel&) = delete;
-  PreparedKernel& operator=(const PreparedKernel&) = delete;
-
-  /// Bytes of workspace for an executor of that concurrency, and those before the kernel's; saturates.
-  std::size_t workspace_bytes(int concurrency, std::size_t before) const noexcept {
-    std::size_t bytes = 0;
-    if (__builtin_mul_overflow(static_cast<std::size_t>(concurrency), worker_bytes, &bytes) ||
-        __builtin_add_overflow(bytes, call_bytes, &bytes) || __builtin_add_overflow(bytes, before, &bytes))
-      return std::numeric_limits<std::size_t>::max();
-    return bytes == 0 ? 0 : bytes + kBufferAlignment;  // to align the start
-  }
-
-  const KernelRow& row;
-  const bool dynamic;
-  const std::shared_ptr<const PackedWeights> packed;
-  const std::size_t call_bytes, worker_bytes;
-  int weight_count = 0;
-  HalideDimension dims[4];
-  mutable HalideBuffer buffers[4];  // kernels take them without const, and do not write them
-};
-
-/// A buffer of a call and its dimensions. Both are written once, without zeros before: they are made in every call.
-struct CallBuffer {
-  CallBuffer(const Images& images, const ConvProblem& problem, bool flat) noexcept
-      : dims(dims_of(images, problem.layout, flat)),
-        buffer{0,
-               nullptr,
-               static_cast<std::uint8_t*>(const_cast<void*>(images.data)),
-               0,
-               detail::halide_type(problem.dtype),
-               flat ? 3 : 4,
-               dims.data(),
-               nullptr} {}
-  CallBuffer(const CallBuffer&) = delete;
-  CallBuffer& operator=(const CallBuffer&) = delete;
-
-  static std::array<HalideDimension, 4> dims_of(const Images& images, Layout layout, bool flat) noexcept {
-    const auto H = static_cast<std::int32_t>(images.H), W = static_cast<std::int32_t>(images.W),
-               C = static_cast<std::int32_t>(images.C);
-    const HalideDimension N{0, static_cast<std::int32_t>(images.batch),
-                            static_cast<std::int32_t>(images.batch == 1 ? images.image_elements() : images.batch_pitch),
-                            0};
-    if (layout == Layout::nhwc) {
-      if (flat) return {{{0, C, 1, 0}, {0, W * H, C, 0}, N, {}}};
-      return {{{0, C, 1, 0}, {0, W, C, 0}, {0, H, C * W, 0}, N}};
-    }
-    if (flat) return {{{0, W * H, 1, 0}, {0, C, W * H, 0}, N, {}}};
-    return {{{0, W, 1, 0}, {0, H, W, 0}, {0, C, W * H, 0}, N}};
-  }
-
-  std::array<HalideDimension, 4> dims;
-  HalideBuffer buffer;
+/// The images of a call, and the pads before H and W.
+struct CallImages {
+  Images in, made, out;  // `made` is what the kernel writes: `out`, unless glu halves it
+  std::int32_t pads[2];
 };
 
 /// Images of a batch that 32-bit element offsets reach.
@@ -180,14 +112,14 @@ TensorView view_of(Images images, const ConvProblem& problem, int rank) noexcept
 
 /// The shape of a kernel's output in memory order, without H for a 1-D problem.
 Shape kernel_output_shape(const ConvProblem& p) {
-  const std::int64_t H = p.OH(), W = p.OW(), C = p.OC;
+  const std::int64_t H = p.OH(), W = p.OW(), C = p.OC();
   if (p.IH == 1 && H == 1) return p.layout == Layout::nhwc ? Shape{kDynamic, W, C} : Shape{kDynamic, C, W};
   return p.layout == Layout::nhwc ? Shape{kDynamic, H, W, C} : Shape{kDynamic, C, H, W};
 }
 
 /// @throws std::invalid_argument for an activation along an axis that the output lacks, or that glu cannot halve.
 void check_activation_axis(const ConvProblem& problem) {
-  const Activation& activation = problem.output.activation;
+  const Activation& activation = activation_of(problem.stages.back().epilogue);
   if (is_elementwise(activation.kind)) return;
   const Shape shape = kernel_output_shape(problem);
   if (activation.axis == -static_cast<std::int32_t>(shape.size()))
@@ -198,9 +130,15 @@ void check_activation_axis(const ConvProblem& problem) {
 }
 
 bool same_weights(const ConvProblem& a, const ConvProblem& b) {
-  return a.op == b.op && a.IC == b.IC && a.OC == b.OC && a.KH == b.KH && a.KW == b.KW &&
-         a.depth_multiplier == b.depth_multiplier && a.output.bias == b.output.bias &&
-         (a.op != ConvOp::separable || a.middle.bias == b.middle.bias);
+  if (a.IC != b.IC || a.stages.size() != b.stages.size()) return false;
+  for (std::size_t i = 0; i < a.stages.size(); ++i) {
+    const Stage &left = a.stages[i], &right = b.stages[i];
+    if (left.kind != right.kind || left.window.KH != right.window.KH || left.window.KW != right.window.KW ||
+        left.depth_multiplier != right.depth_multiplier || left.out_channels != right.out_channels ||
+        has_bias(left.epilogue) != has_bias(right.epilogue))
+      return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -213,8 +151,10 @@ struct ConvLayer::State {
         forced(std::move(forced_in)),
         OH(problem.OH()),
         OW(problem.OW()),
+        OC(problem.OC()),
         rank3(problem.IH == 1 && OH == 1),
-        elementwise(is_elementwise(problem.output.activation.kind)) {}
+        activation(activation_of(problem.stages.back().epilogue)),
+        elementwise(is_elementwise(activation.kind)) {}
 
   /// The kernel, chosen now if it has not been; nullptr if none serves.
   const PreparedKernel* prepare() const {
@@ -236,10 +176,11 @@ struct ConvLayer::State {
                      const Images& out, std::int32_t (&pads)[2], Status& status) const noexcept;
   bool find_kernel_output(const ConstTensorView& out_view, const Images& out, Images& made,
                           Status& status) const noexcept;
-  Status call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace, const Images& in,
-              const Images& made, const Images& out, int rank, std::int32_t (&pads)[2]) const noexcept;
+  Status read_call(const ConstTensorView& in, const ConstTensorView& out, CallImages& call) const noexcept;
+  Status call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace, const CallImages& images,
+              int rank) const noexcept;
 
-  bool halves() const noexcept { return problem.output.activation.kind == ActivationKind::glu; }
+  bool halves() const noexcept { return activation.kind == ActivationKind::glu; }
   /// Bytes of an image that the kernel makes and glu halves; 0 where the kernel writes to the output itself.
   std::size_t halved_bytes(const Images& made) const noexcept {
     return halves() ? detail::arena_bytes(static_cast<std::uint64_t>(made.image_elements() * made.element_bytes)) : 0;
@@ -249,8 +190,9 @@ struct ConvLayer::State {
   const ConvProblem problem;
   const std::shared_ptr<SharedWeights> weights;
   const std::string forced;
-  const std::int32_t OH, OW;
-  const bool rank3;        // views may leave out H
+  const std::int32_t OH, OW, OC;
+  const bool rank3;  // views may leave out H
+  const Activation activation;
   const bool elementwise;  // the kernel computes the activation
   mutable std::mutex mutex;
   mutable std::atomic<const PreparedKernel*> prepared{nullptr};
@@ -267,15 +209,15 @@ bool ConvLayer::State::check_extents(const ConstTensorView& in_view, const Image
                            name.c_str(), detail::ShapeText(in_view).text, p.IH, p.IW, p.IC, to_text(p.layout));
     return false;
   }
-  AxisPadding h{p.pad_top, out.H == OH}, w{p.pad_left, out.W == OW};
-  if (p.dynamic_h()) h = dynamic_padding(in.H, out.H, p.KH_eff(), p.stride_h);
-  if (p.dynamic_w()) w = dynamic_padding(in.W, out.W, p.KW_eff(), p.stride_w);
-  if (!h.fits || !w.fits || out.C != p.OC || out.batch != in.batch) {
+  AxisPadding h{p.stages[0].window.pad_top, out.H == OH}, w{p.stages[0].window.pad_left, out.W == OW};
+  if (p.dynamic_h()) h = dynamic_padding(in.H, out.H, p.stages[0].window.KH_eff(), p.stages[0].window.stride_h);
+  if (p.dynamic_w()) w = dynamic_padding(in.W, out.W, p.stages[0].window.KW_eff(), p.stages[0].window.stride_w);
+  if (!h.fits || !w.fits || out.C != p.OC() || out.batch != in.batch) {
     status =
         Status::error(StatusCode::invalid_shape,
                       "layer '%s': the output has shape %s; expected N = %lld, H = %d, W = %d, C = %d (-1: what "
                       "valid or same padding gives) in %s order%s for an input of shape %s",
-                      name.c_str(), detail::ShapeText(out_view).text, static_cast<long long>(in.batch), OH, OW, p.OC,
+                      name.c_str(), detail::ShapeText(out_view).text, static_cast<long long>(in.batch), OH, OW, p.OC(),
                       to_text(p.layout), halves() ? ", then halved by glu," : "", detail::ShapeText(in_view).text);
     return false;
   }
@@ -289,7 +231,6 @@ bool ConvLayer::State::find_kernel_output(const ConstTensorView& out_view, const
                                           Status& status) const noexcept {
   made = out;
   if (elementwise) return true;
-  const Activation& activation = problem.output.activation;
   std::int64_t* const extent = extent_along(made, problem.layout, out_view.rank, activation.axis);
   if (extent == nullptr) {
     status =
@@ -311,8 +252,8 @@ bool ConvLayer::State::find_kernel_output(const ConstTensorView& out_view, const
 /// Everything has been checked but the workspace. The kernel writes `made`, which is `out` unless glu halves it.
 /// @param rank  of the views
 Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace,
-                              const Images& in, const Images& made, const Images& out, int rank,
-                              std::int32_t (&pads)[2]) const noexcept {
+                              const CallImages& images, int rank) const noexcept {
+  const auto& [in, made, out, pads] = images;
   const int concurrency = executor.concurrency();
   if (concurrency < 1)
     return Status::error(StatusCode::kernel_failed,
@@ -340,23 +281,10 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
     const std::int64_t count = std::min(chunk, in.batch - begin);
     Images written = slice_batch(made, halves() ? 0 : begin, count);
     if (halves()) written.data = start;
-    CallBuffer input(slice_batch(in, begin, count), problem, false);
-    CallBuffer output(written, problem, kernel.row.flat_output != 0);
-    detail::CallContext context(executor, {start + halved_bytes(made), kernel.call_bytes, kernel.worker_bytes});
-    KernelContext* services = context.services();
-    void* argv[9];
-    int argc = 0;
-    argv[argc++] = &services;
-    argv[argc++] = &input.buffer;
-    for (int i = 0; i < kernel.weight_count; ++i) argv[argc++] = &kernel.buffers[i];
-    if (kernel.dynamic) {
-      argv[argc++] = &pads[0];
-      argv[argc++] = &pads[1];
-    }
-    argv[argc++] = &output.buffer;
-    result = kernel.row.function(argv);
+    KernelCall kernel_call(kernel, slice_batch(in, begin, count), written, pads, executor, start + halved_bytes(made));
+    result = kernel_call.run();
     if (result == 0 && !elementwise) {
-      apply_axis_activation(problem.output.activation, view_of(written, problem, rank),
+      apply_axis_activation(activation, view_of(written, problem, rank),
                             view_of(slice_batch(out, begin, count), problem, rank));
     }
   }
@@ -366,7 +294,7 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
                          "layer '%s': the executor gave a task a worker outside 0 to concurrency() - 1", name.c_str());
   if (result != 0)
     return Status::error(StatusCode::kernel_failed, "layer '%s': kernel %s returned error %d", name.c_str(),
-                         kernel.row.symbol, result);
+                         kernel.row().symbol, result);
   return {};
 }
 
@@ -384,33 +312,55 @@ const std::string& ConvLayer::name() const noexcept { return state_->name; }
 const ConvProblem& ConvLayer::problem() const noexcept { return state_->problem; }
 const ConvWeights& ConvLayer::weights() const noexcept { return state_->weights->unpacked; }
 
+/// Reads and compares the views of a call.
+Status ConvLayer::State::read_call(const ConstTensorView& in, const ConstTensorView& out,
+                                   CallImages& call) const noexcept {
+  const char* const what = name.c_str();
+  Status status;
+  if (!detail::read_images(what, "input", in, problem, rank3, call.in, status) ||
+      !detail::read_images(what, "output", out, problem, rank3, call.out, status) ||
+      !find_kernel_output(out, call.out, call.made, status) ||
+      !check_extents(in, call.in, out, call.made, call.pads, status))
+    return status;
+  if (call.in.batch == 0) return status;
+  if (!detail::check_memory(what, "input", in, call.in, false, status) ||
+      !detail::check_memory(what, "output", out, call.out, true, status))
+    return status;
+  if (detail::images_overlap(call.in, call.out))
+    return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", what);
+  return status;
+}
+
 Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, const TensorView& out) const noexcept {
   const State& state = *state_;
-  const char* name = state.name.c_str();
-  const ConstTensorView out_view = out;
-  Status status;
-  Images input, output, made;
-  std::int32_t pads[2];
-  if (!detail::read_images(name, "input", in, state.problem, state.rank3, input, status) ||
-      !detail::read_images(name, "output", out_view, state.problem, state.rank3, output, status) ||
-      !state.find_kernel_output(out_view, output, made, status) ||
-      !state.check_extents(in, input, out_view, made, pads, status))
-    return status;
-  if (input.batch != 0) {
-    if (!detail::check_memory(name, "input", in, input, false, status) ||
-        !detail::check_memory(name, "output", out_view, output, true, status))
-      return status;
-    if (detail::images_overlap(input, output))
-      return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", name);
-  }
+  CallImages call;
+  if (Status status = state.read_call(in, out, call); !status.ok()) return status;
   try {
     const PreparedKernel* kernel = state.prepare();
     if (kernel == nullptr) return Status::error(StatusCode::no_kernel, "%s", state.no_kernel_text().c_str());
-    if (input.batch == 0) return status;
-    return state.call(*kernel, executor_of(context), context.workspace, input, made, output, out.rank, pads);
+    if (call.in.batch == 0) return {};
+    return state.call(*kernel, executor_of(context), context.workspace, call, out.rank);
   } catch (const std::exception& error) {
-    return Status::error(StatusCode::kernel_failed, "layer '%s': %s", name, error.what());
+    return Status::error(StatusCode::kernel_failed, "layer '%s': %s", state.name.c_str(), error.what());
   }
+}
+
+std::unique_ptr<KernelCall> detail::LayerAccess::bind_call(const ConvLayer& layer, const RunContext& context,
+                                                           const ConstTensorView& in, const TensorView& out) {
+  const ConvLayer::State& state = *layer.state_;
+  CallImages call;
+  if (const Status status = state.read_call(in, out, call); !status.ok()) throw std::runtime_error(status.message());
+  const PreparedKernel* kernel = state.prepare();
+  if (kernel == nullptr) throw std::runtime_error(state.no_kernel_text());
+  if (!state.elementwise || call.in.batch == 0 ||
+      call.in.batch > std::min(reachable_batch(call.in), reachable_batch(call.made)))
+    throw std::invalid_argument("layer '" + state.name + "': its run is not one kernel call");
+  Executor& executor = executor_of(context);
+  if (kernel->workspace_bytes(executor.concurrency(), 0) > context.workspace.bytes ||
+      reinterpret_cast<std::uintptr_t>(context.workspace.data) % kBufferAlignment != 0)
+    throw std::invalid_argument("layer '" + state.name + "': bind_call needs an aligned workspace");
+  return std::make_unique<KernelCall>(*kernel, call.in, call.made, call.pads, executor,
+                                      static_cast<std::byte*>(context.workspace.data));
 }
 
 std::size_t ConvLayer::workspace_bytes(const RunContext& context) const {
@@ -421,7 +371,7 @@ std::size_t ConvLayer::workspace_bytes(const RunContext& context) const {
     throw std::invalid_argument("executor: concurrency() is " + std::to_string(concurrency) + "; expected at least 1");
   Images made;  // of dynamic extents only a call knows the size
   if (!state_->problem.is_dynamic()) {
-    made.H = state_->OH, made.W = state_->OW, made.C = state_->problem.OC;
+    made.H = state_->OH, made.W = state_->OW, made.C = state_->OC;
     made.element_bytes = static_cast<std::int64_t>(size_bytes(state_->problem.dtype));
   }
   return kernel->workspace_bytes(concurrency, state_->halved_bytes(made));
@@ -429,7 +379,7 @@ std::size_t ConvLayer::workspace_bytes(const RunContext& context) const {
 
 const KernelRow* ConvLayer::kernel() const {
   const PreparedKernel* kernel = state_->prepare();
-  return kernel == nullptr ? nullptr : &kernel->row;
+  return kernel == nullptr ? nullptr : &kernel->row();
 }
 
 std::string ConvLayer::why_not() const {

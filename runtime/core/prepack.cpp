@@ -12,59 +12,81 @@ void require_panel(const char* name, std::int32_t panel) {
                                 "; expected a positive number of channels");
 }
 
-std::size_t panels_of(std::int32_t channels, std::int32_t panel) {
-  return (static_cast<std::size_t>(channels) + panel - 1) / panel;
-}
+std::size_t panels_of(std::size_t channels, std::size_t panel) { return (channels + panel - 1) / panel; }
 
-/// Stores weights as the problem's kernels see them: rounded to its type.
+/// Packs the arrays of one stage: values as the problem's kernels see them, rounded to its type.
 class Packer {
  public:
-  Packer(const ConvWeights& weights, const ConvProblem& problem)
-      : w_(weights), p_(problem), element_(accumulator_type(problem.dtype)) {}
+  /// @param IC, m  channels that the stage reads, as m planes of IC
+  Packer(const ConvProblem& problem, const Argument& argument, const WeightArray& values, std::size_t panel)
+      : dtype_(problem.dtype), element_(argument.dtype), shape_(argument.shape), values_(values), panel_(panel) {
+    const Stage& stage = problem.stages[argument.stage];
+    const bool reads_planes = argument.stage > 0 && stage.kind == StageKind::conv &&
+                              problem.stages[argument.stage - 1].kind == StageKind::depthwise;
+    const Stage& multiplier = reads_planes ? problem.stages[argument.stage - 1] : stage;
+    m_ = static_cast<std::size_t>(multiplier.depth_multiplier);
+    const std::size_t in = static_cast<std::size_t>(problem.extents_after(argument.stage).C);
+    IC_ = reads_planes ? in / m_ : in;
+  }
 
-  PackedArray depthwise(std::int32_t panel) const {
-    const std::size_t taps = static_cast<std::size_t>(p_.KH) * p_.KW, m = p_.depth_multiplier, IC = p_.IC;
-    PackedArray packed(panels_of(p_.IC, panel) * taps * m * panel, element_);
+  PackedArray plain() const {
+    PackedArray packed(values_.size(), element_);
+    for (std::size_t i = 0; i < values_.size(); ++i) packed.set(i, rounded(i));
+    return packed;
+  }
+
+  PackedArray depthwise_weights() const {
+    const std::size_t taps = taps_of(shape_);
+    PackedArray packed(panels_of(IC_, panel_) * taps * m_ * panel_, element_);
     for (std::size_t tap = 0; tap < taps; ++tap)
-      for (std::size_t ic = 0; ic < IC; ++ic)
-        for (std::size_t mi = 0; mi < m; ++mi)
-          packed.set(((ic / panel * taps + tap) * m + mi) * panel + ic % panel,
-                     rounded(w_.depthwise[(tap * IC + ic) * m + mi]));
+      for (std::size_t ic = 0; ic < IC_; ++ic)
+        for (std::size_t mi = 0; mi < m_; ++mi)
+          packed.set(((ic / panel_ * taps + tap) * m_ + mi) * panel_ + ic % panel_,
+                     rounded((tap * IC_ + ic) * m_ + mi));
     return packed;
   }
 
-  PackedArray middle_bias(std::int32_t panel) const {
-    const std::size_t m = p_.depth_multiplier, padded = panels_of(p_.IC, panel) * panel;
-    PackedArray packed(m * padded, element_);
-    for (std::size_t k = 0; k < w_.middle_bias.size(); ++k)
-      packed.set(k % m * padded + k / m, rounded(w_.middle_bias[k]));
+  PackedArray depthwise_bias() const {
+    const std::size_t padded = panels_of(IC_, panel_) * panel_;
+    PackedArray packed(m_ * padded, element_);
+    for (std::size_t k = 0; k < values_.size(); ++k) packed.set(k % m_ * padded + k / m_, rounded(k));
     return packed;
   }
 
-  PackedArray pointwise(std::int32_t panel) const {
-    const std::size_t m = p_.depth_multiplier, IC = p_.IC, OC = p_.OC;
-    PackedArray packed(panels_of(p_.OC, panel) * m * IC * panel, element_);
-    for (std::size_t ic = 0; ic < IC; ++ic)
-      for (std::size_t mi = 0; mi < m; ++mi)
-        for (std::size_t oc = 0; oc < OC; ++oc)
-          packed.set(((oc / panel * m + mi) * IC + ic) * panel + oc % panel,
-                     rounded(w_.pointwise[(ic * m + mi) * OC + oc]));
-    return packed;
-  }
-
-  PackedArray bias() const {
-    PackedArray packed(w_.bias.size(), element_);
-    for (std::size_t i = 0; i < w_.bias.size(); ++i) packed.set(i, rounded(w_.bias[i]));
+  PackedArray conv_weights() const {
+    const std::size_t taps = taps_of(shape_), OC = static_cast<std::size_t>(shape_.back());
+    PackedArray packed(panels_of(OC, panel_) * taps * m_ * IC_ * panel_, element_);
+    for (std::size_t tap = 0; tap < taps; ++tap)
+      for (std::size_t ic = 0; ic < IC_; ++ic)
+        for (std::size_t mi = 0; mi < m_; ++mi)
+          for (std::size_t oc = 0; oc < OC; ++oc)
+            packed.set((((oc / panel_ * taps + tap) * m_ + mi) * IC_ + ic) * panel_ + oc % panel_,
+                       rounded(((tap * IC_ + ic) * m_ + mi) * OC + oc));
     return packed;
   }
 
  private:
-  double rounded(double value) const { return round_to(p_.dtype, value); }
+  static std::size_t taps_of(const std::vector<std::int64_t>& shape) {
+    return static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]);
+  }
+  double rounded(std::size_t index) const { return round_to(dtype_, values_[index]); }
 
-  const ConvWeights& w_;
-  const ConvProblem& p_;
-  const DataType element_;
+  const DataType dtype_, element_;
+  const std::vector<std::int64_t>& shape_;
+  const WeightArray& values_;
+  const std::size_t panel_;
+  std::size_t m_ = 1, IC_ = 1;
 };
+
+PackedArray packed(const Packer& packer, Packing packing) {
+  switch (packing) {
+    case Packing::none: return packer.plain();
+    case Packing::depthwise_weights: return packer.depthwise_weights();
+    case Packing::depthwise_bias: return packer.depthwise_bias();
+    case Packing::conv_weights: return packer.conv_weights();
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -77,19 +99,17 @@ void PackedArray::set(std::size_t index, double value) noexcept {
 
 PackedWeights pack_weights(const ConvWeights& weights, const ConvProblem& problem, const PackedForm& form) {
   validate(weights, problem);
-  const Packer packer(weights, problem);
-  PackedWeights packed;
-  if (problem.has_depthwise()) {
-    require_panel("depthwise_panel", form.depthwise_panel);
-    packed.depthwise = packer.depthwise(form.depthwise_panel);
+  if (problem.has(StageKind::depthwise)) require_panel("depthwise_panel", form.depthwise_panel);
+  if (problem.has(StageKind::conv)) require_panel("pointwise_panel", form.pointwise_panel);
+  PackedWeights result;
+  const std::vector<Argument> arguments = weights_of(problem);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const bool depthwise = problem.stages[arguments[i].stage].kind == StageKind::depthwise;
+    const std::int32_t panel = depthwise ? form.depthwise_panel : form.pointwise_panel;
+    const Packer packer(problem, arguments[i], weights.arrays[i], static_cast<std::size_t>(panel));
+    result.arrays.push_back(packed(packer, arguments[i].packing));
   }
-  if (!weights.middle_bias.empty()) packed.middle_bias = packer.middle_bias(form.depthwise_panel);
-  if (problem.has_pointwise()) {
-    require_panel("pointwise_panel", form.pointwise_panel);
-    packed.pointwise = packer.pointwise(form.pointwise_panel);
-  }
-  if (!weights.bias.empty()) packed.bias = packer.bias();
-  return packed;
+  return result;
 }
 
 }  // namespace sepconv

@@ -2,6 +2,7 @@
 // Weights in the order in which a row's kernel reads them.
 
 #include <cstdint>
+#include <vector>
 
 #include "sepconv/detail/aligned_buffer.h"
 #include "sepconv/detail/conv_weights.h"
@@ -40,13 +41,10 @@ struct PackedForm {
   std::int32_t pointwise_panel = 0;
 };
 
-/// Zero filled where a panel goes beyond the channels. Arrays that the problem lacks have a null data(). Elements are
-/// of the problem's accumulator type, holding values rounded to the problem's type.
+/// The arrays of ConvWeights, each laid out as its argument's Packing says. Elements are of the problem's accumulator
+/// type, holding values rounded to the problem's type.
 struct PackedWeights {
-  PackedArray depthwise;    // [ceil(IC / panel)][KH][KW][m][panel]
-  PackedArray middle_bias;  // [m][IC rounded up to the depthwise panel]
-  PackedArray pointwise;    // [ceil(OC / panel)][m][IC][panel]
-  PackedArray bias;         // [OC]
+  std::vector<PackedArray> arrays;
 };
 
 /// @throws std::invalid_argument where the weights do not fit the problem or a panel is not positive; std::bad_alloc

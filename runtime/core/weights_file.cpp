@@ -1,13 +1,12 @@
 // Layout, all numbers little-endian:
 //   header, 64 bytes: magic[8] "sepconvW", version u32, header bytes u32, index bytes u64, file bytes u64,
 //                     checksum u64 (of the whole file with this field zero), zeros
-//   index: text, a line a layer: name, problem text and, for depthwise, middle bias, pointwise and bias,
-//          offset:count of its elements; separated by tabs
+//   index: text, a line a layer: name, problem text and, for each array of its ConvWeights, offset:count of its
+//          elements; separated by tabs
 //   blobs: float64 for problems of that type, else float32, each at a multiple of 64 bytes, zeros between them
 #include "sepconv/weights_file.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +18,6 @@
 
 #include "sepconv/layer.h"
 #include "text.h"
-#include "weight_sizes.h"
 #include "whole_file.h"
 
 namespace sepconv {
@@ -28,7 +26,7 @@ namespace {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the blobs are read and written as they lie in memory");
 
 constexpr char kMagic[8] = {'s', 'e', 'p', 'c', 'o', 'n', 'v', 'W'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kBlobAlignment = 64;
 
 struct Header {
@@ -54,17 +52,6 @@ std::uint64_t checksum_of(const std::string& file) {
     if (at != offsetof(Header, checksum)) mix(word);
   }
   return hash;
-}
-
-/// The four arrays in the order of the index.
-template <class Weights>
-auto arrays_of(Weights& weights) {
-  return std::array{&weights.depthwise, &weights.middle_bias, &weights.pointwise, &weights.bias};
-}
-
-std::array<std::size_t, 4> sizes_of(const ConvProblem& problem) {
-  const detail::WeightSizes sizes = detail::weight_sizes(problem);
-  return {sizes.depthwise, sizes.middle_bias, sizes.pointwise, sizes.bias};
 }
 
 void check_names(const std::vector<NamedWeights>& layers) {
@@ -93,9 +80,9 @@ std::string index_text(const std::vector<NamedWeights>& layers, std::size_t blob
   end = blobs_begin;
   for (const NamedWeights& layer : layers) {
     text += layer.name + '\t' + to_text(layer.problem);
-    for (const WeightArray* array : arrays_of(layer.weights)) {
-      text += '\t' + std::to_string(end) + ':' + std::to_string(array->size());
-      end = align_blob(end + array->size() * element_bytes(layer.problem));
+    for (const WeightArray& array : layer.weights.arrays) {
+      text += '\t' + std::to_string(end) + ':' + std::to_string(array.size());
+      end = align_blob(end + array.size() * element_bytes(layer.problem));
     }
     text += '\n';
   }
@@ -123,12 +110,12 @@ std::string file_bytes(const std::vector<NamedWeights>& layers) {
   std::memcpy(file.data() + sizeof header, index.data(), index.size());
   std::size_t at = blobs_begin;
   for (const NamedWeights& layer : layers)
-    for (const WeightArray* array : arrays_of(layer.weights)) {
+    for (const WeightArray& array : layer.weights.arrays) {
       if (layer.problem.dtype == DataType::float64)
-        write_blob(array->to_doubles(), file, at);
+        write_blob(array.to_doubles(), file, at);
       else
-        write_blob(array->to_floats(), file, at);
-      at = align_blob(at + array->size() * element_bytes(layer.problem));
+        write_blob(array.to_floats(), file, at);
+      at = align_blob(at + array.size() * element_bytes(layer.problem));
     }
   const std::uint64_t checksum = checksum_of(file);
   std::memcpy(file.data() + offsetof(Header, checksum), &checksum, sizeof checksum);
@@ -158,14 +145,19 @@ WeightArray read_blob(std::string_view place, const std::string& file, std::size
 
 NamedWeights read_layer(std::string_view line, const std::string& file) {
   const auto fields = detail::split(line, '\t');
-  if (fields.size() != 6) throw std::invalid_argument("an index line has " + std::to_string(fields.size()) + " fields");
+  const auto wrong_count = [&] {
+    throw std::invalid_argument("an index line has " + std::to_string(fields.size()) + " fields");
+  };
+  if (fields.size() < 2) wrong_count();
   NamedWeights layer{std::string(fields[0]), problem_from_text(fields[1]), {}};
-  const auto sizes = sizes_of(layer.problem);
-  const auto arrays = arrays_of(layer.weights);
+  const std::vector<Argument> arguments = weights_of(layer.problem);
+  if (fields.size() != 2 + arguments.size()) wrong_count();
   const bool is_double = layer.problem.dtype == DataType::float64;
-  for (std::size_t i = 0; i < arrays.size(); ++i)
-    *arrays[i] =
-        is_double ? read_blob<double>(fields[2 + i], file, sizes[i]) : read_blob<float>(fields[2 + i], file, sizes[i]);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::size_t elements = elements_of(arguments[i]);
+    layer.weights.arrays.push_back(is_double ? read_blob<double>(fields[2 + i], file, elements)
+                                             : read_blob<float>(fields[2 + i], file, elements));
+  }
   return layer;
 }
 
@@ -187,7 +179,7 @@ std::vector<NamedWeights> parse_file(const std::string& file) {
   std::memcpy(&header, file.data(), sizeof header);
   if (header.version != kVersion || header.header_bytes != sizeof header)
     throw std::invalid_argument("version " + std::to_string(header.version) + "; this library reads version " +
-                                std::to_string(kVersion));
+                                std::to_string(kVersion) + "; `sepconv compile` makes the file anew");
   if (header.file_bytes != file.size())
     throw std::invalid_argument("has " + std::to_string(file.size()) + " bytes of " +
                                 std::to_string(header.file_bytes));

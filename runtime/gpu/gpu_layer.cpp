@@ -93,11 +93,10 @@ GpuLayer::GpuLayer(const GpuContext& context, std::string name, const ConvProble
   state->row = choice.row;
   const PackedWeights packed =
       pack_weights(weights, problem, {choice.row->depthwise_panel, choice.row->pointwise_panel});
-  for (const PackedArray* array : {&packed.depthwise, &packed.middle_bias, &packed.pointwise, &packed.bias}) {
-    if (array->data() == nullptr) continue;
-    const Shape shape = {static_cast<std::int64_t>(array->size())};
-    state->weights.emplace_back(context, array->dtype(), shape);
-    const Status status = state->weights.back().copy_from(dense_view(array->data(), shape));
+  for (const PackedArray& array : packed.arrays) {
+    const Shape shape = {static_cast<std::int64_t>(array.size())};
+    state->weights.emplace_back(context, array.dtype(), shape);
+    const Status status = state->weights.back().copy_from(dense_view(array.data(), shape));
     if (!status.ok()) throw std::runtime_error("layer '" + state->name + "': " + status.message());
   }
   state_ = std::move(state);
@@ -114,7 +113,7 @@ Shape GpuLayer::input_shape(std::int64_t batch) const {
 
 Shape GpuLayer::output_shape(std::int64_t batch) const {
   const ConvProblem& p = state_->problem;
-  return p.layout == Layout::nhwc ? Shape{batch, p.OH(), p.OW(), p.OC} : Shape{batch, p.OC, p.OH(), p.OW()};
+  return p.layout == Layout::nhwc ? Shape{batch, p.OH(), p.OW(), p.OC()} : Shape{batch, p.OC(), p.OH(), p.OW()};
 }
 
 Status GpuLayer::State::check(const GpuTensor& tensor, const char* what, const Shape& wanted) const noexcept {
@@ -126,7 +125,7 @@ Status GpuLayer::State::check(const GpuTensor& tensor, const char* what, const S
                          keras_name(tensor.dtype()), keras_name(problem.dtype));
   Shape without_height = wanted;
   without_height.erase(without_height.begin() + (problem.layout == Layout::nhwc ? 1 : 2));
-  const bool one_dimensional = problem.IH == 1 && problem.KH == 1;
+  const bool one_dimensional = problem.IH == 1 && problem.stages[0].window.KH == 1;
   if (tensor.shape() != wanted && !(one_dimensional && tensor.shape() == without_height))
     return Status::error(StatusCode::invalid_shape, "layer '%s': the %s has shape %s; expected %s", name.c_str(), what,
                          to_text(tensor.shape()).c_str(), to_text(wanted).c_str());
@@ -147,7 +146,7 @@ Status GpuLayer::run(const GpuTensor& in, GpuTensor& out) const noexcept {
     if (&in == &out)
       return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", s.name.c_str());
     ImageBuffer input(in.memory(), p, p.IC, p.IW, p.IH, batch, false);
-    ImageBuffer output(out.memory(), p, p.OC, p.OW(), p.OH(), batch, s.row->flat_output != 0);
+    ImageBuffer output(out.memory(), p, p.OC(), p.OW(), p.OH(), batch, s.row->flat_output != 0);
     halide_buffer_t weights[4];
     void* user = s.context.get();
     void* argv[8];

@@ -63,25 +63,28 @@ bool normalises_channels(const json& config, int tensor_rank, Layout layout) {
   return value == (layout == Layout::nhwc ? tensor_rank - 1 : 1);
 }
 
-void Chain::set_weights(const ConvWeights& weights) {
+void Chain::set_weights(const ConvWeights& given) {
   has_weights = true;
-  depthwise = weights.depthwise.to_doubles();
-  pointwise = weights.pointwise.to_doubles();
-  bias = weights.bias.to_doubles();
+  const std::vector<Argument> arguments = weights_of(problem);
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    if (arguments[i].kind == ArgumentKind::weights)
+      weights.push_back(given.arrays[i].to_doubles());
+    else
+      bias = given.arrays[i].to_doubles();  // of the last stage: before they are joined, only it has one
 }
 
 bool Chain::fold(const Affine* affine) {
   if (affine) {
-    std::vector<double> scaled = problem.has_pointwise() ? pointwise : depthwise, shifted = bias;
+    std::vector<double> scaled = weights.back(), shifted = bias;
     const bool was_finite = fits(scaled, problem.dtype) && fits(shifted, problem.dtype);
     scale_channels(scaled, affine->scale);
     shifted.resize(affine->scale.size(), 0.0);
     for (std::size_t c = 0; c < shifted.size(); ++c) shifted[c] = shifted[c] * affine->scale[c] + affine->shift[c];
     if (was_finite && !(fits(scaled, problem.dtype) && fits(shifted, problem.dtype))) return false;
-    (problem.has_pointwise() ? pointwise : depthwise) = std::move(scaled);
+    weights.back() = std::move(scaled);
     bias = std::move(shifted);
   }
-  problem.output.bias = true;
+  set_bias(problem.stages.back().epilogue, true);
   return true;
 }
 
@@ -91,21 +94,17 @@ PlannedLayer planned(const Chain& chain) {
   layer.has_weights = chain.has_weights;
   layer.padding = to_text(chain.config.padding);
   layer.zero_padding = chain.zero_padding;
-  layer.weights.depthwise = WeightArray(chain.depthwise, chain.problem.dtype);
-  layer.weights.pointwise = WeightArray(chain.pointwise, chain.problem.dtype);
-  layer.weights.bias = WeightArray(chain.bias, chain.problem.dtype);
+  for (const std::vector<double>& values : chain.weights)
+    layer.weights.arrays.emplace_back(values, chain.problem.dtype);
+  if (!chain.bias.empty()) layer.weights.arrays.emplace_back(chain.bias, chain.problem.dtype);
   return layer;
 }
 
 PlannedLayer joined(const Chain& depthwise, const Chain& pointwise) {
   PlannedLayer layer = planned(depthwise);
-  layer.problem.op = ConvOp::separable;
-  layer.problem.middle = depthwise.problem.output;
-  layer.problem.output = pointwise.problem.output;
-  layer.problem.OC = pointwise.problem.OC;
-  layer.weights.middle_bias = std::move(layer.weights.bias);
-  layer.weights.pointwise = WeightArray(pointwise.pointwise, pointwise.problem.dtype);
-  layer.weights.bias = WeightArray(pointwise.bias, pointwise.problem.dtype);
+  layer.problem.stages.push_back(pointwise.problem.stages.back());
+  layer.problem.stages.back().window = {};  // whose pads, which are zero, were open in a dynamic problem
+  for (WeightArray& array : planned(pointwise).weights.arrays) layer.weights.arrays.push_back(std::move(array));
   return layer;
 }
 

@@ -32,8 +32,9 @@ struct Chain {
   LayerConfig config;
   ConvProblem problem;
   bool has_weights = false;
-  std::vector<double> depthwise, pointwise, bias;  // as ConvWeights; bias empty when there is none
-  std::vector<int> calls;                          // of the graph, in order; the last one produces the output
+  std::vector<std::vector<double>> weights;  // of the stages
+  std::vector<double> bias;                  // of the last stage; empty when there is none
+  std::vector<int> calls;                    // of the graph, in order; the last one produces the output
   std::array<std::int32_t, 4> zero_padding{};
 
   void set_weights(const ConvWeights& weights);

@@ -94,8 +94,9 @@ ConvProblem conv_problem(const LayerConfig& config, const std::vector<std::int64
   if (std::max(largest, extents.C * config.depth_multiplier) > kMaxExtent)
     throw NotCompiledError("too large: an extent or pad above 2^28 elements");
   ConvProblem problem = detail::problem_for(config, extents);
-  if (config.rank == 2 && extents.H != kDynamic) problem.pad_top += zeros[0], problem.pad_bottom += zeros[1];
-  if (extents.W != kDynamic) problem.pad_left += zeros[2], problem.pad_right += zeros[3];
+  Window& w = problem.stages.front().window;
+  if (config.rank == 2 && extents.H != kDynamic) w.pad_top += zeros[0], w.pad_bottom += zeros[1];
+  if (extents.W != kDynamic) w.pad_left += zeros[2], w.pad_right += zeros[3];
   if (problem.is_dynamic()) problem = with_dynamic_extents(problem);
   try {
     validate(problem);
@@ -132,15 +133,9 @@ ConvWeights conv_weights(const LayerConfig& config, std::int64_t channels, const
       throw std::invalid_argument(title(config) + ": weight `" + wanted[i].name + "` must have shape " +
                                   shape_text(wanted[i].shape) + ". Received: " + shape_text(arrays[i].shape) +
                                   " with " + std::to_string(arrays[i].values.size()) + " elements");
-    WeightArray values(arrays[i].values, config.dtype.compute_dtype());
-    // The filters of a Conv layer's groups lie as a depthwise kernel's multiples: [KH, KW, channels * multiplier].
-    const bool is_depthwise = wanted[i].name == "depthwise_kernel" || config.groups > 1;
-    if (wanted[i].name == "bias")
-      weights.bias = std::move(values);
-    else if (is_depthwise)
-      weights.depthwise = std::move(values);
-    else
-      weights.pointwise = std::move(values);
+    // Keras' order is that of ConvWeights. The filters of a Conv layer's groups lie as a depthwise kernel's multiples:
+    // [KH, KW, channels * multiplier].
+    weights.arrays.emplace_back(arrays[i].values, config.dtype.compute_dtype());
   }
   return weights;
 }

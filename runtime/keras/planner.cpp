@@ -255,7 +255,7 @@ class Planner {
   }
 
   void absorb_followers(Chain& chain) {
-    while (chain.problem.output.activation == Activation{}) {
+    while (sepconv::activation_of(chain.problem.stages.back().epilogue) == Activation{}) {
       const std::optional<int> reader = only_reader(chain.calls.back());
       if (!reader) return;
       const ModelLayer& layer = layer_of(*reader);
@@ -273,7 +273,10 @@ class Planner {
       } else if (is_activation_class(layer.class_name)) {
         const int tensor_rank = chain.config.rank + 2;
         // A function without a kernel stays a layer of the app's own.
-        if (reason_of(layer, [&] { chain.problem.output.activation = activation_of(layer, tensor_rank); })) return;
+        const auto set = [&] {
+          set_activation(chain.problem.stages.back().epilogue, activation_of(layer, tensor_rank));
+        };
+        if (reason_of(layer, set)) return;
       } else {
         return;
       }
@@ -287,7 +290,7 @@ class Planner {
     Affine affine;
     const auto misfit = reason_of(layer, [&] {
       const auto arrays = weights_.read(layer, batch_norm_weight_count(layer.config()));
-      affine = batch_norm_affine(layer.config(), arrays, chain.problem.OC, title(layer));
+      affine = batch_norm_affine(layer.config(), arrays, chain.problem.OC(), title(layer));
     });
     if (misfit && !may_be_foreign(layer)) throw std::invalid_argument(*misfit);
     return !misfit && chain.fold(&affine);
@@ -297,7 +300,7 @@ class Planner {
     for (const auto& [layer, chains] : chains_) {
       const Chain& first = chains.front();
       const bool shared = graph_.layers[static_cast<std::size_t>(layer)].calls.size() > 1;
-      if (shared || first.problem.op != ConvOp::depthwise) continue;
+      if (shared || stages_name(first.problem) != "depthwise") continue;
       const std::optional<int> reader = only_reader(first.calls.back());
       if (!reader) continue;
       const auto next = chains_.find(call(*reader).layer);
@@ -316,10 +319,11 @@ class Planner {
 
   static bool can_join(const Chain& depthwise, const Chain& pointwise) {
     const ConvProblem& p = pointwise.problem;
-    return p.op == ConvOp::pointwise && p.stride_h == 1 && p.stride_w == 1 && p.dtype == depthwise.problem.dtype &&
-           is_elementwise(depthwise.problem.output.activation.kind) && p.layout == depthwise.problem.layout &&
-           p.IC == depthwise.problem.OC && pointwise.config.rank == depthwise.config.rank &&
-           p.is_dynamic() == depthwise.problem.is_dynamic() &&
+    return stages_name(p) == "pointwise" && p.stages[0].window.stride_h == 1 && p.stages[0].window.stride_w == 1 &&
+           p.dtype == depthwise.problem.dtype &&
+           is_elementwise(sepconv::activation_of(depthwise.problem.stages.back().epilogue).kind) &&
+           p.layout == depthwise.problem.layout && p.IC == depthwise.problem.OC() &&
+           pointwise.config.rank == depthwise.config.rank && p.is_dynamic() == depthwise.problem.is_dynamic() &&
            (p.is_dynamic() || (p.IH == depthwise.problem.OH() && p.IW == depthwise.problem.OW()));
   }
 

@@ -79,19 +79,24 @@ std::int64_t output_channels(const LayerConfig& config, std::int64_t input_chann
 
 ConvProblem problem_for(const LayerConfig& config, const InputExtents& extents) {
   ConvProblem p;
-  p.op = config.separable() ? ConvOp::separable : config.is_pointwise() ? ConvOp::pointwise : ConvOp::depthwise;
   p.dtype = config.dtype.compute_dtype();
   p.strict_float = config.strict_float;
   p.layout = config.layout;
   p.IC = static_cast<std::int32_t>(extents.C);
-  p.OC = static_cast<std::int32_t>(output_channels(config, extents.C));
-  p.KH = config.KH, p.KW = config.KW;
-  p.stride_h = config.stride_h, p.stride_w = config.stride_w;
-  if (!config.is_pointwise()) p.dilation_h = config.dilation_h, p.dilation_w = config.dilation_w;
-  p.depth_multiplier = config.depth_multiplier;
-  p.output = {config.use_bias, config.activation};
-  if (config.rank == 2) set_axis(config.padding, extents.H, p.KH_eff(), p.stride_h, p.IH, p.pad_top, p.pad_bottom);
-  set_axis(config.padding, extents.W, p.KW_eff(), p.stride_w, p.IW, p.pad_left, p.pad_right);
+  Stage first;
+  if (config.is_pointwise())
+    first.kind = StageKind::conv, first.out_channels = config.filters;
+  else
+    first.depth_multiplier = config.depth_multiplier;
+  Window& w = first.window;
+  w.KH = config.KH, w.KW = config.KW;
+  w.stride_h = config.stride_h, w.stride_w = config.stride_w;
+  if (!config.is_pointwise()) w.dilation_h = config.dilation_h, w.dilation_w = config.dilation_w;
+  if (config.rank == 2) set_axis(config.padding, extents.H, w.KH_eff(), w.stride_h, p.IH, w.pad_top, w.pad_bottom);
+  set_axis(config.padding, extents.W, w.KW_eff(), w.stride_w, p.IW, w.pad_left, w.pad_right);
+  p.stages = {first};
+  if (config.separable()) p.stages.push_back({StageKind::conv, {}, 1, config.filters, {}});
+  p.stages.back().epilogue = make_epilogue(config.use_bias, config.activation);
   return p;
 }
 
@@ -113,10 +118,10 @@ std::vector<Shape> keras_weight_shapes(const LayerConfig& config, std::int64_t i
 }
 
 Shape output_shape(const LayerConfig& config, const InputExtents& extents) {
-  const ConvProblem p = problem_for(config, extents);
+  const Window w = problem_for(config, extents).stages[0].window;
   const std::int64_t C = output_channels(config, extents.C);
-  const std::int64_t H = output_extent(config.padding, extents.H, p.KH_eff(), p.stride_h);
-  const std::int64_t W = output_extent(config.padding, extents.W, p.KW_eff(), p.stride_w);
+  const std::int64_t H = output_extent(config.padding, extents.H, w.KH_eff(), w.stride_h);
+  const std::int64_t W = output_extent(config.padding, extents.W, w.KW_eff(), w.stride_w);
   const Shape window = config.rank == 1 ? Shape{W} : Shape{H, W};
   Shape shape = config.layout == Layout::nhwc ? window : Shape{C};
   if (config.layout == Layout::nhwc)
@@ -135,13 +140,13 @@ Shape output_shape(const LayerConfig& config, const InputExtents& extents) {
 InputExtents checked_extents(const LayerConfig& config, const Shape& input_shape) {
   const InputExtents in = input_extents(config, input_shape);
   if (!config.build_error.empty()) throw std::invalid_argument("layer '" + config.name + "': " + config.build_error);
-  const ConvProblem p = problem_for(config, in);
+  const Window w = problem_for(config, in).stages[0].window;
   const std::int64_t least = config.rules == KerasRules::keras_3 ? 1 : 0;
   const auto empty = [&](std::int64_t extent, std::int64_t window, std::int64_t stride) {
     return extent != kDynamic && config.padding == Padding::valid &&
            output_extent(config.padding, extent, window, stride) < least;
   };
-  if (empty(in.H, p.KH_eff(), p.stride_h) || empty(in.W, p.KW_eff(), p.stride_w))
+  if (empty(in.H, w.KH_eff(), w.stride_h) || empty(in.W, w.KW_eff(), w.stride_w))
     throw std::invalid_argument(empty_output_text(config, input_shape, in));
   return in;
 }

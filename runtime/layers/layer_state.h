@@ -80,10 +80,6 @@ std::vector<T*> in_keras_order(const LayerConfig& config, T& depthwise, T& point
   if (config.use_bias) order.push_back(&bias);
   return order;
 }
-template <class Weights>
-auto keras_order(const LayerConfig& config, Weights& weights) {
-  return in_keras_order(config, weights.depthwise, weights.pointwise, weights.bias);
-}
 
 /// Values of a variable of that type.
 WeightArray to_array(std::vector<double> values, DataType dtype);

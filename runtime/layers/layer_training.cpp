@@ -8,7 +8,6 @@ namespace sepconv {
 
 using detail::activity_penalty;
 using detail::in_keras_order;
-using detail::keras_order;
 using detail::to_array;
 
 /// Of the output of a call, divided by its batch (tf.keras, and Keras 3.14 and later). NaN for a batch of 0, as Keras.
@@ -51,14 +50,14 @@ void KerasConvLayer::apply_constraints() {
   if (!trainable()) return;
   const auto constraints =
       in_keras_order(*config_, config_->depthwise_constraint, config_->pointwise_constraint, config_->bias_constraint);
-  const auto current = keras_order(*config_, state_->base.weights());
+  const std::vector<WeightArray>& current = state_->base.weights().arrays;
   std::vector<WeightArray> arrays;
   bool any = false;
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     any = any || constraints[i]->given();
     arrays.push_back(constraints[i]->given()
-                         ? to_array(constrained(*constraints[i], current[i]->to_doubles(), shapes[i]), variable_dtype())
-                         : *current[i]);
+                         ? to_array(constrained(*constraints[i], current[i].to_doubles(), shapes[i]), variable_dtype())
+                         : current[i]);
   }
   if (any) replace_weights(std::move(arrays));
 }

@@ -7,7 +7,6 @@
 
 namespace sepconv {
 
-using detail::keras_order;
 using detail::throw_not_built;
 using detail::to_array;
 
@@ -43,10 +42,10 @@ std::vector<Shape> KerasConvLayer::weight_shapes() const {
 
 std::vector<Tensor> KerasConvLayer::get_weights() const {
   const std::vector<Shape> shapes = weight_shapes();
-  const auto arrays = keras_order(*config_, state_->base.weights());
+  const std::vector<WeightArray>& arrays = state_->base.weights().arrays;  // in Keras' order
   std::vector<Tensor> weights;
   for (std::size_t i = 0; i < shapes.size(); ++i)
-    weights.push_back(make_tensor(arrays[i]->to_doubles(), shapes[i], variable_dtype()));
+    weights.push_back(make_tensor(arrays[i].to_doubles(), shapes[i], variable_dtype()));
   return weights;
 }
 
@@ -92,10 +91,7 @@ void KerasConvLayer::set_weights(const std::vector<std::vector<float>>& weights)
 }
 
 void KerasConvLayer::replace_weights(std::vector<WeightArray> arrays) {
-  ConvWeights weights;
-  const auto order = keras_order(*config_, weights);
-  for (std::size_t i = 0; i < order.size(); ++i) *order[i] = std::move(arrays[i]);
-  state_ = std::make_shared<const State>(config_, state_->IC, std::move(weights), forced_);
+  state_ = std::make_shared<const State>(config_, state_->IC, ConvWeights(std::move(arrays)), forced_);
 }
 
 std::int64_t KerasConvLayer::count_params() const {

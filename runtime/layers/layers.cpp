@@ -11,7 +11,6 @@ namespace sepconv {
 using detail::check_channels;
 using detail::checked_extents;
 using detail::InputExtents;
-using detail::keras_order;
 using detail::throw_not_built;
 using detail::to_array;
 
@@ -62,11 +61,11 @@ void KerasConvLayer::build(const Shape& input_shape) {
   if (config_->separable()) initializers.push_back(config_->pointwise_initializer);
   if (config_->use_bias) initializers.push_back(config_->bias_initializer);
   ConvWeights weights;
-  const auto arrays = keras_order(*config_, weights);
-  for (std::size_t i = 0; i < arrays.size(); ++i) {
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
     const Initializer initializer = initializers[i].value_or(Initializer::Kind::glorot_uniform);
     // The seeds are far apart, so that the streams of two weights do not meet.
-    *arrays[i] = to_array(initial_values(initializer, shapes[i], config_->seed + (i << 56)), variable_dtype());
+    weights.arrays.push_back(
+        to_array(initial_values(initializer, shapes[i], config_->seed + (i << 56)), variable_dtype()));
   }
   state_ = std::make_shared<const State>(config_, in.C, std::move(weights), forced_);
   build_shape_ = input_shape;

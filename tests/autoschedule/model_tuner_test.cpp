@@ -37,11 +37,12 @@ class ModelTunerTest : public testing::Test {
   }
 
   std::string rule(std::size_t i) const {
-    return to_text(default_schedule(problem_from_text(problems_[i].problem), target_from_name(kTarget)));
+    return to_text(default_schedule(lower(problem_from_text(problems_[i].problem), target_from_name(kTarget))));
   }
   double estimate(std::size_t i, const std::string& schedule) const {
     const Target& target = target_from_name(kTarget);
-    return estimate_cost(schedule_from_text(schedule, target), problem_from_text(problems_[i].problem), target).total;
+    return estimate_cost(schedule_from_text(schedule, target), lower(problem_from_text(problems_[i].problem), target))
+        .total;
   }
 
   std::vector<TuneProblem> problems_;
@@ -104,7 +105,7 @@ TEST_F(ModelTunerTest, MeasuredRowsStayAndOldPredictionsGo) {
   measured.source = RecordSource::tuned;
   measured.seconds = 1e-3;
   Lockfile lockfile;
-  lockfile.set(first, target, {default_schedule(first, target), measured});
+  lockfile.set(first, target, {default_schedule(lower(first, target)), measured});
   ModelRows rows = merge_model_rows(lockfile, states, options_);
   EXPECT_EQ(rows.measured, 1u);
   EXPECT_EQ(rows.written, 1u);

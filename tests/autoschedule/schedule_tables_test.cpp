@@ -63,7 +63,7 @@ TEST_F(ScheduleTablesTest, TheUsersLockfileComesFirst) {
   EXPECT_EQ(to_text(tables_only.find(problem, target_).value()), kSchedule);
   EXPECT_EQ(to_text(both.find(problem, target_).value()), kSchedule);
   EXPECT_EQ(neither.find(problem, target_), std::nullopt);
-  const Schedule users = default_schedule(problem, target_);
+  const Schedule users = default_schedule(lower(problem, target_));
   lock.set(problem, target_, {users, Record{}});
   EXPECT_EQ(to_text(both.find(problem, target_).value()), to_text(users));
 }
@@ -72,7 +72,7 @@ TEST_F(ScheduleTablesTest, BlocksAreMadeForThreadsUnlessTheyAreTheUsers) {
   const ConvProblem problem = problem_from_text(kTuned);
   const KnownSchedules table(nullptr, &tables_, 2);
   EXPECT_EQ(to_text(table.find(problem, target_).value()),
-            to_text(blocks_for_threads(schedule_from_text(kSchedule), problem, target_, 2)));
+            to_text(blocks_for_threads(schedule_from_text(kSchedule), lower(problem, target_), 2)));
   EXPECT_NE(to_text(table.find(problem, target_).value()), kSchedule);  // seven blocks
   Lockfile lock;
   lock.set(problem, target_, {schedule_from_text(kSchedule), Record{}});

@@ -58,7 +58,7 @@ class FakeExecutor : public TrialExecutor {
     } else {
       Random random(17);
       Schedule wanted = space.random(random);
-      Schedule given = schedule_from_text(candidate.schedule, space.target());
+      Schedule given = schedule_from_text(candidate.schedule, space.lowering().target);
       double distance = 0;
       const auto wanted_knobs = knobs(wanted), given_knobs = knobs(given);
       for (std::size_t k = 0; k < wanted_knobs.size(); ++k)
@@ -163,7 +163,8 @@ TEST_F(TunerTest, ARunThatWasKilledGoesOnWithoutRepeating) {
   std::size_t again = 0;
   std::set<std::string> rules;
   for (const TuneProblem& p : problems_)
-    rules.insert(p.problem + " " + to_text(default_schedule(problem_from_text(p.problem), target_from_name(kTarget))));
+    rules.insert(p.problem + " " +
+                 to_text(default_schedule(lower(problem_from_text(p.problem), target_from_name(kTarget)))));
   for (const std::string& text : second.measured) again += finished.count(text) != 0 && rules.count(text) == 0;
   EXPECT_LE(again, 2u * 5u);
 }

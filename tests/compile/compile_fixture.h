@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "../stage_lists.h"
 #include "compile/compile_library.h"
 #include "compile/files.h"
 #include "test_environment.h"
@@ -21,14 +22,13 @@ inline PlannedLayer layer(const std::string& name, int extent, int channels) {
   planned.name = name;
   planned.absorbed = {name};
   ConvProblem& p = planned.problem;
-  p.op = ConvOp::separable;
+  p.stages = test::separable_stages();
   p.IH = p.IW = extent;
   p.IC = channels;
-  p.OC = 2 * channels;
-  p.KH = p.KW = 3;
-  p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
-  planned.weights.depthwise = std::vector<float>(static_cast<std::size_t>(9 * channels), 0.5f);
-  planned.weights.pointwise = std::vector<float>(static_cast<std::size_t>(2 * channels * channels), 0.25f);
+  test::set_out_channels(p, 2 * channels);
+  test::window(p) = {.KH = 3, .KW = 3, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
+  planned.weights = {std::vector<float>(static_cast<std::size_t>(9 * channels), 0.5f),
+                     std::vector<float>(static_cast<std::size_t>(2 * channels * channels), 0.25f)};
   planned.has_weights = true;
   return planned;
 }

@@ -8,6 +8,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "../stage_lists.h"
 #include "compile/files.h"
 #include "compile/process.h"
 #include "compile_fixture.h"
@@ -239,7 +240,7 @@ struct FixedSource : ScheduleSource {
 TEST_F(CompileLibrary, TakesSchedulesFromTheSourceAndNotesTheRest) {
   options_.targets = {"x86-64-avx2"};
   FixedSource source;
-  source.schedule = default_cpu_schedule(small_plan().layers[0].problem, target_from_name("x86-64-avx2"));
+  source.schedule = default_cpu_schedule(lower(small_plan().layers[0].problem, target_from_name("x86-64-avx2")));
   source.schedule->pointwise->k_unroll = 3;
   options_.schedules = &source;
   struct Notes : CompileObserver {

@@ -6,20 +6,22 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "../stage_lists.h"
 #include "compile/files.h"
 #include "test_environment.h"
 
 namespace sepconv {
 namespace {
 
+using namespace sepconv::test;
+
 ConvProblem example_problem() {
-  ConvProblem problem;
-  problem.op = ConvOp::separable;
+  ConvProblem problem = problem_of(separable_stages());
   problem.IH = problem.IW = 14;
   problem.IC = 32;
-  problem.OC = 64;
-  problem.KH = problem.KW = 3;
-  problem.pad_top = problem.pad_bottom = problem.pad_left = problem.pad_right = 1;
+  problem.stages.back().out_channels = 64;
+  window(problem).KH = window(problem).KW = 3;
+  window(problem).pad_top = window(problem).pad_bottom = window(problem).pad_left = window(problem).pad_right = 1;
   return problem;
 }
 
@@ -29,7 +31,7 @@ Lockfile example() {
   const ConvProblem problem = example_problem();
   Lockfile lockfile;
   for (const Target& target : native_cpu_targets())
-    lockfile.set(problem, target, {default_cpu_schedule(problem, target), {}});
+    lockfile.set(problem, target, {default_cpu_schedule(lower(problem, target)), {}});
   Record tuned;
   tuned.source = RecordSource::tuned;
   tuned.seconds = 1.25e-4;
@@ -39,7 +41,7 @@ Lockfile example() {
   tuned.threads = 2;
   tuned.machine = "a \"quoted\" machine";
   tuned.versions = {{"halide", "21.0.0"}, {"sepconv", "0.1.0"}};
-  lockfile.set(problem, avx2(), {default_cpu_schedule(problem, avx2()), tuned});
+  lockfile.set(problem, avx2(), {default_cpu_schedule(lower(problem, avx2())), tuned});
   return lockfile;
 }
 
@@ -75,7 +77,7 @@ TEST(Lockfile, KeepsEverySource) {
     Lockfile lockfile;
     Record record;
     record.source = source;
-    lockfile.set(example_problem(), avx2(), {default_cpu_schedule(example_problem(), avx2()), record});
+    lockfile.set(example_problem(), avx2(), {default_cpu_schedule(lower(example_problem(), avx2())), record});
     const Lockfile again = Lockfile::from_text(lockfile.text());
     EXPECT_TRUE(again.row(example_problem(), avx2())->record == record) << to_text(source);
   }
@@ -89,7 +91,7 @@ TEST(Lockfile, KeepsThatTheModelChoseAndSaysSo) {
   record.versions = {{"sepconv", "0.1.0"}};
   const Target& avx512 = target_from_name("x86-64-avx512");
   Lockfile lockfile = example();
-  lockfile.set(example_problem(), avx512, {default_cpu_schedule(example_problem(), avx512), record});
+  lockfile.set(example_problem(), avx512, {default_cpu_schedule(lower(example_problem(), avx512)), record});
   const Lockfile again = Lockfile::from_text(lockfile.text());
   EXPECT_EQ(again.text(), lockfile.text());
   EXPECT_TRUE(again.row(example_problem(), avx512)->record == record);
@@ -112,15 +114,15 @@ TEST(Lockfile, RowsAreSortedWhateverTheOrderOfEntry) {
   Lockfile forwards, backwards;
   const auto& targets = native_cpu_targets();
   for (auto it = targets.begin(); it != targets.end(); ++it)
-    forwards.set(problem, *it, {default_cpu_schedule(problem, *it), {}});
+    forwards.set(problem, *it, {default_cpu_schedule(lower(problem, *it)), {}});
   for (auto it = targets.rbegin(); it != targets.rend(); ++it)
-    backwards.set(problem, *it, {default_cpu_schedule(problem, *it), {}});
+    backwards.set(problem, *it, {default_cpu_schedule(lower(problem, *it)), {}});
   EXPECT_EQ(forwards.text(), backwards.text());
 }
 
 TEST(Lockfile, FindsNothingForAnotherProblem) {
   ConvProblem problem = example_problem();
-  problem.stride_w = 2;
+  window(problem).stride_w = 2;
   EXPECT_FALSE(example().find(problem, avx2()).has_value());
 }
 
@@ -128,7 +130,7 @@ TEST(Lockfile, KeepsSchedulesOfEveryKindOfDevice) {
   const ConvProblem problem = example_problem();
   const Target& cuda = target_from_name("cuda-sm80");
   Lockfile lockfile = example();
-  GpuSchedule schedule = default_gpu_schedule(problem, cuda);
+  GpuSchedule schedule = default_gpu_schedule(lower(problem, cuda));
   schedule.k_step = 8;
   lockfile.set(problem, cuda, {schedule, {}});
   const Lockfile again = Lockfile::from_text(lockfile.text());

@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "../stage_lists.h"
 #include "fuzz_target.h"
 #include "sepconv/load_layers.h"
 #include "sepconv/plan.h"
@@ -7,6 +8,8 @@
 
 namespace sepconv::fuzz {
 namespace {
+
+using namespace sepconv::test;
 
 /// What the file asks the library to compute with, which must not decide the memory or the time of a run: random
 /// weights of a layer without weights are as large as its window says.
@@ -16,7 +19,8 @@ bool is_small(const Plan& plan) {
   double elements = 0;
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem& p = layer.problem;
-    elements += 1.0 * p.IC * p.depth_multiplier * p.KH * p.KW + 1.0 * p.IC * p.depth_multiplier * p.OC;
+    elements += 1.0 * p.IC * p.stages[0].depth_multiplier * window(p).KH * window(p).KW +
+                1.0 * p.IC * p.stages[0].depth_multiplier * p.OC();
   }
   return elements < kMostElements;
 }

@@ -39,11 +39,12 @@ void judge(const std::vector<std::string_view>& parts) {
   const sepconv::ConvProblem problem = sepconv::problem_from_text(parts[0]);
   const sepconv::Target& target = sepconv::target_from_name(parts[1]);
   read_or_refuse([&] {
-    const sepconv::Schedule chosen = default_schedule(problem, target, 3);
+    const sepconv::Schedule chosen = default_schedule(lower(problem, target), 3);
     if (target.device == sepconv::Device::cpu)
-      sepconv::fuzz::require(!reject_reason(chosen, problem, target), "the rule picks a schedule that is accepted");
+      sepconv::fuzz::require(!reject_reason(chosen, lower(problem, target)),
+                             "the rule picks a schedule that is accepted");
   });
-  if (parts.size() == 3) reject_reason(sepconv::schedule_from_text(parts[2], target), problem, target);
+  if (parts.size() == 3) reject_reason(sepconv::schedule_from_text(parts[2], target), lower(problem, target));
 }
 
 }  // namespace

@@ -23,11 +23,10 @@ void check_round_trip(const std::vector<NamedWeights>& layers) {
   sepconv::fuzz::require(again.size() == layers.size(), "all layers are written");
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto &a = layers[i], &b = again[i];
-    sepconv::fuzz::require(
-        a.name == b.name && a.problem == b.problem && same_bits(a.weights.depthwise, b.weights.depthwise) &&
-            same_bits(a.weights.middle_bias, b.weights.middle_bias) &&
-            same_bits(a.weights.pointwise, b.weights.pointwise) && same_bits(a.weights.bias, b.weights.bias),
-        "a layer's weights are written as they were read");
+    bool same = a.name == b.name && a.problem == b.problem && a.weights.arrays.size() == b.weights.arrays.size();
+    for (std::size_t k = 0; same && k < a.weights.arrays.size(); ++k)
+      same = same_bits(a.weights.arrays[k], b.weights.arrays[k]);
+    sepconv::fuzz::require(same, "a layer's weights are written as they were read");
   }
 }
 

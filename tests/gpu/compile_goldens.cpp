@@ -14,9 +14,9 @@ namespace {
 class EveryOtherFused : public ScheduleSource {
  public:
   std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const override {
-    if (problem.op != ConvOp::separable || target.device == Device::cpu) return std::nullopt;
+    if (problem.stages.size() == 1 || target.device == Device::cpu) return std::nullopt;
     const auto number = numbers_.emplace(to_text(problem), static_cast<int>(numbers_.size())).first->second;
-    GpuSchedule schedule = default_gpu_schedule(problem, target);
+    GpuSchedule schedule = default_gpu_schedule(lower(problem, target));
     schedule.fuse = number % 2;
     return schedule;
   }

@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "../stage_lists.h"
 #include "device_timer.h"
 #include "fake_cuda.h"
 #include "gpu_cuda_layers.h"
@@ -12,6 +13,8 @@
 #include "sepconv/kernel_registry.h"
 
 namespace sepconv {
+
+using namespace sepconv::test;
 
 FakeCuda& fake_cuda() {
   static FakeCuda* const fake = [] {
@@ -38,9 +41,8 @@ class CudaCalls : public testing::Test {
       if (p.IC != channels) continue;
       const auto floats = [](int count) { return std::vector<float>(static_cast<std::size_t>(count)); };
       ConvWeights weights;
-      weights.depthwise = floats(p.KH * p.KW * p.middle_channels());
-      weights.pointwise = floats(p.middle_channels() * p.OC);
-      weights.bias = floats(p.OC);
+      for (const Argument& argument : weights_of(p))
+        weights.arrays.emplace_back(floats(static_cast<int>(elements_of(argument))));
       return GpuLayer(gpu, name, p, weights);
     }
     throw std::logic_error("the library lacks the layer");

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "../stage_lists.h"
 #include "axis_activation.h"
 #include "compare.h"
 #include "device_values.h"
@@ -13,6 +14,8 @@
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 const std::vector<GoldenCase>& cases() {
   static const std::vector<GoldenCase> all = [] {
@@ -46,7 +49,7 @@ std::vector<Parameter> parameters() {
 /// The shape that the kernel writes: before an activation along an axis, of which glu halves one.
 Shape kernel_shape(const GoldenCase& c) {
   Shape shape = c.out_shape;
-  shape[c.layer.problem.layout == Layout::nhwc ? shape.size() - 1 : 1] = c.layer.problem.OC;
+  shape[c.layer.problem.layout == Layout::nhwc ? shape.size() - 1 : 1] = c.layer.problem.OC();
   return shape;
 }
 
@@ -82,7 +85,7 @@ TEST_P(Goldens, EqualKeras) {
   std::vector<std::byte> result = made;
   if (kernel_problem(problem) != problem) {
     result.resize(c.expected.size() * size_bytes(dtype));
-    apply_axis_activation(problem.output.activation, view,
+    apply_axis_activation(activation_of(output(problem)), view,
                           dense_view(static_cast<void*>(result.data()), dtype, c.out_shape));
   }
   const Comparison comparison = compare(values_of(result, dtype), c.expected, c.limit, dtype);
@@ -113,7 +116,7 @@ TEST(GpuErrors, SayWhatIsWrong) {
   const GoldenCase& c = cases().front();
   const ConvProblem problem = kernel_problem(c.layer.problem);
   ConvProblem softmax = problem, other = problem;
-  softmax.output.activation.kind = ActivationKind::softmax;
+  set_activation(softmax.stages.back().epilogue, default_activation(ActivationKind::softmax));
   other.IW += 1;
   EXPECT_THROW(GpuLayer(gpu, "x", softmax, c.layer.weights), std::invalid_argument);
   try {

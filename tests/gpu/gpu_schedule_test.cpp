@@ -4,11 +4,14 @@
 
 #include <iostream>
 
+#include "../stage_lists.h"
 #include "sepconv/detail/kernel_row.h"
 #include "spec/gpu_estimate.h"
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 ConvProblem block(int size, int channels, int filters, int stride, const std::string& layout = "nhwc") {
   const std::string pads = stride == 1 ? "1x1x1x1" : "0x1x0x1", s = std::to_string(stride), i = std::to_string(size);
@@ -30,7 +33,7 @@ TEST(GpuSchedule, IsRefusedWithTheReason) {
   const ConvProblem problem = block(56, 128, 128, 1);
   const Target& cuda = target_from_name("cuda-sm80");
   const auto reason = [&](const char* text, const ConvProblem& p, const Target& target) {
-    return reject_reason(gpu_schedule_from_text(text), p, target).value_or("");
+    return reject_reason(gpu_schedule_from_text(text), lower(p, target)).value_or("");
   };
   EXPECT_EQ(reason("gpu_fuse1_tf32_tq8_f4_q8_k16", problem, cuda), "");
   EXPECT_NE(reason("gpu_fuse1_tf32_tq16_f4_q4_k16", problem, cuda).find("512 threads"), std::string::npos);
@@ -46,7 +49,7 @@ TEST(GpuSchedule, IsRefusedWithTheReason) {
 TEST(GpuSchedule, OnlySeparableProblemsHaveTwoKernels) {
   const Target& cuda = target_from_name("cuda-sm80");
   const auto reason = [&](const char* text, const std::string& problem) {
-    return reject_reason(gpu_schedule_from_text(text), problem_from_text(problem), cuda).value_or("");
+    return reject_reason(gpu_schedule_from_text(text), lower(problem_from_text(problem), cuda)).value_or("");
   };
   const std::string tail = "_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1";
   EXPECT_EQ(reason("gpu_fuse0_tf32_tq8_f4_q8_k16", "separable_f32_nhwc" + tail + "_mid-nobias-linear_out-bias-relu"),
@@ -61,8 +64,8 @@ TEST(GpuSchedule, OnlySeparableProblemsHaveTwoKernels) {
 /// Two blocks of 128 channels repeat few depthwise results; eight of them repeat many.
 TEST(DefaultGpuSchedule, FusesWhereThatPays) {
   for (const Target& target : gpu_targets()) {
-    EXPECT_EQ(default_gpu_schedule(block(112, 32, 64, 1), target).fuse, 1) << target.name;
-    EXPECT_EQ(default_gpu_schedule(block(14, 512, 512, 1), target).fuse, 0) << target.name;
+    EXPECT_EQ(default_gpu_schedule(lower(block(112, 32, 64, 1), target)).fuse, 1) << target.name;
+    EXPECT_EQ(default_gpu_schedule(lower(block(14, 512, 512, 1), target)).fuse, 0) << target.name;
   }
 }
 
@@ -72,14 +75,14 @@ TEST(DefaultGpuSchedule, IsNeverOneThatTheGeneratorRefuses) {
       for (Layout layout : {Layout::nhwc, Layout::nchw})
         for (int extent : {1, 2, 7, 13, 56, 400})
           for (int channels : {1, 2, 3, 4, 7, 8, 17, 33, 728, 1024}) {
-            ConvProblem p;
-            p.op = std::string(op) == "depthwise"   ? ConvOp::depthwise
-                   : std::string(op) == "pointwise" ? ConvOp::pointwise
-                                                    : ConvOp::separable;
+            ConvProblem p = problem_of(separable_stages());
+            p.stages = stages_named(op);
             p.layout = layout;
-            p.IH = p.IW = extent, p.IC = p.OC = channels;
-            if (p.has_depthwise()) p.KW = 3, p.pad_left = p.pad_right = 1;
-            EXPECT_EQ(reject_reason(default_gpu_schedule(p, target), p, target), std::nullopt) << to_text(p);
+            p.IH = p.IW = extent, p.IC = channels;
+            set_out_channels(p, channels);
+            if (p.has(StageKind::depthwise)) window(p).KW = 3, window(p).pad_left = window(p).pad_right = 1;
+            EXPECT_EQ(reject_reason(default_gpu_schedule(lower(p, target)), lower(p, target)), std::nullopt)
+                << to_text(p);
           }
 }
 
@@ -90,7 +93,7 @@ TEST(GpuTargets, AreNotAmongTheDefaults) {
 
 TEST(GpuEstimate, CountsWhatTheScheduleDoes) {
   const GpuFigures& h100 = known_gpus().front();
-  const ConvProblem problem = block(56, 128, 128, 1);
+  const Lowering problem = lower(block(56, 128, 128, 1), target_from_name("cuda-sm80"));
   const GpuSchedule schedule = gpu_schedule_from_text("gpu_fuse1_tf16_tq8_f4_q4_k16");
   const GpuEstimate e = estimate_gpu(schedule, problem, 2, 128, h100);
   const double pixels = 2 * 56 * 56.0;
@@ -104,7 +107,7 @@ TEST(GpuEstimate, CountsWhatTheScheduleDoes) {
 
 TEST(GpuEstimate, CountsBothKernelsOfUnfusedLayers) {
   const GpuFigures& h100 = known_gpus().front();
-  const ConvProblem problem = block(56, 128, 128, 1);
+  const Lowering problem = lower(block(56, 128, 128, 1), target_from_name("cuda-sm80"));
   const double pixels = 2 * 56 * 56.0, middle = pixels * 128;
   GpuSchedule schedule = gpu_schedule_from_text("gpu_fuse1_tf16_tq8_f4_q4_k16");
   const GpuEstimate fused = estimate_gpu(schedule, problem, 2, 128, h100);
@@ -119,7 +122,7 @@ TEST(GpuEstimate, CountsBothKernelsOfUnfusedLayers) {
 
 /// A tile that reaches past the image is computed whole.
 TEST(GpuEstimate, CountsPartialTilesAsWholeOnes) {
-  const ConvProblem problem = block(7, 128, 128, 1);
+  const Lowering problem = lower(block(7, 128, 128, 1), target_from_name("cuda-sm80"));
   const auto flops = [&](const char* text) {
     return estimate_gpu(gpu_schedule_from_text(text), problem, 1, 128, known_gpus().front()).flops;
   };
@@ -135,9 +138,9 @@ TEST(GpuEstimate, MobileNetV1) {
                  {14, 512, 512, 1, 5}, {14, 512, 1024, 2, 1}, {7, 1024, 1024, 1, 1}};
   int blocks = 0;
   for (const auto& b : kBlocks) {
-    const ConvProblem problem = block(b.size, b.channels, b.filters, b.stride);
     const Target& target = target_from_name("cuda-sm80");
-    const GpuSchedule schedule = default_gpu_schedule(problem, target);
+    const Lowering problem = lower(block(b.size, b.channels, b.filters, b.stride), target);
+    const GpuSchedule schedule = default_gpu_schedule(problem);
     std::cout << "| " << b.size << "x" << b.size << "x" << b.channels << " to " << b.filters << ", stride " << b.stride
               << (b.count > 1 ? " (five times)" : "") << " | `" << to_text(schedule) << "` |";
     for (const GpuFigures& gpu : known_gpus()) {

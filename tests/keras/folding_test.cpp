@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "../stage_lists.h"
 #include "layer_reference.h"
 #include "npz.h"
 #include "reference.h"
@@ -14,6 +15,8 @@
 
 namespace sepconv::keras::test {
 namespace {
+
+using namespace sepconv::test;
 
 double largest(const std::vector<double>& values) {
   double result = 0;
@@ -75,7 +78,7 @@ TEST_P(FoldingTest, PlannedProblemsEqualUnfoldedLayers) {
     // Only the one rounding of the folded weights separates the two.
     EXPECT_LE(max_difference(folded, tensor.values),
               4e-7 * std::max(1.0, largest(tensor.values)) *
-                  std::sqrt(double(problem.middle_channels() * problem.KH * problem.KW)));
+                  std::sqrt(double(middle_channels(problem) * window(problem).KH * window(problem).KW)));
     EXPECT_GT(largest(tensor.values), 0);
   }
 }

@@ -71,9 +71,9 @@ TEST_F(GivenWeights, EachFormOfFileIsRead) {
     SCOPED_TRACE(name);
     const Plan planned = plan(name, content);
     ASSERT_EQ(planned.layers.size(), 2u);
-    EXPECT_EQ(planned.layers[0].weights.depthwise, WeightArray(kKernel.values));
-    EXPECT_EQ(planned.layers[0].weights.bias, WeightArray(kBias.values));
-    EXPECT_EQ(planned.layers[1].weights.pointwise, WeightArray(kPointwise.values));
+    EXPECT_EQ(planned.layers[0].weights.arrays.at(0), WeightArray(kKernel.values));
+    EXPECT_EQ(planned.layers[0].weights.arrays.back(), WeightArray(kBias.values));
+    EXPECT_EQ(planned.layers[1].weights.arrays.at(0), WeightArray(kPointwise.values));
     const std::vector<LoadedLayer> loaded = load_layers(model_, {.weights = folder_.path() / name});
     ASSERT_EQ(loaded.size(), 1u);
     EXPECT_EQ(to_doubles(loaded[0].layer.get_weights()[0]), kKernel.values);
@@ -88,7 +88,7 @@ TEST_F(GivenWeights, ReplaceTheModelsOwn) {
   const auto own = folder_.write("own.keras", make_archive(model(), keras3_weights(other)));
   PlanOptions options;
   options.weights = folder_.write("w.weights.h5", keras3_weights());
-  EXPECT_EQ(plan_file(own, options).layers[0].weights.depthwise, WeightArray(kKernel.values));
+  EXPECT_EQ(plan_file(own, options).layers[0].weights.arrays.at(0), WeightArray(kKernel.values));
 }
 
 TEST_F(GivenWeights, NumbersInKerasNamesMayDiffer) {
@@ -96,7 +96,7 @@ TEST_F(GivenWeights, NumbersInKerasNamesMayDiffer) {
   PlanOptions options;
   options.weights =
       folder_.write("w.h5", make_legacy(nullptr, {depthwise("depthwise_conv2d_7"), pointwise("conv2d_12")}));
-  EXPECT_EQ(plan_file(renamed, options).layers[0].weights.depthwise, WeightArray(kKernel.values));
+  EXPECT_EQ(plan_file(renamed, options).layers[0].weights.arrays.at(0), WeightArray(kKernel.values));
   EXPECT_TRUE(is_same_layer_name("conv2d", "conv2d_3", "Conv2D"));
   EXPECT_TRUE(is_same_layer_name("re_lu_2", "re_lu", "ReLU"));
   EXPECT_FALSE(is_same_layer_name("block_1", "block_2", "Conv2D"));

@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include "../stage_lists.h"
 #include "activation_config.h"
 #include "sepconv/detail/keras_layer.h"
 #include "test_files.h"
 
 namespace sepconv::keras::test {
 namespace {
+
+using namespace sepconv::test;
 
 using nlohmann::json;
 
@@ -44,7 +47,7 @@ TEST(LayerConfig, SamePaddingPutsTheOddZeroBehind) {
     const auto layer =
         of_class("DepthwiseConv1D", {{"kernel_size", k}, {"strides", s}, {"dilation_rate", d}, {"padding", "Same"}});
     const ConvProblem p = plan_layer_config(layer, {1, n, 3}).problem;
-    return std::array<int, 3>{p.pad_left, p.pad_right, p.OW()};
+    return std::array<int, 3>{window(p).pad_left, window(p).pad_right, p.OW()};
   };
   EXPECT_EQ(pads(10, 3, 2, 1), (std::array<int, 3>{0, 1, 5}));
   EXPECT_EQ(pads(11, 3, 2, 1), (std::array<int, 3>{1, 1, 6}));
@@ -295,9 +298,9 @@ TEST(ConvWeights, AreTakenInKerasOrderAndShapes) {
   const LayerConfig config = conv_layer_config(separable({{"depth_multiplier", 2}}));
   const std::vector<KerasArray> arrays{array({3, 3, 4, 2}, 1), array({1, 1, 8, 5}, 2), array({5}, 3)};
   const ConvWeights weights = conv_weights(config, 4, arrays);
-  EXPECT_EQ(weights.depthwise, WeightArray(arrays[0].values));
-  EXPECT_EQ(weights.pointwise, WeightArray(arrays[1].values));
-  EXPECT_EQ(weights.bias, WeightArray(arrays[2].values));
+  EXPECT_EQ(weights.arrays[0], WeightArray(arrays[0].values));
+  EXPECT_EQ(weights.arrays[1], WeightArray(arrays[1].values));
+  EXPECT_EQ(weights.arrays[2], WeightArray(arrays[2].values));
   EXPECT_NO_THROW(validate(weights, conv_problem(config, {1, 9, 9, 4})));
   EXPECT_THROW(conv_weights(config, 4, {arrays[0], arrays[1]}), std::invalid_argument);
   EXPECT_THROW(conv_weights(config, 4, {arrays[1], arrays[0], arrays[2]}), std::invalid_argument);

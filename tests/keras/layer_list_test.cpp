@@ -38,7 +38,7 @@ TEST(LayerList, PlansEachLayer) {
   EXPECT_EQ(result.layers[2].name, "layer_2");
   EXPECT_EQ(result.layers[2].absorbed, std::vector<std::string>{"layer_2"});
   // `groups` is written by tf.keras 2 only.
-  EXPECT_EQ(result.layers[2].problem.output.activation.kind, ActivationKind::hard_sigmoid_keras2);
+  EXPECT_EQ(activation_of(result.layers[2].problem.stages.back().epilogue).kind, ActivationKind::hard_sigmoid_keras2);
   EXPECT_FALSE(result.layers[0].has_weights);
 }
 

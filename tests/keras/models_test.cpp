@@ -45,7 +45,7 @@ TEST_P(ModelFiles, PlanEveryConvolutionOrSayWhyNot) {
     if (layer.has_weights) {
       EXPECT_NO_THROW(validate(layer.weights, layer.problem));
     }
-    EXPECT_EQ(layer.weights.depthwise.empty() && layer.weights.pointwise.empty(), !layer.has_weights);
+    EXPECT_EQ(layer.weights.arrays.empty(), !layer.has_weights);
   }
   for (const SkippedLayer& layer : plan.skipped) EXPECT_FALSE(layer.reason.empty());
 }
@@ -78,10 +78,7 @@ TEST_P(SameModel, HasTheSamePlanInEachForm) {
     EXPECT_EQ(a.layers[i].absorbed, b.layers[i].absorbed);
     EXPECT_EQ(to_text(a.layers[i].problem), to_text(b.layers[i].problem));
     if (!b.layers[i].has_weights) continue;
-    EXPECT_EQ(a.layers[i].weights.depthwise, b.layers[i].weights.depthwise);
-    EXPECT_EQ(a.layers[i].weights.middle_bias, b.layers[i].weights.middle_bias);
-    EXPECT_EQ(a.layers[i].weights.pointwise, b.layers[i].weights.pointwise);
-    EXPECT_EQ(a.layers[i].weights.bias, b.layers[i].weights.bias);
+    EXPECT_EQ(a.layers[i].weights.arrays, b.layers[i].weights.arrays);
   }
   ASSERT_EQ(a.skipped.size(), b.skipped.size());
   for (std::size_t i = 0; i < a.skipped.size(); ++i) EXPECT_EQ(a.skipped[i].reason, b.skipped[i].reason);
@@ -135,7 +132,7 @@ TEST(ModelsJson, ListsTheChainsThatThePlannerFolds) {
       }
       EXPECT_EQ(folded, wanted);
       const std::vector<std::int64_t> output = row["output_shape"];
-      EXPECT_EQ(planned->problem.OC, output.back());
+      EXPECT_EQ(planned->problem.OC(), output.back());
       EXPECT_EQ(planned->problem.OW(), output[output.size() - 2]);
       ++compared;
     }
@@ -174,7 +171,8 @@ TEST(TcnCausal, FollowsTheRulesOfTheKerasThatWroteIt) {
   EXPECT_EQ(
       to_text(find(plan, "down").problem),
       "separable_f32_nhwc_i1x64x32_o24_k1x2_s1x2_d1x1_p0x0x1x0_m1_mid-nobias-linear_out-bias-hard_sigmoid_keras2");
-  EXPECT_FLOAT_EQ(static_cast<float>(find(plan, "dw").problem.output.activation.negative_slope), 0.3f);
+  EXPECT_FLOAT_EQ(static_cast<float>(activation_of(find(plan, "dw").problem.stages.back().epilogue).negative_slope),
+                  0.3f);
   EXPECT_EQ(find(plan, "c4").padding, "causal");
 }
 
@@ -195,7 +193,7 @@ TEST(TinyBf16, ComputesInItsOwnType) {
   }
   const Plan plan = plan_of("tiny_bf16.keras");
   for (const PlannedLayer& layer : plan.layers) EXPECT_EQ(layer.problem.dtype, DataType::bfloat16);
-  EXPECT_EQ(plan.layers[0].weights.depthwise, WeightArray(arrays[0].values));
+  EXPECT_EQ(plan.layers[0].weights.arrays.at(0), WeightArray(arrays[0].values));
 }
 
 TEST(Layers, AreChosenByGlob) {

@@ -61,8 +61,8 @@ class Tfjs : public testing::Test {
   void expect_weights(const json& model) const {
     const Plan planned = plan(model);
     ASSERT_EQ(planned.layers.size(), 1u);
-    EXPECT_EQ(planned.layers[0].weights.depthwise, WeightArray(kKernel.values));
-    EXPECT_EQ(planned.layers[0].weights.bias, WeightArray(kBias.values));
+    EXPECT_EQ(planned.layers[0].weights.arrays.at(0), WeightArray(kKernel.values));
+    EXPECT_EQ(planned.layers[0].weights.arrays.back(), WeightArray(kBias.values));
   }
   std::string why_not(const json& model) const {
     const std::string message = refusal([&] { plan(model); });
@@ -163,7 +163,7 @@ TEST_F(Tfjs, QuantizedWeightsAreDequantized) {
   }
   const auto kernel_of = [&](const std::string& bytes, const char* dtype) {
     folder_.write("group1-shard1of1.bin", bytes + float32_bytes(kBias.values));
-    return plan(converted(sequential("m", {depthwise("d")}), quantized(dtype))).layers.at(0).weights.depthwise;
+    return plan(converted(sequential("m", {depthwise("d")}), quantized(dtype))).layers.at(0).weights.arrays.at(0);
   };
   EXPECT_EQ(kernel_of(bytes8, "uint8"), WeightArray(expected));
   EXPECT_EQ(kernel_of(half, "float16"), WeightArray(halves));

@@ -55,24 +55,24 @@ TEST(Weights, GroupsAreNumberedPerClassInTheModelsOrder) {
   const Plan plan = plan_bytes(archive(two_depthwise(), make_hdf5(two_groups())));
   ASSERT_EQ(plan.layers.size(), 2u);
   EXPECT_EQ(plan.layers[0].name, "b");
-  EXPECT_EQ(plan.layers[0].weights.depthwise, WeightArray(kFirst.values));
-  EXPECT_EQ(plan.layers[1].weights.depthwise, WeightArray(kSecond.values));
+  EXPECT_EQ(plan.layers[0].weights.arrays.at(0), WeightArray(kFirst.values));
+  EXPECT_EQ(plan.layers[1].weights.arrays.at(0), WeightArray(kSecond.values));
 }
 
 TEST(Weights, Keras213NamesItsGroupsOtherwise) {
   const auto weights = make_hdf5(two_groups(Storage::float32, "/_layer_checkpoint_dependencies"));
-  EXPECT_EQ(plan_bytes(archive(two_depthwise(), weights)).layers[1].weights.depthwise, WeightArray(kSecond.values));
+  EXPECT_EQ(plan_bytes(archive(two_depthwise(), weights)).layers[1].weights.arrays.at(0), WeightArray(kSecond.values));
 }
 
 TEST(Weights, FloatTypesAreConverted) {
   for (const Storage storage : {Storage::float16, Storage::bfloat16, Storage::float64}) {
     const auto weights = plan_bytes(archive(two_depthwise(), make_hdf5(two_groups(storage)))).layers[0].weights;
-    ASSERT_EQ(weights.depthwise.size(), kFirst.values.size());
+    ASSERT_EQ(weights.arrays.at(0).size(), kFirst.values.size());
     for (std::size_t i = 0; i < kFirst.values.size(); ++i)
-      EXPECT_EQ(weights.depthwise[i], round_to(storage == Storage::bfloat16  ? DataType::bfloat16
-                                               : storage == Storage::float16 ? DataType::float16
-                                                                             : DataType::float64,
-                                               kFirst.values[i]));
+      EXPECT_EQ(weights.arrays.at(0)[i], round_to(storage == Storage::bfloat16  ? DataType::bfloat16
+                                                  : storage == Storage::float16 ? DataType::float16
+                                                                                : DataType::float64,
+                                                  kFirst.values[i]));
   }
   expect_refused(archive(two_depthwise(), make_hdf5(two_groups(Storage::int32))), "not float16, bfloat16");
 }
@@ -157,9 +157,9 @@ TEST(Weights, BatchNormalizationFoldsWithAndWithoutGammaAndBeta) {
       for (std::size_t c = 0; c < 3; ++c) {
         const double deviation[] = {2, 1, 3};
         const double g = (scale ? gamma.values[c] : 1.0) / deviation[c];
-        EXPECT_FLOAT_EQ(static_cast<float>(plan.layers[0].weights.depthwise[c]),
+        EXPECT_FLOAT_EQ(static_cast<float>(plan.layers[0].weights.arrays.at(0)[c]),
                         static_cast<float>(kernel.values[c] * g));
-        EXPECT_FLOAT_EQ(static_cast<float>(plan.layers[0].weights.bias[c]),
+        EXPECT_FLOAT_EQ(static_cast<float>(plan.layers[0].weights.arrays.back()[c]),
                         static_cast<float>((1.0 - mean.values[c]) * g + (center ? beta.values[c] : 0.0)));
       }
     }
@@ -188,8 +188,8 @@ TEST(LegacyWeights, FollowLayerNamesAndWeightNamesAlsoWhenSplit) {
                                            {"/model_weights/b", "weight_names0", {"odd/path:0"}},
                                            {"/model_weights/a", "weight_names", {"other"}}};
   const Plan plan = plan_bytes(legacy(datasets, split));
-  EXPECT_EQ(plan.layers[0].weights.depthwise, WeightArray(kFirst.values));
-  EXPECT_EQ(plan.layers[1].weights.depthwise, WeightArray(kSecond.values));
+  EXPECT_EQ(plan.layers[0].weights.arrays.at(0), WeightArray(kFirst.values));
+  EXPECT_EQ(plan.layers[1].weights.arrays.at(0), WeightArray(kSecond.values));
 
   std::vector<StringAttribute> without_a = split;
   without_a[1].values = {"z"};

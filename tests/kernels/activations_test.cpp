@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 
+#include "../stage_lists.h"
 #include "activation_reference.h"
 #include "axis_activation.h"
 #include "kernel_batch.h"
@@ -23,6 +24,8 @@
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 constexpr std::int64_t kImage = 64 * 16;  // elements
 constexpr const char* kTargets[] = {"x86-64-avx512", "x86-64-avx2", "x86-64-sse41"};
@@ -72,12 +75,11 @@ const std::map<std::string, std::string> kGoldenActivations = {
 };
 
 ConvProblem problem_of(const std::string& activation, DataType dtype) {
-  ConvProblem p;
-  p.op = ConvOp::depthwise;
+  ConvProblem p = sepconv::test::problem_of(depthwise_stages());
   p.dtype = dtype;
   p.IW = 64;
-  p.IC = p.OC = 16;
-  p.output.activation = activation_from_text(activation);
+  p.IC = 16;
+  set_activation(output(p), activation_from_text(activation));
   return p;
 }
 
@@ -97,7 +99,7 @@ class Kernels {
     if (kernel.row == nullptr) throw std::runtime_error(kernel.fault);
     if (cannot_run_here(*kernel.row)) return std::nullopt;
     ConvWeights weights;
-    weights.depthwise = WeightArray(std::vector<double>(16, 1.0), dtype);
+    weights.arrays = {WeightArray(std::vector<double>(16, 1.0), dtype)};
     ConvLayer layer(activation, problem, std::move(weights));
     layer.force_row(target);
     const std::int64_t images = (static_cast<std::int64_t>(input.size()) + kImage - 1) / kImage;
@@ -120,7 +122,7 @@ class Kernels {
       for (const DataType dtype : {DataType::float32, DataType::float64})
         for (const std::string& text : texts) {
           const ConvProblem problem = problem_of(text, dtype);
-          specs.push_back({problem, default_cpu_schedule(problem, target_from_name(target)), target});
+          specs.push_back({problem, default_cpu_schedule(lower(problem, target_from_name(target))), target});
         }
     const std::vector<CompiledKernel> compiled = compile_and_load("activations", specs);
     for (std::size_t i = 0; i < specs.size(); ++i) kernels_[{specs[i].target, to_text(specs[i].problem)}] = compiled[i];

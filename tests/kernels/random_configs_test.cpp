@@ -6,12 +6,15 @@
 #include <cstdio>
 
 #include "../../runtime/core/cpu_features.h"
+#include "../stage_lists.h"
 #include "kernel_batch.h"
 #include "random_kernels.h"
 #include "row_check.h"
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 constexpr std::size_t kBatch = 60;  // kernels compiled together
 
@@ -31,7 +34,7 @@ RandomConfig random_config(Draw& draw, const std::vector<std::string>& targets) 
   RandomConfig config{random_problem(draw), {}};
   config.spec.problem = draw.chance(0.25) ? with_dynamic_extents(config.problem) : config.problem;
   config.spec.target = draw.one_of(targets);
-  config.spec.schedule = default_cpu_schedule(config.spec.problem, target_from_name(config.spec.target));
+  config.spec.schedule = default_cpu_schedule(lower(config.spec.problem, target_from_name(config.spec.target)));
   return config;
 }
 
@@ -79,12 +82,12 @@ TEST(RandomConfigsTest, DrawsEveryKindOfProblem) {
   int depthwise = 0, nchw = 0, one_dimension = 0, uneven = 0, stepped = 0, multiplied = 0, wide = 0, half = 0;
   for (int i = 0; i < 300; ++i) {
     const ConvProblem p = random_problem(draw);
-    depthwise += p.op == ConvOp::depthwise;
+    depthwise += stages_name(p) == "depthwise";
     nchw += p.layout == Layout::nchw;
-    one_dimension += p.IH == 1 && p.KH == 1;
-    uneven += p.pad_left != p.pad_right;
-    stepped += p.stride_w > 1 && p.dilation_w > 1;
-    multiplied += p.depth_multiplier > 1;
+    one_dimension += p.IH == 1 && window(p).KH == 1;
+    uneven += window(p).pad_left != window(p).pad_right;
+    stepped += window(p).stride_w > 1 && window(p).dilation_w > 1;
+    multiplied += p.stages[0].depth_multiplier > 1;
     wide += p.dtype == DataType::float64;
     half += size_bytes(p.dtype) == 2;
   }

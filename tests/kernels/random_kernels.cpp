@@ -1,4 +1,5 @@
 #include "random_kernels.h"
+#include "../stage_lists.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,6 +9,8 @@
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 Epilogue random_epilogue(Draw& draw) {
   static const std::vector<std::string> activations = {"linear",       "relu",
@@ -26,12 +29,13 @@ Epilogue random_epilogue(Draw& draw) {
                                                        "squareplus",   "log_sigmoid",
                                                        "tanh_shrink",  "threshold(0.5;-1)"};
   static const std::vector<std::string> common = {"linear", "relu", "relu6"};
-  return {draw.chance(0.6), activation_from_text(draw.one_of(draw.chance(0.7) ? common : activations))};
+  const bool bias = draw.chance(0.6);
+  return make_epilogue(bias, activation_from_text(draw.one_of(draw.chance(0.7) ? common : activations)));
 }
 
 ConvProblem draw_problem(Draw& draw) {
-  ConvProblem p;
-  p.op = draw.one_of<ConvOp>({ConvOp::depthwise, ConvOp::pointwise, ConvOp::separable, ConvOp::separable});
+  ConvProblem p = problem_of(separable_stages());
+  p.stages = stages_named(draw.one_of<const char*>({"depthwise", "pointwise", "separable", "separable"}));
   p.layout = draw.chance(0.3) ? Layout::nchw : Layout::nhwc;
   if (draw.chance(0.5)) p.dtype = draw.one_of<DataType>({DataType::float64, DataType::float16, DataType::bfloat16});
   p.strict_float = draw.chance(0.1);
@@ -43,21 +47,21 @@ ConvProblem draw_problem(Draw& draw) {
   p.IH = one_dimension ? 1 : extent();
   p.IW = one_dimension ? draw.between(1, 150) : extent();
   p.IC = channels();
-  const bool window = p.has_depthwise();
-  const auto taps = [&] { return !window ? 1 : draw.chance(0.1) ? draw.between(8, 13) : draw.between(1, 5); };
-  p.KH = one_dimension ? 1 : taps();
-  p.KW = taps();
-  p.stride_h = one_dimension || draw.chance(0.6) ? 1 : draw.between(2, 4);
-  p.stride_w = draw.chance(0.6) ? 1 : draw.between(2, 4);
-  p.dilation_h = p.KH == 1 || draw.chance(0.7) ? 1 : draw.between(2, 4);
-  p.dilation_w = p.KW == 1 || draw.chance(0.7) ? 1 : draw.between(2, 4);
-  const auto pad = [&](int effective) { return !window || draw.chance(0.4) ? 0 : draw.between(0, effective); };
-  if (!one_dimension) p.pad_top = pad(p.KH_eff()), p.pad_bottom = pad(p.KH_eff());
-  p.pad_left = pad(p.KW_eff()), p.pad_right = pad(p.KW_eff());
-  p.depth_multiplier = window && draw.chance(0.4) ? draw.between(2, 4) : 1;
-  p.OC = p.has_pointwise() ? channels() : p.middle_channels();
-  if (p.op == ConvOp::separable) p.middle = random_epilogue(draw);
-  p.output = random_epilogue(draw);
+  const bool has_window = p.has(StageKind::depthwise);
+  const auto taps = [&] { return !has_window ? 1 : draw.chance(0.1) ? draw.between(8, 13) : draw.between(1, 5); };
+  window(p).KH = one_dimension ? 1 : taps();
+  window(p).KW = taps();
+  window(p).stride_h = one_dimension || draw.chance(0.6) ? 1 : draw.between(2, 4);
+  window(p).stride_w = draw.chance(0.6) ? 1 : draw.between(2, 4);
+  window(p).dilation_h = window(p).KH == 1 || draw.chance(0.7) ? 1 : draw.between(2, 4);
+  window(p).dilation_w = window(p).KW == 1 || draw.chance(0.7) ? 1 : draw.between(2, 4);
+  const auto pad = [&](int effective) { return !has_window || draw.chance(0.4) ? 0 : draw.between(0, effective); };
+  if (!one_dimension) window(p).pad_top = pad(window(p).KH_eff()), window(p).pad_bottom = pad(window(p).KH_eff());
+  window(p).pad_left = pad(window(p).KW_eff()), window(p).pad_right = pad(window(p).KW_eff());
+  p.stages[0].depth_multiplier = has_window && draw.chance(0.4) ? draw.between(2, 4) : 1;
+  if (p.has(StageKind::conv)) p.stages.back().out_channels = channels();
+  if (p.stages.size() == 2) middle(p) = random_epilogue(draw);
+  output(p) = random_epilogue(draw);
   return p;
 }
 
@@ -102,7 +106,7 @@ ConvProblem random_problem(Draw& draw) {
 }
 
 CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Draw& draw) {
-  const ConvProblem p = as_scheduled(problem);
+  const Lowering p = lower(problem, target);
   const bool nhwc = p.layout == Layout::nhwc;
   CpuSchedule s;
   int tile = 1;
@@ -116,7 +120,7 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
     dw.c_tile = nhwc ? vector_tile() : scalar_tile();
     dw.ow_tile = nhwc ? scalar_tile() : vector_tile();
     dw.pad_tile = draw.between(0, 1);
-    if (draw.chance(0.3)) dw.k_unroll = draw.chance(0.5) ? 1 : p.KW;
+    if (draw.chance(0.3)) dw.k_unroll = draw.chance(0.5) ? 1 : p.window.KW;
     if (nhwc && draw.chance(0.3)) dw.c_block = dw.c_tile * draw.between(1, 4);
     tile = dw.ow_tile;
     s.depthwise = dw;
@@ -131,12 +135,12 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
     s.pointwise = pw;
   }
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 32 : p.OW();
-  s.block.fuse = p.op == ConvOp::separable ? draw.between(0, 1) : 1;
-  const int most_flat = p.op == ConvOp::separable ? kFlatDirect : kFlatCopied;
+  s.block.fuse = p.family == KernelFamily::separable ? draw.between(0, 1) : 1;
+  const int most_flat = p.family == KernelFamily::separable ? kFlatDirect : kFlatCopied;
   s.block.flat = p.has_pointwise() && !p.is_dynamic() ? draw.between(0, most_flat) : 0;
   s.block.oh_block = draw.between(1, OH);
-  if (p.op == ConvOp::separable && nhwc && draw.chance(0.3)) s.block.spread = draw.between(1, 16);
-  if (p.op == ConvOp::separable && !nhwc && s.pointwise->vector_f && draw.chance(0.5)) {
+  if (p.family == KernelFamily::separable && nhwc && draw.chance(0.3)) s.block.spread = draw.between(1, 16);
+  if (p.family == KernelFamily::separable && !nhwc && s.pointwise->vector_f && draw.chance(0.5)) {
     s.depthwise->vector_c = 1;
     std::swap(s.depthwise->c_tile, s.depthwise->ow_tile);
   }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "../../runtime/core/cpu_features.h"
+#include "../stage_lists.h"
 #include "compare.h"
 #include "layer_run.h"
 #include "reference.h"
@@ -17,6 +18,8 @@
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 SeededCase make_case(const ConvProblem& problem, const RowCall& call) {
   SeededCase result = call.values == Values::reals ? real_values(problem, call.batch, call.seed)
@@ -145,14 +148,14 @@ std::vector<ConvProblem> shapes_around(const KernelRow& row) {
   std::size_t next = 0;
   for (const std::int32_t OW : widths) {
     const std::int32_t OH = p.dynamic_h() ? heights[next++ % std::size(heights)] : 1;
-    const std::int32_t H_same = p.dynamic_h() ? (OH - 1) * p.stride_h + 1 : p.IH;
-    const std::int32_t H_valid = p.dynamic_h() ? valid_extent(OH, p.stride_h, p.KH_eff()) : p.IH;
-    problems.push_back(with_extents(p, H_same, (OW - 1) * p.stride_w + 1, "same"));
-    problems.push_back(with_extents(p, H_valid, valid_extent(OW, p.stride_w, p.KW_eff()), "valid"));
+    const std::int32_t H_same = p.dynamic_h() ? (OH - 1) * window(p).stride_h + 1 : p.IH;
+    const std::int32_t H_valid = p.dynamic_h() ? valid_extent(OH, window(p).stride_h, window(p).KH_eff()) : p.IH;
+    problems.push_back(with_extents(p, H_same, (OW - 1) * window(p).stride_w + 1, "same"));
+    problems.push_back(with_extents(p, H_valid, valid_extent(OW, window(p).stride_w, window(p).KW_eff()), "valid"));
   }
   ConvProblem uneven = with_extents(p, p.dynamic_h() ? 3 : p.IH, 5, "same");
-  if (p.dynamic_h()) uneven.pad_top = p.KH_eff() + 1, uneven.pad_bottom = 2;
-  if (p.dynamic_w()) uneven.pad_left = 1, uneven.pad_right = p.KW_eff() + 3;
+  if (p.dynamic_h()) window(uneven).pad_top = window(p).KH_eff() + 1, window(uneven).pad_bottom = 2;
+  if (p.dynamic_w()) window(uneven).pad_left = 1, window(uneven).pad_right = window(p).KW_eff() + 3;
   validate(uneven);
   problems.push_back(uneven);
   return problems;

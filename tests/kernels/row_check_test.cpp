@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../stage_lists.h"
 #include "halide_buffer.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/tensor.h"
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 // A pointwise kernel by hand: y = x * w of one channel, as kernel_abi.h asks for it, and faults on demand.
 constexpr const char* kProblem = "pointwise_f32_nhwc_i1x6x1_o1_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-relu6";
@@ -129,8 +132,8 @@ TEST(ShapesAroundTest, ReachesTheTilesEdges) {
   for (const ConvProblem& p : shapes_around(row)) {
     EXPECT_FALSE(p.is_dynamic());
     widths.push_back(p.OW());
-    halo = halo || p.IW < p.KW_eff() - 1;
-    uneven = uneven || p.pad_right > p.pad_left + 1;
+    halo = halo || p.IW < window(p).KW_eff() - 1;
+    uneven = uneven || window(p).pad_right > window(p).pad_left + 1;
     many_blocks = many_blocks || (p.OH() > 3 && p.OW() > 12);
   }
   for (const int width : {1, 3, 4, 5, 6, 7, 11, 12, 13, 37})

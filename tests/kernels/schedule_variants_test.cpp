@@ -6,12 +6,15 @@
 #include <cstdio>
 #include <set>
 
+#include "../stage_lists.h"
 #include "kernel_batch.h"
 #include "random_kernels.h"
 #include "row_check.h"
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 constexpr const char* kMobileNet =
     "separable_f32_nhwc_i9x11x17_o19_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu6_out-bias-relu6";
@@ -147,7 +150,7 @@ TEST(ScheduleVariantsTest, ChosenSchedulesEqualTheReference) {
   const Target& target = target_from_name("x86-64-sse41");
   for (const Variant& variant : kVariants) {
     specs.push_back({problem_from_text(variant.problem), schedule_from_text(variant.schedule), target.name});
-    const auto reason = reject_reason(specs.back().schedule, specs.back().problem, target);
+    const auto reason = reject_reason(specs.back().schedule, lower(specs.back().problem, target));
     EXPECT_FALSE(reason) << to_text(specs.back()) << ": " << *reason;
   }
   expect_all_right("chosen", specs);
@@ -161,16 +164,16 @@ TEST(ScheduleVariantsTest, RejectReasonIsPlainAboutWhatItRefuses) {
       for (int i = 0; i < 300; ++i) {
         const CpuSchedule schedule = random_schedule(problem, target, draw);
         EXPECT_EQ(to_text(schedule_from_text(to_text(schedule))), to_text(schedule));
-        const auto reason = reject_reason(schedule, problem, target);
+        const auto reason = reject_reason(schedule, lower(problem, target));
         accepted += !reason;
         EXPECT_GE(reason.value_or("accepted, so no reason").size(), 10u) << to_text(schedule);
       }
       EXPECT_GT(accepted, 10) << to_text(problem) << " on " << target.name;
       // A field out of its range is named.
-      CpuSchedule wrong = default_cpu_schedule(problem, target);
+      CpuSchedule wrong = default_cpu_schedule(lower(problem, target));
       wrong.block.oh_block = 0;
-      EXPECT_NE(reject_reason(wrong, problem, target).value_or("").find("block.oh"), std::string::npos);
-      EXPECT_FALSE(reject_reason(default_cpu_schedule(problem, target), problem, target));
+      EXPECT_NE(reject_reason(wrong, lower(problem, target)).value_or("").find("block.oh"), std::string::npos);
+      EXPECT_FALSE(reject_reason(default_cpu_schedule(lower(problem, target)), lower(problem, target)));
     }
   }
 }
@@ -180,15 +183,14 @@ TEST(ScheduleVariantsTest, TheRuleOfEveryProblemIsAccepted) {
   for (int i = 0; i < 4000; ++i) {
     ConvProblem problem = random_problem(draw);
     const int more = draw.between(1, 8);  // the rule decides by the number of channels too
-    const bool own_channels = problem.has_pointwise();
     problem.IC *= more;
-    problem.OC = own_channels ? problem.OC * more : problem.middle_channels();
+    set_out_channels(problem, problem.stages.back().out_channels * more);
     for (const Target& target : native_cpu_targets()) {
-      const CpuSchedule rule = default_cpu_schedule(problem, target);
-      const auto reason = reject_reason(rule, problem, target);
+      const CpuSchedule rule = default_cpu_schedule(lower(problem, target));
+      const auto reason = reject_reason(rule, lower(problem, target));
       EXPECT_FALSE(reason) << to_text(problem) << " on " << target.name << ": " << to_text(rule) << ": " << *reason;
-      const CpuSchedule threaded = blocks_for_threads(rule, problem, target, draw.between(2, 9));
-      EXPECT_FALSE(reject_reason(threaded, problem, target)) << to_text(problem) << ": " << to_text(threaded);
+      const CpuSchedule threaded = blocks_for_threads(rule, lower(problem, target), draw.between(2, 9));
+      EXPECT_FALSE(reject_reason(threaded, lower(problem, target))) << to_text(problem) << ": " << to_text(threaded);
     }
   }
 }
@@ -205,7 +207,7 @@ TEST(ScheduleVariantsTest, WhatRejectReasonAcceptsCompilesAndIsRight) {
     const Target& target = native_cpu_targets()[draw.next() % native_cpu_targets().size()];
     KernelSpec spec{all[specs.size() % all.size()], {}, target.name};
     spec.schedule = random_schedule(spec.problem, target, draw);
-    if (reject_reason(spec.schedule, spec.problem, target) || !seen.insert(to_text(spec)).second) continue;
+    if (reject_reason(spec.schedule, lower(spec.problem, target)) || !seen.insert(to_text(spec)).second) continue;
     specs.push_back(spec);
   }
   expect_all_right("sampled", specs);

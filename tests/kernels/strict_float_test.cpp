@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "../stage_weights.h"
 #include "kernel_batch.h"
 #include "layer_run.h"
 #include "row_check.h"
@@ -15,48 +16,53 @@
 namespace sepconv {
 namespace {
 
+using namespace sepconv::test;
+
 /// What the strict mode promises, computed in T one rounding at a time: taps from the first row's first, products of
 /// the padding's zeros included; then the bias, or for the pointwise sum the bias first and the channels of each
 /// multiplier after one another.
 template <class T>
 class StrictOrder {
  public:
-  StrictOrder(const ConvProblem& problem, const SeededCase& data) : p_(problem), data_(data) {}
+  StrictOrder(const ConvProblem& problem, const SeededCase& data)
+      : p_(problem), data_(data), weights_(test::named(problem, data.weights)) {}
 
   std::vector<T> output() const {
     std::vector<T> result;
     for (int oh = 0; oh < p_.OH(); ++oh)
       for (int ow = 0; ow < p_.OW(); ++ow)
-        for (int f = 0; f < p_.OC; ++f) result.push_back(p_.has_pointwise() ? pointwise(oh, ow, f) : alone(oh, ow, f));
+        for (int f = 0; f < p_.OC(); ++f)
+          result.push_back(p_.has(StageKind::conv) ? pointwise(oh, ow, f) : alone(oh, ow, f));
     return result;
   }
 
  private:
   T depthwise(int oh, int ow, int c, int m) const {
     T sum = 0;
-    for (int kh = 0; kh < p_.KH; ++kh)
-      for (int kw = 0; kw < p_.KW; ++kw) {
-        const int ih = oh * p_.stride_h + kh * p_.dilation_h - p_.pad_top;
-        const int iw = ow * p_.stride_w + kw * p_.dilation_w - p_.pad_left;
+    for (int kh = 0; kh < window(p_).KH; ++kh)
+      for (int kw = 0; kw < window(p_).KW; ++kw) {
+        const int ih = oh * window(p_).stride_h + kh * window(p_).dilation_h - window(p_).pad_top;
+        const int iw = ow * window(p_).stride_w + kw * window(p_).dilation_w - window(p_).pad_left;
         const bool inside = ih >= 0 && ih < p_.IH && iw >= 0 && iw < p_.IW;
         const T x = inside ? static_cast<T>(data_.input[(std::size_t(ih) * p_.IW + iw) * p_.IC + c]) : T{0};
         const T weight = static_cast<T>(
-            data_.weights.depthwise[((std::size_t(kh) * p_.KW + kw) * p_.IC + c) * p_.depth_multiplier + m]);
+            weights_
+                .depthwise[((std::size_t(kh) * window(p_).KW + kw) * p_.IC + c) * p_.stages[0].depth_multiplier + m]);
         const volatile T product = weight * x;  // volatile: rounded by itself whatever the compiler may contract
         sum = sum + product;
       }
     return sum;
   }
   T alone(int oh, int ow, int q) const {
-    const T sum = depthwise(oh, ow, q / p_.depth_multiplier, q % p_.depth_multiplier);
-    return p_.output.bias ? sum + static_cast<T>(data_.weights.bias[q]) : sum;
+    const T sum = depthwise(oh, ow, q / p_.stages[0].depth_multiplier, q % p_.stages[0].depth_multiplier);
+    return has_bias(test::output(p_)) ? sum + static_cast<T>(weights_.bias[q]) : sum;
   }
   T pointwise(int oh, int ow, int f) const {
-    T sum = p_.output.bias ? static_cast<T>(data_.weights.bias[f]) : T{0};
-    for (int m = 0; m < p_.depth_multiplier; ++m)
+    T sum = has_bias(test::output(p_)) ? static_cast<T>(weights_.bias[f]) : T{0};
+    for (int m = 0; m < p_.stages[0].depth_multiplier; ++m)
       for (int c = 0; c < p_.IC; ++c) {
-        const std::size_t row = std::size_t(c) * p_.depth_multiplier + m;
-        const volatile T product = static_cast<T>(data_.weights.pointwise[row * p_.OC + f]) * depthwise(oh, ow, c, m);
+        const std::size_t row = std::size_t(c) * p_.stages[0].depth_multiplier + m;
+        const volatile T product = static_cast<T>(weights_.pointwise[row * p_.OC() + f]) * depthwise(oh, ow, c, m);
         sum = sum + product;
       }
     return sum;
@@ -64,6 +70,7 @@ class StrictOrder {
 
   const ConvProblem& p_;
   const SeededCase& data_;
+  const test::NamedArrays weights_;
 };
 
 template <class T>
@@ -101,7 +108,7 @@ TEST(StrictFloatTest, SumsInTheStatedOrder) {
                              "separable_f64strict_nhwc_i6x7x19_o21_k3x3_s2x2_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-"
                              "nobias-linear"}) {
       const ConvProblem problem = problem_from_text(text);
-      specs.push_back({problem, default_cpu_schedule(problem, target), target.name});
+      specs.push_back({problem, default_cpu_schedule(lower(problem, target)), target.name});
     }
   const auto kernels = compile_and_load("strict", specs);
   std::size_t run = 0;
@@ -115,7 +122,7 @@ TEST(StrictFloatTest, SumsInTheStatedOrder) {
       data.input[data.input.size() / 2] = special;
       expect_stated_order(*kernels[i].row, problem, data);
     }
-    data.weights.depthwise.set(3, std::nan(""));
+    data.weights.arrays[0].set(3, std::nan(""));
     expect_stated_order(*kernels[i].row, problem, data);
     ++run;
   }

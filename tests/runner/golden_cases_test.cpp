@@ -53,7 +53,7 @@ TEST(GoldenCases, ReadTheArraysOfEachType) {
                                     {"s2_mixed_f16", DataType::float16}}) {
     const GoldenCase c = read(name);
     EXPECT_EQ(c.layer.problem.dtype, dtype) << name;
-    EXPECT_EQ(c.layer.weights.depthwise.is_double(), dtype == DataType::float64) << name;
+    EXPECT_EQ(c.layer.weights.arrays[0].is_double(), dtype == DataType::float64) << name;
     for (const double value : c.expected) EXPECT_EQ(round_to(dtype, value), value) << name;
   }
   // Of a mixed policy the variables and the input are float32.
@@ -75,7 +75,7 @@ TEST(GoldenCases, ADamagedWeightIsNoticed) {
   std::vector<GoldenCase> cases = read_golden_cases(kGoldens, [](const std::string& n) { return n == "s2_k3_same"; });
   ASSERT_EQ(cases.size(), 1u);
   GoldenCase& c = cases[0];
-  c.layer.weights.depthwise.set(4, c.layer.weights.depthwise[4] + 1e-3);
+  c.layer.weights.arrays[0].set(4, c.layer.weights.arrays[0][4] + 1e-3);
   const std::vector<double> result = reference(c.layer.problem, c.layer.weights, c.in_shape[0], c.input);
   EXPECT_FALSE(compare(c.expected, result, c.limit).ok);
 }

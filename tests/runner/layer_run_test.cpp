@@ -6,6 +6,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "../stage_lists.h"
 #include "compare.h"
 #include "reference.h"
 #include "sepconv/kernel_registry.h"
@@ -13,6 +14,8 @@
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 // Kernels written by hand, well-behaved and not, for out[i] = 2 * in[i] over 5 elements.
 constexpr const char* kProblem = "depthwise_f32_nhwc_i1x5x1_o1_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-linear";
@@ -57,7 +60,7 @@ KernelRow row(const char* symbol, KernelFunction function) {
 
 class GuardedRunTest : public testing::Test {
  protected:
-  GuardedRunTest() : layer_("double", problem_from_text(kProblem), {.depthwise = {2}}) {
+  GuardedRunTest() : layer_("double", problem_from_text(kProblem), {{2}}) {
     static const KernelRow rows[] = {row("good", good), row("lazy", lazy), row("failing", failing),
                                      row("overflowing", overflowing), row("underflowing", underflowing)};
     use_kernels({"by_hand", rows, std::size(rows), nullptr, 0});
@@ -108,28 +111,29 @@ TEST_F(GuardedRunTest, RepeatedRunCallsTheKernelAndReportsFailure) {
 }
 
 TEST(WithExtents, FollowsTheRulesOfPadding) {
-  ConvProblem p;
-  p.op = ConvOp::depthwise;
-  p.IH = p.IW = 8, p.KH = 3, p.KW = 4, p.stride_h = 2, p.dilation_w = 2;
+  ConvProblem p = problem_of(depthwise_stages());
+  p.IH = p.IW = 8, window(p).KH = 3, window(p).KW = 4, window(p).stride_h = 2, window(p).dilation_w = 2;
   p = with_dynamic_extents(p);
   const ConvProblem same = with_extents(p, 6, 9, "same");
   // H: output 3, (3 - 1) * 2 + 3 - 6 = 1, the odd one at the bottom. W: effective window 7, 6 zeros.
-  EXPECT_EQ(std::tuple(same.pad_top, same.pad_bottom, same.pad_left, same.pad_right), std::tuple(0, 1, 3, 3));
+  EXPECT_EQ(std::tuple(window(same).pad_top, window(same).pad_bottom, window(same).pad_left, window(same).pad_right),
+            std::tuple(0, 1, 3, 3));
   EXPECT_EQ(std::pair(same.OH(), same.OW()), std::pair(3, 9));
   const ConvProblem valid = with_extents(p, 6, 9, "valid");
-  EXPECT_EQ(std::tuple(valid.pad_top, valid.pad_bottom, valid.pad_left, valid.pad_right), std::tuple(0, 0, 0, 0));
+  EXPECT_EQ(
+      std::tuple(window(valid).pad_top, window(valid).pad_bottom, window(valid).pad_left, window(valid).pad_right),
+      std::tuple(0, 0, 0, 0));
   EXPECT_EQ(std::pair(valid.OH(), valid.OW()), std::pair(2, 3));
-  EXPECT_EQ(with_extents(p, 6, 9, "causal").pad_left, 6);
+  EXPECT_EQ(with_extents(p, 6, 9, "causal").stages[0].window.pad_left, 6);
   EXPECT_THROW(with_extents(p, 6, 9, "reflect"), std::invalid_argument);
   EXPECT_THROW(with_extents(p, 6, 5, "valid"), std::invalid_argument);
 }
 
 TEST(WithExtents, ConcreteProblemsCoverThePaddingsOfTheRank) {
-  ConvProblem p;
-  p.op = ConvOp::depthwise;
-  p.IW = 8, p.KW = 3;
+  ConvProblem p = problem_of(depthwise_stages());
+  p.IW = 8, window(p).KW = 3;
   EXPECT_EQ(concrete_problems(with_dynamic_extents(p), 5).size(), 3u);
-  p.IH = 8, p.KH = 3;
+  p.IH = 8, window(p).KH = 3;
   for (const auto& [padding, problem] : concrete_problems(with_dynamic_extents(p), 5)) {
     EXPECT_EQ(problem.IH, 8);
     EXPECT_EQ(problem.OH(), padding == "valid" ? 6 : 8);

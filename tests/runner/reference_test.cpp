@@ -6,62 +6,64 @@
 #include <limits>
 #include <numeric>
 
+#include "../stage_weights.h"
 #include "seeded.h"
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 using Values = std::vector<double>;
 
-ConvProblem depthwise_1d(int length, int window) {
-  ConvProblem p;
-  p.op = ConvOp::depthwise;
+ConvProblem depthwise_1d(int length, int taps) {
+  ConvProblem p = problem_of(depthwise_stages());
   p.IW = length;
-  p.KW = window;
+  window(p).KW = taps;
   return p;
 }
 
 TEST(Reference, DepthwiseCorrelatesWithoutFlippingTheWindow) {
   const ConvProblem p = depthwise_1d(4, 2);
-  EXPECT_EQ(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2, 3, 4}), (Values{21, 32, 43}));
+  EXPECT_EQ(reference(p, {{1, 10}}, 1, std::vector<float>{1, 2, 3, 4}), (Values{21, 32, 43}));
 }
 
 TEST(Reference, PadsAreZerosOnTheirOwnSide) {
   ConvProblem p = depthwise_1d(3, 2);
-  p.pad_left = 1;
-  EXPECT_EQ(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2, 3}), (Values{10, 21, 32}));
-  p.pad_left = 0;
-  p.pad_right = 2;
-  EXPECT_EQ(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2, 3}), (Values{21, 32, 3, 0}));
+  window(p).pad_left = 1;
+  EXPECT_EQ(reference(p, {{1, 10}}, 1, std::vector<float>{1, 2, 3}), (Values{10, 21, 32}));
+  window(p).pad_left = 0;
+  window(p).pad_right = 2;
+  EXPECT_EQ(reference(p, {{1, 10}}, 1, std::vector<float>{1, 2, 3}), (Values{21, 32, 3, 0}));
   ConvProblem rows = depthwise_1d(1, 1);
-  rows.IH = 2, rows.KH = 2, rows.pad_top = 1;
-  EXPECT_EQ(reference(rows, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2}), (Values{10, 21}));
-  rows.pad_top = 0, rows.pad_bottom = 1;
-  EXPECT_EQ(reference(rows, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2}), (Values{21, 2}));
+  rows.IH = 2, window(rows).KH = 2, window(rows).pad_top = 1;
+  EXPECT_EQ(reference(rows, {{1, 10}}, 1, std::vector<float>{1, 2}), (Values{10, 21}));
+  window(rows).pad_top = 0, window(rows).pad_bottom = 1;
+  EXPECT_EQ(reference(rows, {{1, 10}}, 1, std::vector<float>{1, 2}), (Values{21, 2}));
 }
 
 TEST(Reference, StrideAndDilationTogether) {
   ConvProblem p = depthwise_1d(7, 2);
-  p.stride_w = 2, p.dilation_w = 3;  // reads x[2 ow] and x[2 ow + 3]
-  EXPECT_EQ(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>{1, 2, 3, 4, 5, 6, 7}), (Values{41, 63}));
+  window(p).stride_w = 2, window(p).dilation_w = 3;  // reads x[2 ow] and x[2 ow + 3]
+  EXPECT_EQ(reference(p, {{1, 10}}, 1, std::vector<float>{1, 2, 3, 4, 5, 6, 7}), (Values{41, 63}));
 }
 
 TEST(Reference, MultiplesOfOneChannelAreAdjacent) {
   ConvProblem p = depthwise_1d(1, 1);
-  p.IC = 2, p.depth_multiplier = 2, p.OC = 4;
+  p.IC = 2, p.stages[0].depth_multiplier = 2;
   // depthwise[kw][ic][m]
-  EXPECT_EQ(reference(p, {.depthwise = {1, 2, 3, 4}}, 1, std::vector<float>{10, 100}), (Values{10, 20, 300, 400}));
+  EXPECT_EQ(reference(p, {{1, 2, 3, 4}}, 1, std::vector<float>{10, 100}), (Values{10, 20, 300, 400}));
 }
 
 TEST(Reference, SeparableAppliesBothEpilogues) {
-  ConvProblem p;
-  p.IC = 2, p.OC = 2;
-  p.middle = {true, {ActivationKind::relu}};
-  p.output = {true, {ActivationKind::relu, 0, 6}};
-  const ConvWeights w{.depthwise = {2, 3}, .middle_bias = {1, -10}, .pointwise = {1, 10, 1, 100}, .bias = {0.5f, -40}};
+  ConvProblem p = problem_of(separable_stages());
+  p.IC = 2, p.stages.back().out_channels = 2;
+  middle(p) = make_epilogue(true, {ActivationKind::relu});
+  output(p) = make_epilogue(true, {ActivationKind::relu, 0, 6});
+  const ConvWeights w{{2, 3}, {1, -10}, {1, 10, 1, 100}, {0.5f, -40}};
   // D = relu({2*1+1, 3*2-10}) = {3, 0}; the sums are 3.5 and -10.
   EXPECT_EQ(reference(p, w, 1, std::vector<float>{1, 2}), (Values{3.5, 0}));
   // D = {3, 5}; 8.5 is cut to 6, and so is 490.
@@ -69,16 +71,16 @@ TEST(Reference, SeparableAppliesBothEpilogues) {
 }
 
 TEST(Reference, PointwiseSamplesByTheStrides) {
-  ConvProblem p;
-  p.op = ConvOp::pointwise;
-  p.IH = 3, p.IW = 3, p.stride_h = 2, p.stride_w = 2;
-  EXPECT_EQ(reference(p, {.pointwise = {2}}, 1, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9}), (Values{2, 6, 14, 18}));
+  ConvProblem p = problem_of(pointwise_stages());
+  p.IH = 3, p.IW = 3, window(p).stride_h = 2, window(p).stride_w = 2;
+  EXPECT_EQ(reference(p, {{2}}, 1, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9}), (Values{2, 6, 14, 18}));
 }
 
 TEST(Reference, BothLayoutsAgreeAfterTransposing) {
-  ConvProblem p;
-  p.IH = 5, p.IW = 4, p.IC = 3, p.OC = 2, p.KH = 3, p.KW = 2, p.pad_top = 1, p.pad_right = 1, p.depth_multiplier = 2;
-  p.output.bias = true;
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = 5, p.IW = 4, p.IC = 3, p.stages.back().out_channels = 2, window(p).KH = 3, window(p).KW = 2,
+  window(p).pad_top = 1, window(p).pad_right = 1, p.stages[0].depth_multiplier = 2;
+  set_bias(output(p), true);
   const std::int64_t batch = 2;
   const SeededCase c = real_values(p, batch, 1);
   const auto transposed = [&](const auto& values, std::int64_t H, std::int64_t W, std::int64_t C) {
@@ -94,12 +96,12 @@ TEST(Reference, BothLayoutsAgreeAfterTransposing) {
   ConvProblem first = p;
   first.layout = Layout::nchw;
   EXPECT_EQ(reference(first, c.weights, batch, transposed(c.input, p.IH, p.IW, p.IC)),
-            transposed(nhwc, p.OH(), p.OW(), p.OC));
+            transposed(nhwc, p.OH(), p.OW(), p.OC()));
 }
 
 TEST(Reference, ThreadsDoNotChangeTheResult) {
-  ConvProblem p;
-  p.IH = 7, p.IW = 5, p.IC = 4, p.OC = 3, p.KH = 3, p.KW = 3;
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = 7, p.IW = 5, p.IC = 4, p.stages.back().out_channels = 3, window(p).KH = 3, window(p).KW = 3;
   const SeededCase c = real_values(p, 3, 2);
   const ReferenceOutput one = reference_with_limits(p, c.weights, 3, c.input, 1);
   const ReferenceOutput four = reference_with_limits(p, c.weights, 3, c.input, 4);
@@ -109,8 +111,8 @@ TEST(Reference, ThreadsDoNotChangeTheResult) {
 
 TEST(Reference, NaNAndInfinityComeThrough) {
   ConvProblem p = depthwise_1d(3, 1);
-  p.output.activation = {ActivationKind::relu};
-  const Values out = reference(p, {.depthwise = {1}}, 1, std::vector<float>{kNaN, kInf, -kInf});
+  set_activation(output(p), {ActivationKind::relu});
+  const Values out = reference(p, {{1}}, 1, std::vector<float>{kNaN, kInf, -kInf});
   EXPECT_TRUE(std::isnan(out[0]));
   EXPECT_EQ(out[1], kInf);
   EXPECT_EQ(out[2], 0);
@@ -118,49 +120,47 @@ TEST(Reference, NaNAndInfinityComeThrough) {
 
 TEST(Reference, RefusesWhatDoesNotFit) {
   ConvProblem p = depthwise_1d(4, 2);
-  EXPECT_THROW(reference(p, {.depthwise = {1, 10}}, 1, std::vector<float>(3)), std::invalid_argument);
-  EXPECT_THROW(reference(p, {.depthwise = {1}}, 1, std::vector<float>(4)), std::invalid_argument);
-  EXPECT_THROW(reference(with_dynamic_extents(p), {.depthwise = {1, 10}}, 1, std::vector<float>(4)),
-               std::invalid_argument);
+  EXPECT_THROW(reference(p, {{1, 10}}, 1, std::vector<float>(3)), std::invalid_argument);
+  EXPECT_THROW(reference(p, {{1}}, 1, std::vector<float>(4)), std::invalid_argument);
+  EXPECT_THROW(reference(with_dynamic_extents(p), {{1, 10}}, 1, std::vector<float>(4)), std::invalid_argument);
 }
 
 TEST(ReferenceLimits, AreTheStatedBoundForASum) {
   ConvProblem p = depthwise_1d(4, 4);
-  p.output.bias = true;
-  const ReferenceOutput out =
-      reference_with_limits(p, {.depthwise = {1, -2, 3, -4}, .bias = {-5}}, 1, Values{1, 1, 1, 1});
+  set_bias(output(p), true);
+  const ReferenceOutput out = reference_with_limits(p, {{1, -2, 3, -4}, {-5}}, 1, Values{1, 1, 1, 1});
   EXPECT_EQ(out.values, (Values{-7}));
   const double eps = std::numeric_limits<float>::epsilon();
   EXPECT_DOUBLE_EQ(out.limits[0], 4 * eps * std::sqrt(5.0) * 15);
 }
 
 TEST(ReferenceLimits, FloatArithmeticStaysWithinAndAWrongWeightDoesNot) {
-  ConvProblem p;
-  p.IH = 6, p.IW = 6, p.IC = 16, p.OC = 8, p.KH = 3, p.KW = 3;
-  p.middle = {true, {ActivationKind::relu, 0, 6}};
-  p.output = {true, {ActivationKind::hard_silu}};
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = 6, p.IW = 6, p.IC = 16, p.stages.back().out_channels = 8, window(p).KH = 3, window(p).KW = 3;
+  middle(p) = make_epilogue(true, {ActivationKind::relu, 0, 6});
+  output(p) = make_epilogue(true, {ActivationKind::hard_silu});
   SeededCase c = real_values(p, 1, 3);
   const ReferenceOutput out = reference_with_limits(p, c.weights, 1, c.input);
   // The same sums in float32, in the plain order.
   const std::vector<float> x(c.input.begin(), c.input.end()),
-      kd = c.weights.depthwise.to_floats(), middle_bias = c.weights.middle_bias.to_floats(),
-      kp = c.weights.pointwise.to_floats(), bias = c.weights.bias.to_floats();
+      kd = c.weights.arrays[0].to_floats(), middle_bias = c.weights.arrays[1].to_floats(),
+      kp = c.weights.arrays[2].to_floats(), bias = c.weights.arrays[3].to_floats();
   const auto activate_f = [](const Activation& a, float sum) { return static_cast<float>(activate(a, sum)); };
   for (int oh = 0; oh < p.OH(); ++oh)
     for (int ow = 0; ow < p.OW(); ++ow)
-      for (int f = 0; f < p.OC; ++f) {
+      for (int f = 0; f < p.OC(); ++f) {
         float sum = 0;
         for (int q = 0; q < p.IC; ++q) {
           float d = 0;
           for (int kh = 0; kh < 3; ++kh)
             for (int kw = 0; kw < 3; ++kw)
               d += x[((oh + kh) * p.IW + ow + kw) * p.IC + q] * kd[(kh * 3 + kw) * p.IC + q];
-          sum += activate_f(p.middle.activation, d + middle_bias[q]) * kp[q * p.OC + f];
+          sum += activate_f(activation_of(middle(p)), d + middle_bias[q]) * kp[q * p.OC() + f];
         }
-        const int i = (oh * p.OW() + ow) * p.OC + f;
-        EXPECT_LE(std::abs(activate_f(p.output.activation, sum + bias[f]) - out.values[i]), out.limits[i]);
+        const int i = (oh * p.OW() + ow) * p.OC() + f;
+        EXPECT_LE(std::abs(activate_f(activation_of(output(p)), sum + bias[f]) - out.values[i]), out.limits[i]);
       }
-  c.weights.pointwise.set(0, c.weights.pointwise[0] + 1e-3);
+  c.weights.arrays[2].set(0, c.weights.arrays[2][0] + 1e-3);
   const Values other = reference(p, c.weights, 1, c.input);
   int beyond = 0;
   for (std::size_t i = 0; i < other.size(); ++i) beyond += std::abs(other[i] - out.values[i]) > out.limits[i];
@@ -169,16 +169,16 @@ TEST(ReferenceLimits, FloatArithmeticStaysWithinAndAWrongWeightDoesNot) {
 
 TEST(ReferenceLimits, AllowEitherSideOfAJump) {
   ConvProblem p = depthwise_1d(1, 1);
-  p.output.activation = default_activation(ActivationKind::hard_shrink);
-  const ReferenceOutput out = reference_with_limits(p, {.depthwise = {1}}, 1, Values{0.5});
+  set_activation(output(p), default_activation(ActivationKind::hard_shrink));
+  const ReferenceOutput out = reference_with_limits(p, {{1}}, 1, Values{0.5});
   EXPECT_EQ(out.values[0], 0);
   EXPECT_GE(out.limits[0], 0.5);
 }
 
 TEST(ReferenceLimits, ReluCutsTheErrorOff) {
   ConvProblem p = depthwise_1d(1, 1);
-  p.output.activation = {ActivationKind::relu};
-  const ReferenceOutput out = reference_with_limits(p, {.depthwise = {1}}, 1, Values{-3});
+  set_activation(output(p), {ActivationKind::relu});
+  const ReferenceOutput out = reference_with_limits(p, {{1}}, 1, Values{-3});
   EXPECT_EQ(out.values[0], 0);
   EXPECT_EQ(out.limits[0], 0);
 }

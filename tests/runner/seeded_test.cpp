@@ -5,24 +5,27 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../stage_lists.h"
 #include "peak.h"
 #include "reference.h"
 
 namespace sepconv {
 namespace {
 
-ConvProblem problem(int window, int channels, int filters) {
-  ConvProblem p;
-  p.IH = p.IW = window + 1;
-  p.IC = channels, p.OC = filters;
-  p.KH = p.KW = window;
-  p.middle.bias = p.output.bias = true;
+using namespace sepconv::test;
+
+ConvProblem problem(int size, int channels, int filters) {
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = p.IW = size + 1;
+  p.IC = channels, p.stages.back().out_channels = filters;
+  window(p).KH = window(p).KW = size;
+  set_bias(middle(p), true), set_bias(output(p), true);
   return p;
 }
 
 TEST(SmallIntegers, SumsAreExactInFloat) {
-  for (const auto& [window, channels] : {std::pair{1, 1}, {3, 64}, {3, 512}, {7, 100}, {31, 16}}) {
-    const ConvProblem p = problem(window, channels, 2);
+  for (const auto& [size, channels] : {std::pair{1, 1}, {3, 64}, {3, 512}, {7, 100}, {31, 16}}) {
+    const ConvProblem p = problem(size, channels, 2);
     SeededCase c = small_integers(p, 1, 7);
     // The worst case has every product positive.
     const auto all_largest = [](const std::vector<double>& values) {
@@ -33,31 +36,30 @@ TEST(SmallIntegers, SumsAreExactInFloat) {
       return std::vector<double>(values.size(), largest);
     };
     c.input = all_largest(c.input);
-    for (WeightArray* weights : {&c.weights.depthwise, &c.weights.middle_bias, &c.weights.pointwise, &c.weights.bias})
-      *weights = WeightArray(all_largest(weights->to_doubles()));
+    for (WeightArray& weights : c.weights.arrays) weights = WeightArray(all_largest(weights.to_doubles()));
     for (const double value : reference(p, c.weights, 1, c.input)) EXPECT_LT(value, 1 << 24) << to_text(p);
   }
 }
 
 TEST(SmallIntegers, RefusesProblemsWhoseSumsCannotBeExact) {
-  ConvProblem p;
-  p.IH = p.IW = p.KH = p.KW = 1000;
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = p.IW = window(p).KH = window(p).KW = 1000;
   p.IC = 20;
   EXPECT_THROW(small_integers(p, 1, 7), std::invalid_argument);
 }
 
 TEST(SmallIntegers, KnowsWhichEpiloguesKeepThemExact) {
-  ConvProblem p;
+  ConvProblem p = problem_of(separable_stages());
   EXPECT_TRUE(exact_on_integers(p));
-  p.output.activation = activation_from_text("relu6");
+  set_activation(output(p), activation_from_text("relu6"));
   EXPECT_TRUE(exact_on_integers(p));
-  p.middle.activation = activation_from_text("relu(0.5;inf;0)");
+  set_activation(middle(p), activation_from_text("relu(0.5;inf;0)"));
   EXPECT_FALSE(exact_on_integers(p));
-  p.op = ConvOp::depthwise;
+  p.stages = depthwise_stages();
   EXPECT_TRUE(exact_on_integers(p));
-  p.output.activation = activation_from_text("hard_sigmoid");
+  set_activation(output(p), activation_from_text("hard_sigmoid"));
   EXPECT_FALSE(exact_on_integers(p));
-  p.output.activation = activation_from_text("relu(0;2.5;0)");
+  set_activation(output(p), activation_from_text("relu(0;2.5;0)"));
   EXPECT_FALSE(exact_on_integers(p));
 }
 
@@ -65,9 +67,9 @@ TEST(RealValues, DependOnTheSeedAlone) {
   const ConvProblem p = problem(3, 8, 4);
   const SeededCase a = real_values(p, 2, 1), b = real_values(p, 2, 1), c = real_values(p, 2, 2);
   EXPECT_EQ(a.input, b.input);
-  EXPECT_EQ(a.weights.depthwise, b.weights.depthwise);
+  EXPECT_EQ(a.weights.arrays, b.weights.arrays);
   EXPECT_NE(a.input, c.input);
-  EXPECT_NE(a.weights.pointwise, c.weights.pointwise);
+  EXPECT_NE(a.weights.arrays, c.weights.arrays);
   EXPECT_EQ(a.input, real_input(p, 2, 1));
   // The generator itself, so that recorded seeds keep their meaning: splitmix64's first output for seed 0.
   EXPECT_EQ(real_input(problem(1, 1, 1), 1, 0)[0], static_cast<float>(0xe220a8397b1dcdafu >> 40) / 8388608.0f - 1.0f);
@@ -79,7 +81,7 @@ TEST(RealValues, InputsAreExactInTheType) {
     p.dtype = dtype;
     const SeededCase c = real_values(p, 1, 3);
     for (const double x : c.input) EXPECT_EQ(round_to(dtype, x), x) << keras_name(dtype);
-    EXPECT_EQ(c.weights.depthwise.is_double(), dtype == DataType::float64);
+    EXPECT_EQ(c.weights.arrays[0].is_double(), dtype == DataType::float64);
     const auto narrower = dtype == DataType::float64 ? DataType::float32 : DataType::bfloat16;
     if (dtype == narrower) continue;
     EXPECT_TRUE(std::any_of(c.input.begin(), c.input.end(), [&](double x) { return round_to(narrower, x) != x; }));
@@ -87,8 +89,7 @@ TEST(RealValues, InputsAreExactInTheType) {
 }
 
 TEST(RealValues, FillTheRangeEvenly) {
-  ConvProblem p;
-  p.op = ConvOp::pointwise;
+  ConvProblem p = problem_of(pointwise_stages());
   p.IW = 10'000;
   const std::vector<double> x = real_input(p, 1, 5);
   EXPECT_LT(*std::min_element(x.begin(), x.end()), -0.99f);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../stage_lists.h"
 #include "fake_kernels.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
@@ -120,19 +121,18 @@ TEST(AxisActivation, RefusesOddGluAndMissingAxes) {
 }
 
 ConvProblem problem_with(ActivationKind kind, Layout layout, bool one_dimensional) {
-  ConvProblem p;
-  p.op = ConvOp::depthwise;
+  ConvProblem p = problem_of(depthwise_stages());
   p.layout = layout;
-  p.IH = one_dimensional ? 1 : 5, p.IW = 6, p.IC = p.OC = 4;
-  p.KW = 3, p.pad_left = p.pad_right = 1;
-  p.output = {true, along(kind)};
+  p.IH = one_dimensional ? 1 : 5, p.IW = 6, p.IC = 4;
+  window(p).KW = 3, window(p).pad_left = window(p).pad_right = 1;
+  output(p) = make_epilogue(true, along(kind));
   return p;
 }
 
 /// Runs the layer with an exact workspace, and compares with the function of what a linear layer computes.
 void expect_function_of_linear(const ConvProblem& p, const std::string& symbol) {
   const ConvProblem linear = kernel_problem(p);
-  ASSERT_TRUE(is_elementwise(linear.output.activation.kind));
+  ASSERT_TRUE(is_elementwise(activation_of(output(linear)).kind));
   register_fake_row(linear, {.symbol = symbol, .call_scratch_bytes = 300});
   const ConvWeights weights = integer_weights(p);
   const std::int64_t batch = 3;
@@ -141,9 +141,9 @@ void expect_function_of_linear(const ConvProblem& p, const std::string& symbol) 
   const Shape in_shape = p.IH == 1                  ? p.layout == Layout::nhwc ? Shape{batch, 6, 4} : Shape{batch, 4, 6}
                                           : p.layout == Layout::nhwc ? Shape{batch, 5, 6, 4}
                                                     : Shape{batch, 4, 5, 6};
-  const Shape out_shape = axis_activation_shape(p.output.activation, in_shape);
+  const Shape out_shape = axis_activation_shape(activation_of(output(p)), in_shape);
   Tensor wanted(out_shape);
-  apply_axis_activation(p.output.activation, dense_view(sums.data(), in_shape), wanted);
+  apply_axis_activation(activation_of(output(p)), dense_view(sums.data(), in_shape), wanted);
 
   const ConvLayer layer("along_axis", p, weights);
   RunContext context{&single_thread()};
@@ -180,18 +180,18 @@ TEST(AxisActivationOfALayer, GluWithDynamicExtentsHalvesTheWidthOfTheCall) {
   const ConvLayer layer("dynamic", p, integer_weights(p));
   const std::vector<float> input = integer_values(input_elements(fixed), 3);
   const std::vector<float> sums = naive_conv(kernel_problem(fixed), layer.weights(), input, 1);
-  Tensor wanted({1, 4, 5, 3}), output({1, 4, 5, 3});
-  apply_axis_activation(p.output.activation, dense_view(sums.data(), {1, 4, 5, 6}), wanted);
-  const Status status = layer.run({}, dense_view(input.data(), {1, 4, 5, 6}), output);
+  Tensor wanted({1, 4, 5, 3}), made({1, 4, 5, 3});
+  apply_axis_activation(activation_of(output(p)), dense_view(sums.data(), {1, 4, 5, 6}), wanted);
+  const Status status = layer.run({}, dense_view(input.data(), {1, 4, 5, 6}), made);
   ASSERT_TRUE(status.ok()) << status.message();
-  EXPECT_EQ(to_doubles(output), to_doubles(wanted));
+  EXPECT_EQ(to_doubles(made), to_doubles(wanted));
 }
 
 TEST(AxisActivationOfALayer, RefusesAnOddGluWhenItIsMade) {
   ConvProblem p = problem_with(ActivationKind::glu, Layout::nchw, false);
   p.IW = 7;
   EXPECT_THROW(ConvLayer("odd", p, integer_weights(p)), std::invalid_argument);
-  p.output.activation.axis = -4;
+  output(p).back().activation.axis = -4;
   EXPECT_THROW(ConvLayer("batch", p, integer_weights(p)), std::invalid_argument);
 }
 

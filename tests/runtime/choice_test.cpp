@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "../../runtime/core/cpu_features.h"
+#include "../stage_lists.h"
 #include "fake_kernels.h"
 #include "feature_table.h"
 #include "sepconv/executor.h"
@@ -21,9 +22,8 @@ constexpr std::uint64_t kNobodyHas = std::uint64_t{1} << 41;
 
 /// Tests use different channels, so that their rows do not meet.
 ConvProblem problem(int channels) {
-  ConvProblem p;
-  p.op = ConvOp::depthwise;
-  p.IH = 4, p.IW = 4, p.IC = p.OC = channels, p.KH = p.KW = 3;
+  ConvProblem p = problem_of(depthwise_stages());
+  p.IH = 4, p.IW = 4, p.IC = channels, window(p).KH = window(p).KW = 3;
   return p;
 }
 
@@ -34,7 +34,7 @@ bool runs(const ConvLayer& layer) {
   const std::vector<float> input = integer_values(input_elements(p), 1);
   std::vector<float> output(output_elements(p));
   const Status status = layer.run({&single_thread()}, dense_view(input.data(), {1, p.IH, p.IW, p.IC}),
-                                  dense_view(output.data(), {1, p.OH(), p.OW(), p.OC}));
+                                  dense_view(output.data(), {1, p.OH(), p.OW(), p.OC()}));
   return status.ok() && output == naive_conv(p, layer.weights(), input, 1);
 }
 
@@ -89,7 +89,7 @@ TEST(Choice, StaticBeforeDynamicOfEqualRank) {
 TEST(Choice, NoKernelNamesProblemAndCommand) {
   const ConvProblem p = problem(5);
   ConvProblem other = p;
-  other.stride_w = 2;
+  window(other).stride_w = 2;
   register_fake_row(other, {.symbol = "other_stride"});
   const ConvLayer layer = layer_of(p);
   EXPECT_EQ(layer.kernel(), nullptr);

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "../stage_lists.h"
 #include "environment.h"
 #include "fake_kernels.h"
 #include "kernel_context.h"
@@ -158,9 +159,10 @@ class OwnThreads final : public Executor {
 };
 
 ConvProblem problem(int channels) {
-  ConvProblem p;
-  p.IH = 9, p.IW = 7, p.IC = channels, p.OC = 5, p.KH = p.KW = 3, p.depth_multiplier = 2;
-  p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = 9, p.IW = 7, p.IC = channels, p.stages.back().out_channels = 5, window(p).KH = window(p).KW = 3,
+  p.stages[0].depth_multiplier = 2;
+  window(p).pad_top = window(p).pad_bottom = window(p).pad_left = window(p).pad_right = 1;
   return p;
 }
 
@@ -173,7 +175,7 @@ struct Fixture {
     const std::vector<float> input = integer_values(2 * input_elements(p), seed);
     std::vector<float> output(2 * output_elements(p));
     const Status status = layer.run(context, dense_view(input.data(), {2, p.IH, p.IW, p.IC}),
-                                    dense_view(output.data(), {2, p.OH(), p.OW(), p.OC}));
+                                    dense_view(output.data(), {2, p.OH(), p.OW(), p.OC()}));
     equal = output == naive_conv(p, layer.weights(), input, 2);
     return status;
   }

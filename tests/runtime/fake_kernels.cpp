@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "../stage_weights.h"
 #include "halide_buffer.h"
 #include "sepconv/kernel_registry.h"
 
@@ -71,25 +72,25 @@ int run_row(void* context, int index, std::uint8_t* bytes) {
   const ConvProblem& p = closure.fake->problem;
   const FakeOptions& o = closure.fake->options;
   const int n = index / closure.OH, y = index % closure.OH;
-  const int m = p.depth_multiplier, middle = p.middle_channels();
+  const int m = p.stages[0].depth_multiplier, K = middle_channels(p);
   const HalideBuffer& in = *closure.input;
   const HalideBuffer& out = *closure.output;
   const Axes in_axes = axes_of(p.layout, false), out_axes = axes_of(p.layout, o.flat_output);
   const int padded_ic = (p.IC + o.depthwise_panel - 1) / o.depthwise_panel * o.depthwise_panel;
 
-  auto* scratch = static_cast<float*>(sepconv_abi1_allocate(context, middle * sizeof(float)));
+  auto* scratch = static_cast<float*>(sepconv_abi1_allocate(context, K * sizeof(float)));
   auto* more = static_cast<char*>(sepconv_abi1_allocate(context, 20));
-  volatile char guards = scratch[-1] + reinterpret_cast<char*>(scratch)[middle * sizeof(float) + 63] + more[-64];
+  volatile char guards = scratch[-1] + reinterpret_cast<char*>(scratch)[K * sizeof(float) + 63] + more[-64];
   (void)guards;
   int result = reinterpret_cast<std::uintptr_t>(scratch) % 64 != 0 || reinterpret_cast<std::uintptr_t>(more) % 64 != 0;
   for (int x = 0; x < closure.OW; ++x) {
-    for (int k = 0; k < middle; ++k) {
+    for (int k = 0; k < K; ++k) {
       const int ic = k / m, mi = k % m;
       float sum = 0;
-      for (int kh = 0; kh < p.KH; ++kh)
-        for (int kw = 0; kw < p.KW; ++kw) {
-          const int iy = y * p.stride_h + kh * p.dilation_h - closure.pad_top;
-          const int ix = x * p.stride_w + kw * p.dilation_w - closure.pad_left;
+      for (int kh = 0; kh < window(p).KH; ++kh)
+        for (int kw = 0; kw < window(p).KW; ++kw) {
+          const int iy = y * window(p).stride_h + kh * window(p).dilation_h - closure.pad_top;
+          const int ix = x * window(p).stride_w + kw * window(p).dilation_w - closure.pad_left;
           if (iy < 0 || ix < 0 || iy >= in.dim[in_axes.y].extent || ix >= in.dim[in_axes.x].extent) continue;
           const std::ptrdiff_t at =
               std::ptrdiff_t{ic} * in.dim[in_axes.c].stride + std::ptrdiff_t{ix} * in.dim[in_axes.x].stride +
@@ -98,13 +99,15 @@ int run_row(void* context, int index, std::uint8_t* bytes) {
           const float tap =
               closure.depthwise == nullptr
                   ? 1.0f
-                  : floats(closure.depthwise)[(((ic / panel * p.KH + kh) * p.KW + kw) * m + mi) * panel + ic % panel];
+                  : floats(
+                        closure.depthwise)[(((ic / panel * window(p).KH + kh) * window(p).KW + kw) * m + mi) * panel +
+                                           ic % panel];
           sum += tap * floats(&in)[at];
         }
       if (closure.middle_bias != nullptr) sum += floats(closure.middle_bias)[mi * padded_ic + ic];
-      scratch[k] = p.op == ConvOp::separable ? activate(p.middle.activation, sum) : sum;
+      scratch[k] = p.stages.size() == 2 ? activate(activation_of(middle(p)), sum) : sum;
     }
-    for (int oc = 0; oc < p.OC; ++oc) {
+    for (int oc = 0; oc < p.OC(); ++oc) {
       float sum = 0;
       if (closure.pointwise == nullptr) {
         sum = scratch[oc];
@@ -121,7 +124,7 @@ int run_row(void* context, int index, std::uint8_t* bytes) {
                                                        std::ptrdiff_t{y} * out.dim[out_axes.y].stride;
       reinterpret_cast<float*>(out.host)[std::ptrdiff_t{oc} * out.dim[out_axes.c].stride + pixel +
                                          std::ptrdiff_t{n} * out.dim[out_axes.n].stride] =
-          activate(p.output.activation, sum);
+          activate(activation_of(output(p)), sum);
     }
   }
   sepconv_abi1_release(context, scratch);  // not in reverse order, as Halide's early frees are not
@@ -138,17 +141,19 @@ int call_fake(std::size_t id, void** argv) {
   const auto next = [&argv] { return static_cast<const HalideBuffer*>(*argv++); };
   Closure closure{};
   closure.fake = &fake;
-  closure.input = next();
-  if (p.has_depthwise()) closure.depthwise = next();
-  if (p.op == ConvOp::separable && p.middle.bias) closure.middle_bias = next();
-  if (p.has_pointwise()) closure.pointwise = next();
-  if (p.output.bias) closure.bias = next();
-  closure.pad_top = p.pad_top, closure.pad_left = p.pad_left;
-  if (p.is_dynamic()) {
-    closure.pad_top = *static_cast<std::int32_t*>(*argv++);
-    closure.pad_left = *static_cast<std::int32_t*>(*argv++);
+  closure.pad_top = window(p).pad_top, closure.pad_left = window(p).pad_left;
+  for (const Argument& argument : arguments_of(p)) {
+    const bool depthwise = p.stages[argument.stage].kind == StageKind::depthwise,
+               last = argument.stage + 1 == p.stages.size();
+    switch (argument.kind) {
+      case ArgumentKind::input: closure.input = next(); break;
+      case ArgumentKind::weights: (depthwise ? closure.depthwise : closure.pointwise) = next(); break;
+      case ArgumentKind::bias: (last ? closure.bias : closure.middle_bias) = next(); break;
+      case ArgumentKind::pad_top: closure.pad_top = *static_cast<std::int32_t*>(*argv++); break;
+      case ArgumentKind::pad_left: closure.pad_left = *static_cast<std::int32_t*>(*argv++); break;
+      case ArgumentKind::output: closure.output = next(); break;
+    }
   }
-  closure.output = next();
   const Axes axes = axes_of(p.layout, fake.options.flat_output);
   closure.OW = p.dynamic_w() ? closure.output->dim[axes.x].extent : p.OW();
   closure.OH =
@@ -174,8 +179,8 @@ constexpr std::array<KernelFunction, sizeof...(ids)> make_functions(std::index_s
   return {fake_function<ids>...};
 }
 
-std::size_t index_of(const ConvProblem& p, bool output, std::int64_t n, int y, int x, int c) {
-  const std::size_t H = output ? p.OH() : p.IH, W = output ? p.OW() : p.IW, C = output ? p.OC : p.IC;
+std::size_t index_of(const ConvProblem& p, bool out, std::int64_t n, int y, int x, int c) {
+  const std::size_t H = out ? p.OH() : p.IH, W = out ? p.OW() : p.IW, C = out ? p.OC() : p.IC;
   return p.layout == Layout::nhwc ? ((n * H + y) * W + x) * C + c : ((n * C + c) * H + y) * W + x;
 }
 
@@ -197,7 +202,7 @@ const KernelRow& add_fake_row(const ConvProblem& problem, const FakeOptions& opt
   fake.row.pointwise_panel = options.pointwise_panel;
   fake.row.flat_output = options.flat_output;
   fake.row.call_scratch_bytes = options.call_scratch_bytes;
-  fake.row.task_scratch_bytes = problem.middle_channels() * sizeof(float) + 20;
+  fake.row.task_scratch_bytes = middle_channels(problem) * sizeof(float) + 20;
   return fake.row;
 }
 
@@ -226,50 +231,53 @@ std::vector<float> integer_values(std::size_t count, int seed) {
 }
 
 ConvWeights integer_weights(const ConvProblem& p) {
-  const std::size_t middle = p.middle_channels();
-  ConvWeights weights;
-  if (p.has_depthwise()) weights.depthwise = integer_values(p.KH * p.KW * middle, 11);
-  if (p.op == ConvOp::separable && p.middle.bias) weights.middle_bias = integer_values(middle, 12);
-  if (p.has_pointwise()) weights.pointwise = integer_values(middle * p.OC, 13);
-  if (p.output.bias) weights.bias = integer_values(p.OC, 14);
-  return weights;
+  const std::size_t K = middle_channels(p);
+  NamedArrays named;
+  if (p.has(StageKind::depthwise)) named.depthwise = integer_values(window(p).KH * window(p).KW * K, 11);
+  named.middle_bias = integer_values(K, 12);
+  named.pointwise = integer_values(K * p.OC(), 13);
+  named.bias = integer_values(p.OC(), 14);
+  return weights_from(p, named);
 }
 
 std::size_t input_elements(const ConvProblem& p) { return std::size_t(p.IH) * p.IW * p.IC; }
-std::size_t output_elements(const ConvProblem& p) { return std::size_t(p.OH()) * p.OW() * p.OC; }
+std::size_t output_elements(const ConvProblem& p) { return std::size_t(p.OH()) * p.OW() * p.OC(); }
 
-std::vector<float> naive_conv(const ConvProblem& p, const ConvWeights& weights, const std::vector<float>& input,
+std::vector<float> naive_conv(const ConvProblem& p, const ConvWeights& given, const std::vector<float>& input,
                               std::int64_t batch) {
-  const int m = p.depth_multiplier;
-  std::vector<float> output(output_elements(p) * batch);
-  std::vector<double> middle(p.middle_channels());
+  const NamedArrays weights = named(p, given);
+  const int m = p.stages[0].depth_multiplier;
+  std::vector<float> outputs(output_elements(p) * batch);
+  std::vector<double> middles(middle_channels(p));
   for (std::int64_t n = 0; n < batch; ++n)
     for (int y = 0; y < p.OH(); ++y)
       for (int x = 0; x < p.OW(); ++x) {
-        for (int q = 0; q < p.middle_channels(); ++q) {
+        for (int q = 0; q < middle_channels(p); ++q) {
           double sum = 0;
-          for (int i = 0; i < p.KH; ++i)
-            for (int j = 0; j < p.KW; ++j) {
-              const int iy = y * p.stride_h + i * p.dilation_h - p.pad_top;
-              const int ix = x * p.stride_w + j * p.dilation_w - p.pad_left;
+          for (int i = 0; i < window(p).KH; ++i)
+            for (int j = 0; j < window(p).KW; ++j) {
+              const int iy = y * window(p).stride_h + i * window(p).dilation_h - window(p).pad_top;
+              const int ix = x * window(p).stride_w + j * window(p).dilation_w - window(p).pad_left;
               if (iy < 0 || iy >= p.IH || ix < 0 || ix >= p.IW) continue;
-              const double tap = p.has_depthwise() ? weights.depthwise[(i * p.KW + j) * p.middle_channels() + q] : 1.0;
+              const double tap = p.has(StageKind::depthwise)
+                                     ? weights.depthwise[(i * window(p).KW + j) * middle_channels(p) + q]
+                                     : 1.0;
               sum += tap * input[index_of(p, false, n, iy, ix, q / m)];
             }
           if (!weights.middle_bias.empty()) sum += weights.middle_bias[q];
-          middle[q] = p.op == ConvOp::separable ? activate(p.middle.activation, static_cast<float>(sum)) : sum;
+          middles[q] = p.stages.size() == 2 ? activate(activation_of(middle(p)), static_cast<float>(sum)) : sum;
         }
-        for (int f = 0; f < p.OC; ++f) {
+        for (int f = 0; f < p.OC(); ++f) {
           double sum = 0;
-          if (p.has_pointwise())
-            for (int q = 0; q < p.middle_channels(); ++q) sum += middle[q] * weights.pointwise[q * p.OC + f];
+          if (p.has(StageKind::conv))
+            for (int q = 0; q < middle_channels(p); ++q) sum += middles[q] * weights.pointwise[q * p.OC() + f];
           else
-            sum = middle[f];
+            sum = middles[f];
           if (!weights.bias.empty()) sum += weights.bias[f];
-          output[index_of(p, true, n, y, x, f)] = activate(p.output.activation, static_cast<float>(sum));
+          outputs[index_of(p, true, n, y, x, f)] = activate(activation_of(output(p)), static_cast<float>(sum));
         }
       }
-  return output;
+  return outputs;
 }
 
 }  // namespace sepconv::test

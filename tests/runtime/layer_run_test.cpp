@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "../stage_lists.h"
 #include "fake_kernels.h"
 #include "halide_buffer.h"
 #include "sepconv/executor.h"
@@ -18,18 +19,18 @@ namespace {
 constexpr float kCanary = -12345.5f;
 
 ConvProblem base_problem(Layout layout) {
-  ConvProblem p;
+  ConvProblem p = problem_of(separable_stages());
   p.layout = layout;
-  p.IH = 6, p.IW = 5, p.IC = 3, p.OC = 10, p.KH = 3, p.KW = 2;
-  p.pad_top = 1, p.pad_left = 1, p.pad_right = 2;
-  p.depth_multiplier = 2;
-  p.middle = {true, activation_from_text("relu6")};
-  p.output = {true, activation_from_text("relu")};
+  p.IH = 6, p.IW = 5, p.IC = 3, p.stages.back().out_channels = 10, window(p).KH = 3, window(p).KW = 2;
+  window(p).pad_top = 1, window(p).pad_left = 1, window(p).pad_right = 2;
+  p.stages[0].depth_multiplier = 2;
+  middle(p) = make_epilogue(true, activation_from_text("relu6"));
+  output(p) = make_epilogue(true, activation_from_text("relu"));
   return p;
 }
 
 Shape shape_of(const ConvProblem& p, bool output, std::int64_t batch) {
-  const std::int64_t H = output ? p.OH() : p.IH, W = output ? p.OW() : p.IW, C = output ? p.OC : p.IC;
+  const std::int64_t H = output ? p.OH() : p.IH, W = output ? p.OW() : p.IW, C = output ? p.OC() : p.IC;
   return p.layout == Layout::nhwc ? Shape{batch, H, W, C} : Shape{batch, C, H, W};
 }
 
@@ -50,15 +51,15 @@ void expect_exact(const ConvLayer& layer, const ConvProblem& p, std::int64_t bat
 }
 
 TEST(NaiveConv, KnowsAResultByHand) {
-  ConvProblem p;
-  p.IW = 3, p.KW = 2, p.OC = 1;
-  ConvWeights weights{{10, 1}, {}, {2}, {}};
+  ConvProblem p = problem_of(separable_stages());
+  p.IW = 3, window(p).KW = 2, p.stages.back().out_channels = 1;
+  ConvWeights weights{{10, 1}, {2}};
   EXPECT_EQ(naive_conv(p, weights, {1, 2, 3}, 1), (std::vector<float>{24, 46}));
 }
 
 struct RunCase {
   const char* name;
-  ConvOp op;
+  const char* stages;
   Layout layout;
   bool flat;
 };
@@ -68,10 +69,13 @@ class LayerRun : public testing::TestWithParam<RunCase> {};
 TEST_P(LayerRun, EqualsTheDefinition) {
   const RunCase& c = GetParam();
   ConvProblem p = base_problem(c.layout);
-  p.op = c.op;
-  if (p.op == ConvOp::depthwise) p.OC = p.middle_channels();
-  if (p.op == ConvOp::pointwise) p.KH = p.KW = p.depth_multiplier = 1, p.stride_h = 2, p.pad_top = p.pad_left = 0;
-  if (p.op != ConvOp::separable) p.middle = {};
+  if (c.stages == std::string("depthwise")) {
+    middle(p) = output(p);
+    p.stages.pop_back();
+  } else if (c.stages == std::string("pointwise")) {
+    p.stages.erase(p.stages.begin());
+    window(p).stride_h = 2, window(p).pad_right = 2;
+  }
   register_fake_row(p, {.symbol = std::string("run_") + c.name, .flat_output = c.flat, .call_scratch_bytes = 300});
   const ConvLayer layer(c.name, p, integer_weights(p));
   for (const std::int64_t batch : {1, 3}) {
@@ -81,14 +85,14 @@ TEST_P(LayerRun, EqualsTheDefinition) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LayerRun,
-                         testing::Values(RunCase{"separable_nhwc", ConvOp::separable, Layout::nhwc, false},
-                                         RunCase{"separable_nhwc_flat", ConvOp::separable, Layout::nhwc, true},
-                                         RunCase{"separable_nchw", ConvOp::separable, Layout::nchw, false},
-                                         RunCase{"separable_nchw_flat", ConvOp::separable, Layout::nchw, true},
-                                         RunCase{"depthwise_nhwc", ConvOp::depthwise, Layout::nhwc, false},
-                                         RunCase{"depthwise_nchw_flat", ConvOp::depthwise, Layout::nchw, true},
-                                         RunCase{"pointwise_nhwc", ConvOp::pointwise, Layout::nhwc, false},
-                                         RunCase{"pointwise_nchw", ConvOp::pointwise, Layout::nchw, false}),
+                         testing::Values(RunCase{"separable_nhwc", "separable", Layout::nhwc, false},
+                                         RunCase{"separable_nhwc_flat", "separable", Layout::nhwc, true},
+                                         RunCase{"separable_nchw", "separable", Layout::nchw, false},
+                                         RunCase{"separable_nchw_flat", "separable", Layout::nchw, true},
+                                         RunCase{"depthwise_nhwc", "depthwise", Layout::nhwc, false},
+                                         RunCase{"depthwise_nchw_flat", "depthwise", Layout::nchw, true},
+                                         RunCase{"pointwise_nhwc", "pointwise", Layout::nhwc, false},
+                                         RunCase{"pointwise_nchw", "pointwise", Layout::nchw, false}),
                          [](const auto& test) { return test.param.name; });
 
 TEST(LayerRunViews, TakesAnyBatchPitch) {
@@ -123,8 +127,8 @@ TEST(LayerRunViews, TakesAnyBatchPitch) {
 }
 
 TEST(LayerRunViews, BatchBeyond32BitOffsetsIsSplit) {
-  ConvProblem p;
-  p.IC = 1, p.OC = 2, p.IW = 2, p.output.bias = true;
+  ConvProblem p = problem_of(separable_stages());
+  p.IC = 1, p.stages.back().out_channels = 2, p.IW = 2, set_bias(output(p), true);
   register_fake_row(p, {.symbol = "far_batch"});
   const ConvLayer layer("far", p, integer_weights(p));
   constexpr std::int64_t kBatch = 5, kPitch = std::int64_t{1} << 30;
@@ -160,8 +164,9 @@ TEST(LayerRunViews, EmptyBatchNeedsAKernelButNoCall) {
 }
 
 TEST(LayerRunViews, OneDimensionalProblemTakesRank3) {
-  ConvProblem p;
-  p.IW = 9, p.IC = 3, p.OC = 4, p.KW = 3, p.stride_w = 2, p.pad_left = 2;
+  ConvProblem p = problem_of(separable_stages());
+  p.IW = 9, p.IC = 3, p.stages.back().out_channels = 4, window(p).KW = 3, window(p).stride_w = 2,
+  window(p).pad_left = 2;
   register_fake_row(p, {.symbol = "one_dimensional"});
   const ConvLayer layer("steps", p, integer_weights(p));
   const std::vector<float> input = integer_values(2 * 9 * 3, 6);
@@ -178,7 +183,7 @@ TEST(DynamicProblem, RowServesStaticProblemsWithTheirPads) {
   register_fake_row(dynamic, {.symbol = "dynamic_row"});
   for (const int extent : {4, 7, 12}) {
     ConvProblem p = base_problem(Layout::nhwc);
-    p.IC = 7, p.IH = extent, p.IW = extent + 1, p.pad_top = extent % 3, p.pad_left = 2;
+    p.IC = 7, p.IH = extent, p.IW = extent + 1, window(p).pad_top = extent % 3, window(p).pad_left = 2;
     const ConvLayer layer("served", p, integer_weights(p));
     ASSERT_NE(layer.kernel(), nullptr) << layer.why_not();
     expect_exact(layer, p, 2);
@@ -186,9 +191,11 @@ TEST(DynamicProblem, RowServesStaticProblemsWithTheirPads) {
 }
 
 TEST(DynamicProblem, LayerFindsValidAndSamePadsFromTheOutput) {
-  ConvProblem dynamic;
-  dynamic.IH = dynamic.IW = dynamic.pad_top = dynamic.pad_bottom = dynamic.pad_left = dynamic.pad_right = kDynamic;
-  dynamic.IC = 2, dynamic.OC = 3, dynamic.KH = 3, dynamic.KW = 4, dynamic.stride_h = 2, dynamic.dilation_w = 2;
+  ConvProblem dynamic = problem_of(separable_stages());
+  dynamic.IH = dynamic.IW = window(dynamic).pad_top = window(dynamic).pad_bottom = window(dynamic).pad_left =
+      window(dynamic).pad_right = kDynamic;
+  dynamic.IC = 2, dynamic.stages.back().out_channels = 3, window(dynamic).KH = 3, window(dynamic).KW = 4,
+  window(dynamic).stride_h = 2, window(dynamic).dilation_w = 2;
   register_fake_row(dynamic, {.symbol = "dynamic_layer"});
   const ConvLayer layer("free", dynamic, integer_weights(dynamic));
   const auto same_total = [](int n, int e, int s) { return std::max(((n + s - 1) / s - 1) * s + e - n, 0); };
@@ -198,10 +205,11 @@ TEST(DynamicProblem, LayerFindsValidAndSamePadsFromTheOutput) {
       for (const bool same : {false, true}) {
         ConvProblem p = dynamic;
         p.IH = H, p.IW = W;
-        p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 0;
+        window(p).pad_top = window(p).pad_bottom = window(p).pad_left = window(p).pad_right = 0;
         if (same) {
           const int h = same_total(H, 3, 2), w = same_total(W, 7, 1);
-          p.pad_top = h / 2, p.pad_bottom = h - h / 2, p.pad_left = w / 2, p.pad_right = w - w / 2;
+          window(p).pad_top = h / 2, window(p).pad_bottom = h - h / 2, window(p).pad_left = w / 2,
+          window(p).pad_right = w - w / 2;
         }
         if (p.OH() < 1 || p.OW() < 1) continue;
         expect_exact(layer, p, 1);
@@ -225,7 +233,7 @@ TEST(Copies, ShareWeightsAndKernel) {
   ConvProblem other = p;
   other.IH = 11;
   EXPECT_EQ(&layer.with_problem(other).weights(), &layer.weights());
-  other.OC = 11;
+  other.stages.back().out_channels = 11;
   EXPECT_THROW(layer.with_problem(other), std::invalid_argument);
 }
 
@@ -238,9 +246,8 @@ int tell_first_weight(void** argv) {
 
 TEST(Copies, OfAnotherTypeHaveWeightsOfTheirOwn) {
   ConvProblem p = base_problem(Layout::nhwc);
-  p.op = ConvOp::pointwise;
-  p.KH = p.KW = p.depth_multiplier = 1, p.pad_top = p.pad_left = p.pad_right = 0, p.IC = 14;
-  p.middle = {};
+  p.stages.erase(p.stages.begin());
+  p.IC = 14;
   ConvProblem half = p;
   half.dtype = DataType::float16;
   static KernelRow rows[2] = {add_fake_row(p, {.symbol = "weights_f32"}),
@@ -249,9 +256,9 @@ TEST(Copies, OfAnotherTypeHaveWeightsOfTheirOwn) {
   static const KernelTable table{"types", rows, 2, nullptr, 0};
   use_kernels(table);
   ConvWeights weights = integer_weights(p);
-  std::vector<float> pointwise = weights.pointwise.to_floats();
+  std::vector<float> pointwise = weights.arrays[0].to_floats();
   pointwise[0] = 1.0001f;  // 1 in float16
-  weights.pointwise = pointwise;
+  weights.arrays[0] = pointwise;
   const ConvLayer layer("types", p, weights);
   std::vector<float> input(input_elements(p)), output(output_elements(p));
   ASSERT_TRUE(
@@ -279,18 +286,18 @@ TEST(Copies, ALayerThatWasMovedFromStillRuns) {
 TEST(Construction, RefusesWrongWeightsAndProblems) {
   ConvProblem p = base_problem(Layout::nhwc);
   ConvWeights weights = integer_weights(p);
-  weights.pointwise = std::vector<float>(weights.pointwise.size() - 1);
+  weights.arrays[2] = std::vector<float>(weights.arrays[2].size() - 1);
   try {
     ConvLayer layer("bad", p, weights);
     FAIL();
   } catch (const std::invalid_argument& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("pointwise"), std::string::npos) << text;
+    EXPECT_NE(text.find("weights1"), std::string::npos) << text;
     EXPECT_NE(text.find("59"), std::string::npos) << text;
     EXPECT_NE(text.find("60"), std::string::npos) << text;
   }
   weights = integer_weights(p);
-  p.stride_h = 0;
+  window(p).stride_h = 0;
   EXPECT_THROW(ConvLayer("bad", p, weights), std::invalid_argument);
 }
 

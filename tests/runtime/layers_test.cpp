@@ -9,6 +9,7 @@
 #include <cmath>
 #include <thread>
 
+#include "../stage_lists.h"
 #include "fake_kernels.h"
 #include "message_of.h"
 #include "sepconv/executor.h"
@@ -129,8 +130,8 @@ void expect_runs(KerasConvLayer& layer, const std::vector<Shape>& shapes, bool c
   }
   layer.set_weights(weights);
   ConvProblem dynamic = layer.layer_for(shapes[0]).problem();
-  if (shapes[0].size() == 3) dynamic.IH = dynamic.pad_top = dynamic.pad_bottom = kDynamic;
-  dynamic.IW = dynamic.pad_left = dynamic.pad_right = kDynamic;
+  if (shapes[0].size() == 3) dynamic.IH = window(dynamic).pad_top = window(dynamic).pad_bottom = kDynamic;
+  dynamic.IW = window(dynamic).pad_left = window(dynamic).pad_right = kDynamic;
   register_fake_row(dynamic, {.symbol = symbol});
   for (const Shape& shape : shapes) {
     const ConvProblem p = layer.layer_for(shape).problem();
@@ -153,16 +154,16 @@ void expect_runs(KerasConvLayer& layer, const std::vector<Shape>& shapes, bool c
 TEST(Run, SeparableConv1D) {
   SeparableConv1D layer({.filters = 4, .kernel_size = 3, .strides = 2, .padding = "same", .activation = "relu"});
   expect_runs(layer, {{10, 12}, {11, 12}, {1, 12}}, true, "keras_separable_1d");
-  EXPECT_EQ(layer.layer_for({10, 12}).problem().pad_left, 0);
-  EXPECT_EQ(layer.layer_for({11, 12}).problem().pad_left, 1);
+  EXPECT_EQ(layer.layer_for({10, 12}).problem().stages[0].window.pad_left, 0);
+  EXPECT_EQ(layer.layer_for({11, 12}).problem().stages[0].window.pad_left, 1);
 }
 
 TEST(Run, CausalSeparableConv1D) {
   SeparableConv1D layer(
       {.filters = 4, .kernel_size = 3, .padding = "causal", .dilation_rate = 2, .rules = KerasRules::tf_keras_2});
   expect_runs(layer, {{10, 7}, {3, 7}}, true, "keras_causal_1d");
-  EXPECT_EQ(layer.layer_for({10, 7}).problem().pad_left, 4);
-  EXPECT_EQ(layer.layer_for({10, 7}).problem().pad_right, 0);
+  EXPECT_EQ(layer.layer_for({10, 7}).problem().stages[0].window.pad_left, 4);
+  EXPECT_EQ(layer.layer_for({10, 7}).problem().stages[0].window.pad_right, 0);
 }
 
 TEST(Run, DepthwiseConv1DChannelsFirst) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "../stage_weights.h"
 #include "fake_kernels.h"
 
 namespace sepconv::test {
@@ -18,45 +19,49 @@ class Prepack : public testing::TestWithParam<std::tuple<int, int, int, int>> {}
 
 TEST_P(Prepack, EqualsTheDefinition) {
   const auto [IC, m, OC, panel] = GetParam();
-  ConvProblem p;
-  p.IC = IC, p.depth_multiplier = m, p.OC = OC, p.KH = 2, p.KW = 3, p.IH = p.IW = 5;
-  p.middle.bias = p.output.bias = true;
+  ConvProblem p = problem_of(separable_stages());
+  p.IC = IC, p.stages[0].depth_multiplier = m, p.stages.back().out_channels = OC, window(p).KH = 2, window(p).KW = 3,
+  p.IH = p.IW = 5;
+  set_bias(middle(p), true), set_bias(output(p), true);
   ConvWeights weights = integer_weights(p);
   float value = 1;  // all different, none zero
-  for (WeightArray* array : {&weights.depthwise, &weights.middle_bias, &weights.pointwise, &weights.bias})
-    for (std::size_t i = 0; i < array->size(); ++i) array->set(i, value++);
+  for (WeightArray& array : weights.arrays)
+    for (std::size_t i = 0; i < array.size(); ++i) array.set(i, value++);
+  const NamedArrays given = named(p, weights);
   const int pw_panel = panel + 3;
   const PackedWeights packed = pack_weights(weights, p, {panel, pw_panel});
+  ASSERT_EQ(packed.arrays.size(), 4u);
+  const PackedArray &depthwise = packed.arrays[0], &middle_bias = packed.arrays[1], &pointwise = packed.arrays[2],
+                    &bias = packed.arrays[3];
 
   const std::size_t dw_panels = (IC + panel - 1) / panel, pw_panels = (OC + pw_panel - 1) / pw_panel;
-  ASSERT_EQ(packed.depthwise.size(), dw_panels * 2 * 3 * m * panel);
-  const float* at = packed.depthwise.data();
+  ASSERT_EQ(depthwise.size(), dw_panels * 2 * 3 * m * panel);
+  const float* at = depthwise.data();
   for (std::size_t co = 0; co < dw_panels; ++co)
     for (int kh = 0; kh < 2; ++kh)
       for (int kw = 0; kw < 3; ++kw)
         for (int mi = 0; mi < m; ++mi)
           for (int ci = 0; ci < panel; ++ci) {
             const int ic = static_cast<int>(co) * panel + ci;
-            ASSERT_EQ(*at++, ic < IC ? weights.depthwise[((kh * 3 + kw) * IC + ic) * m + mi] : 0.0f);
+            ASSERT_EQ(*at++, ic < IC ? given.depthwise[((kh * 3 + kw) * IC + ic) * m + mi] : 0.0f);
           }
-  ASSERT_EQ(packed.middle_bias.size(), m * dw_panels * panel);
-  at = packed.middle_bias.data();
+  ASSERT_EQ(middle_bias.size(), m * dw_panels * panel);
+  at = middle_bias.data();
   for (int mi = 0; mi < m; ++mi)
     for (int ic = 0; ic < static_cast<int>(dw_panels) * panel; ++ic)
-      ASSERT_EQ(*at++, ic < IC ? weights.middle_bias[ic * m + mi] : 0.0f);
-  ASSERT_EQ(packed.pointwise.size(), pw_panels * m * IC * pw_panel);
-  at = packed.pointwise.data();
+      ASSERT_EQ(*at++, ic < IC ? given.middle_bias[ic * m + mi] : 0.0f);
+  ASSERT_EQ(pointwise.size(), pw_panels * m * IC * pw_panel);
+  at = pointwise.data();
   for (std::size_t oo = 0; oo < pw_panels; ++oo)
     for (int mi = 0; mi < m; ++mi)
       for (int ic = 0; ic < IC; ++ic)
         for (int oi = 0; oi < pw_panel; ++oi) {
           const int oc = static_cast<int>(oo) * pw_panel + oi;
-          ASSERT_EQ(*at++, oc < OC ? weights.pointwise[(ic * m + mi) * OC + oc] : 0.0f);
+          ASSERT_EQ(*at++, oc < OC ? given.pointwise[(ic * m + mi) * OC + oc] : 0.0f);
         }
-  ASSERT_EQ(packed.bias.size(), weights.bias.size());
-  for (std::size_t i = 0; i < weights.bias.size(); ++i) EXPECT_EQ(packed.bias.data()[i], weights.bias[i]);
-  for (const PackedArray* array : {&packed.depthwise, &packed.middle_bias, &packed.pointwise, &packed.bias})
-    expect_slack(*array);
+  ASSERT_EQ(bias.size(), given.bias.size());
+  for (std::size_t i = 0; i < given.bias.size(); ++i) EXPECT_EQ(bias.data()[i], given.bias[i]);
+  for (const PackedArray& array : packed.arrays) expect_slack(array);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Prepack,
@@ -65,40 +70,36 @@ INSTANTIATE_TEST_SUITE_P(All, Prepack,
 
 TEST(PrepackTypes, ValuesAreRoundedToTheTypeAndHeldInTheAccumulators) {
   constexpr double kThird = 1.0 / 3;
-  ConvProblem p;
-  p.op = ConvOp::pointwise;
-  p.output.bias = true;
-  const ConvWeights weights{{}, {}, std::vector<double>{kThird}, std::vector<double>{2 * kThird}};
+  ConvProblem p = problem_of(pointwise_stages());
+  set_bias(output(p), true);
+  const ConvWeights weights{std::vector<double>{kThird}, std::vector<double>{2 * kThird}};
   p.dtype = DataType::float64;
   PackedWeights packed = pack_weights(weights, p, {0, 1});
-  EXPECT_EQ(packed.pointwise.data<double>()[0], kThird);
-  EXPECT_EQ(packed.bias.data<double>()[0], 2 * kThird);
+  EXPECT_EQ(packed.arrays[0].data<double>()[0], kThird);
+  EXPECT_EQ(packed.arrays[1].data<double>()[0], 2 * kThird);
   for (const DataType dtype : {DataType::float32, DataType::float16, DataType::bfloat16}) {
     p.dtype = dtype;
     packed = pack_weights(weights, p, {0, 1});
-    EXPECT_EQ(packed.pointwise.data()[0], round_to(dtype, kThird)) << to_text(dtype);
-    EXPECT_EQ(packed.bias.data()[0], round_to(dtype, 2 * kThird)) << to_text(dtype);
+    EXPECT_EQ(packed.arrays[0].data()[0], round_to(dtype, kThird)) << to_text(dtype);
+    EXPECT_EQ(packed.arrays[1].data()[0], round_to(dtype, 2 * kThird)) << to_text(dtype);
   }
 }
 
-TEST(PrepackErrors, AbsentWeightsAreNull) {
-  ConvProblem p;
-  p.op = ConvOp::pointwise;
-  p.IC = 2, p.OC = 3;
+TEST(PrepackArrays, AreThoseThatTheProblemHas) {
+  ConvProblem p = problem_of(pointwise_stages());
+  p.IC = 2, p.stages.back().out_channels = 3;
   const PackedWeights packed = pack_weights(integer_weights(p), p, {0, 4});
-  EXPECT_EQ(packed.depthwise.data(), nullptr);
-  EXPECT_EQ(packed.middle_bias.data(), nullptr);
-  EXPECT_EQ(packed.bias.data(), nullptr);
-  EXPECT_NE(packed.pointwise.data(), nullptr);
+  ASSERT_EQ(packed.arrays.size(), 1u);
+  EXPECT_NE(packed.arrays[0].data(), nullptr);
 }
 
 TEST(PrepackErrors, WrongPanelsAndWeights) {
-  ConvProblem p;
-  p.IC = 2, p.OC = 3;
+  ConvProblem p = problem_of(separable_stages());
+  p.IC = 2, p.stages.back().out_channels = 3;
   ConvWeights weights = integer_weights(p);
   EXPECT_THROW(pack_weights(weights, p, {0, 4}), std::invalid_argument);
   EXPECT_THROW(pack_weights(weights, p, {4, -1}), std::invalid_argument);
-  weights.bias = {1};
+  weights.arrays.emplace_back(std::vector<float>{1});
   EXPECT_THROW(pack_weights(weights, p, {4, 4}), std::invalid_argument);
 }
 

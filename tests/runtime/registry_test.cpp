@@ -5,6 +5,7 @@
 #include <functional>
 #include <thread>
 
+#include "../stage_lists.h"
 #include "fake_kernels.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
@@ -13,8 +14,8 @@ namespace sepconv::test {
 namespace {
 
 ConvProblem problem(int channels) {
-  ConvProblem p;
-  p.IH = 3, p.IW = 3, p.IC = channels, p.OC = 2, p.KH = 3, p.KW = 3;
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = 3, p.IW = 3, p.IC = channels, p.stages.back().out_channels = 2, window(p).KH = 3, window(p).KW = 3;
   return p;
 }
 
@@ -148,17 +149,17 @@ TEST(MismatchReason, NamesTheField) {
     return mismatch_reason(row, p);
   };
   EXPECT_EQ(reason([](ConvProblem& r) { r.layout = Layout::nchw; }), "layout nchw, wanted nhwc");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.KW = 5; }), "window 3x5, wanted 3x3");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.dilation_h = 2; }), "dilation 2x1, wanted 1x1");
+  EXPECT_EQ(reason([](ConvProblem& r) { window(r).KW = 5; }), "window of stage 0 3x5, wanted 3x3");
+  EXPECT_EQ(reason([](ConvProblem& r) { window(r).dilation_h = 2; }), "dilation of stage 0 2x1, wanted 1x1");
   EXPECT_EQ(reason([](ConvProblem& r) { r.IH = 4; }), "input 4x3, wanted 3x3");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.pad_bottom = 1; }), "pads (top x bottom) 0x1, wanted 0x0");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.pad_left = 1; }), "pads (left x right) 1x0, wanted 0x0");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.OC = 7; }), "channels (in x out) 26x7, wanted 26x2");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.output.bias = true; }), "output epilogue bias-linear, wanted nobias-linear");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.middle.activation = activation_from_text("relu6"); }),
-            "middle epilogue nobias-relu6, wanted nobias-linear");
+  EXPECT_EQ(reason([](ConvProblem& r) { window(r).pad_bottom = 1; }), "pads (top x bottom) of stage 0 0x1, wanted 0x0");
+  EXPECT_EQ(reason([](ConvProblem& r) { window(r).pad_left = 1; }), "pads (left x right) of stage 0 1x0, wanted 0x0");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.stages.back().out_channels = 7; }), "channels (in x out) 26x7, wanted 26x2");
+  EXPECT_EQ(reason([](ConvProblem& r) { set_bias(output(r), true); }), "epilogue of stage 1 bias, wanted none");
+  EXPECT_EQ(reason([](ConvProblem& r) { set_activation(middle(r), activation_from_text("relu6")); }),
+            "epilogue of stage 0 relu6, wanted none");
   EXPECT_EQ(reason([](ConvProblem& r) { r = with_dynamic_extents(r); }), "");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.IW = r.pad_left = r.pad_right = kDynamic; }), "");
+  EXPECT_EQ(reason([](ConvProblem& r) { r.IW = window(r).pad_left = window(r).pad_right = kDynamic; }), "");
   EXPECT_NE(mismatch_reason(p, with_dynamic_extents(p)), "");
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <random>
 
+#include "../stage_lists.h"
 #include "sepconv/conv_problem.h"
 
 namespace sepconv::test {
@@ -48,7 +49,7 @@ TEST(ProblemText, Example) {
   const ConvProblem p = problem_from_text(text);
   EXPECT_EQ(to_text(p), text);
   EXPECT_EQ(p.OH(), 56);
-  EXPECT_TRUE(p.output.bias);
+  EXPECT_TRUE(has_bias(output(p)));
   EXPECT_EQ(p.flops(), 56.0 * 56 * (2 * 9 * 128 + 2 * 128 * 128));
 }
 
@@ -57,18 +58,21 @@ TEST(ProblemText, RandomRoundTrips) {
   std::mt19937 random(seed);
   const auto pick = [&](int low, int high) { return std::uniform_int_distribution(low, high)(random); };
   for (int round = 0; round < 500; ++round) {
-    ConvProblem p;
-    p.op = static_cast<ConvOp>(pick(0, 2));
+    ConvProblem p = problem_of(separable_stages());
+    p.stages = stages_named(std::array{"depthwise", "pointwise", "separable"}[pick(0, 2)]);
     p.layout = static_cast<Layout>(pick(0, 1));
     p.IC = pick(1, 300);
     p.IH = pick(20, 60), p.IW = pick(20, 60);
-    if (p.has_depthwise()) p.KH = pick(1, 7), p.KW = pick(1, 7), p.depth_multiplier = pick(1, 4);
-    p.dilation_h = pick(1, 3), p.dilation_w = pick(1, 3);
-    p.stride_h = pick(1, 4), p.stride_w = pick(1, 4);
-    p.pad_top = pick(0, 5), p.pad_bottom = pick(0, 5), p.pad_left = pick(0, 5), p.pad_right = pick(0, 5);
-    p.OC = p.op == ConvOp::depthwise ? p.middle_channels() : pick(1, 1000);
-    p.output = {pick(0, 1) == 1, activation_from_text(kActivations[pick(0, 9)])};
-    if (p.op == ConvOp::separable) p.middle = {pick(0, 1) == 1, activation_from_text(kActivations[pick(0, 9)])};
+    if (p.has(StageKind::depthwise))
+      window(p).KH = pick(1, 7), window(p).KW = pick(1, 7), p.stages[0].depth_multiplier = pick(1, 4);
+    window(p).dilation_h = pick(1, 3), window(p).dilation_w = pick(1, 3);
+    window(p).stride_h = pick(1, 4), window(p).stride_w = pick(1, 4);
+    window(p).pad_top = pick(0, 5), window(p).pad_bottom = pick(0, 5), window(p).pad_left = pick(0, 5),
+    window(p).pad_right = pick(0, 5);
+    if (p.has(StageKind::conv)) p.stages.back().out_channels = pick(1, 1000);
+    output(p) = make_epilogue(pick(0, 1) == 1, activation_from_text(kActivations[pick(0, 9)]));
+    if (p.stages.size() == 2)
+      middle(p) = make_epilogue(pick(0, 1) == 1, activation_from_text(kActivations[pick(0, 9)]));
     if (pick(0, 4) == 0) p = with_dynamic_extents(p);
     const ConvProblem again = problem_from_text(to_text(p));
     ASSERT_EQ(to_text(again), to_text(p)) << "seed " << seed << ", round " << round;
@@ -127,12 +131,12 @@ TEST(ProblemText, PointwiseWeightsDoNotLimitADepthwiseLayer) {
 }
 
 TEST(ProblemText, OneDimensionalStaysStaticInH) {
-  ConvProblem p;
-  p.IW = 12, p.KW = 3;
+  ConvProblem p = problem_of(separable_stages());
+  p.IW = 12, window(p).KW = 3;
   const ConvProblem dynamic = with_dynamic_extents(p);
   EXPECT_EQ(dynamic.IH, 1);
   EXPECT_TRUE(dynamic.dynamic_w());
-  EXPECT_EQ(problem_from_text(to_text(dynamic)).pad_left, kDynamic);
+  EXPECT_EQ(problem_from_text(to_text(dynamic)).stages[0].window.pad_left, kDynamic);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "../stage_lists.h"
 #include "fake_kernels.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
@@ -15,8 +16,9 @@ namespace {
 constexpr float kCanary = 77.25f;
 
 ConvProblem problem() {
-  ConvProblem p;
-  p.IH = 5, p.IW = 6, p.IC = 3, p.OC = 4, p.KH = p.KW = 3, p.output.bias = true;
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = 5, p.IW = 6, p.IC = 3, p.stages.back().out_channels = 4, window(p).KH = window(p).KW = 3,
+  set_bias(output(p), true);
   return p;
 }
 

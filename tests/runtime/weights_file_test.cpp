@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 
+#include "../stage_lists.h"
 #include "fake_kernels.h"
 #include "sepconv/layer.h"
 
@@ -27,17 +28,17 @@ class WeightsFile : public testing::Test {
   ~WeightsFile() override { fs::remove_all(folder_); }
 
   static std::vector<NamedWeights> layers() {
-    ConvProblem separable;
-    separable.IH = separable.IW = 6, separable.IC = 3, separable.OC = 5, separable.KH = separable.KW = 3;
-    separable.depth_multiplier = 2;
-    separable.middle.bias = separable.output.bias = true;
+    ConvProblem separable = problem_of(separable_stages());
+    separable.IH = separable.IW = 6, separable.IC = 3, separable.stages.back().out_channels = 5,
+    window(separable).KH = window(separable).KW = 3;
+    separable.stages[0].depth_multiplier = 2;
+    set_bias(middle(separable), true), set_bias(output(separable), true);
     ConvProblem depthwise = separable;
-    depthwise.op = ConvOp::depthwise;
-    depthwise.middle = {};
-    depthwise.OC = 6;
-    ConvProblem pointwise;
-    pointwise.op = ConvOp::pointwise;
-    pointwise.IC = 17, pointwise.OC = 2;
+    depthwise.stages.pop_back();
+    middle(depthwise).clear();
+    set_bias(output(depthwise), true);
+    ConvProblem pointwise = problem_of(pointwise_stages());
+    pointwise.IC = 17, pointwise.stages.back().out_channels = 2;
     std::vector<NamedWeights> list;
     for (const auto& [name, p] : {std::pair{"outer/conv 1", separable}, {"dw", depthwise}, {"pw", pointwise}})
       list.push_back({name, p, integer_weights(p)});
@@ -69,10 +70,7 @@ TEST_F(WeightsFile, RoundTrip) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     EXPECT_EQ(read_back[i].name, wanted[i].name);
     EXPECT_EQ(to_text(read_back[i].problem), to_text(wanted[i].problem));
-    EXPECT_EQ(read_back[i].weights.depthwise, wanted[i].weights.depthwise);
-    EXPECT_EQ(read_back[i].weights.middle_bias, wanted[i].weights.middle_bias);
-    EXPECT_EQ(read_back[i].weights.pointwise, wanted[i].weights.pointwise);
-    EXPECT_EQ(read_back[i].weights.bias, wanted[i].weights.bias);
+    EXPECT_EQ(read_back[i].weights.arrays, wanted[i].weights.arrays);
   }
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1) << "temporary files left";
   const std::string first = read();
@@ -88,7 +86,7 @@ TEST_F(WeightsFile, NoLayersIsAFileToo) {
 TEST_F(WeightsFile, BlobsAreAligned) {
   save_weights(path_, layers());
   const std::string bytes = read();
-  const std::vector<float> wanted = layers()[2].weights.pointwise.to_floats();
+  const std::vector<float> wanted = layers()[2].weights.arrays[0].to_floats();
   ASSERT_EQ(wanted.size(), 34u);
   bool found = false;
   for (std::size_t at = 0; at + 34 * sizeof(float) <= bytes.size(); at += 64)
@@ -191,7 +189,7 @@ TEST_F(WeightsFile, SavingRefusesBadNamesAndWeights) {
   list[1].name = list[0].name;
   EXPECT_THROW(save_weights(path_, list), std::invalid_argument);
   list = layers();
-  list[0].weights.bias = {};
+  list[0].weights.arrays.back() = {};
   EXPECT_THROW(save_weights(path_, list), std::invalid_argument);
   EXPECT_THROW(save_weights(folder_ / "none" / "x.weights", layers()), std::invalid_argument);
   EXPECT_TRUE(fs::is_empty(folder_)) << "half-written files";
@@ -202,7 +200,7 @@ TEST_F(WeightsFile, MissingFileAndLayer) {
   save_weights(path_, layers());
   const ConvLayer layer = load_layer(path_, "dw");
   EXPECT_EQ(layer.name(), "dw");
-  EXPECT_EQ(layer.weights().depthwise, layers()[1].weights.depthwise);
+  EXPECT_EQ(layer.weights().arrays, layers()[1].weights.arrays);
   try {
     load_layer(path_, "nothing");
     FAIL();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 
+#include "../stage_lists.h"
 #include "fake_kernels.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
@@ -86,8 +87,9 @@ namespace sepconv::test {
 namespace {
 
 ConvProblem problem(int channels) {
-  ConvProblem p;
-  p.IH = 8, p.IW = 8, p.IC = channels, p.OC = 6, p.KH = p.KW = 3, p.output.bias = true;
+  ConvProblem p = problem_of(separable_stages());
+  p.IH = 8, p.IW = 8, p.IC = channels, p.stages.back().out_channels = 6, window(p).KH = window(p).KW = 3,
+  set_bias(output(p), true);
   return p;
 }
 
@@ -168,8 +170,9 @@ TEST(Workspace, KerasLayersAllocateNothingEither) {
   SeparableConv2D conv({.filters = 6, .kernel_size = 3, .strides = 2, .padding = "same", .activation = "relu"});
   conv.build({9, 9, 5});
   ConvProblem p = problem(5);
-  p.IH = p.IW = 9, p.stride_h = p.stride_w = 2, p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
-  p.output.activation = activation_from_text("relu");
+  p.IH = p.IW = 9, window(p).stride_h = window(p).stride_w = 2,
+  window(p).pad_top = window(p).pad_bottom = window(p).pad_left = window(p).pad_right = 1;
+  set_activation(output(p), activation_from_text("relu"));
   register_fake_row(p, {.symbol = "workspace_keras"});
   RunContext context{&process_pool()};
   std::vector<char> memory(conv.workspace_bytes({9, 9, 5}, context));

@@ -19,9 +19,11 @@ const char* const kSevenBlocks = "block_fuse1_flat1_oh2_ow14.dw_c16_ow4_pad1.pw_
 class BlocksForThreads : public testing::Test {
  protected:
   CpuSchedule for_threads(const char* problem, const CpuSchedule& schedule, int threads) const {
-    return blocks_for_threads(schedule, problem_from_text(problem), target_, threads);
+    return blocks_for_threads(schedule, lower(problem_from_text(problem), target_), threads);
   }
-  CpuSchedule rule(const char* problem) const { return default_cpu_schedule(problem_from_text(problem), target_); }
+  CpuSchedule rule(const char* problem) const {
+    return default_cpu_schedule(lower(problem_from_text(problem), target_));
+  }
 
   const Target& target_ = target_from_name("x86-64-avx2");
 };
@@ -43,7 +45,7 @@ TEST_F(BlocksForThreads, OneRowIsCutIntoColumns) {
   EXPECT_EQ(ceil_div(problem.OW(), rule(kSteps).block.ow_block), 3);
   const CpuSchedule schedule = for_threads(kSteps, rule(kSteps), 2);
   EXPECT_EQ(ceil_div(problem.OW(), schedule.block.ow_block) % 2, 0) << to_text(schedule);
-  EXPECT_FALSE(reject_reason(schedule, problem, target_));
+  EXPECT_FALSE(reject_reason(schedule, lower(problem, target_)));
 }
 
 TEST_F(BlocksForThreads, SmallWorkStaysInOneBlock) {
@@ -54,11 +56,11 @@ TEST_F(BlocksForThreads, OneThreadDynamicExtentsAndGpusKeepTheirSchedule) {
   const CpuSchedule schedule = schedule_from_text(kSevenBlocks);
   EXPECT_EQ(to_text(for_threads(kOdd14, schedule, 1)), kSevenBlocks);
   const ConvProblem dynamic = with_dynamic_extents(problem_from_text(kOdd14));
-  const CpuSchedule rule = default_cpu_schedule(dynamic, target_);
-  EXPECT_EQ(to_text(blocks_for_threads(rule, dynamic, target_, 2)), to_text(rule));
+  const CpuSchedule rule = default_cpu_schedule(lower(dynamic, target_));
+  EXPECT_EQ(to_text(blocks_for_threads(rule, lower(dynamic, target_), 2)), to_text(rule));
   const Target& gpu = target_from_name("cuda-sm80");
   const ConvProblem problem = problem_from_text(kOdd14);
-  EXPECT_EQ(to_text(default_schedule(problem, gpu, 2)), to_text(default_schedule(problem, gpu)));
+  EXPECT_EQ(to_text(default_schedule(lower(problem, gpu), 2)), to_text(default_schedule(lower(problem, gpu))));
 }
 
 }  // namespace

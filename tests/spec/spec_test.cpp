@@ -4,12 +4,15 @@
 
 #include <algorithm>
 
+#include "../stage_lists.h"
 #include "sepconv/detail/kernel_row.h"
 #include "spec/schedule.h"
 #include "spec/target.h"
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 std::string error_of(const std::string& text) {
   try {
@@ -46,7 +49,7 @@ TEST(RejectReason, NamesTheFieldAndTheSum) {
   const Target& avx2 = target_from_name("x86-64-avx2");
   const ConvProblem problem = problem_from_text(
       "separable_f32_nhwc_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu");
-  const auto reason = [&](const char* text) { return reject_reason(schedule_from_text(text), problem, avx2); };
+  const auto reason = [&](const char* text) { return reject_reason(schedule_from_text(text), lower(problem, avx2)); };
   EXPECT_EQ(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr6_nr16_ku2_vf1"), std::nullopt);
   EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr7_nr16_ku2_vf1")->find("17 registers"),
             std::string::npos);
@@ -68,17 +71,15 @@ TEST(DefaultSchedule, IsNeverOneThatTheGeneratorRefuses) {
           for (int channels : {1, 2, 3, 4, 7, 8, 16, 17, 33, 728})
             for (int height : {1, extent})
               for (bool dynamic : {false, true}) {
-                ConvProblem p;
-                p.op = std::string(op) == "depthwise"   ? ConvOp::depthwise
-                       : std::string(op) == "pointwise" ? ConvOp::pointwise
-                                                        : ConvOp::separable;
+                ConvProblem p = problem_of(separable_stages());
+                p.stages = stages_named(op);
                 p.layout = layout;
-                p.IH = height, p.IW = extent, p.IC = channels, p.OC = channels;
-                if (p.has_depthwise()) p.KW = 3, p.pad_left = p.pad_right = 1;
+                p.IH = height, p.IW = extent, p.IC = channels, set_out_channels(p, channels);
+                if (p.has(StageKind::depthwise)) window(p).KW = 3, window(p).pad_left = window(p).pad_right = 1;
                 if (dynamic) p = with_dynamic_extents(p);
                 validate(p);
-                const CpuSchedule schedule = default_cpu_schedule(p, target);
-                EXPECT_EQ(reject_reason(schedule, p, target), std::nullopt)
+                const CpuSchedule schedule = default_cpu_schedule(lower(p, target));
+                EXPECT_EQ(reject_reason(schedule, lower(p, target)), std::nullopt)
                     << to_text(p) << " " << to_text(schedule) << " " << target.name;
                 ++checked;
               }
@@ -90,24 +91,22 @@ TEST(DefaultSchedule, LeavesRegistersForTheElementsThatArmMultipliesBy) {
   for (Layout layout : {Layout::nhwc, Layout::nchw})
     for (int extent : {1, 2, 7, 10, 14, 56})
       for (int channels : {3, 8, 12, 17, 32, 45, 512, 728}) {
-        ConvProblem p;
-        p.op = ConvOp::separable;
+        ConvProblem p = problem_of(separable_stages());
         p.layout = layout;
-        p.IH = p.IW = extent, p.IC = p.OC = channels;
-        p.KH = p.KW = 3;
-        p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
-        const CpuSchedule schedule = default_cpu_schedule(p, arm);
+        p.IH = p.IW = extent, p.IC = channels, set_out_channels(p, channels);
+        window(p).KH = window(p).KW = 3;
+        window(p).pad_top = window(p).pad_bottom = window(p).pad_left = window(p).pad_right = 1;
+        const CpuSchedule schedule = default_cpu_schedule(lower(p, arm));
         EXPECT_LE(schedule.pointwise->mr * schedule.pointwise->nr, 24 * arm.lanes) << to_text(schedule);
       }
-  ConvProblem p;
-  p.op = ConvOp::separable;
+  ConvProblem p = problem_of(separable_stages());
   p.IH = p.IW = 7, p.IC = 64;
-  p.KH = p.KW = 3;
-  p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 1;
-  p.OC = 48;  // 49 pixels divide into sevens, 48 filters into twelves
-  EXPECT_EQ(default_cpu_schedule(p, arm).pointwise->nr, 12) << to_text(default_cpu_schedule(p, arm));
-  p.OC = 8;
-  EXPECT_EQ(default_cpu_schedule(p, arm).pointwise->nr, 8) << to_text(default_cpu_schedule(p, arm));
+  window(p).KH = window(p).KW = 3;
+  window(p).pad_top = window(p).pad_bottom = window(p).pad_left = window(p).pad_right = 1;
+  p.stages.back().out_channels = 48;  // 49 pixels divide into sevens, 48 filters into twelves
+  EXPECT_EQ(default_cpu_schedule(lower(p, arm)).pointwise->nr, 12) << to_text(default_cpu_schedule(lower(p, arm)));
+  p.stages.back().out_channels = 8;
+  EXPECT_EQ(default_cpu_schedule(lower(p, arm)).pointwise->nr, 8) << to_text(default_cpu_schedule(lower(p, arm)));
 }
 
 TEST(Targets, SayWhyTheyAreRefused) {
@@ -204,7 +203,7 @@ TEST(Schedule, LeavesNeutralValuesOfLaterFieldsOutOfTheText) {
 TEST(Schedule, TransposesOnlyWhatItCan) {
   const Target& target = target_from_name("x86-64-avx2");
   const auto reason = [&](const char* problem, const char* schedule) {
-    return reject_reason(schedule_from_text(schedule), problem_from_text(problem), target).value_or("");
+    return reject_reason(schedule_from_text(schedule), lower(problem_from_text(problem), target)).value_or("");
   };
   constexpr const char* nchw =
       "separable_f32_nchw_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
@@ -232,8 +231,8 @@ TEST(Schedule, TransposesOnlyWhatItCan) {
 TEST(Schedule, TheRuleTransposesSmallImagesOfManyChannelsInNchw) {
   const auto transposed = [](const char* problem, const char* target) {
     const ConvProblem p = problem_from_text(problem);
-    const CpuSchedule schedule = default_cpu_schedule(p, target_from_name(target));
-    EXPECT_EQ(reject_reason(schedule, p, target_from_name(target)), std::nullopt) << to_text(schedule);
+    const CpuSchedule schedule = default_cpu_schedule(lower(p, target_from_name(target)));
+    EXPECT_EQ(reject_reason(schedule, lower(p, target_from_name(target))), std::nullopt) << to_text(schedule);
     return schedule.depthwise->vector_c != 0;
   };
   constexpr const char* many =
@@ -252,14 +251,14 @@ TEST(Schedule, TheRuleTransposesSmallImagesOfManyChannelsInNchw) {
 TEST(Schedule, WhatCannotBeAddressedIsRefused) {
   const Target& target = target_from_name("x86-64-avx2");
   const auto reason = [&](const char* problem, const char* schedule) {
-    return reject_reason(schedule_from_text(schedule), problem_from_text(problem), target).value_or("");
+    return reject_reason(schedule_from_text(schedule), lower(problem_from_text(problem), target)).value_or("");
   };
   // A copy of 2^28 columns of 4 channels: 2^32 bytes, which Halide takes for 0.
   const char* dilated =
       "depthwise_f32_nhwc_i1x16x3_o3_k1x2_s1x1_d1x268435454_p0x0x134217727x134217727_m1_out-bias-linear";
   EXPECT_NE(reason(dilated, "block_fuse1_flat0_oh1_ow16.dw_c4_ow4_pad1").find("dw.pad=1: the copy of a block's input"),
             std::string::npos);
-  EXPECT_EQ(default_cpu_schedule(problem_from_text(dilated), target).depthwise->pad_tile, 0);
+  EXPECT_EQ(default_cpu_schedule(lower(problem_from_text(dilated), target)).depthwise->pad_tile, 0);
   // The columns of a block, in a lockfile.
   const char* wide = "separable_f32_nhwc_i1x64x64_o8_k1x2_s1x1_d1x1_p0x0x0x1_m1_mid-nobias-linear_out-bias-linear";
   EXPECT_NE(reason(wide, "block_fuse1_flat0_oh1_ow8388612.dw_c16_ow4_pad0.pw_mr4_nr8_ku2_vf1").find("block.ow=8388612"),
@@ -267,7 +266,7 @@ TEST(Schedule, WhatCannotBeAddressedIsRefused) {
   // A phase of a stride in nchw is code of its own.
   const char* strided = "depthwise_f32_nchw_i8x8x3_o3_k3x3_s50000x50000_d1x1_p0x0x0x0_m1_out-bias-linear";
   EXPECT_NE(reason(strided, "block_fuse1_flat0_oh1_ow1.dw_c1_ow1_pad1").find("50000 phases"), std::string::npos);
-  EXPECT_EQ(default_cpu_schedule(problem_from_text(strided), target).depthwise->pad_tile, 0);
+  EXPECT_EQ(default_cpu_schedule(lower(problem_from_text(strided), target)).depthwise->pad_tile, 0);
 }
 
 }  // namespace

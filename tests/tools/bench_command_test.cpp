@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "../stage_weights.h"
 #include "compare.h"
 #include "compile/files.h"
 #include "compile/process.h"
@@ -18,6 +19,8 @@
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 using nlohmann::json;
 
@@ -141,15 +144,16 @@ TEST_F(BenchCommand, ComputesWhatTheReferenceComputes) {
   ConvProblem first = problem_from_text("depthwise_f32_nchw_i5x6x8_o16_k3x3_s2x2_d1x1_p1x1x0x1_m2_out-bias-relu6");
   ConvProblem causal =
       problem_from_text("separable_f32_nhwc_i1x9x8_o16_k1x2_s1x1_d1x3_p0x0x3x0_m1_mid-nobias-linear_out-bias-relu");
-  first.output.bias = causal.output.bias = true;
+  set_bias(output(first), true), set_bias(output(causal), true);
   write_suite({first_layer("first"), causal_layer("causal")});
   const std::vector<std::pair<std::string, ConvProblem>> cases = {{"first", first}, {"causal", causal}};
   for (const auto& [name, problem] : cases) {
     const SeededCase data = real_values(problem, 2, 7);
     write_floats(name + ".x.bin", data.input);
-    write_floats(name + ".dw.bin", data.weights.depthwise.to_doubles());
-    if (problem.has_pointwise()) write_floats(name + ".pw.bin", data.weights.pointwise.to_doubles());
-    write_floats(name + ".b.bin", data.weights.bias.to_doubles());
+    const test::NamedArrays weights = test::named(problem, data.weights);
+    write_floats(name + ".dw.bin", weights.depthwise.to_doubles());
+    if (problem.has(StageKind::conv)) write_floats(name + ".pw.bin", weights.pointwise.to_doubles());
+    write_floats(name + ".b.bin", weights.bias.to_doubles());
   }
   const ProcessResult result = bench({"--io-dir", dir_.path().string()});
   ASSERT_TRUE(result.ok()) << result.output;

@@ -38,7 +38,7 @@ TEST_F(InspectTarget, PrintsTheRulesScheduleWithItsSums) {
     if (target.device != Device::cpu || !serves(target, DataType::float32)) continue;
     const nlohmann::json layer = nlohmann::json::parse(inspect({"--target", target.name, "--json"})).at("layers").at(0);
     const ConvProblem problem = problem_from_text(layer.at("problem").get<std::string>());
-    const CpuSchedule schedule = default_cpu_schedule(problem, target);
+    const CpuSchedule schedule = default_cpu_schedule(lower(problem, target));
     const nlohmann::json& kernel = layer.at("kernel");
     EXPECT_EQ(kernel.at("schedule"), to_text(schedule)) << target.name;
     const int sums = schedule.pointwise->mr * (schedule.pointwise->nr / target.lanes);

@@ -48,11 +48,9 @@ void expect_equal(const Plan& a, const Plan& b) {
     EXPECT_EQ(x.padding, y.padding);
     EXPECT_EQ(x.zero_padding, y.zero_padding);
     EXPECT_EQ(x.batch, y.batch);
-    EXPECT_EQ(x.weights.depthwise, y.weights.depthwise);
-    EXPECT_EQ(x.weights.middle_bias, y.weights.middle_bias);
-    EXPECT_EQ(x.weights.pointwise, y.weights.pointwise);
-    EXPECT_EQ(x.weights.bias, y.weights.bias);
-    EXPECT_EQ(x.weights.pointwise.is_double(), y.weights.pointwise.is_double());
+    EXPECT_EQ(x.weights.arrays, y.weights.arrays);
+    for (std::size_t k = 0; k < x.weights.arrays.size(); ++k)
+      EXPECT_EQ(x.weights.arrays[k].is_double(), y.weights.arrays[k].is_double());
   }
   ASSERT_EQ(a.skipped.size(), b.skipped.size());
   for (std::size_t i = 0; i < a.skipped.size(); ++i) {

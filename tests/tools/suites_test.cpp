@@ -5,12 +5,15 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "../stage_lists.h"
 #include "autoschedule/search/transfer.h"
 #include "compile/files.h"
 #include "sepconv/plan.h"
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 using nlohmann::json;
 
@@ -38,10 +41,10 @@ TEST(PeersSuite, KeepsWhatItsFieldsSay) {
     const json& fields = layers[i];
     EXPECT_EQ(plan.layers[i].name, fields.at("name").get<std::string>());
     EXPECT_EQ(plan.layers[i].batch, fields.at("batch"));
-    EXPECT_EQ(to_text(p.op), fields.at("kind").get<std::string>());
+    EXPECT_EQ(stages_name(p), fields.at("kind").get<std::string>());
     EXPECT_EQ(p.IC, fields.at("C"));
     EXPECT_EQ(p.IW, fields.at(fields.at("dims") == 1 ? "L" : "W"));
-    EXPECT_EQ(p.KW, fields.at("kernel").back());
+    EXPECT_EQ(window(p).KW, fields.at("kernel").back());
   }
 }
 

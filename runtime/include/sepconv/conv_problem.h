@@ -1,20 +1,16 @@
 #pragma once
-// WHAT a kernel computes: extents, window, padding, layout, data type and epilogues. No schedule, no target.
+// WHAT a kernel computes: an input, and the stages that it goes through. No schedule, no target.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sepconv/detail/activation.h"
 #include "sepconv/detail/data_type.h"
 
 namespace sepconv {
-
-enum class ConvOp : std::uint8_t {
-  depthwise,  // each input channel convolved with its own depth_multiplier filters
-  pointwise,  // 1x1 convolution, possibly strided
-  separable,  // depthwise, the middle epilogue, then pointwise
-};
 
 /// Order of the axes in memory, outermost first. Keras: channels_last is nhwc, channels_first is nchw.
 enum class Layout : std::uint8_t { nhwc, nchw };
@@ -22,47 +18,92 @@ enum class Layout : std::uint8_t { nhwc, nchw };
 /// Marks an extent or a pad that is known only when the kernel runs.
 inline constexpr std::int32_t kDynamic = -1;
 
-/// Bias and activation applied after a stage's sum: activation(sum + bias).
-struct Epilogue {
-  bool bias = false;
-  Activation activation;
+/// Which input elements a stage reads for an output element: taps (kh, kw) at
+/// [oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw * dilation_w - pad_left], zeros outside the input.
+struct Window {
+  std::int32_t KH = 1, KW = 1;
+  std::int32_t stride_h = 1, stride_w = 1;
+  std::int32_t dilation_h = 1, dilation_w = 1;
+  std::int32_t pad_top = 0, pad_bottom = 0, pad_left = 0, pad_right = 0;  // zeros; kDynamic where the extent is
+
+  /// Effective window: (K - 1) * dilation + 1.
+  std::int32_t KH_eff() const { return (KH - 1) * dilation_h + 1; }
+  std::int32_t KW_eff() const { return (KW - 1) * dilation_w + 1; }
+  /// Output extents; kDynamic where the input's is, 0 where the padded input is smaller than the window.
+  std::int32_t OH(std::int32_t IH) const;
+  std::int32_t OW(std::int32_t IW) const;
+};
+bool operator==(const Window& a, const Window& b);
+inline bool operator!=(const Window& a, const Window& b) { return !(a == b); }
+
+enum class EpilogueKind : std::uint8_t {
+  bias,        // adds a constant to each channel
+  activation,  // applies a function
 };
 
-/// One convolution. A 1-D layer is the 2-D problem with IH = KH = 1 (its steps lie along W).
-///   D[n,oh,ow,q]  = middle(sum_{kh,kw} X[n, oh*stride_h + kh*dilation_h - pad_top, ow*stride_w + ..., q / m] *
-///   KD[kh,kw,q/m,q%m]) out[n,oh,ow,f] = output(sum_q D[n,oh,ow,q] * KP[q,f])
-/// with m = depth_multiplier and X zero outside. Depthwise has only D (its epilogue is `output`); pointwise has only
-/// the second line, over the input sampled by the strides. The batch is always free and so not part of the problem.
+/// One step that follows a stage's sum.
+struct EpilogueStep {
+  EpilogueKind kind = EpilogueKind::bias;
+  Activation activation;  // of EpilogueKind::activation
+};
+bool operator==(const EpilogueStep& a, const EpilogueStep& b);
+inline bool operator!=(const EpilogueStep& a, const EpilogueStep& b) { return !(a == b); }
+
+/// The steps in the order in which they are applied. The linear activation is no step.
+using Epilogue = std::vector<EpilogueStep>;
+
+/// What Keras applies after a convolution: the bias, then the activation.
+Epilogue make_epilogue(bool bias, const Activation& activation = {});
+bool has_bias(const Epilogue& epilogue);
+/// The activation of an epilogue that has at most one; linear where there is none.
+Activation activation_of(const Epilogue& epilogue);
+void set_bias(Epilogue& epilogue, bool bias);
+/// Replaces the activation, or adds it as the last step; a linear one is removed.
+void set_activation(Epilogue& epilogue, const Activation& activation);
+
+enum class StageKind : std::uint8_t {
+  depthwise,  // each input channel convolved with its own depth_multiplier filters; output channel c = ic * m + mi
+  conv,       // every output channel sums over all input channels; 1x1 is a window, not a kind
+};
+
+/// A convolution and what follows it.
+struct Stage {
+  StageKind kind = StageKind::depthwise;
+  Window window;
+  std::int32_t depth_multiplier = 1;  // depthwise only
+  std::int32_t out_channels = 0;      // conv only
+  Epilogue epilogue;
+};
+bool operator==(const Stage& a, const Stage& b);
+inline bool operator!=(const Stage& a, const Stage& b) { return !(a == b); }
+
+/// Height, width and channels of an image.
+struct Extents {
+  std::int32_t H = 1, W = 1, C = 1;
+};
+
+/// An input and the stages that it goes through. A 1-D layer is the 2-D problem with IH = KH = 1 (its steps lie along
+/// W). The batch is always free and so not part of the problem. A Keras separable convolution is a depthwise stage and
+/// a conv stage of a 1x1 window.
 struct ConvProblem {
-  ConvOp op = ConvOp::separable;
   DataType dtype = DataType::float32;  // of input and output; a floating point type
   bool strict_float = false;           // products and sums in one stated order, never contracted (docs/numerics.md)
   Layout layout = Layout::nhwc;
   std::int32_t IH = 1, IW = 1;  // input extents, or kDynamic
   std::int32_t IC = 1;          // input channels
-  std::int32_t OC = 1;          // output channels; IC * depth_multiplier for depthwise
-  std::int32_t KH = 1, KW = 1;
-  std::int32_t stride_h = 1, stride_w = 1;
-  std::int32_t dilation_h = 1, dilation_w = 1;
-  std::int32_t pad_top = 0, pad_bottom = 0, pad_left = 0, pad_right = 0;  // zeros; kDynamic where the extent is
-  std::int32_t depth_multiplier = 1;
-  Epilogue middle;  // between the stages; separable only
-  Epilogue output;
+  std::vector<Stage> stages;
 
-  /// Effective window: (K - 1) * dilation + 1.
-  std::int32_t KH_eff() const { return (KH - 1) * dilation_h + 1; }
-  std::int32_t KW_eff() const { return (KW - 1) * dilation_w + 1; }
-  /// Channels between the stages: IC * depth_multiplier; the K of the pointwise GEMM.
-  std::int32_t middle_channels() const { return IC * depth_multiplier; }
-  bool has_depthwise() const { return op != ConvOp::pointwise; }
-  bool has_pointwise() const { return op != ConvOp::depthwise; }
+  /// What the first `count` stages make of the input; kDynamic stays so.
+  Extents extents_after(std::size_t count) const;
+  /// Output extents; kDynamic where the input's is.
+  std::int32_t OH() const { return extents_after(stages.size()).H; }
+  std::int32_t OW() const { return extents_after(stages.size()).W; }
+  std::int32_t OC() const { return extents_after(stages.size()).C; }
+  bool has(StageKind kind) const;
   /// True where H (or W) is known only at run time.
   bool dynamic_h() const { return IH == kDynamic; }
   bool dynamic_w() const { return IW == kDynamic; }
   bool is_dynamic() const { return dynamic_h() || dynamic_w(); }
-  /// Output extents; kDynamic where the input's is.
-  std::int32_t OH() const;
-  std::int32_t OW() const;
   /// Multiply-adds counted as two operations, for one image; requires static extents.
   double flops() const;
 };
@@ -70,10 +111,14 @@ struct ConvProblem {
 bool operator==(const ConvProblem& a, const ConvProblem& b);
 inline bool operator!=(const ConvProblem& a, const ConvProblem& b) { return !(a == b); }
 
+/// "depthwise", "pointwise" (one conv stage with a 1x1 window), "separable" (both, in this order); any other list: the
+/// kinds of its stages joined by '+'.
+std::string stages_name(const ConvProblem& problem);
+
 /// The problem that a kernel computes: an activation along an axis is applied after the kernel, by the runtime.
 ConvProblem kernel_problem(ConvProblem problem);
 
-/// Type that sums and epilogues are computed in: float64 for float64, else float32. In the 16-bit types the depthwise
+/// Type that sums and epilogues are computed in: float64 for float64, else float32. In the 16-bit types a depthwise
 /// result is rounded to the type before its epilogue, and every stage's result once after it.
 DataType accumulator_type(DataType dtype);
 
@@ -87,7 +132,9 @@ std::string to_text(const ConvProblem& problem);
 /// @throws std::invalid_argument naming the field, the value and what is allowed.
 ConvProblem problem_from_text(std::string_view text);
 
-/// Checks the invariants: positive extents, pads >= 0, OC matching the op, sizes whose products fit, output not empty.
+/// Checks the invariants: at least one stage, positive extents, pads >= 0, fields that the stage's kind has, sizes
+/// whose products fit, outputs that are not empty, epilogues whose activations work element by element (but for the
+/// last).
 /// @throws std::invalid_argument naming the field, the value and what is allowed.
 void validate(const ConvProblem& problem);
 
@@ -95,7 +142,7 @@ void validate(const ConvProblem& problem);
 /// A 1-D problem (IH = KH = 1) stays static in H.
 ConvProblem with_dynamic_extents(ConvProblem problem);
 
-const char* to_text(ConvOp op);
+const char* to_text(StageKind kind);
 const char* to_text(Layout layout);
 
 }  // namespace sepconv

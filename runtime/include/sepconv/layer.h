@@ -15,6 +15,10 @@
 
 namespace sepconv {
 
+namespace detail {
+struct LayerAccess;
+}
+
 /// One ConvProblem and its weights. Copies are cheap and share the weights, packed ones included.
 ///
 /// The kernel is chosen at the first need (kernel(), workspace_bytes() or run()) among the registered rows, and kept:
@@ -61,6 +65,7 @@ class ConvLayer {
   ConvLayer with_problem(const ConvProblem& problem) const;
 
  private:
+  friend struct detail::LayerAccess;
   struct State;
   explicit ConvLayer(std::shared_ptr<const State> state);
   std::shared_ptr<const State> state_;

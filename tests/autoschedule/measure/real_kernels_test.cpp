@@ -33,7 +33,7 @@ constexpr const char* kDynamic =
     "separable_f32_nhwc_i?x?x24_o32_k3x3_s1x1_d1x1_p?x?x?x?_m1_mid-nobias-linear_out-bias-relu";
 
 Candidate rule(const std::string& problem, const Target& target) {
-  return {problem, target.name, to_text(default_schedule(problem_from_text(problem), target))};
+  return {problem, target.name, to_text(default_schedule(lower(problem_from_text(problem), target)))};
 }
 
 bool runs_here(const Target& target) { return (target.required_features & ~detected_cpu_features()) == 0; }

@@ -19,12 +19,12 @@ constexpr const char* kOtherProblem = "depthwise_f32_nhwc_i14x14x32_o32_k3x3_s1x
 const Target& target() { return target_from_name(kTarget); }
 
 std::string rule(const char* problem = kProblem) {
-  return to_text(default_cpu_schedule(problem_from_text(problem), target()));
+  return to_text(default_cpu_schedule(lower(problem_from_text(problem), target())));
 }
 
 /// The rule's schedule with another number of rows in a block.
 std::string other(int oh_block, const char* problem = kProblem) {
-  CpuSchedule schedule = default_cpu_schedule(problem_from_text(problem), target());
+  CpuSchedule schedule = default_cpu_schedule(lower(problem_from_text(problem), target()));
   schedule.block.oh_block = oh_block;
   return to_text(schedule);
 }
@@ -96,9 +96,9 @@ TEST_F(ExportTest, NeverWhatFailedOrHalidesOrWhatIsRefused) {
   for (int status = 1; status < kTrialStatuses; ++status)
     add_round({{other(2), 0.9}, {other(7), 0.1, static_cast<TrialStatus>(status)}});
   EXPECT_EQ(exported(), "tuned " + other(2));
-  CpuSchedule refused = default_cpu_schedule(problem_from_text(kProblem), target());
+  CpuSchedule refused = default_cpu_schedule(lower(problem_from_text(kProblem), target()));
   refused.pointwise->mr = 60;  // sums that no register file holds
-  ASSERT_TRUE(reject_reason(refused, problem_from_text(kProblem), target()));
+  ASSERT_TRUE(reject_reason(refused, lower(problem_from_text(kProblem), target())));
   add_round({{other(2), 0.9}, {"halide-adams2019", 0.2}, {to_text(refused), 0.1}, {"block_what7", 0.1}, {"", 0.1}});
   EXPECT_EQ(exported(), "tuned " + other(2));
 }

@@ -8,10 +8,13 @@
 #include <random>
 #include <set>
 
+#include "../../stage_lists.h"
 #include "spec/gpu_schedule.h"
 
 namespace sepconv {
 namespace {
+
+using namespace sepconv::test;
 
 struct Shape {
   int size, in, out, stride;
@@ -40,7 +43,7 @@ class Maker {
 
   void layer(const ConvProblem& problem) {
     problem_ = problem;
-    rule_ = default_cpu_schedule(problem, target_);
+    rule_ = default_cpu_schedule(lower(problem, target_));
     rule_seconds_ = problem.flops() / (1e9 * uniform(22, 38));
     reachable_ = uniform(0.72, 0.97);
     std::vector<std::pair<double, std::string>> best;
@@ -83,7 +86,7 @@ class Maker {
       if (s.pointwise) s.pointwise->mr = pick({2, 3, 4, 5, 6});
       if (s.pointwise) s.pointwise->nr = pick({8, 16, 24});
       if (s.pointwise) s.pointwise->k_unroll = pick({1, 2, 4});
-      if (reject_reason(s, problem_, target_) || !seen.insert(to_text(s)).second) continue;
+      if (reject_reason(s, lower(problem_, target_)) || !seen.insert(to_text(s)).second) continue;
       return to_text(s);
     }
     return to_text(rule_);
@@ -168,16 +171,17 @@ std::vector<TrialRecord> plausible_records(std::size_t layers, std::size_t trial
     if (i > 0 && shape.size == kMobileNet[i - 1].size && shape.in == kMobileNet[i - 1].in &&
         shape.out == kMobileNet[i - 1].out)
       continue;  // layers of one problem are tuned once
-    ConvProblem p;
+    ConvProblem p = problem_of(separable_stages());
     p.IH = p.IW = shape.size;
     p.IC = shape.in;
-    p.OC = shape.out;
-    p.KH = p.KW = 3;
-    p.stride_h = p.stride_w = shape.stride;
-    p.pad_bottom = p.pad_right = 1;
-    p.pad_top = p.pad_left = shape.stride == 1 ? 1 : 0;
-    p.middle.bias = p.output.bias = true;
-    p.middle.activation = p.output.activation = activation_from_text("relu6");
+    p.stages.back().out_channels = shape.out;
+    window(p).KH = window(p).KW = 3;
+    window(p).stride_h = window(p).stride_w = shape.stride;
+    window(p).pad_bottom = window(p).pad_right = 1;
+    window(p).pad_top = window(p).pad_left = shape.stride == 1 ? 1 : 0;
+    set_bias(middle(p), true), set_bias(output(p), true);
+    set_activation(middle(p), activation_from_text("relu6"));
+    set_activation(output(p), activation_from_text("relu6"));
     maker.layer(p);
   }
   return maker.records;

@@ -30,7 +30,7 @@ ReportOptions options() {
 }
 
 std::string rule(const char* problem = kProblem) {
-  return to_text(default_cpu_schedule(problem_from_text(problem), target_from_name("x86-64-avx2")));
+  return to_text(default_cpu_schedule(lower(problem_from_text(problem), target_from_name("x86-64-avx2"))));
 }
 
 TrialRecord record(const std::string& schedule, double ratio, TrialKind kind, const char* problem = kProblem) {

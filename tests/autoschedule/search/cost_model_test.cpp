@@ -21,13 +21,13 @@ TEST_P(CostModelTest, CountsAreFiniteAndAtLeastTheOperations) {
   std::size_t length = 0;
   for (int i = 0; i < 100; ++i) {
     const Schedule schedule = space.random(random);
-    const CostParts cost = estimate_cost(schedule, problem, target);
+    const CostParts cost = estimate_cost(schedule, lower(problem, target));
     ASSERT_TRUE(std::isfinite(cost.total)) << to_text(schedule);
     if (!problem.is_dynamic()) {
       // Two multiply-adds of all lanes a cycle is the most that the model allows.
       EXPECT_GE(cost.total, problem.flops() / (4.0 * target.lanes)) << to_text(schedule);
     }
-    const std::vector<double> row = features(schedule, problem, target);
+    const std::vector<double> row = features(schedule, lower(problem, target));
     if (length == 0) length = row.size();
     EXPECT_EQ(row.size(), length);
     for (double value : row) EXPECT_TRUE(std::isfinite(value)) << to_text(schedule);
@@ -36,9 +36,7 @@ TEST_P(CostModelTest, CountsAreFiniteAndAtLeastTheOperations) {
 
 /// What scripts/fit_cpu_costs.py relies on.
 TEST_P(CostModelTest, IsLinearInEachFittedCost) {
-  const ConvProblem problem = problem_from_text(GetParam());
-  const Target& target = target_from_name("x86-64-avx2");
-  const SearchSpace space(problem, target);
+  const SearchSpace space(problem_from_text(GetParam()), target_from_name("x86-64-avx2"));
   Random random(4);
   for (int i = 0; i < 30; ++i) {
     const Schedule schedule = space.random(random);
@@ -46,7 +44,7 @@ TEST_P(CostModelTest, IsLinearInEachFittedCost) {
       const auto total = [&](double factor) {
         CpuCosts costs;
         costs.*cost *= factor;
-        return estimate_cost(schedule, problem, target, 1, costs).total;
+        return estimate_cost(schedule, space.lowering(), 1, costs).total;
       };
       EXPECT_NEAR(total(2) - total(1), total(1) - total(0), 1e-9 * total(1)) << name << " " << to_text(schedule);
       EXPECT_GE(total(1), total(0)) << name;
@@ -59,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Problems, CostModelTest, testing::ValuesIn(search_probl
 double cost_of(const std::string& schedule, int threads = 1) {
   const ConvProblem problem = problem_from_text(search_problems()[0]);
   const Target& target = target_from_name("x86-64-avx2");
-  return estimate_cost(schedule_from_text(schedule, target), problem, target, threads).total;
+  return estimate_cost(schedule_from_text(schedule, target), lower(problem, target), threads).total;
 }
 
 TEST(CostModel, TilesThatWasteOrWaitCostMore) {

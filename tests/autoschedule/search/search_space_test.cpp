@@ -26,7 +26,7 @@ TEST_P(SearchSpaceTest, EverySourceOfSchedulesGivesLegalOnes) {
     Random random(7);
     std::set<std::string> seen;
     const auto check = [&](const Schedule& schedule) {
-      EXPECT_EQ(reject_reason(schedule, problem, target), std::nullopt) << name << " " << to_text(schedule);
+      EXPECT_EQ(reject_reason(schedule, lower(problem, target)), std::nullopt) << name << " " << to_text(schedule);
       seen.insert(to_text(schedule));
     };
     Schedule schedule = space.rule();
@@ -73,15 +73,16 @@ TEST(SearchSpace, AnotherProblemsScheduleMovesToTheNearestOne) {
   const SearchSpace space(small, target);
   const Schedule adapted =
       space.adapted(schedule_from_text("block_fuse1_flat1_oh7_ow56.dw_c16_ow4_pad1.pw_mr6_nr16_ku4_vf1"));
-  EXPECT_EQ(reject_reason(adapted, small, target), std::nullopt);
+  EXPECT_EQ(reject_reason(adapted, lower(small, target)), std::nullopt);
   const auto& cpu = std::get<CpuSchedule>(adapted);
   EXPECT_EQ(cpu.block.ow_block, 5);
   EXPECT_EQ(cpu.pointwise->nr, 16);
 }
 
 TEST(SearchSpace, AFieldWithoutValuesIsAMistakeInTheTable) {
-  EXPECT_THROW(knob_values("pw.unknown", problem_from_text(search_problems()[0]), target_from_name("x86-64-avx2")),
-               std::logic_error);
+  EXPECT_THROW(
+      knob_values("pw.unknown", lower(problem_from_text(search_problems()[0]), target_from_name("x86-64-avx2"))),
+      std::logic_error);
 }
 
 }  // namespace

@@ -14,9 +14,8 @@ inline bool block_is_right(const sepconv::KernelTable& table) {
     if (std::string(table.layers[i].name) != "block") continue;
     const sepconv::ConvProblem problem = sepconv::problem_from_text(table.layers[i].problem);
     sepconv::ConvWeights weights;
-    weights.depthwise = std::vector<float>(3 * 3 * 3, 1.0f);
-    weights.pointwise = std::vector<float>(3 * 4, 1.0f);
-    weights.bias = std::vector<float>(4, 1.0f);
+    weights.arrays = {std::vector<float>(3 * 3 * 3, 1.0f), std::vector<float>(3 * 4, 1.0f),
+                      std::vector<float>(4, 1.0f)};
     const sepconv::ConvLayer layer("block", problem, weights);
     sepconv::Tensor input({2, 6, 5, 3}), output({2, 6, 5, 4});
     for (std::int64_t k = 0; k < input.elements(); ++k) input.data()[k] = 1.0f;

@@ -1,22 +1,29 @@
 #pragma once
-// The weights of one ConvProblem in Keras' order, before packing for a row.
+// The weights of one ConvProblem in Keras' order, before packing for a kernel.
 
+#include <initializer_list>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "sepconv/conv_problem.h"
+#include "sepconv/detail/kernel_arguments.h"
 #include "sepconv/detail/weight_array.h"
 
 namespace sepconv {
 
-/// Row-major arrays; empty where the problem has no such weight. Kernels of a 16-bit type round them to it.
+/// One row-major array for each argument of weights_of(problem), in that order: for each stage its weights
+/// (depthwise: [KH, KW, IC, depth_multiplier]; conv: [KH, KW, IC, OC]), then the biases of its epilogue ([OC]).
+/// Kernels of a 16-bit type round them to it.
 struct ConvWeights {
-  WeightArray depthwise;    // [KH, KW, IC, depth_multiplier]
-  WeightArray middle_bias;  // [IC * depth_multiplier]
-  WeightArray pointwise;    // [IC * depth_multiplier, OC]
-  WeightArray bias;         // [OC]
+  ConvWeights() = default;
+  ConvWeights(std::initializer_list<WeightArray> given) : arrays(given) {}
+  explicit ConvWeights(std::vector<WeightArray> given) : arrays(std::move(given)) {}
+
+  std::vector<WeightArray> arrays;
 };
 
-/// Checks that each array has exactly the elements that the problem asks for.
+/// Checks that there is an array for each of the problem's weights, with exactly the elements that it asks for.
 /// @throws std::invalid_argument naming the array, its size and the wanted shape.
 void validate(const ConvWeights& weights, const ConvProblem& problem);
 

@@ -1,0 +1,81 @@
+#include "lowering.h"
+
+#include <stdexcept>
+
+namespace sepconv {
+namespace {
+
+bool has_one_tap(const Stage& stage) { return stage.window.KH == 1 && stage.window.KW == 1; }
+
+bool is_plain(const Window& w) {
+  return w.stride_h == 1 && w.stride_w == 1 && w.pad_top == 0 && w.pad_bottom == 0 && w.pad_left == 0 &&
+         w.pad_right == 0;
+}
+
+/// The family of a list of stages, whatever follows their sums.
+std::optional<KernelFamily> family_of(const ConvProblem& p) {
+  const std::vector<Stage>& stages = p.stages;
+  if (stages.size() == 1 && stages[0].kind == StageKind::depthwise) return KernelFamily::depthwise;
+  if (stages.size() == 1 && has_one_tap(stages[0])) return KernelFamily::pointwise;
+  if (stages.size() == 2 && stages[0].kind == StageKind::depthwise && stages[1].kind == StageKind::conv &&
+      has_one_tap(stages[1]) && is_plain(stages[1].window))
+    return KernelFamily::separable;
+  return std::nullopt;
+}
+
+/// Nothing, a bias, an activation, or a bias and then an activation.
+bool is_keras_epilogue(const Epilogue& epilogue) {
+  return epilogue == make_epilogue(has_bias(epilogue), activation_of(epilogue));
+}
+
+}  // namespace
+
+const char* to_text(KernelFamily family) {
+  constexpr const char* kNames[] = {"depthwise", "pointwise", "separable"};
+  return kNames[static_cast<int>(family)];
+}
+
+std::optional<std::string> why_not_compiled(const ConvProblem& p) {
+  if (!family_of(p))
+    return "no generator for the stages " + stages_name(p) +
+           "; there are generators for one depthwise stage, for one 1x1 conv stage, and for a depthwise stage followed "
+           "by a 1x1 conv stage without strides and pads";
+  for (const Stage& stage : p.stages)
+    if (!is_keras_epilogue(stage.epilogue))
+      return std::string("no generator for the epilogue of the ") + to_text(stage.kind) +
+             " stage; expected at most a bias and then an activation";
+  return std::nullopt;
+}
+
+Lowering lower(const ConvProblem& problem, const Target& target) {
+  if (const auto reason = why_not_compiled(problem)) throw std::invalid_argument(to_text(problem) + ": " + *reason);
+  const Stage &first = problem.stages.front(), &last = problem.stages.back();
+  Lowering l;
+  l.family = *family_of(problem);
+  l.dtype = problem.dtype;
+  l.strict_float = problem.strict_float;
+  l.layout = problem.layout;
+  l.IH = problem.IH, l.IW = problem.IW, l.IC = problem.IC;
+  l.OC = problem.OC();
+  l.window = first.window;
+  l.depth_multiplier = first.depth_multiplier;
+  if (l.family == KernelFamily::separable) l.middle = first.epilogue;
+  l.output = last.epilogue;
+  if (!is_elementwise(activation_of(l.output).kind)) set_activation(l.output, {});
+  if (l.family == KernelFamily::pointwise && is_plain(l.window) && !l.is_dynamic()) {
+    l.IW *= l.IH;
+    l.IH = 1;
+  }
+  l.target = target;
+  if (l.dtype == DataType::float64) l.target.lanes /= 2;
+  return l;
+}
+
+double Lowering::flops() const {
+  double per_pixel = 0;
+  if (has_depthwise()) per_pixel += 2.0 * window.KH * window.KW * middle_channels();
+  if (has_pointwise()) per_pixel += 2.0 * middle_channels() * OC;
+  return double(OH()) * OW() * per_pixel;
+}
+
+}  // namespace sepconv

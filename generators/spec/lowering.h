@@ -1,0 +1,60 @@
+#pragma once
+// A problem on a target as its kernel sees it: what rules, checks, schedules, generators and estimates read.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sepconv/conv_problem.h"
+#include "target.h"
+
+namespace sepconv {
+
+/// The lists of stages that have a generator. A new family is a new entry here, in family_of() and in to_text().
+enum class KernelFamily : std::uint8_t {
+  depthwise,  // one depthwise stage
+  pointwise,  // one conv stage of a 1x1 window, strided and padded or not
+  separable,  // a depthwise stage, then an unstrided and unpadded conv stage of a 1x1 window
+};
+
+/// "depthwise": also the name of the generator for CPUs.
+const char* to_text(KernelFamily family);
+
+/// Why no generator compiles the problem's list of stages, or nothing.
+std::optional<std::string> why_not_compiled(const ConvProblem& problem);
+
+/// A problem of one of the families, with its facts side by side. Made by lower() only, so that none of its steps can
+/// be forgotten:
+///   - an activation along an axis is left to the runtime;
+///   - a pointwise problem without strides and pads is the 1-D problem over all its pixels;
+///   - vectors have the lanes of the type of sums.
+struct Lowering {
+  KernelFamily family = KernelFamily::separable;
+  DataType dtype = DataType::float32;
+  bool strict_float = false;
+  Layout layout = Layout::nhwc;
+  std::int32_t IH = 1, IW = 1, IC = 1;  // extents may be kDynamic
+  std::int32_t OC = 1;
+  Window window;  // of the first stage
+  std::int32_t depth_multiplier = 1;
+  Epilogue middle;  // between the stages; separable only
+  Epilogue output;
+  Target target;  // its lanes are those of the type of sums
+
+  bool has_depthwise() const { return family != KernelFamily::pointwise; }
+  bool has_pointwise() const { return family != KernelFamily::depthwise; }
+  /// Channels between the stages: IC * depth_multiplier; the K of the pointwise GEMM.
+  std::int32_t middle_channels() const { return IC * depth_multiplier; }
+  bool dynamic_h() const { return IH == kDynamic; }
+  bool dynamic_w() const { return IW == kDynamic; }
+  bool is_dynamic() const { return dynamic_h() || dynamic_w(); }
+  std::int32_t OH() const { return window.OH(IH); }
+  std::int32_t OW() const { return window.OW(IW); }
+  /// Multiply-adds counted as two operations, for one image; requires static extents.
+  double flops() const;
+};
+
+/// @throws std::invalid_argument with why_not_compiled()'s reason.
+Lowering lower(const ConvProblem& problem, const Target& target);
+
+}  // namespace sepconv

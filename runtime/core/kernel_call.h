@@ -1,0 +1,94 @@
+#pragma once
+// A call of a compiled kernel: its weights are bound once for all calls, its images once for each call that is made or
+// repeated.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "halide_buffer.h"
+#include "kernel_context.h"
+#include "prepack.h"
+#include "sepconv/detail/kernel_row.h"
+#include "view_checks.h"
+
+namespace sepconv::detail {
+
+/// The arguments of a kernel, and the context before them.
+inline constexpr std::size_t kMaxArguments = 32;
+
+/// A kernel and its packed weights: everything about a call that does not depend on the call.
+class PreparedKernel {
+ public:
+  /// @param problem  of the row; its arguments are those of arguments_of(problem)
+  /// @throws std::invalid_argument for a problem of more than kMaxArguments arguments.
+  PreparedKernel(const KernelRow& row, const ConvProblem& problem, std::shared_ptr<const PackedWeights> weights);
+  PreparedKernel(const PreparedKernel&) = delete;
+  PreparedKernel& operator=(const PreparedKernel&) = delete;
+
+  const KernelRow& row() const noexcept { return row_; }
+  /// Bytes of workspace for an executor of that concurrency, and those before the kernel's; saturates.
+  std::size_t workspace_bytes(int concurrency, std::size_t before) const noexcept;
+
+ private:
+  friend class KernelCall;
+
+  const KernelRow& row_;
+  const std::shared_ptr<const PackedWeights> packed_;
+  const std::size_t call_bytes_, worker_bytes_;
+  const Layout layout_;
+  const DataType dtype_;
+  std::vector<HalideDimension> dims_;        // of the weights
+  std::vector<HalideBuffer> buffers_;        // kernels take them without const, and do not write them
+  std::array<void*, kMaxArguments> argv_{};  // with the weights in their places
+  std::size_t argc_ = 0;
+  std::size_t input_ = 0, output_ = 0;      // places in argv_
+  std::size_t pad_top_ = 0, pad_left_ = 0;  // 0: the kernel takes no pads
+};
+
+/// Images as a kernel takes them. Written once, without zeros before: they are made in every call.
+struct ImageBuffer {
+  ImageBuffer(const Images& images, Layout layout, DataType dtype, bool flat) noexcept
+      : dims(dims_of(images, layout, flat)), buffer{0,
+                                                    nullptr,
+                                                    static_cast<std::uint8_t*>(const_cast<void*>(images.data)),
+                                                    0,
+                                                    halide_type(dtype),
+                                                    flat ? 3 : 4,
+                                                    dims.data(),
+                                                    nullptr} {}
+  ImageBuffer(const ImageBuffer&) = delete;
+  ImageBuffer& operator=(const ImageBuffer&) = delete;
+
+  static std::array<HalideDimension, 4> dims_of(const Images& images, Layout layout, bool flat) noexcept;
+
+  std::array<HalideDimension, 4> dims;
+  HalideBuffer buffer;
+};
+
+/// A kernel, its images and its scratch: all that may be fixed before a call, which can then be made any number of
+/// times.
+class KernelCall {
+ public:
+  /// @param pads     before H and W; read by kernels of dynamic problems only
+  /// @param scratch  aligned to kBufferAlignment, with workspace_bytes(executor.concurrency(), 0)
+  KernelCall(const PreparedKernel& kernel, const Images& in, const Images& out, const std::int32_t (&pads)[2],
+             Executor& executor, std::byte* scratch) noexcept;
+  KernelCall(const KernelCall&) = delete;
+  KernelCall& operator=(const KernelCall&) = delete;
+
+  /// @return 0, the kernel's error code, or CallContext::kBadWorker.
+  int run() noexcept { return function_(argv_.data()); }
+
+ private:
+  const KernelFunction function_;
+  ImageBuffer input_, output_;
+  std::int32_t pads_[2];
+  CallContext context_;
+  KernelContext* services_;
+  std::array<void*, kMaxArguments> argv_;
+};
+
+}  // namespace sepconv::detail

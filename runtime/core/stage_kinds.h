@@ -1,0 +1,30 @@
+#pragma once
+// What each kind of stage is: the one table that a new kind is added to.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "sepconv/conv_problem.h"
+
+namespace sepconv::detail {
+
+/// Extents of an array, outermost first.
+using ArrayShape = std::vector<std::int64_t>;
+
+struct StageKindEntry {
+  StageKind kind;
+  const char* text;       // in error messages and names
+  const char* text_form;  // in the text form of a problem
+  std::int32_t (*out_channels)(const Stage& stage, std::int32_t in_channels);
+  /// Keras' order.
+  ArrayShape (*weights_shape)(const Stage& stage, std::int32_t in_channels);
+  /// Multiply-adds for one pixel of the output.
+  double (*multiply_adds)(const Stage& stage, std::int32_t in_channels);
+};
+
+/// All kinds, in the order of the enumeration.
+const std::array<StageKindEntry, 2>& stage_kinds();
+const StageKindEntry& entry_of(StageKind kind);
+
+}  // namespace sepconv::detail

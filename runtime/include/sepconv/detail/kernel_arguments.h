@@ -1,0 +1,60 @@
+#pragma once
+// The arguments of a compiled kernel: the only place that knows their order.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sepconv/conv_problem.h"
+
+namespace sepconv {
+
+enum class ArgumentKind : std::uint8_t {
+  input,    // images
+  weights,  // of a stage
+  bias,     // of a stage's epilogue
+  pad_top,  // int32 scalars of dynamic problems: the pads before H and W
+  pad_left,
+  output,  // images
+};
+
+/// How an array is laid out for its kernel; `panel` channels of its stage lie together (KernelRow says how many).
+enum class Packing : std::uint8_t {
+  none,               // as it is
+  depthwise_weights,  // [ceil(IC / panel)][KH][KW][m][panel], zero filled
+  depthwise_bias,     // [m][IC rounded up to the panel], zero filled, read by the next stage
+  conv_weights,  // [ceil(OC / panel)][KH][KW][m][IC][panel], zero filled; the m planes of a depthwise stage before it
+};
+
+struct Argument {
+  ArgumentKind kind = ArgumentKind::input;
+  std::size_t stage = 0;            // of weights and biases
+  DataType dtype;                   // of the elements in memory
+  std::vector<std::int64_t> shape;  // weights and biases: before packing, in Keras' order; images: in memory order,
+                                    // without the batch; kDynamic stays so; empty: a scalar
+  Packing packing = Packing::none;
+};
+
+/// True for the arrays that ConvWeights holds.
+inline bool is_weight(ArgumentKind kind) { return kind == ArgumentKind::weights || kind == ArgumentKind::bias; }
+/// True for the tensors of a call.
+inline bool is_image(ArgumentKind kind) { return kind == ArgumentKind::input || kind == ArgumentKind::output; }
+
+/// All arguments of the problem's kernel, after the context (kernel_abi.h), in the order in which it takes them.
+std::vector<Argument> arguments_of(const ConvProblem& problem);
+
+/// Those that are weights: the arrays of ConvWeights, in this order.
+std::vector<Argument> weights_of(const ConvProblem& problem);
+
+/// Where a stage's weights or bias stands among weights_of(), or nothing where the stage has none.
+std::optional<std::size_t> weight_index(const ConvProblem& problem, ArgumentKind kind, std::size_t stage);
+
+/// "input", "weights0" or "bias1": the kind, and for weights and biases the stage.
+std::string name_of(const Argument& argument);
+
+/// Elements of an array before packing; requires a shape without kDynamic.
+std::size_t elements_of(const Argument& argument);
+
+}  // namespace sepconv

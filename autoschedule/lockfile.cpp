@@ -10,9 +10,12 @@
 
 #include "../runtime/core/json_size.h"
 #include "compile/files.h"
+#include "old_problem_text.h"
 
 namespace sepconv {
 namespace {
+
+constexpr int kOldVersion = 1;  // its problems have another text form
 
 using Json = nlohmann::json;
 
@@ -118,12 +121,14 @@ struct ParsedRow {
   LockRow row;
 };
 
-ParsedRow row_from(const Json& json) {
+/// @param old  the file is of kOldVersion
+ParsedRow row_from(const Json& json, bool old) {
   check_fields(json, {"problem", "target", "schedule", "record"});
   const Target& target = target_from_name(take_text(json, "target"));
-  ParsedRow parsed{problem_from_text(take_text(json, "problem")),
-                   &target,
-                   {schedule_from_text(take_text(json, "schedule"), target), record_from(take(json, "record"))}};
+  ParsedRow parsed{
+      problem_from_text(old ? current_problem_text(take_text(json, "problem")) : take_text(json, "problem")),
+      &target,
+      {schedule_from_text(take_text(json, "schedule"), target), record_from(take(json, "record"))}};
   if (const auto reason = reject_reason(parsed.row.schedule, lower(parsed.problem, *parsed.target)))
     throw std::invalid_argument(fmt::format("schedule '{}' does not fit problem '{}' on target '{}': {}",
                                             to_text(parsed.row.schedule), to_text(parsed.problem), parsed.target->name,
@@ -146,7 +151,8 @@ Lockfile Lockfile::from_text(const std::string& text) {
     check_fields(json, {"format", "version", "schedule_version", "rows"});
     if (const std::string format = take_text(json, "format"); format != kFormat)
       throw std::invalid_argument(fmt::format("format '{}' is not known; expected '{}'", format, kFormat));
-    check_version(json, "version", kVersion, "use the sepconv that wrote the file");
+    if (take(json, "version") != kOldVersion)
+      check_version(json, "version", kVersion, "use the sepconv that wrote the file");
     check_version(json, "schedule_version", kScheduleVersion,
                   "write the file again with 'sepconv compile' or tune again");
     if (!take(json, "rows").is_array()) throw std::invalid_argument("field 'rows': expected a list");
@@ -158,7 +164,7 @@ Lockfile Lockfile::from_text(const std::string& text) {
   std::size_t index = 0;
   for (const Json& entry : json["rows"]) {
     try {
-      ParsedRow parsed = row_from(entry);
+      ParsedRow parsed = row_from(entry, json["version"] == kOldVersion);
       if (lockfile.row(parsed.problem, *parsed.target) != nullptr)
         throw std::invalid_argument(
             fmt::format("a second row for problem '{}' on target '{}'", to_text(parsed.problem), parsed.target->name));

@@ -29,7 +29,7 @@ struct LockRow {
 class Lockfile : public ScheduleSource {
  public:
   /// Version of the file's form. A file of another version, or of another kScheduleVersion, is refused.
-  static constexpr int kVersion = 1;
+  static constexpr int kVersion = 2;
 
   /// @throws std::invalid_argument naming what is wrong, and the row: text that is no JSON, an unknown format, version,
   ///   field, target or source, a duplicate row, a problem or schedule that cannot be read, a schedule that

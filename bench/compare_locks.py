@@ -15,7 +15,6 @@ import argparse
 import json
 import math
 import pathlib
-import re
 import statistics
 import subprocess
 import sys
@@ -25,12 +24,6 @@ import tempfile
 def schedules_of(path, target):
     rows = json.loads(pathlib.Path(path).read_text())["rows"]
     return {row["problem"]: row["schedule"] for row in rows if row["target"] == target}
-
-
-def label(problem):
-    """"separable 28x28x256->512 3x3 s2x2"; the text as it is where it is of another form."""
-    fields = re.match(r"([a-z]+)_.*?_i([^_]+)_o(\d+)_k([^_]+)_s([^_]+)_", problem)
-    return "{} {}->{} {} s{}".format(*fields.groups()) if fields else problem
 
 
 def build(arguments, problem, schedule, kernels):
@@ -68,7 +61,7 @@ def compare(arguments, problem, contenders, work):
             folders.append(built["folder"])
             names.append(name)
         else:
-            print(f"{label(problem)}: {name}: {built['status']}: {built['message'][:200]}", file=sys.stderr)
+            print(f"{problem}: {name}: {built['status']}: {built['message'][:200]}", file=sys.stderr)
     rounds = {name: [] for name in names}
     for number in range(arguments.rounds):
         order = list(range(len(names)))
@@ -122,7 +115,7 @@ def main():
             halide = [result[name]["seconds"] for name in arguments.halide if name in result]
             times = [f"{1e6 * result[name]['seconds']:>8.1f}us" for name in ("first", "second")]
             over = f"{min(halide) / result['second']['seconds']:>6.2f}x" if halide else ""
-            print(f"{label(problem):<48} {times[0]} {times[1]} {result['second']['ratio']:>8.3f}x  {over}", flush=True)
+            print(f"{problem:<48} {times[0]} {times[1]} {result['second']['ratio']:>8.3f}x  {over}", flush=True)
     ratios = [result["second"]["ratio"] for result in results.values() if result.get("second", {}).get("ratio")]
     if ratios:
         mean = math.exp(statistics.fmean(map(math.log, ratios)))

@@ -66,19 +66,20 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
 
   /// @param flat  the output's pixels are one dimension.
   void declare_arguments(bool flat) {
-    const Halide::Type type = types_.accumulator();
-    input_ = this->template add_input<Halide::Buffer<void>>("input", types_.stored(), 4);
-    if (problem_.has_depthwise()) filter_ = this->template add_input<Halide::Buffer<void>>("depthwise", type, 1);
-    if (has_bias(problem_.middle))
-      middle_bias_ = this->template add_input<Halide::Buffer<void>>("middle_bias", type, 1);
-    if (problem_.has_pointwise()) weights_ = this->template add_input<Halide::Buffer<void>>("pointwise", type, 1);
-    if (has_bias(problem_.output)) bias_ = this->template add_input<Halide::Buffer<void>>("bias", type, 1);
-    if (problem_.is_dynamic()) {
-      pad_top_ = this->template add_input<std::int32_t>("pad_top");
-      pad_left_ = this->template add_input<std::int32_t>("pad_left");
-    }
     if (flat) pixels_ = Pixels(problem_.OW());
-    output_ = this->template add_output<Halide::Buffer<void>>("output", types_.stored(), flat ? 3 : 4);
+    for (const Argument& argument : problem_.arguments) {
+      const std::string name = halide_name(argument);
+      switch (argument.kind) {
+        case ArgumentKind::input: input_ = images(name); break;
+        case ArgumentKind::weights: weight_of(argument) = weight_array(name); break;
+        case ArgumentKind::bias: bias_of(argument) = weight_array(name); break;
+        case ArgumentKind::pad_top: pad_top_ = this->template add_input<std::int32_t>(name); break;
+        case ArgumentKind::pad_left: pad_left_ = this->template add_input<std::int32_t>(name); break;
+        case ArgumentKind::output:
+          output_ = this->template add_output<Halide::Buffer<void>>(name, types_.stored(), flat ? 3 : 4);
+          break;
+      }
+    }
     facts().flat_output = flat;
   }
 
@@ -132,6 +133,30 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   OutputBuffer* output_ = nullptr;
 
  private:
+  InputBuffer* images(const std::string& name) {
+    return this->template add_input<Halide::Buffer<void>>(name, types_.stored(), 4);
+  }
+  InputBuffer* weight_array(const std::string& name) {
+    return this->template add_input<Halide::Buffer<void>>(name, types_.accumulator(), 1);
+  }
+  /// Halide orders the fields of tasks and device kernels by name, so that other names would be other machine code.
+  static std::string halide_name(const Argument& argument) {
+    switch (argument.packing) {
+      case Packing::depthwise_weights: return "depthwise";
+      case Packing::depthwise_bias: return "middle_bias";
+      case Packing::conv_weights: return "pointwise";
+      case Packing::none: return argument.kind == ArgumentKind::bias ? "bias" : name_of(argument);
+    }
+    return {};
+  }
+  /// The member that holds a stage's weights or bias: the families have at most two stages.
+  InputBuffer*& weight_of(const Argument& argument) {
+    return argument.packing == Packing::depthwise_weights ? filter_ : weights_;
+  }
+  InputBuffer*& bias_of(const Argument& argument) {
+    return argument.packing == Packing::depthwise_bias ? middle_bias_ : bias_;
+  }
+
   /// height 0: the buffer has one (flattened) pixel dimension.
   template <class Buffer>
   void promise_image(int channels, int width, int height, Buffer& buffer) {

@@ -29,8 +29,8 @@ def separable(size, channels, filters, stride=1):
     out = -(-size // stride)
     pad = max((out - 1) * stride + 3 - size, 0)
     return (
-        f"separable_f32_nhwc_i{size}x{size}x{channels}_o{filters}_k3x3_s{stride}x{stride}_d1x1"
-        f"_p{pad // 2}x{pad - pad // 2}x{pad // 2}x{pad - pad // 2}_m1_mid-bias-relu6_out-bias-relu6"
+        f"f32_nhwc_i{size}x{size}x{channels}.dw_k3x3_s{stride}x{stride}"
+        f"_p{pad // 2}x{pad - pad // 2}x{pad // 2}x{pad - pad // 2}.bias.relu6.conv_o{filters}_k1x1.bias.relu6"
     )
 
 

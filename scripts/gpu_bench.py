@@ -25,6 +25,7 @@ import statistics
 import sys
 import tempfile
 
+import problem_text
 from gpu_contenders import BenchFailed, Ours, PlainPython, torch_contenders
 
 try:
@@ -40,19 +41,22 @@ TOLERANCE = 1e-4  # of the largest element of the reference: sums of up to some 
 
 def parse_problem(text):
     """The fields of a separable float32 problem's text."""
-    match = re.fullmatch(
-        r"separable_f32_(?P<layout>nhwc|nchw)_i(?P<IH>\d+)x(?P<IW>\d+)x(?P<IC>\d+)_o(?P<OC>\d+)"
-        r"_k(?P<KH>\d+)x(?P<KW>\d+)_s(?P<stride_h>\d+)x(?P<stride_w>\d+)_d(?P<dilation_h>\d+)x(?P<dilation_w>\d+)"
-        r"_p(?P<top>\d+)x(?P<bottom>\d+)x(?P<left>\d+)x(?P<right>\d+)_m(?P<multiplier>\d+)"
-        r"_mid-(?P<middle_bias>bias|nobias)-(?P<middle>\w+)_out-(?P<bias>bias|nobias)-(?P<activation>\w+)", text)
-    if not match:
-        raise BenchFailed(f"'{text}' is not a static separable problem of float32")
-    problem = {k: int(v) if v.isdigit() else v for k, v in match.groupdict().items()}
+    try:
+        whole = problem_text.parse(text)
+        if problem_text.kind_of(whole) != "separable" or whole["dtype"] != "f32" or "?" in text:
+            raise ValueError("not static, separable and float32")
+        first, last = whole["stages"]
+        problem = {"layout": whole["layout"], "IH": whole["IH"], "IW": whole["IW"], "IC": whole["IC"],
+                   "OC": last["filters"], **{key: value for key, value in first.items() if isinstance(value, int)}}
+        problem["middle_bias"], problem["middle"] = problem_text.epilogue(first)
+        problem["bias"], problem["activation"] = problem_text.epilogue(last)
+    except (ValueError, KeyError, IndexError) as error:
+        raise BenchFailed(f"'{text}' is not a static separable problem of float32") from error
     for key in ("middle", "activation"):
         if problem[key] not in ("linear", "relu", "relu6"):
             raise BenchFailed(f"'{text}': the activation '{problem[key]}' is not linear, relu or relu6")
-    for key in ("middle_bias", "bias"):
-        problem[key] = problem[key] == "bias"
+    for side in ("top", "bottom", "left", "right"):
+        problem[side] = problem.pop("pad_" + side)
     problem["K"] = problem["IC"] * problem["multiplier"]
     for out, extent, kernel, stride, dilation, pads in (
             ("OH", "IH", "KH", "stride_h", "dilation_h", ("top", "bottom")),

@@ -32,8 +32,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def separable(size, channels, filters, stride, layout="nhwc"):
     pad = "1x1x1x1" if stride == 1 else "0x1x0x1"
     return (
-        f"separable_f32_{layout}_i{size}x{size}x{channels}_o{filters}_k3x3_s{stride}x{stride}_d1x1_p{pad}_m1"
-        "_mid-bias-relu6_out-bias-relu6"
+        f"f32_{layout}_i{size}x{size}x{channels}.dw_k3x3_s{stride}x{stride}_p{pad}.bias.relu6"
+        f".conv_o{filters}_k1x1.bias.relu6"
     )
 
 
@@ -52,9 +52,9 @@ BLOCKS = [
 
 # Large windows and multipliers.
 OTHERS = [
-    "separable_f32_nhwc_i28x28x96_o96_k5x5_s1x1_d1x1_p2x2x2x2_m1_mid-bias-relu6_out-bias-relu6",
-    "depthwise_f32_nhwc_i56x57x32_o32_k5x5_s1x1_d1x1_p2x2x2x2_m1_out-bias-linear",
-    "depthwise_f32_nhwc_i9x10x5_o10_k3x3_s1x1_d2x2_p2x2x2x2_m2_out-bias-gelu",
+    "f32_nhwc_i28x28x96.dw_k5x5_p2x2x2x2.bias.relu6.conv_o96_k1x1.bias.relu6",
+    "f32_nhwc_i56x57x32.dw_k5x5_p2x2x2x2.bias",
+    "f32_nhwc_i9x10x5.dw_k3x3_d2x2_p2x2x2x2_m2.bias.gelu",
 ]
 
 

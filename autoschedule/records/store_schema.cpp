@@ -5,8 +5,13 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
+
+#include "../old_problem_text.h"
 
 namespace sepconv {
 namespace {
@@ -14,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using sqlite::Database;
 using sqlite::Error;
+
+constexpr int kOldVersion = 1;  // its problems have another text form
 
 constexpr std::int64_t kApplicationId = 0x73657063;  // "sepc", in the file's header: tells stores from other files
 
@@ -72,10 +79,43 @@ bool is_blank(const Database& database) {
 void check_identity(const Database& database) {
   if (database.integer("PRAGMA application_id") != kApplicationId)
     refuse(database.path(), "it is an SQLite file of another program; name another file");
-  if (const auto version = database.integer("PRAGMA user_version"); version != kStoreVersion)
+  if (const auto version = database.integer("PRAGMA user_version"); version != kStoreVersion && version != kOldVersion)
     refuse(database.path(), fmt::format("it has version {}; this sepconv knows version {}: use the sepconv that wrote "
                                         "it, or tune into a new store",
                                         version, kStoreVersion));
+}
+
+bool is_old(const Database& database) { return database.integer("PRAGMA user_version") == kOldVersion; }
+
+/// Gives the problems of the table `tasks` that unqualified names mean their texts of today.
+void renew_problems(const Database& database) {
+  std::vector<std::pair<std::int64_t, std::string>> problems;
+  sqlite::Statement rows(database, "SELECT id, problem FROM tasks");
+  while (rows.step()) problems.emplace_back(rows.integer(0), rows.text(1));
+  sqlite::Statement update(database, "UPDATE tasks SET problem = ? WHERE id = ?");
+  for (const auto& [id, problem] : problems) {
+    update.bind(0, std::string_view(current_problem_text(problem)));
+    update.bind(1, id);
+    update.run();
+  }
+}
+
+/// All or nothing, and once: another tuner may have done it just now.
+void renew_file(const Database& database) {
+  sqlite::Transaction transaction(database);
+  if (is_old(database)) {
+    renew_problems(database);
+    database.execute(fmt::format("PRAGMA user_version = {}", kStoreVersion).c_str());
+  }
+  transaction.commit();
+}
+
+/// The file stays as it is: a temporary table takes the name of the old one on this connection.
+void renew_reading(const Database& database) {
+  database.execute("PRAGMA query_only = 0");
+  database.execute("CREATE TEMPORARY TABLE tasks AS SELECT * FROM main.tasks");
+  renew_problems(database);
+  database.execute("PRAGMA query_only = 1");
 }
 
 /// Readers and writers then never wait for each other. SQLite does not wait for other programs in this statement.
@@ -152,6 +192,7 @@ Database open_store(const fs::path& path, bool write) {
     if (const std::string damage = database.text("PRAGMA quick_check(1)"); damage != "ok")
       refuse(path, fmt::format("it is damaged ({}): use a backup, or keep what 'sqlite3 FILE .recover' can read",
                                damage.substr(damage.rfind('\n') + 1)));
+    if (is_old(database)) write ? renew_file(database) : renew_reading(database);
     return database;
   } catch (const Error& error) {
     if (error.code() == SQLITE_FULL || error.code() == SQLITE_IOERR) throw;  // the machine, not the file

@@ -19,18 +19,15 @@ import argparse
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import problem_text  # noqa: E402
+
 os.environ.setdefault("KERAS_BACKEND", "jax")
 LIST = pathlib.Path(__file__).resolve().parent / "networks.json"
-PROBLEM = re.compile(
-    r"(?P<op>\w+?)_(?P<dtype>f32)_(?P<layout>nhwc)_i(?P<IH>\d+)x(?P<IW>\d+)x(?P<IC>\d+)_o(?P<OC>\d+)"
-    r"(?:_k(?P<KH>\d+)x(?P<KW>\d+))?_s(?P<SH>\d+)x(?P<SW>\d+)(?:_d(?P<DH>\d+)x(?P<DW>\d+))?"
-    r"(?:_p(?P<top>\d+)x(?P<bottom>\d+)x(?P<left>\d+)x(?P<right>\d+))?(?:_m(?P<m>\d+))?"
-    r"(?:_mid-[\w.-]+?)?_out-(?P<bias>bias|nobias)-(?P<activation>[\w.-]+)")
 SHORT = {"separable": "sep", "depthwise": "dw", "pointwise": "pw"}
 
 
@@ -121,15 +118,19 @@ class Problem:
 
     def __init__(self, text):
         self.text = text
-        match = PROBLEM.fullmatch(text)
-        if not match:
+        problem = problem_text.parse(text)
+        self.op = problem_text.kind_of(problem)
+        if self.op is None:
             raise ValueError(f"cannot read the problem '{text}'")
-        parts = match.groupdict()
-        self.op, self.bias, self.activation = parts["op"], parts["bias"] == "bias", parts["activation"]
-        self.channels, self.filters, self.multiplier = int(parts["IC"]), int(parts["OC"]), int(parts["m"] or 1)
-        self.extents = (int(parts["IH"]), int(parts["IW"]))
-        self.window, self.strides, self.dilations = (tuple(int(parts[key + axis] or 1) for axis in "HW") for key in "KSD")
-        pads = [int(parts[side] or 0) for side in ("top", "bottom", "left", "right")]
+        first, last = problem["stages"][0], problem["stages"][-1]
+        self.bias, self.activation = problem_text.epilogue(last)
+        self.channels, self.multiplier = problem["IC"], first["multiplier"]
+        self.filters = last.get("filters", self.channels * self.multiplier)
+        self.extents = (problem["IH"], problem["IW"])
+        self.window, self.strides, self.dilations = (
+            tuple(first[key + axis] for axis in axes)
+            for key, axes in (("K", "HW"), ("stride_", "hw"), ("dilation_", "hw")))
+        pads = [first["pad_" + side] for side in ("top", "bottom", "left", "right")]
         self.pads = (tuple(pads[:2]), tuple(pads[2:]))
         self.reach = tuple((k - 1) * d for k, d in zip(self.window, self.dilations))
 

@@ -66,6 +66,7 @@ Lowering lower(const ConvProblem& problem, const Target& target) {
     l.IW *= l.IH;
     l.IH = 1;
   }
+  l.arguments = arguments_of(kernel_problem(problem));
   l.target = target;
   if (l.dtype == DataType::float64) l.target.lanes /= 2;
   return l;

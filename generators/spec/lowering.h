@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sepconv/conv_problem.h"
+#include "sepconv/detail/kernel_arguments.h"
 #include "target.h"
 
 namespace sepconv {
@@ -39,7 +41,8 @@ struct Lowering {
   std::int32_t depth_multiplier = 1;
   Epilogue middle;  // between the stages; separable only
   Epilogue output;
-  Target target;  // its lanes are those of the type of sums
+  std::vector<Argument> arguments;  // of the kernel, in its order
+  Target target;                    // its lanes are those of the type of sums
 
   bool has_depthwise() const { return family != KernelFamily::pointwise; }
   bool has_pointwise() const { return family != KernelFamily::depthwise; }

@@ -1,9 +1,19 @@
+// The text form of problems:
+//   problem  = dtype ["strict"] "_" layout "_i" H "x" W "x" C { "." stage { "." step } }
+//   stage    = "dw_k" KH "x" KW [strides] [dilation] [pads] [ "_m" depth_multiplier ]
+//            | "conv_o" out_channels "_k" KH "x" KW [strides] [dilation] [pads]
+//   step     = "bias" | activation
+// Fields that have no effect ("_s1x1", "_d1x1", "_p0x0x0x0", "_m1") are not written; "?" is an extent or pad that is
+// known only at run time.
+
 #include <array>
+#include <optional>
 #include <stdexcept>
 #include <string>
-#include <tuple>
+#include <vector>
 
 #include "sepconv/conv_problem.h"
+#include "stage_kinds.h"
 #include "text.h"
 
 namespace sepconv {
@@ -14,122 +24,173 @@ using detail::parse_int;
 using detail::quoted;
 using detail::split;
 
-std::string extent_text(std::int32_t extent) { return extent == kDynamic ? "?" : std::to_string(extent); }
-
-std::int32_t parse_extent(std::string_view text, std::string_view what) {
-  return text == "?" ? kDynamic : parse_int(text, what);
+[[noreturn]] void refuse(std::string_view whole, const std::string& expected, std::string_view received) {
+  throw std::invalid_argument("ConvProblem: expected " + expected + ", received " + quoted(received) +
+                              (received == whole ? "" : " in " + quoted(whole)));
 }
 
-std::string epilogue_text(const Epilogue& epilogue) {
-  return std::string(has_bias(epilogue) ? "bias" : "nobias") + "-" + to_text(activation_of(epilogue));
+std::string number_text(std::int32_t value) { return value == kDynamic ? "?" : std::to_string(value); }
+
+/// Numbers of a window that are written together.
+struct WindowField {
+  const char* prefix;
+  std::vector<std::int32_t Window::*> members;
+  bool always;  // written even where it has no effect
+};
+
+const std::array<WindowField, 4>& window_fields() {
+  static const std::array<WindowField, 4> fields = {{
+      {"k", {&Window::KH, &Window::KW}, true},
+      {"s", {&Window::stride_h, &Window::stride_w}, false},
+      {"d", {&Window::dilation_h, &Window::dilation_w}, false},
+      {"p", {&Window::pad_top, &Window::pad_bottom, &Window::pad_left, &Window::pad_right}, false},
+  }};
+  return fields;
 }
 
-Epilogue parse_epilogue(std::string_view text, std::string_view what) {
-  const bool bias = consume_prefix(text, "bias-");
-  if (!bias && !consume_prefix(text, "nobias-"))
-    throw std::invalid_argument(std::string(what) + ": expected 'bias-' or 'nobias-', received " + quoted(text));
-  return make_epilogue(bias, activation_from_text(text));
-}
-
-/// Splits "<prefix>AxBxC" into `count` numbers.
-template <std::size_t count>
-std::array<std::int32_t, count> parse_group(std::string_view text, std::string_view prefix, std::string_view what) {
-  if (!consume_prefix(text, prefix))
-    throw std::invalid_argument(std::string(what) + ": expected '" + std::string(prefix) + "...', received " +
-                                quoted(text));
-  const auto parts = split(text, 'x');
-  if (parts.size() != count)
-    throw std::invalid_argument(std::string(what) + ": expected " + std::to_string(count) +
-                                " numbers joined by 'x', received " + quoted(text));
-  std::array<std::int32_t, count> values{};
-  for (std::size_t i = 0; i < count; ++i) values[i] = parse_extent(parts[i], what);
-  return values;
-}
-
-template <class Enum, std::size_t count>
-Enum parse_enum(std::string_view text, const std::array<Enum, count>& values, std::string_view what) {
-  std::string known;
-  for (Enum value : values) {
-    if (text == to_text(value)) return value;
-    known += (known.empty() ? "" : ", ") + std::string(to_text(value));
+std::string stage_text(const Stage& stage) {
+  const Window neutral;
+  std::string text = detail::entry_of(stage.kind).text_form;
+  if (stage.kind == StageKind::conv) text += "_o" + number_text(stage.out_channels);
+  for (const WindowField& field : window_fields()) {
+    bool written = field.always;
+    std::string numbers;
+    for (const auto member : field.members) {
+      numbers += (numbers.empty() ? "" : "x") + number_text(stage.window.*member);
+      written = written || stage.window.*member != neutral.*member;
+    }
+    if (written) text += "_" + std::string(field.prefix) + numbers;
   }
-  throw std::invalid_argument(std::string(what) + ": expected one of " + known + ", received " + quoted(text));
+  if (stage.depth_multiplier != 1) text += "_m" + number_text(stage.depth_multiplier);
+  for (const EpilogueStep& step : stage.epilogue)
+    text += "." + (step.kind == EpilogueKind::bias ? "bias" : to_text(step.activation));
+  return text;
+}
+
+/// Splits at the dots that are not in parentheses, which hold the numbers of activations.
+std::vector<std::string_view> parts_of(std::string_view text) {
+  std::vector<std::string_view> parts;
+  std::size_t begin = 0;
+  int depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    depth += (text[i] == '(') - (text[i] == ')');
+    if (text[i] != '.' || depth > 0) continue;
+    parts.push_back(text.substr(begin, i - begin));
+    begin = i + 1;
+  }
+  parts.push_back(text.substr(begin));
+  return parts;
+}
+
+/// Reads the fields of a part, which are joined by '_', in order.
+class Fields {
+ public:
+  Fields(std::string_view whole, std::string_view part) : whole_(whole), fields_(split(part, '_')) {}
+
+  /// `count` numbers joined by 'x' behind the prefix, or nothing where the next field has another prefix.
+  std::optional<std::vector<std::int32_t>> numbers(std::string_view prefix, std::size_t count) {
+    std::string_view field = next_ < fields_.size() ? fields_[next_] : std::string_view{};
+    if (!consume_prefix(field, prefix)) return std::nullopt;
+    const auto texts = split(field, 'x');
+    if (texts.size() != count)
+      refuse(whole_, std::to_string(count) + " numbers joined by 'x' behind '" + std::string(prefix) + "'",
+             fields_[next_]);
+    std::vector<std::int32_t> values;
+    for (const std::string_view text : texts)
+      values.push_back(text == "?" ? kDynamic : parse_int(text, "ConvProblem: field " + quoted(fields_[next_])));
+    ++next_;
+    return values;
+  }
+  std::vector<std::int32_t> required(std::string_view prefix, std::size_t count) {
+    auto values = numbers(prefix, count);
+    if (!values) refuse(whole_, "a field '" + std::string(prefix) + "...'", rest());
+    return *std::move(values);
+  }
+  std::string_view word() { return next_ < fields_.size() ? fields_[next_++] : std::string_view{}; }
+  void end() const {
+    if (next_ < fields_.size()) refuse(whole_, "no further field", fields_[next_]);
+  }
+
+ private:
+  std::string_view rest() const { return next_ < fields_.size() ? fields_[next_] : "nothing"; }
+
+  std::string_view whole_;
+  std::vector<std::string_view> fields_;
+  std::size_t next_ = 0;
+};
+
+/// The value with that text.
+template <class Enum, std::size_t count>
+Enum one_of(std::string_view whole, std::string_view text, const std::array<Enum, count>& values) {
+  std::string known;
+  for (const Enum value : values) {
+    if (text == to_text(value)) return value;
+    known += (known.empty() ? "one of " : ", ") + std::string(to_text(value));
+  }
+  refuse(whole, known, text);
+}
+
+void read_head(ConvProblem& p, std::string_view whole, std::string_view part) {
+  Fields fields(whole, part);
+  constexpr std::string_view kStrict = "strict";
+  std::string_view dtype = fields.word();
+  p.strict_float = dtype.size() > kStrict.size() && dtype.substr(dtype.size() - kStrict.size()) == kStrict;
+  if (p.strict_float) dtype.remove_suffix(kStrict.size());
+  p.dtype =
+      one_of(whole, dtype, std::array{DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16});
+  p.layout = one_of(whole, fields.word(), std::array{Layout::nhwc, Layout::nchw});
+  const std::vector<std::int32_t> extents = fields.required("i", 3);
+  p.IH = extents[0], p.IW = extents[1], p.IC = extents[2];
+  fields.end();
+}
+
+/// A stage, or nothing where the part does not begin with the name of a kind.
+std::optional<Stage> read_stage(std::string_view whole, std::string_view part) {
+  for (const detail::StageKindEntry& entry : detail::stage_kinds()) {
+    if (part.substr(0, part.find('_')) != entry.text_form) continue;
+    Stage stage;
+    stage.kind = entry.kind;
+    Fields fields(whole, part);
+    fields.word();
+    if (stage.kind == StageKind::conv) stage.out_channels = fields.required("o", 1)[0];
+    for (const WindowField& field : window_fields()) {
+      const std::size_t count = field.members.size();
+      const auto values = field.always ? fields.required(field.prefix, count) : fields.numbers(field.prefix, count);
+      for (std::size_t i = 0; values && i < count; ++i) stage.window.*field.members[i] = (*values)[i];
+    }
+    if (stage.kind == StageKind::depthwise)
+      if (const auto multiplier = fields.numbers("m", 1)) stage.depth_multiplier = (*multiplier)[0];
+    fields.end();
+    return stage;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::string to_text(const ConvProblem& p) {
-  const auto pair = [](std::int32_t h, std::int32_t w) { return extent_text(h) + "x" + extent_text(w); };
-  const Stage& first = p.stages.front();
-  const Window& w = first.window;
-  std::string text =
-      stages_name(p) + "_" + to_text(p.dtype) + (p.strict_float ? "strict" : "") + "_" + to_text(p.layout);
-  text += "_i" + pair(p.IH, p.IW) + "x" + std::to_string(p.IC) + "_o" + std::to_string(p.OC());
-  text += "_k" + pair(w.KH, w.KW) + "_s" + pair(w.stride_h, w.stride_w) + "_d" + pair(w.dilation_h, w.dilation_w);
-  text += "_p" + pair(w.pad_top, w.pad_bottom) + "x" + pair(w.pad_left, w.pad_right);
-  text += "_m" + std::to_string(first.depth_multiplier);
-  if (p.stages.size() > 1) text += "_mid-" + epilogue_text(first.epilogue);
-  return text + "_out-" + epilogue_text(p.stages.back().epilogue);
+  std::string text = std::string(to_text(p.dtype)) + (p.strict_float ? "strict" : "") + "_" + to_text(p.layout);
+  text += "_i" + number_text(p.IH) + "x" + number_text(p.IW) + "x" + number_text(p.IC);
+  for (const Stage& stage : p.stages) text += "." + stage_text(stage);
+  return text;
 }
 
 ConvProblem problem_from_text(std::string_view text) {
-  // Activation names contain '_', so the epilogues are cut off first.
-  const std::string_view whole = text;
+  const std::vector<std::string_view> parts = parts_of(text);
   ConvProblem p;
-  const std::size_t out = text.rfind("_out-");
-  if (out == std::string_view::npos)
-    throw std::invalid_argument("ConvProblem: expected '..._out-<bias>-<activation>', received " + quoted(whole));
-  const Epilogue output = parse_epilogue(text.substr(out + 5), "ConvProblem.output");
-  text = text.substr(0, out);
-  const std::size_t middle = text.find("_mid-");
-  Stage first, second{StageKind::conv, {}, 1, 0, output};
-  if (middle != std::string_view::npos) {
-    first.epilogue = parse_epilogue(text.substr(middle + 5), "ConvProblem.middle");
-    text = text.substr(0, middle);
-  } else {
-    first.epilogue = output;
+  read_head(p, text, parts[0]);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    if (std::optional<Stage> stage = read_stage(text, parts[i])) {
+      p.stages.push_back(*std::move(stage));
+    } else if (p.stages.empty()) {
+      refuse(text, "a stage 'dw_...' or 'conv_...' before its epilogue", parts[i]);
+    } else if (parts[i] == "bias") {
+      p.stages.back().epilogue.push_back({EpilogueKind::bias, {}});
+    } else {
+      p.stages.back().epilogue.push_back({EpilogueKind::activation, activation_from_text(parts[i])});
+    }
   }
-  const auto parts = split(text, '_');
-  if (parts.size() != 10)
-    throw std::invalid_argument("ConvProblem: expected 10 fields joined by '_' before the epilogues, received " +
-                                std::to_string(parts.size()) + " in " + quoted(whole));
-  const bool separable = parts[0] == "separable", pointwise = parts[0] == "pointwise";
-  if (!separable && !pointwise && parts[0] != "depthwise")
-    throw std::invalid_argument("ConvProblem: expected one of depthwise, pointwise, separable, received " +
-                                quoted(parts[0]));
-  constexpr std::string_view kStrict = "strict";
-  std::string_view dtype = parts[1];
-  p.strict_float = dtype.size() > kStrict.size() && dtype.substr(dtype.size() - kStrict.size()) == kStrict;
-  if (p.strict_float) dtype.remove_suffix(kStrict.size());
-  p.dtype = parse_enum(dtype, std::array{DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16},
-                       "ConvProblem.dtype");
-  p.layout = parse_enum(parts[2], std::array{Layout::nhwc, Layout::nchw}, "ConvProblem.layout");
-  std::tie(p.IH, p.IW, p.IC) = std::tuple_cat(parse_group<3>(parts[3], "i", "ConvProblem input HxWxC"));
-  const std::int32_t OC = parse_group<1>(parts[4], "o", "ConvProblem.OC")[0];
-  Window& w = first.window;
-  std::tie(w.KH, w.KW) = std::tuple_cat(parse_group<2>(parts[5], "k", "ConvProblem window KHxKW"));
-  std::tie(w.stride_h, w.stride_w) = std::tuple_cat(parse_group<2>(parts[6], "s", "ConvProblem strides"));
-  std::tie(w.dilation_h, w.dilation_w) = std::tuple_cat(parse_group<2>(parts[7], "d", "ConvProblem dilation"));
-  std::tie(w.pad_top, w.pad_bottom, w.pad_left, w.pad_right) =
-      std::tuple_cat(parse_group<4>(parts[8], "p", "ConvProblem pads"));
-  first.depth_multiplier = parse_group<1>(parts[9], "m", "ConvProblem.depth_multiplier")[0];
-  if ((middle != std::string_view::npos) != separable)
-    throw std::invalid_argument("ConvProblem.middle: only a separable problem has, and must have, '_mid-': " +
-                                quoted(whole));
-  if (pointwise) {
-    first.kind = StageKind::conv;
-    first.out_channels = OC;
-    if (w.KH != 1 || w.KW != 1)
-      throw std::invalid_argument("ConvProblem.KH: expected a 1x1 window for a pointwise problem, received " +
-                                  quoted(parts[5]));
-  }
-  second.out_channels = OC;
-  p.stages = {first};
-  if (separable) p.stages.push_back(second);
   validate(p);
-  if (p.OC() != OC)
-    throw std::invalid_argument("ConvProblem.OC: received " + std::to_string(OC) + "; expected " +
-                                std::to_string(p.OC()) + " = IC * depth_multiplier for a depthwise problem");
   return p;
 }
 

@@ -21,12 +21,12 @@ FORMATS = {
 }
 # Each operation, data format and type; windows of one and two axes; extents known and not.
 PROBLEMS = (
-    "separable_f32_nhwc_i7x7x5_o6_k3x3_s1x1_d1x1_p1x1x1x1_m2_mid-nobias-linear_out-bias-relu",
-    "separable_f32_nchw_i7x9x8_o16_k3x3_s2x2_d1x1_p0x1x0x1_m1_mid-bias-relu6_out-bias-gelu",
-    "separable_f16_nhwc_i1x20x8_o16_k1x5_s1x1_d1x2_p0x0x8x0_m1_mid-nobias-linear_out-bias-silu",
-    "depthwise_f16_nchw_i9x9x4_o4_k3x3_s1x1_d1x1_p0x0x0x0_m1_out-nobias-tanh",
-    "depthwise_bf16_nhwc_i?x?x12_o24_k5x5_s1x1_d1x1_p?x?x?x?_m2_out-bias-linear",
-    "pointwise_f64_nhwc_i6x6x7_o9_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-sigmoid",
+    "f32_nhwc_i7x7x5.dw_k3x3_p1x1x1x1_m2.conv_o6_k1x1.bias.relu",
+    "f32_nchw_i7x9x8.dw_k3x3_s2x2_p0x1x0x1.bias.relu6.conv_o16_k1x1.bias.gelu",
+    "f16_nhwc_i1x20x8.dw_k1x5_d1x2_p0x0x8x0.conv_o16_k1x1.bias.silu",
+    "f16_nchw_i9x9x4.dw_k3x3.tanh",
+    "bf16_nhwc_i?x?x12.dw_k5x5_p?x?x?x?_m2.bias",
+    "f64_nhwc_i6x6x7.conv_o9_k1x1.bias.sigmoid",
 )
 
 

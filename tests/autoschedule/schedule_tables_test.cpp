@@ -9,8 +9,7 @@
 namespace sepconv {
 namespace {
 
-const char* const kTuned =
-    "separable_f32_nhwc_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu6";
+const char* const kTuned = "f32_nhwc_i28x28x64.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu6";
 const char* const kSchedule = "block_fuse1_flat1_oh4_ow28.dw_c8_ow4_pad1.pw_mr4_nr16_ku4_vf1";
 
 class ScheduleTablesTest : public testing::Test {
@@ -40,18 +39,16 @@ class ScheduleTablesTest : public testing::Test {
 TEST_F(ScheduleTablesTest, FindsTheProblemAndOnesThatDifferInNoLoop) {
   ASSERT_NE(row(kTuned), nullptr);
   EXPECT_EQ(to_text(row(kTuned)->schedule), kSchedule);
-  const LockRow* other_activation =
-      row("separable_f32_nhwc_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu_out-nobias-linear");
+  const LockRow* other_activation = row("f32_nhwc_i28x28x64.dw_k3x3_p1x1x1x1.bias.relu.conv_o64_k1x1");
   ASSERT_NE(other_activation, nullptr);
   EXPECT_EQ(to_text(other_activation->schedule), kSchedule);
 }
 
 TEST_F(ScheduleTablesTest, FindsNothingForOtherLoopsTypesAndTargets) {
-  for (const char* other :
-       {"separable_f32_nhwc_i28x28x64_o96_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu6",
-        "separable_f32_nhwc_i28x28x64_o64_k3x3_s1x1_d2x2_p2x2x2x2_m1_mid-nobias-linear_out-bias-relu6",
-        "separable_f16_nhwc_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu6",
-        "separable_f32_nchw_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu6"})
+  for (const char* other : {"f32_nhwc_i28x28x64.dw_k3x3_p1x1x1x1.conv_o96_k1x1.bias.relu6",
+                            "f32_nhwc_i28x28x64.dw_k3x3_d2x2_p2x2x2x2.conv_o64_k1x1.bias.relu6",
+                            "f16_nhwc_i28x28x64.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu6",
+                            "f32_nchw_i28x28x64.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu6"})
     EXPECT_EQ(row(other), nullptr) << other;
   EXPECT_EQ(row(kTuned, "x86-64-sse41"), nullptr);
 }

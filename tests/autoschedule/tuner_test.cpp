@@ -188,8 +188,7 @@ TEST_F(TunerTest, StopsWhenAskedAndKeepsWhatIsDone) {
 
 TEST_F(TunerTest, AnotherProblemsBestIsTriedFirst) {
   FakeExecutor executor;
-  const std::string other =
-      "separable_f32_nhwc_i28x28x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
+  const std::string other = "f32_nhwc_i28x28x64.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu";
   const Schedule schedule =
       schedule_from_text("block_fuse1_flat1_oh5_ow28.dw_c8_ow3_pad1.pw_mr5_nr16_ku4_vf1", target_from_name(kTarget));
   options_.suggestions = {{other, kTarget, to_text(schedule)}};

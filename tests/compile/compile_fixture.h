@@ -82,7 +82,7 @@ class CompileLibrary : public testing::Test {
     const ScopedVariable mode_variable("FAKE_GENERATOR_MODE", mode);
     const ScopedVariable match_variable("FAKE_GENERATOR_MATCH", "i14x14x8");
     const std::string message = failure();
-    for (const std::string& part : {std::string("layers 'first', 'again'"), std::string("separable_f32_nhwc_i14x14x8"),
+    for (const std::string& part : {std::string("layers 'first', 'again'"), std::string("f32_nhwc_i14x14x8.dw_"),
                                     std::string("x86-64-"), std::string("block_fuse"), reason})
       EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in:\n" << message;
     EXPECT_EQ(output_files(), std::set<std::string>{});

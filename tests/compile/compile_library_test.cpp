@@ -29,7 +29,7 @@ TEST_F(CompileLibrary, WritesTheFilesAndOneKernelForEachProblemAndTarget) {
   EXPECT_EQ(load_weights(options_.output_dir / "small.weights").size(), 3u);
   for (const PlannedKernel& kernel : result.kernels) {
     EXPECT_LT(kernel.symbol.size() + std::string("_metadata").size(), 200u);
-    EXPECT_EQ(kernel.symbol.rfind("small_separable_f32_nhwc_", 0), 0u) << kernel.symbol;
+    EXPECT_EQ(kernel.symbol.rfind("small_f32_nhwc_", 0), 0u) << kernel.symbol;
   }
 }
 

@@ -163,8 +163,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Refusal{"not_json", "{", "", "lockfile: not JSON"},
         Refusal{"format", "sepconv-lock", "other", "format 'other' is not known"},
-        Refusal{"version", "\"version\": 1", "\"version\": 99", "version 99 is not known; this sepconv reads 1"},
-        Refusal{"version_kind", "\"version\": 1", "\"version\": \"1\"", "version \"1\" is not known"},
+        Refusal{"version", "\"version\": 2", "\"version\": 99", "version 99 is not known; this sepconv reads 2"},
+        Refusal{"version_kind", "\"version\": 2", "\"version\": \"2\"", "version \"2\" is not known"},
         Refusal{"schedule_version", "\"schedule_version\": 2", "\"schedule_version\": 99", "schedule_version 99"},
         Refusal{"missing", "\"schedule_version\": 2,", "", "field 'schedule_version' is missing"},
         Refusal{"unknown_field", "\"rows\"", "\"extra\": 1, \"rows\"", "unknown field 'extra'"},

@@ -13,8 +13,8 @@ import object_digest
 from kernel_digests import Kernel
 
 GENERATOR = os.environ["SEPCONV_GENERATOR"]
-DEPTHWISE = "depthwise_f32_nhwc_i6x5x8_o8_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu"
-OTHER = "depthwise_f32_nhwc_i6x5x8_o8_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu6"
+DEPTHWISE = "f32_nhwc_i6x5x8.dw_k3x3_p1x1x1x1.bias.relu"
+OTHER = "f32_nhwc_i6x5x8.dw_k3x3_p1x1x1x1.bias.relu6"
 TARGETS = ["x86-64-avx2", "x86-64-avx512", "arm-64", "cuda-sm70", "opencl"]
 
 PTX = """.version 6.0

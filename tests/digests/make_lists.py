@@ -51,15 +51,23 @@ def golden_problems(sepconv):
     return list(dict.fromkeys(problems))
 
 
+def with_first_stage(problem, head, pads):
+    """Another head, and other pads in the first stage."""
+    _, first, *rest = problem.split(".", 2)
+    window, _, multiplier = re.sub(r"_p[0-9x?]+", "", first).partition("_m")
+    return ".".join([head, window + pads + (f"_m{multiplier}" if multiplier else ""), *rest])
+
+
 def dynamic(problem):
     """With extents that are known at run time only; those of a 1-D problem's rows stay."""
-    if "_k1x" in problem and "_i1x" in problem:
-        return re.sub(r"_p0x0x\d+x\d+", "_p0x0x?x?", re.sub(r"_i1x\d+x", "_i1x?x", problem))
-    return re.sub(r"_p\d+x\d+x\d+x\d+", "_p?x?x?x?", re.sub(r"_i\d+x\d+x", "_i?x?x", problem))
+    head, first, *_ = problem.split(".", 2)
+    if "_i1x" in head and "_k1x" in first:
+        return with_first_stage(problem, re.sub(r"_i1x\d+x", "_i1x?x", head), "_p0x0x?x?")
+    return with_first_stage(problem, re.sub(r"_i\d+x\d+x", "_i?x?x", head), "_p?x?x?x?")
 
 
 def strict(problem):
-    return re.sub(r"^([a-z]+_[a-z0-9]+)_", r"\1strict_", problem)
+    return re.sub(r"^([a-z0-9]+)_", r"\1strict_", problem)
 
 
 def other_layout(problem):
@@ -69,11 +77,12 @@ def other_layout(problem):
 def served(problem, target):
     """The problem, or the like of it that the target has kernels for."""
     if target == "arm-64-fp16":
-        return re.sub("_f32(strict)?_", "_f16_", problem)
+        return re.sub("^f32(strict)?_", "f16_", problem)
     if target == "x86-64-avx512-bf16":
-        return re.sub("_f32(strict)?_", "_bf16_", problem)
+        return re.sub("^f32(strict)?_", "bf16_", problem)
     if "?" in problem and target.startswith(("cuda", "opencl")):
-        return re.sub(r"_p\S*x\?_", "_p0x0x0x0_", problem.replace("_i1x?x", "_i1x35x").replace("_i?x?x", "_i37x41x"))
+        head = problem.split(".", 1)[0].replace("_i1x?x", "_i1x35x").replace("_i?x?x", "_i37x41x")
+        return with_first_stage(problem, head, "")
     return problem
 
 
@@ -98,8 +107,8 @@ def short_list(sepconv):
 
 
 # Placements and generators that the rules choose for larger layers, or never.
-SEPARABLE = "separable_f32_{}_i9x8x16_o24_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu {}"
-JOINED = "separable_f32_nhwc_i9x8x16_o24_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu6_out-bias-silu"
+SEPARABLE = "f32_{}_i9x8x16.dw_k3x3_p1x1x1x1.conv_o24_k1x1.bias.relu {}"
+JOINED = "f32_nhwc_i9x8x16.dw_k3x3_p1x1x1x1.bias.relu6.conv_o24_k1x1.bias.silu"
 NHWC, NCHW = "nhwc", "nchw"
 GIVEN_SCHEDULES = [
     (SEPARABLE.format(layout, target), schedule)

@@ -226,7 +226,7 @@ def checksum(file):
 
 
 def weights_file(layers):
-    """What `sepconv compile` writes; layers are (name, problem, counts of the four arrays, bytes of an element)."""
+    """What `sepconv compile` writes; layers are (name, problem, counts of its arrays, bytes of an element)."""
 
     def index_from(begin):
         lines, end = "", begin
@@ -241,18 +241,18 @@ def weights_file(layers):
     begin = -(-(64 + len(index_from(4096)[0])) // 64) * 64
     index, end = index_from(begin)
     body = index + bytes(begin - 64 - len(index)) + bytes((i * 37) % 61 for i in range(end - begin))
-    head = b"sepconvW" + struct.pack("<IIQQ", 1, 64, len(index), end)
+    head = b"sepconvW" + struct.pack("<IIQQ", 2, 64, len(index), end)
     file = head + bytes(32) + body
     return file[:32] + struct.pack("<Q", checksum(file)) + file[40:]
 
 
 def weights_files():
-    depthwise = "depthwise_{}_nhwc_i8x8x3_o6_k3x3_s1x1_d1x1_p1x1x1x1_m2_out-bias-relu"
-    separable = "separable_{}_nchw_i1x9x2_o4_k1x3_s1x2_d1x1_p0x0x2x0_m1_mid-nobias-linear_out-bias-softmax"
+    depthwise = "{}_nhwc_i8x8x3.dw_k3x3_p1x1x1x1_m2.bias.relu"
+    separable = "{}_nchw_i1x9x2.dw_k1x3_s1x2_p0x0x2x0.conv_o4_k1x1.bias.softmax"
     yield "floats", weights_file(
-        [("dw", depthwise.format("f32"), (54, 0, 0, 6), 4), ("a/sep", separable.format("bf16"), (6, 0, 8, 4), 4)]
+        [("dw", depthwise.format("f32"), (54, 6), 4), ("a/sep", separable.format("bf16"), (6, 8, 4), 4)]
     )
-    yield "doubles", weights_file([("sep", separable.format("f64strict"), (6, 0, 8, 4), 8)])
+    yield "doubles", weights_file([("sep", separable.format("f64strict"), (6, 8, 4), 8)])
 
 
 def npy(descr, shape, data, version=1):
@@ -311,8 +311,8 @@ def plan_bytes():
     def numbers(count):
         return b"\0" + struct.pack("<Q", count) + struct.pack(f"<{count}f", *range(count))
 
-    problem = "depthwise_f32_nhwc_i8x8x3_o6_k3x3_s1x1_d1x1_p1x1x1x1_m2_out-bias-relu"
-    weights = numbers(54) + numbers(0) + numbers(0) + numbers(6)
+    problem = "f32_nhwc_i8x8x3.dw_k3x3_p1x1x1x1_m2.bias.relu"
+    weights = counted([numbers(54), numbers(6)])
     layer = text("dw") + counted([text("dw"), text("relu")]) + text(problem) + weights + b"\1" + text("same")
     layer += struct.pack("<iiiiq", 0, 1, 0, 1, 1)
     skipped = text("conv") + text("Conv2D") + text("its window is not 1x1")
@@ -336,8 +336,8 @@ def texts():
         "opencl",
         "arm-64",
         "x86-64-avx512",
-        "pointwise_f16_nhwc_i7x7x8_o16_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-linear",
-        "separable_f64strict_nchw_i?x?x4_o8_k3x5_s2x1_d1x2_p?x?x?x?_m2_mid-bias-relu6_out-bias-softmax",
+        "f16_nhwc_i7x7x8.conv_o16_k1x1",
+        "f64strict_nchw_i?x?x4.dw_k3x5_s2x1_d1x2_p?x?x?x?_m2.bias.relu6.conv_o8_k1x1.bias.softmax",
     ]
     rows = table["rows"][:4] + table["rows"][-4:]
     for row in rows:

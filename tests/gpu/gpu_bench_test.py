@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import gpu_bench  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-STRIDED = "separable_f32_nhwc_i112x110x64_o128_k3x5_s2x2_d1x1_p0x1x1x2_m2_mid-bias-relu6_out-nobias-linear"
+STRIDED = "f32_nhwc_i112x110x64.dw_k3x5_s2x2_p0x1x1x2_m2.bias.relu6.conv_o128_k1x1"
 
 
 class Scripted:
@@ -39,7 +39,7 @@ class Problems(unittest.TestCase):
         self.assertEqual({key: problem[key] for key in wanted}, wanted)
 
     def test_others_are_refused(self):
-        for text in ("depthwise_f32", STRIDED.replace("f32", "f16"), STRIDED.replace("i112x110", "i?x?"),
+        for text in ("f32_nhwc_i4x4x4.dw_k1x1", STRIDED.replace("f32", "f16"), STRIDED.replace("i112x110", "i?x?"),
                      STRIDED.replace("relu6", "gelu")):
             with self.assertRaises(gpu_bench.BenchFailed):
                 gpu_bench.parse_problem(text)
@@ -69,7 +69,7 @@ class Data(unittest.TestCase):
 
 class PlainPython(unittest.TestCase):
     def test_a_layer_by_hand(self):
-        text = "separable_f32_nchw_i1x3x1_o1_k1x2_s1x1_d1x1_p0x0x0x1_m1_mid-nobias-relu_out-bias-linear"
+        text = "f32_nchw_i1x3x1.dw_k1x2_p0x0x0x1.relu.conv_o1_k1x1.bias"
         reference = gpu_bench.PlainPython()
         floats = lambda *values: array.array("f", values)  # noqa: E731
         reference.load("x", gpu_bench.parse_problem(text), 1,

@@ -15,9 +15,8 @@ using namespace sepconv::test;
 
 ConvProblem block(int size, int channels, int filters, int stride, const std::string& layout = "nhwc") {
   const std::string pads = stride == 1 ? "1x1x1x1" : "0x1x0x1", s = std::to_string(stride), i = std::to_string(size);
-  return problem_from_text("separable_f32_" + layout + "_i" + i + "x" + i + "x" + std::to_string(channels) + "_o" +
-                           std::to_string(filters) + "_k3x3_s" + s + "x" + s + "_d1x1_p" + pads +
-                           "_m1_mid-bias-relu6_out-bias-relu6");
+  return problem_from_text("f32_" + layout + "_i" + i + "x" + i + "x" + std::to_string(channels) + ".dw_k3x3_s" + s +
+                           "x" + s + "_p" + pads + ".bias.relu6.conv_o" + std::to_string(filters) + "_k1x1.bias.relu6");
 }
 
 TEST(GpuSchedule, TextIsReadBack) {
@@ -51,14 +50,11 @@ TEST(GpuSchedule, OnlySeparableProblemsHaveTwoKernels) {
   const auto reason = [&](const char* text, const std::string& problem) {
     return reject_reason(gpu_schedule_from_text(text), lower(problem_from_text(problem), cuda)).value_or("");
   };
-  const std::string tail = "_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1";
-  EXPECT_EQ(reason("gpu_fuse0_tf32_tq8_f4_q8_k16", "separable_f32_nhwc" + tail + "_mid-nobias-linear_out-bias-relu"),
-            "");
-  EXPECT_NE(reason("gpu_fuse2_tf32_tq8_f4_q8_k16", "separable_f32_nhwc" + tail + "_mid-nobias-linear_out-bias-relu")
-                .find("gpu.fuse=2"),
-            std::string::npos);
-  EXPECT_NE(reason("gpu_fuse0_tf32_tq4_f4_q2_k0", "depthwise_f32_nhwc" + tail + "_out-bias-relu").find("gpu.fuse=0"),
-            std::string::npos);
+  const std::string depthwise = "f32_nhwc_i14x14x64.dw_k3x3_p1x1x1x1",
+                    separable = depthwise + ".conv_o64_k1x1.bias.relu";
+  EXPECT_EQ(reason("gpu_fuse0_tf32_tq8_f4_q8_k16", separable), "");
+  EXPECT_NE(reason("gpu_fuse2_tf32_tq8_f4_q8_k16", separable).find("gpu.fuse=2"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse0_tf32_tq4_f4_q2_k0", depthwise + ".bias.relu").find("gpu.fuse=0"), std::string::npos);
 }
 
 /// Two blocks of 128 channels repeat few depthwise results; eight of them repeat many.

@@ -43,10 +43,10 @@ std::vector<std::string> texts(const Plan& plan) {
 }
 using Texts = std::vector<std::string>;
 
-const char* kJoined = "dw separable_f32_nhwc_i8x8x4_o5_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu6_out-bias-linear";
-const char* kFoldedDw = "dw depthwise_f32_nhwc_i8x8x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu6";
-const char* kPlainDw = "dw depthwise_f32_nhwc_i8x8x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-nobias-linear";
-const char* kPlainPw = "pw pointwise_f32_nhwc_i8x8x4_o5_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-linear";
+const char* kJoined = "dw f32_nhwc_i8x8x4.dw_k3x3_p1x1x1x1.bias.relu6.conv_o5_k1x1.bias";
+const char* kFoldedDw = "dw f32_nhwc_i8x8x4.dw_k3x3_p1x1x1x1.bias.relu6";
+const char* kPlainDw = "dw f32_nhwc_i8x8x4.dw_k3x3_p1x1x1x1";
+const char* kPlainPw = "pw f32_nhwc_i8x8x4.conv_o5_k1x1.bias";
 
 TEST(Planner, JoinsDepthwiseAndPointwise) {
   EXPECT_EQ(texts(plan(functional("m", block(), {"image"}, {"pw"}))), Texts{kJoined});
@@ -108,15 +108,14 @@ TEST(Planner, LeavesActivationsWithoutAKernelToTheApp) {
   std::vector<json> layers = block();
   layers[3] = layer("PReLU", "act", json::object(), {{"bn"}});
   const Plan result = plan(functional("m", layers, {"image"}, {"pw"}));
-  EXPECT_EQ(texts(result),
-            (Texts{"dw depthwise_f32_nhwc_i8x8x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-linear", kPlainPw}));
+  EXPECT_EQ(texts(result), (Texts{"dw f32_nhwc_i8x8x4.dw_k3x3_p1x1x1x1.bias", kPlainPw}));
 }
 
 TEST(Planner, FoldsFunctionsAlongAnAxisOnlyBehindTheLastStage) {
   std::vector<json> layers = block();
   layers[3] = layer("Softmax", "act", {{"axis", 3}}, {{"bn"}});
   EXPECT_EQ(texts(plan(functional("m", layers, {"image"}, {"pw"}))),
-            (Texts{"dw depthwise_f32_nhwc_i8x8x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-softmax", kPlainPw}));
+            (Texts{"dw f32_nhwc_i8x8x4.dw_k3x3_p1x1x1x1.bias.softmax", kPlainPw}));
 }
 
 TEST(Planner, FoldsAndJoinsWithinOneType) {
@@ -138,13 +137,10 @@ TEST(Planner, AbsorbsZeroPaddingBeforeValidOnly) {
                     layer("DepthwiseConv2D", "dw", dw_config({{"padding", padding}, {"strides", 2}}), {{"pad"}})},
                    {"image"}, outputs));
   };
-  EXPECT_EQ(texts(padded("valid", {"dw"})),
-            Texts{"dw depthwise_f32_nhwc_i8x8x4_o4_k3x3_s2x2_d1x1_p0x1x2x3_m1_out-nobias-linear"});
+  EXPECT_EQ(texts(padded("valid", {"dw"})), Texts{"dw f32_nhwc_i8x8x4.dw_k3x3_s2x2_p0x1x2x3"});
   EXPECT_EQ(padded("valid", {"dw"}).layers[0].absorbed, (std::vector<std::string>{"pad", "dw"}));
-  EXPECT_EQ(texts(padded("valid", {"dw", "pad"})),
-            Texts{"dw depthwise_f32_nhwc_i9x13x4_o4_k3x3_s2x2_d1x1_p0x0x0x0_m1_out-nobias-linear"});
-  EXPECT_EQ(texts(padded("same", {"dw"})),
-            Texts{"dw depthwise_f32_nhwc_i9x13x4_o4_k3x3_s2x2_d1x1_p1x1x1x1_m1_out-nobias-linear"});
+  EXPECT_EQ(texts(padded("valid", {"dw", "pad"})), Texts{"dw f32_nhwc_i9x13x4.dw_k3x3_s2x2"});
+  EXPECT_EQ(texts(padded("same", {"dw"})), Texts{"dw f32_nhwc_i9x13x4.dw_k3x3_s2x2_p1x1x1x1"});
 }
 
 TEST(Planner, ChannelsFirstChainsFoldOverAxisOne) {
@@ -155,8 +151,7 @@ TEST(Planner, ChannelsFirstChainsFoldOverAxisOne) {
                        layer("BatchNormalization", "bn", {{"axis", 1}}, {{"dw"}}),
                        layer("LeakyReLU", "act", {{"alpha", 0.5}}, {{"bn"}})},
                       {"image"}, {"act"}));
-  EXPECT_EQ(texts(result),
-            Texts{"dw depthwise_f32_nchw_i8x9x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu(0.5;inf;0)"});
+  EXPECT_EQ(texts(result), Texts{"dw f32_nchw_i8x9x4.dw_k3x3_p1x1x1x1.bias.relu(0.5;inf;0)"});
 }
 
 TEST(Planner, PlansASharedLayerOncePerShapeAndUnfolded) {
@@ -166,8 +161,7 @@ TEST(Planner, PlansASharedLayerOncePerShapeAndUnfolded) {
        layer("DepthwiseConv2D", "dw", dw_config(), {{"a"}, {"b"}, {"c"}}), layer("ReLU", "r0", {}, {{"dw:0"}}),
        layer("ReLU", "r1", {}, {{"dw:1"}}), layer("ReLU", "r2", {}, {{"dw:2"}})},
       {"a", "b", "c"}, {"r0", "r1", "r2"});
-  EXPECT_EQ(texts(plan(model)),
-            (Texts{kPlainDw, "dw#2 depthwise_f32_nhwc_i6x6x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-nobias-linear"}));
+  EXPECT_EQ(texts(plan(model)), (Texts{kPlainDw, "dw#2 f32_nhwc_i6x6x4.dw_k3x3_p1x1x1x1"}));
 }
 
 TEST(Planner, NamesStayApart) {
@@ -193,8 +187,7 @@ TEST(Planner, UnknownExtentsMakeADynamicProblemUnlessGiven) {
   std::vector<json> layers = block();
   layers[0] = input("image", {nullptr, nullptr, nullptr, 4});
   const json model = functional("m", layers, {"image"}, {"pw"});
-  EXPECT_EQ(texts(plan(model)),
-            Texts{"dw separable_f32_nhwc_i?x?x4_o5_k3x3_s1x1_d1x1_p?x?x?x?_m1_mid-bias-relu6_out-bias-linear"});
+  EXPECT_EQ(texts(plan(model)), Texts{"dw f32_nhwc_i?x?x4.dw_k3x3_p?x?x?x?.bias.relu6.conv_o5_k1x1.bias"});
   EXPECT_EQ(plan(model).layers[0].padding, "same");
   PlanOptions options;
   options.input_shape = {8, 8, 4};

@@ -38,8 +38,7 @@ std::string refusal(const json& layer, KerasRules rules = KerasRules::keras_3) {
 }
 
 TEST(LayerConfig, DefaultsAreKeras) {
-  EXPECT_EQ(problem(separable(), {kDynamic, 10, 12, 4}),
-            "separable_f32_nhwc_i10x12x4_o5_k3x3_s1x1_d1x1_p0x0x0x0_m1_mid-nobias-linear_out-bias-linear");
+  EXPECT_EQ(problem(separable(), {kDynamic, 10, 12, 4}), "f32_nhwc_i10x12x4.dw_k3x3.conv_o5_k1x1.bias");
 }
 
 TEST(LayerConfig, SamePaddingPutsTheOddZeroBehind) {
@@ -61,11 +60,11 @@ TEST(LayerConfig, OneDimensionLiesAlongTheWidth) {
   EXPECT_EQ(problem(of_class("SeparableConv1D",
                              {{"filters", 4}, {"kernel_size", 3}, {"strides", {2}}, {"activation", "relu"}}),
                     {4, 10, 12}),
-            "separable_f32_nhwc_i1x10x12_o4_k1x3_s1x2_d1x1_p0x0x0x0_m1_mid-nobias-linear_out-bias-relu");
+            "f32_nhwc_i1x10x12.dw_k1x3_s1x2.conv_o4_k1x1.bias.relu");
   EXPECT_EQ(problem(of_class("DepthwiseConv1D",
                              {{"kernel_size", 3}, {"depth_multiplier", 2}, {"data_format", "Channels_First"}}),
                     {4, 12, 10}),
-            "depthwise_f32_nchw_i1x10x12_o24_k1x3_s1x1_d1x1_p0x0x0x0_m2_out-bias-linear");
+            "f32_nchw_i1x10x12.dw_k1x3_m2.bias");
 }
 
 TEST(LayerConfig, UnequalStridesAndDilations) {
@@ -73,7 +72,7 @@ TEST(LayerConfig, UnequalStridesAndDilations) {
       problem(of_class("DepthwiseConv2D",
                        {{"kernel_size", {3, 5}}, {"strides", {2, 1}}, {"dilation_rate", {1, 3}}, {"use_bias", 0}}),
               {1, 20, 30, 2}),
-      "depthwise_f32_nhwc_i20x30x2_o2_k3x5_s2x1_d1x3_p0x0x0x0_m1_out-nobias-linear");
+      "f32_nhwc_i20x30x2.dw_k3x5_s2x1_d1x3");
 }
 
 TEST(LayerConfig, StridedPointwiseNeedsNoPads) {
@@ -81,7 +80,7 @@ TEST(LayerConfig, StridedPointwiseNeedsNoPads) {
       problem(of_class("Conv2D",
                        {{"filters", 6}, {"kernel_size", 1}, {"strides", 2}, {"padding", "same"}, {"dilation_rate", 1}}),
               {1, 29, 29, 24}),
-      "pointwise_f32_nhwc_i29x29x24_o6_k1x1_s2x2_d1x1_p0x0x0x0_m1_out-bias-linear");
+      "f32_nhwc_i29x29x24.conv_o6_k1x1_s2x2.bias");
   EXPECT_THROW(problem(of_class("Conv1D", {{"filters", 6}, {"kernel_size", 2}}), {1, 29, 24}), NotCompiledError);
 }
 
@@ -89,7 +88,7 @@ TEST(LayerConfig, CausalIsTfKerasSeparableConv1D) {
   const json layer =
       of_class("SeparableConv1D", {{"filters", 4}, {"kernel_size", 3}, {"dilation_rate", 4}, {"padding", "Causal"}});
   EXPECT_EQ(problem(layer, {1, 7, 2}, KerasRules::tf_keras_2),
-            "separable_f32_nhwc_i1x7x2_o4_k1x3_s1x1_d1x4_p0x0x8x0_m1_mid-nobias-linear_out-bias-linear");
+            "f32_nhwc_i1x7x2.dw_k1x3_d1x4_p0x0x8x0.conv_o4_k1x1.bias");
   EXPECT_NE(refusal(layer).find("The `padding` argument must be a list/tuple or one of {'same', 'valid'}"),
             std::string::npos);
   EXPECT_NE(refusal(of_class("DepthwiseConv1D", {{"kernel_size", 3}, {"padding", "causal"}}), KerasRules::tf_keras_2)
@@ -348,9 +347,9 @@ TEST(LayerConfig, GroupsOfOneChannelAreADepthwiseLayer) {
               {1, 9, 9, 4}));
   EXPECT_EQ(
       problem(grouped("Conv1D", 4, 4, {{"padding", "causal"}, {"dilation_rate", 2}, {"use_bias", false}}), {1, 20, 4}),
-      "depthwise_f32_nhwc_i1x20x4_o4_k1x3_s1x1_d1x2_p0x0x4x0_m1_out-nobias-linear");
+      "f32_nhwc_i1x20x4.dw_k1x3_d1x2_p0x0x4x0");
   EXPECT_EQ(problem(grouped("Conv2D", 4, 4, {{"data_format", "channels_first"}}), {1, 4, 7, 8}),
-            "depthwise_f32_nchw_i7x8x4_o4_k3x3_s1x1_d1x1_p0x0x0x0_m1_out-bias-linear");
+            "f32_nchw_i7x8x4.dw_k3x3.bias");
   EXPECT_THROW(problem(grouped("Conv2D", 2, 4), {1, 9, 9, 4}), NotCompiledError);
   EXPECT_THROW(problem(grouped("Conv2D", 3, 6), {1, 9, 9, 4}), std::invalid_argument);
   EXPECT_THROW(conv_layer_config(grouped("Conv2D", 4, 6)), std::invalid_argument);

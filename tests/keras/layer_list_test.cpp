@@ -32,8 +32,7 @@ TEST(LayerList, PlansEachLayer) {
             {{"name", nullptr}, {"kernel_size", {3}}, {"filters", 2}, {"groups", 1}, {"activation", "hard_sigmoid"}})});
   const Plan result = plan(list);
   ASSERT_EQ(result.layers.size(), 3u);
-  EXPECT_EQ(to_text(result.layers[0].problem),
-            "depthwise_f32_nhwc_i8x8x4_o4_k3x3_s1x1_d1x1_p0x0x0x0_m1_out-bias-linear");
+  EXPECT_EQ(to_text(result.layers[0].problem), "f32_nhwc_i8x8x4.dw_k3x3.bias");
   EXPECT_EQ(result.layers[1].problem.IH, 9);
   EXPECT_EQ(result.layers[2].name, "layer_2");
   EXPECT_EQ(result.layers[2].absorbed, std::vector<std::string>{"layer_2"});

@@ -87,8 +87,7 @@ TEST(LayerSuite, PlansTheProblemsOfTheSameKerasLayers) {
 
 TEST(LayerSuite, ADepthwiseLayerMayBeCausal) {
   const Plan planned = plan({line_with({{"kind", "depthwise"}, {"padding", "causal"}, {"activation", "none"}})});
-  EXPECT_EQ(to_text(planned.layers[0].problem),
-            "depthwise_f32_nhwc_i1x9x6_o12_k1x3_s1x1_d1x2_p0x0x4x0_m2_out-bias-linear");
+  EXPECT_EQ(to_text(planned.layers[0].problem), "f32_nhwc_i1x9x6.dw_k1x3_d1x2_p0x0x4x0_m2.bias");
 }
 
 TEST(LayerSuite, PlanFileTellsItFromAModelAndAList) {

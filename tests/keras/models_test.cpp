@@ -142,8 +142,7 @@ TEST(ModelsJson, ListsTheChainsThatThePlannerFolds) {
 
 TEST(Mobilenet, JoinsWholeBlocks) {
   const PlannedLayer block = find(plan_of("mobilenet_v1_025_96.keras"), "conv_dw_4");
-  EXPECT_EQ(to_text(block.problem),
-            "separable_f32_nhwc_i24x24x32_o64_k3x3_s2x2_d1x1_p0x1x0x1_m1_mid-bias-relu6_out-bias-relu6");
+  EXPECT_EQ(to_text(block.problem), "f32_nhwc_i24x24x32.dw_k3x3_s2x2_p0x1x0x1.bias.relu6.conv_o64_k1x1.bias.relu6");
   EXPECT_EQ(block.absorbed, (std::vector<std::string>{"conv_pad_4", "conv_dw_4", "conv_dw_4_bn", "conv_dw_4_relu",
                                                       "conv_pw_4", "conv_pw_4_bn", "conv_pw_4_relu"}));
   EXPECT_EQ(block.padding, "valid");
@@ -154,7 +153,7 @@ TEST(Mobilenet, WithoutFoldsOrJoinsEachLayerStandsAlone) {
   const Plan plan = plan_of("mobilenet_v1_025_96.keras", {{}, false, false});
   EXPECT_EQ(plan.layers.size(), 27u);
   const PlannedLayer layer = find(plan, "conv_dw_4");
-  EXPECT_EQ(to_text(layer.problem), "depthwise_f32_nhwc_i25x25x32_o32_k3x3_s2x2_d1x1_p0x0x0x0_m1_out-nobias-linear");
+  EXPECT_EQ(to_text(layer.problem), "f32_nhwc_i25x25x32.dw_k3x3_s2x2");
   EXPECT_EQ(layer.absorbed, std::vector<std::string>{"conv_dw_4"});
 }
 
@@ -168,9 +167,8 @@ TEST(Mobilenet, SkipsTheFirstConvolutionWithItsReason) {
 
 TEST(TcnCausal, FollowsTheRulesOfTheKerasThatWroteIt) {
   const Plan plan = plan_of("tcn_causal.h5");
-  EXPECT_EQ(
-      to_text(find(plan, "down").problem),
-      "separable_f32_nhwc_i1x64x32_o24_k1x2_s1x2_d1x1_p0x0x1x0_m1_mid-nobias-linear_out-bias-hard_sigmoid_keras2");
+  EXPECT_EQ(to_text(find(plan, "down").problem),
+            "f32_nhwc_i1x64x32.dw_k1x2_s1x2_p0x0x1x0.conv_o24_k1x1.bias.hard_sigmoid_keras2");
   EXPECT_FLOAT_EQ(static_cast<float>(activation_of(find(plan, "dw").problem.stages.back().epilogue).negative_slope),
                   0.3f);
   EXPECT_EQ(find(plan, "c4").padding, "causal");

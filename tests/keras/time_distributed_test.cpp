@@ -42,8 +42,7 @@ using Names = std::vector<std::string>;
 TEST(TimeDistributed, ALayerInsideIsPlanned) {
   const Plan result = plan(video_model({timed("td", depthwise("dw"), {{"video"}})}, {"td"}));
   EXPECT_EQ(names(result), Names{"td/dw"});
-  EXPECT_EQ(to_text(result.layers[0].problem),
-            "depthwise_f32_nhwc_i8x8x4_o4_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-nobias-linear");
+  EXPECT_EQ(to_text(result.layers[0].problem), "f32_nhwc_i8x8x4.dw_k3x3_p1x1x1x1");
   EXPECT_TRUE(result.skipped.empty());
 }
 

@@ -20,7 +20,7 @@ class ActivationSymbols : public testing::TestWithParam<const char*> {};
 std::set<std::string> wanted_symbols(const std::string& target, const std::string& dtype, const std::string& text) {
   const TempDir folder;
   const std::string path = folder.path().string();
-  const std::string problem = "depthwise_" + dtype + "_nhwc_i1x8x16_o16_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-" + text;
+  const std::string problem = dtype + "_nhwc_i1x8x16.dw_k1x1" + (text == "linear" ? "" : "." + text);
   const std::string generate = SEPCONV_TEST_GENERATOR " --problem '" + problem + "' --target " + target +
                                " --symbol kernel --output '" + path + "' > '" + path + "/log'";
   EXPECT_EQ(std::system(generate.c_str()), 0) << generate;

@@ -27,19 +27,19 @@ std::vector<std::string> activations() {
 std::vector<std::string> problems() {
   const std::vector<std::string> names = activations();
   std::size_t used = 0;
-  const auto next = [&] { return names[used++ % names.size()]; };
+  const auto next = [&] {
+    const std::string& name = names[used++ % names.size()];
+    return name == "linear" ? std::string() : "." + name;
+  };
   std::vector<std::string> texts;
   for (const char* dtype : {"f32", "f64", "f16", "bf16"}) {
     const std::string type = dtype;
-    texts.push_back("separable_" + type + "_nhwc_i14x14x24_o40_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-" + next() +
-                    "_out-bias-" + next());
-    texts.push_back("separable_" + type + "_nchw_i13x19x6_o20_k3x3_s2x2_d1x1_p0x1x0x1_m2_mid-nobias-" + next() +
-                    "_out-bias-" + next());
-    texts.push_back("depthwise_" + type + "_nhwc_i?x?x32_o32_k5x5_s1x1_d2x2_p?x?x?x?_m1_out-bias-" + next());
-    texts.push_back("pointwise_" + type + "_nhwc_i7x7x33_o17_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-" + next());
+    texts.push_back(type + "_nhwc_i14x14x24.dw_k3x3_p1x1x1x1.bias" + next() + ".conv_o40_k1x1.bias" + next());
+    texts.push_back(type + "_nchw_i13x19x6.dw_k3x3_s2x2_p0x1x0x1_m2" + next() + ".conv_o20_k1x1.bias" + next());
+    texts.push_back(type + "_nhwc_i?x?x32.dw_k5x5_d2x2_p?x?x?x?.bias" + next());
+    texts.push_back(type + "_nhwc_i7x7x33.conv_o17_k1x1.bias" + next());
   }
-  while (used < names.size())
-    texts.push_back("depthwise_f32_nchw_i1x19x8_o8_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-" + next());
+  while (used < names.size()) texts.push_back("f32_nchw_i1x19x8.dw_k1x1" + next());
   return texts;
 }
 

@@ -18,7 +18,7 @@ namespace {
 using namespace sepconv::test;
 
 // A pointwise kernel by hand: y = x * w of one channel, as kernel_abi.h asks for it, and faults on demand.
-constexpr const char* kProblem = "pointwise_f32_nhwc_i1x6x1_o1_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-relu6";
+constexpr const char* kProblem = "f32_nhwc_i1x6x1.conv_o1_k1x1.relu6";
 enum class Sin { none, value, nan, after, gap, input, workspace, read_after, read_before, error };
 Sin sin = Sin::none;
 
@@ -125,7 +125,7 @@ TEST(FencedBufferTest, StartsAsNaNInEveryType) {
 
 TEST(ShapesAroundTest, ReachesTheTilesEdges) {
   KernelRow row = kRow;
-  row.problem = "separable_f32_nhwc_i?x?x4_o8_k5x5_s1x1_d1x1_p?x?x?x?_m1_mid-nobias-linear_out-nobias-linear";
+  row.problem = "f32_nhwc_i?x?x4.dw_k5x5_p?x?x?x?.conv_o8_k1x1";
   row.schedule = "block_fuse1_flat0_oh3_ow12.dw_c4_ow4_pad1.pw_mr6_nr8_ku2_vf1";
   bool halo = false, uneven = false, many_blocks = false;
   std::vector<int> widths;

@@ -16,32 +16,22 @@ namespace {
 
 using namespace sepconv::test;
 
-constexpr const char* kMobileNet =
-    "separable_f32_nhwc_i9x11x17_o19_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu6_out-bias-relu6";
-constexpr const char* kUneven =
-    "separable_f32_nhwc_i8x9x12_o21_k3x4_s2x1_d1x2_p0x3x5x1_m2_mid-bias-relu_out-nobias-linear";
-constexpr const char* kPlanar = "separable_f32_nchw_i7x19x5_o9_k3x3_s1x1_d1x1_p2x0x1x1_m1_mid-bias-relu6_out-bias-relu";
-constexpr const char* kColours =
-    "separable_f32_nhwc_i13x14x3_o10_k3x3_s2x2_d1x1_p0x0x0x0_m2_mid-bias-relu6_out-bias-relu";
-constexpr const char* kPlanarUneven =
-    "separable_f32_nchw_i8x9x12_o21_k3x4_s2x1_d1x2_p0x3x5x1_m2_mid-bias-relu_out-nobias-linear";
-constexpr const char* kPlanarStrided =
-    "separable_f32_nchw_i15x10x19_o18_k3x3_s2x2_d1x1_p0x1x0x1_m1_mid-nobias-linear_out-bias-relu6";
-constexpr const char* kPlanarValid =
-    "separable_f32_nchw_i9x7x3_o5_k3x2_s1x1_d2x1_p0x0x0x0_m1_mid-nobias-linear_out-bias-linear";
+constexpr const char* kMobileNet = "f32_nhwc_i9x11x17.dw_k3x3_p1x1x1x1.bias.relu6.conv_o19_k1x1.bias.relu6";
+constexpr const char* kUneven = "f32_nhwc_i8x9x12.dw_k3x4_s2x1_d1x2_p0x3x5x1_m2.bias.relu.conv_o21_k1x1";
+constexpr const char* kPlanar = "f32_nchw_i7x19x5.dw_k3x3_p2x0x1x1.bias.relu6.conv_o9_k1x1.bias.relu";
+constexpr const char* kColours = "f32_nhwc_i13x14x3.dw_k3x3_s2x2_m2.bias.relu6.conv_o10_k1x1.bias.relu";
+constexpr const char* kPlanarUneven = "f32_nchw_i8x9x12.dw_k3x4_s2x1_d1x2_p0x3x5x1_m2.bias.relu.conv_o21_k1x1";
+constexpr const char* kPlanarStrided = "f32_nchw_i15x10x19.dw_k3x3_s2x2_p0x1x0x1.conv_o18_k1x1.bias.relu6";
+constexpr const char* kPlanarValid = "f32_nchw_i9x7x3.dw_k3x2_d2x1.conv_o5_k1x1.bias";
 constexpr const char* kPlanarLine =
-    "separable_f64_nchw_i1x31x10_o13_k1x5_s1x2_d1x3_p0x0x12x0_m3_mid-bias-relu_out-bias-relu";
-constexpr const char* kPlanarHalf =
-    "separable_f16_nchw_i6x14x9_o17_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-bias-relu6_out-bias-relu";
-constexpr const char* kPlanarBrain =
-    "separable_bf16_nchw_i7x7x16_o12_k5x5_s1x1_d1x1_p2x2x2x2_m1_mid-bias-relu6_out-bias-relu";
-constexpr const char* kPlanarDynamic =
-    "separable_f32_nchw_i?x?x10_o18_k3x3_s1x1_d1x1_p?x?x?x?_m1_mid-bias-relu6_out-bias-relu6";
-constexpr const char* kPlanarPointwise = "pointwise_f32_nchw_i6x7x13_o23_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-relu";
-constexpr const char* kDepthwise = "depthwise_f32_nhwc_i9x13x19_o38_k3x3_s1x2_d2x1_p2x2x0x1_m2_out-bias-relu6";
-constexpr const char* kPointwise = "pointwise_f32_nhwc_i6x7x13_o23_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-relu";
-constexpr const char* kDynamic =
-    "separable_f32_nhwc_i?x?x10_o18_k3x3_s1x1_d1x1_p?x?x?x?_m1_mid-bias-relu6_out-bias-relu6";
+    "f64_nchw_i1x31x10.dw_k1x5_s1x2_d1x3_p0x0x12x0_m3.bias.relu.conv_o13_k1x1.bias.relu";
+constexpr const char* kPlanarHalf = "f16_nchw_i6x14x9.dw_k3x3_p1x1x1x1.bias.relu6.conv_o17_k1x1.bias.relu";
+constexpr const char* kPlanarBrain = "bf16_nchw_i7x7x16.dw_k5x5_p2x2x2x2.bias.relu6.conv_o12_k1x1.bias.relu";
+constexpr const char* kPlanarDynamic = "f32_nchw_i?x?x10.dw_k3x3_p?x?x?x?.bias.relu6.conv_o18_k1x1.bias.relu6";
+constexpr const char* kPlanarPointwise = "f32_nchw_i6x7x13.conv_o23_k1x1.bias.relu";
+constexpr const char* kDepthwise = "f32_nhwc_i9x13x19.dw_k3x3_s1x2_d2x1_p2x2x0x1_m2.bias.relu6";
+constexpr const char* kPointwise = "f32_nhwc_i6x7x13.conv_o23_k1x1.bias.relu";
+constexpr const char* kDynamic = "f32_nhwc_i?x?x10.dw_k3x3_p?x?x?x?.bias.relu6.conv_o18_k1x1.bias.relu6";
 
 struct Variant {
   const char *problem, *schedule;

@@ -102,11 +102,9 @@ void expect_stated_order(const KernelRow& row, const ConvProblem& problem, const
 TEST(StrictFloatTest, SumsInTheStatedOrder) {
   std::vector<KernelSpec> specs;
   for (const Target& target : native_cpu_targets())
-    for (const char* text : {"depthwise_f32strict_nhwc_i6x7x19_o38_k3x3_s1x1_d1x1_p1x1x1x1_m2_out-bias-linear",
-                             "separable_f32strict_nhwc_i6x7x19_o21_k3x3_s1x1_d1x1_p1x1x1x1_m2_mid-nobias-linear_out-"
-                             "bias-linear",
-                             "separable_f64strict_nhwc_i6x7x19_o21_k3x3_s2x2_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-"
-                             "nobias-linear"}) {
+    for (const char* text : {"f32strict_nhwc_i6x7x19.dw_k3x3_p1x1x1x1_m2.bias",
+                             "f32strict_nhwc_i6x7x19.dw_k3x3_p1x1x1x1_m2.conv_o21_k1x1.bias",
+                             "f64strict_nhwc_i6x7x19.dw_k3x3_s2x2_p1x1x1x1.conv_o21_k1x1"}) {
       const ConvProblem problem = problem_from_text(text);
       specs.push_back({problem, default_cpu_schedule(lower(problem, target)), target.name});
     }

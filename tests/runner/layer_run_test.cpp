@@ -18,7 +18,7 @@ namespace {
 using namespace sepconv::test;
 
 // Kernels written by hand, well-behaved and not, for out[i] = 2 * in[i] over 5 elements.
-constexpr const char* kProblem = "depthwise_f32_nhwc_i1x5x1_o1_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-linear";
+constexpr const char* kProblem = "f32_nhwc_i1x5x1.dw_k1x1";
 
 /// The host pointer of a halide_buffer_t: after its device handle and device interface.
 float* host(void* buffer) {

@@ -15,19 +15,8 @@ int scale(void** argv) {
   return 0;
 }
 
-constexpr sepconv::KernelRow kRow = {sepconv::kKernelAbi,
-                                     "loaded_double",
-                                     scale,
-                                     "pointwise_f32_nhwc_i1x3x1_o1_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-linear",
-                                     "fake",
-                                     "fake",
-                                     0,
-                                     0,
-                                     1,
-                                     1,
-                                     0,
-                                     0,
-                                     0};
+constexpr sepconv::KernelRow kRow = {
+    sepconv::kKernelAbi, "loaded_double", scale, "f32_nhwc_i1x3x1.conv_o1_k1x1", "fake", "fake", 0, 0, 1, 1, 0, 0, 0};
 constexpr sepconv::KernelTable kTable = {"loaded", &kRow, 1, nullptr, 0};
 
 }  // namespace

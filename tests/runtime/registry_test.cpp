@@ -68,13 +68,13 @@ TEST_P(RefusedRow, NamesLibraryAndRow) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, RefusedRow,
-    testing::Values(BadRow{"abi", "ABI version 2", [](KernelRow& row) { row.abi = 2; }},
+    testing::Values(BadRow{"abi", "ABI version 1", [](KernelRow& row) { row.abi = 1; }},
                     BadRow{"function", "no function", [](KernelRow& row) { row.function = nullptr; }},
                     BadRow{"symbol", "no symbol", [](KernelRow& row) { row.symbol = nullptr; }},
                     BadRow{"target", "no target", [](KernelRow& row) { row.target = nullptr; }},
                     BadRow{"schedule", "no schedule", [](KernelRow& row) { row.schedule = nullptr; }},
                     BadRow{"no_problem", "no problem", [](KernelRow& row) { row.problem = nullptr; }},
-                    BadRow{"problem", "ConvProblem", [](KernelRow& row) { row.problem = "depthwise_f32"; }},
+                    BadRow{"problem", "ConvProblem", [](KernelRow& row) { row.problem = "f32_nhwc"; }},
                     BadRow{"depthwise_panel", "depthwise_panel", [](KernelRow& row) { row.depthwise_panel = 0; }},
                     BadRow{"pointwise_panel", "pointwise_panel", [](KernelRow& row) { row.pointwise_panel = -8; }},
                     BadRow{"flat", "flat_output", [](KernelRow& row) { row.flat_output = 2; }},
@@ -119,7 +119,7 @@ TEST(LoadKernelLibrary, RegistersAndCalls) {
   load_kernel_library(SEPCONV_TEST_KERNEL_LIBRARY);
   EXPECT_EQ(rows_named("loaded_double"), 1u);
   const ConvProblem p = problem_from_text(table.rows[0].problem);
-  const ConvLayer layer("loaded", p, {{}, {}, {2.0f}, {}});
+  const ConvLayer layer("loaded", p, {{2.0f}});
   const float input[3] = {1, 2, 3};
   float output[3] = {};
   const Status status = layer.run({}, dense_view(input, {1, 3, 1}), dense_view(output, {1, 3, 1}));

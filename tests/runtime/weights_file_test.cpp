@@ -92,7 +92,7 @@ TEST_F(WeightsFile, BlobsAreAligned) {
   for (std::size_t at = 0; at + 34 * sizeof(float) <= bytes.size(); at += 64)
     found = found || std::memcmp(bytes.data() + at, wanted.data(), 34 * sizeof(float)) == 0;
   EXPECT_TRUE(found);
-  EXPECT_NE(bytes.find("outer/conv 1\tseparable_f32_nhwc_i6x6x3"), std::string::npos);
+  EXPECT_NE(bytes.find("outer/conv 1\tf32_nhwc_i6x6x3.dw_k3x3"), std::string::npos);
 }
 
 TEST_F(WeightsFile, TruncationIsNoticed) {
@@ -157,8 +157,8 @@ TEST_F(WeightsFile, AbsurdIndexIsRefused) {
   const std::string place = good.substr(offset, good.find(":54") - offset) + ":54";
   EXPECT_TRUE(with(place, "x" + place.substr(1)));
   EXPECT_TRUE(with(place, "-" + place.substr(1)));
-  EXPECT_TRUE(with("i6x6x3_o5", "i6x6x9_o5"));
-  EXPECT_TRUE(with("separable_f32", "separabel_f32"));
+  EXPECT_TRUE(with("i6x6x3.dw", "i6x6x9.dw"));
+  EXPECT_TRUE(with("f32_nhwc_i6x6x3", "f33_nhwc_i6x6x3"));
   EXPECT_TRUE(with("\ndw\t", "\ndw\n"));
   EXPECT_TRUE(with("\ndw\t", "\npw\t"));  // a name twice
   std::string bytes = good;
@@ -172,7 +172,7 @@ TEST_F(WeightsFile, AbsurdIndexIsRefused) {
 TEST_F(WeightsFile, HugeProblemWithoutItsWeightsIsRefusedBeforeMemoryIsTaken) {
   save_weights(path_, layers());
   std::string bytes = read();
-  const std::string from = "i1x1x17_o2_", to = "i1x1x9_o99_";
+  const std::string from = "i1x1x17.conv_o2_", to = "i1x1x9.conv_o99_";
   bytes.replace(bytes.find(from), from.size(), to);
   fix_checksum(bytes);
   write(bytes);

@@ -9,11 +9,9 @@
 namespace sepconv {
 namespace {
 
-const char* const kOdd14 =
-    "separable_f32_nhwc_i14x14x512_o512_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
-const char* const kSteps =
-    "separable_f32_nhwc_i1x300x256_o256_k1x33_s1x1_d1x1_p0x0x16x16_m1_mid-nobias-linear_out-bias-relu";
-const char* const kTiny = "separable_f32_nhwc_i8x8x16_o16_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
+const char* const kOdd14 = "f32_nhwc_i14x14x512.dw_k3x3_p1x1x1x1.conv_o512_k1x1.bias.relu";
+const char* const kSteps = "f32_nhwc_i1x300x256.dw_k1x33_p0x0x16x16.conv_o256_k1x1.bias.relu";
+const char* const kTiny = "f32_nhwc_i8x8x16.dw_k3x3_p1x1x1x1.conv_o16_k1x1.bias.relu";
 const char* const kSevenBlocks = "block_fuse1_flat1_oh2_ow14.dw_c16_ow4_pad1.pw_mr4_nr24_ku4_vf1";
 
 class BlocksForThreads : public testing::Test {

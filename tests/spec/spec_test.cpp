@@ -47,8 +47,7 @@ TEST(ScheduleText, RefusesWhatItDoesNotKnowAndNamesIt) {
 
 TEST(RejectReason, NamesTheFieldAndTheSum) {
   const Target& avx2 = target_from_name("x86-64-avx2");
-  const ConvProblem problem = problem_from_text(
-      "separable_f32_nhwc_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu");
+  const ConvProblem problem = problem_from_text("f32_nhwc_i56x56x128.dw_k3x3_p1x1x1x1.conv_o128_k1x1.bias.relu");
   const auto reason = [&](const char* text) { return reject_reason(schedule_from_text(text), lower(problem, avx2)); };
   EXPECT_EQ(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr6_nr16_ku2_vf1"), std::nullopt);
   EXPECT_NE(reason("block_fuse1_flat1_oh4_ow56.dw_c16_ow4_pad1.pw_mr7_nr16_ku2_vf1")->find("17 registers"),
@@ -205,8 +204,7 @@ TEST(Schedule, TransposesOnlyWhatItCan) {
   const auto reason = [&](const char* problem, const char* schedule) {
     return reject_reason(schedule_from_text(schedule), lower(problem_from_text(problem), target)).value_or("");
   };
-  constexpr const char* nchw =
-      "separable_f32_nchw_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
+  constexpr const char* nchw = "f32_nchw_i14x14x64.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu";
   EXPECT_EQ(reason(nchw, "block_fuse1_flat2_oh14_ow14_spread8.dw_c16_ow4_pad1_vc1.pw_mr4_nr24_ku4_vf1"), "");
   struct Refused {
     const char *problem, *schedule;
@@ -216,10 +214,9 @@ TEST(Schedule, TransposesOnlyWhatItCan) {
            Refused{nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad0_vc1.pw_mr4_nr24_ku4_vf1"},
            Refused{nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad1_vc1.pw_mr16_nr4_ku4_vf0"},
            Refused{nchw, "block_fuse1_flat0_oh14_ow8.dw_c16_ow4_pad1_vc1.pw_mr4_nr24_ku4_vf1"},
-           Refused{"separable_f32_nhwc_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu",
+           Refused{"f32_nhwc_i14x14x64.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu",
                    "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad1_vc1.pw_mr4_nr24_ku4_vf1"},
-           Refused{"depthwise_f32_nchw_i14x14x64_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu",
-                   "block_fuse1_flat0_oh14_ow16.dw_c16_ow4_pad1_vc1"},
+           Refused{"f32_nchw_i14x14x64.dw_k3x3_p1x1x1x1.bias.relu", "block_fuse1_flat0_oh14_ow16.dw_c16_ow4_pad1_vc1"},
        })
     EXPECT_EQ(reason(refused.problem, refused.schedule).substr(0, 6), "dw.vc=") << refused.schedule;
   // The sums of a tile are counted along the side that its vectors have, and scratch without it is not spread.
@@ -235,17 +232,13 @@ TEST(Schedule, TheRuleTransposesSmallImagesOfManyChannelsInNchw) {
     EXPECT_EQ(reject_reason(schedule, lower(p, target_from_name(target))), std::nullopt) << to_text(schedule);
     return schedule.depthwise->vector_c != 0;
   };
-  constexpr const char* many =
-      "separable_f32_nchw_i14x14x512_o512_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
+  constexpr const char* many = "f32_nchw_i14x14x512.dw_k3x3_p1x1x1x1.conv_o512_k1x1.bias.relu";
   EXPECT_TRUE(transposed(many, "x86-64-avx2"));
   EXPECT_FALSE(transposed(many, "x86-64-avx512"));
   EXPECT_FALSE(transposed(many, "arm-64"));
-  EXPECT_FALSE(transposed("separable_f32_nchw_i14x14x32_o96_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu",
-                          "x86-64-avx2"));
-  EXPECT_FALSE(transposed(
-      "separable_f32_nchw_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu", "x86-64-avx2"));
-  EXPECT_TRUE(transposed("separable_f32_nchw_i5x3x17_o9_k3x3_s1x1_d1x1_p1x1x1x1_m2_mid-nobias-linear_out-bias-relu",
-                         "x86-64-avx2"));
+  EXPECT_FALSE(transposed("f32_nchw_i14x14x32.dw_k3x3_p1x1x1x1.conv_o96_k1x1.bias.relu", "x86-64-avx2"));
+  EXPECT_FALSE(transposed("f32_nchw_i56x56x128.dw_k3x3_p1x1x1x1.conv_o128_k1x1.bias.relu", "x86-64-avx2"));
+  EXPECT_TRUE(transposed("f32_nchw_i5x3x17.dw_k3x3_p1x1x1x1_m2.conv_o9_k1x1.bias.relu", "x86-64-avx2"));
 }
 
 TEST(Schedule, WhatCannotBeAddressedIsRefused) {
@@ -254,17 +247,16 @@ TEST(Schedule, WhatCannotBeAddressedIsRefused) {
     return reject_reason(schedule_from_text(schedule), lower(problem_from_text(problem), target)).value_or("");
   };
   // A copy of 2^28 columns of 4 channels: 2^32 bytes, which Halide takes for 0.
-  const char* dilated =
-      "depthwise_f32_nhwc_i1x16x3_o3_k1x2_s1x1_d1x268435454_p0x0x134217727x134217727_m1_out-bias-linear";
+  const char* dilated = "f32_nhwc_i1x16x3.dw_k1x2_d1x268435454_p0x0x134217727x134217727.bias";
   EXPECT_NE(reason(dilated, "block_fuse1_flat0_oh1_ow16.dw_c4_ow4_pad1").find("dw.pad=1: the copy of a block's input"),
             std::string::npos);
   EXPECT_EQ(default_cpu_schedule(lower(problem_from_text(dilated), target)).depthwise->pad_tile, 0);
   // The columns of a block, in a lockfile.
-  const char* wide = "separable_f32_nhwc_i1x64x64_o8_k1x2_s1x1_d1x1_p0x0x0x1_m1_mid-nobias-linear_out-bias-linear";
+  const char* wide = "f32_nhwc_i1x64x64.dw_k1x2_p0x0x0x1.conv_o8_k1x1.bias";
   EXPECT_NE(reason(wide, "block_fuse1_flat0_oh1_ow8388612.dw_c16_ow4_pad0.pw_mr4_nr8_ku2_vf1").find("block.ow=8388612"),
             std::string::npos);
   // A phase of a stride in nchw is code of its own.
-  const char* strided = "depthwise_f32_nchw_i8x8x3_o3_k3x3_s50000x50000_d1x1_p0x0x0x0_m1_out-bias-linear";
+  const char* strided = "f32_nchw_i8x8x3.dw_k3x3_s50000x50000.bias";
   EXPECT_NE(reason(strided, "block_fuse1_flat0_oh1_ow1.dw_c1_ow1_pad1").find("50000 phases"), std::string::npos);
   EXPECT_EQ(default_cpu_schedule(lower(problem_from_text(strided), target)).depthwise->pad_tile, 0);
 }

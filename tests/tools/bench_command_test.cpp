@@ -141,9 +141,8 @@ TEST_F(BenchCommand, AnswersNamesLineByLine) {
 }
 
 TEST_F(BenchCommand, ComputesWhatTheReferenceComputes) {
-  ConvProblem first = problem_from_text("depthwise_f32_nchw_i5x6x8_o16_k3x3_s2x2_d1x1_p1x1x0x1_m2_out-bias-relu6");
-  ConvProblem causal =
-      problem_from_text("separable_f32_nhwc_i1x9x8_o16_k1x2_s1x1_d1x3_p0x0x3x0_m1_mid-nobias-linear_out-bias-relu");
+  ConvProblem first = problem_from_text("f32_nchw_i5x6x8.dw_k3x3_s2x2_p1x1x0x1_m2.bias.relu6");
+  ConvProblem causal = problem_from_text("f32_nhwc_i1x9x8.dw_k1x2_d1x3_p0x0x3x0.conv_o16_k1x1.bias.relu");
   set_bias(output(first), true), set_bias(output(causal), true);
   write_suite({first_layer("first"), causal_layer("causal")});
   const std::vector<std::pair<std::string, ConvProblem>> cases = {{"first", first}, {"causal", causal}};
@@ -229,7 +228,7 @@ TEST_F(BenchCommand, TimesLayersOfKerasWithFixedExtents) {
   ASSERT_EQ(lines(result.output).size(), 1u) << result.output;
   EXPECT_GT(lines(result.output)[0].at("ms_median"), 0.0);
   expect_wrong({},
-               "suite.json: layer 'open' is 'depthwise_f32_nhwc_i?x?x8_o8_k3x3_s1x1_d1x1_p?x?x?x?_m1_out-bias-linear'"
+               "suite.json: layer 'open' is 'f32_nhwc_i?x?x8.dw_k3x3_p?x?x?x?.bias'"
                "; layers with fixed extents in float32 are timed");
 }
 
@@ -240,9 +239,8 @@ TEST_F(BenchCommand, OtherCommandsReadTheSameSuites) {
   ASSERT_TRUE(result.ok()) << result.output;
   const json planned = json::parse(result.output).at("layers");
   ASSERT_EQ(planned.size(), 2u);
-  EXPECT_EQ(planned[0].at("problem"),
-            "separable_f32_nhwc_i1x9x8_o16_k1x2_s1x1_d1x3_p0x0x3x0_m1_mid-nobias-linear_out-bias-relu");
-  EXPECT_EQ(planned[1].at("problem"), "depthwise_f32_nchw_i5x6x8_o16_k3x3_s2x2_d1x1_p1x1x0x1_m2_out-bias-relu6");
+  EXPECT_EQ(planned[0].at("problem"), "f32_nhwc_i1x9x8.dw_k1x2_d1x3_p0x0x3x0.conv_o16_k1x1.bias.relu");
+  EXPECT_EQ(planned[1].at("problem"), "f32_nchw_i5x6x8.dw_k3x3_s2x2_p1x1x0x1_m2.bias.relu6");
   const std::string lock = (dir_.path() / "suite.lock.json").string();
   const std::string cache = (dir_.path() / "tuning_cache").string();
   const ProcessResult tuned = run_process({SEPCONV_PROGRAM, "tune", suite_, "--lock", lock, "--trials", "1",

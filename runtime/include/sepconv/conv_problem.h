@@ -122,10 +122,10 @@ ConvProblem kernel_problem(ConvProblem problem);
 /// result is rounded to the type before its epilogue, and every stage's result once after it.
 DataType accumulator_type(DataType dtype);
 
-/// The one text form, for example
-/// "separable_f32_nhwc_i56x56x128_o128_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-none_out-bias-relu":
-/// input HxWxC ("?" for dynamic), output channels, window, stride, dilation, pads top x bottom x left x right,
-/// depth multiplier, epilogues. Data types are f32, f64, f16 and bf16, with "strict" behind them in the strict mode.
+/// The one text form, for example "f32_nhwc_i56x56x64.dw_k3x3_s2x2_p0x1x0x1_m2.relu6.conv_o128_k1x1.bias.relu": data
+/// type (f32, f64, f16 or bf16, followed by "strict" in the strict mode), layout and input HxWxC; then each stage with
+/// its output channels (conv), window, strides, dilation, pads top x bottom x left x right and depth multiplier
+/// (depthwise), and the steps of its epilogue. Fields that have no effect are not written; "?" is dynamic.
 std::string to_text(const ConvProblem& problem);
 
 /// Reads what to_text wrote and validates it.

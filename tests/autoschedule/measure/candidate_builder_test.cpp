@@ -16,8 +16,7 @@
 namespace sepconv {
 namespace {
 
-const Candidate kCandidate = {"depthwise_f32_nhwc_i4x4x8_o8_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-linear",
-                              "x86-64-avx2", "block_fuse1_flat0_oh1_ow4.dw_c8_ow4_pad1"};
+const Candidate kCandidate = {"f32_nhwc_i4x4x8.dw_k1x1", "x86-64-avx2", "block_fuse1_flat0_oh1_ow4.dw_c8_ow4_pad1"};
 
 BuilderOptions fake_options(const std::filesystem::path& folder) {
   BuilderOptions options;

@@ -13,7 +13,7 @@
 
 namespace sepconv {
 
-inline constexpr const char* kFakeProblem = "depthwise_f32_nhwc_i4x4x8_o8_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-nobias-linear";
+inline constexpr const char* kFakeProblem = "f32_nhwc_i4x4x8.dw_k1x1";
 
 /// A candidate whose schedule names a function of fake_kernels.cpp, "ok"; what follows a '.' tells candidates apart.
 inline Candidate fake_candidate(const std::string& schedule) { return {kFakeProblem, "x86-64-sse41", schedule}; }

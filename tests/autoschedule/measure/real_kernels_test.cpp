@@ -15,22 +15,17 @@
 namespace sepconv {
 namespace {
 
-constexpr const char* kSeparable =
-    "separable_f32_nhwc_i9x9x24_o32_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
-constexpr const char* kSeparable1D =
-    "separable_f32_nhwc_i1x49x24_o32_k1x5_s2x1_d1x1_p0x0x2x2_m2_mid-bias-relu_out-bias-linear";
-constexpr const char* kSeparableNchw =
-    "separable_f32_nchw_i9x9x24_o32_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
-constexpr const char* kDepthwise = "depthwise_f32_nhwc_i11x11x24_o24_k3x3_s2x2_d1x1_p0x1x0x1_m1_out-bias-relu";
-constexpr const char* kMultiplier = "depthwise_f32_nhwc_i11x11x32_o64_k3x3_s1x1_d2x2_p2x2x2x2_m2_out-bias-linear";
-constexpr const char* kPointwise = "pointwise_f32_nhwc_i8x8x24_o32_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-relu";
-constexpr const char* kPointwiseStrided = "pointwise_f32_nhwc_i9x9x24_o32_k1x1_s2x2_d1x1_p0x0x0x0_m1_out-bias-relu";
-constexpr const char* kHalf =
-    "separable_f16_nhwc_i9x9x24_o32_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-sigmoid";
-constexpr const char* kDouble = "depthwise_f64_nhwc_i9x9x24_o24_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu";
-constexpr const char* kSoftmax = "pointwise_f32_nhwc_i8x8x24_o32_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-softmax";
-constexpr const char* kDynamic =
-    "separable_f32_nhwc_i?x?x24_o32_k3x3_s1x1_d1x1_p?x?x?x?_m1_mid-nobias-linear_out-bias-relu";
+constexpr const char* kSeparable = "f32_nhwc_i9x9x24.dw_k3x3_p1x1x1x1.conv_o32_k1x1.bias.relu";
+constexpr const char* kSeparable1D = "f32_nhwc_i1x49x24.dw_k1x5_s2x1_p0x0x2x2_m2.bias.relu.conv_o32_k1x1.bias";
+constexpr const char* kSeparableNchw = "f32_nchw_i9x9x24.dw_k3x3_p1x1x1x1.conv_o32_k1x1.bias.relu";
+constexpr const char* kDepthwise = "f32_nhwc_i11x11x24.dw_k3x3_s2x2_p0x1x0x1.bias.relu";
+constexpr const char* kMultiplier = "f32_nhwc_i11x11x32.dw_k3x3_d2x2_p2x2x2x2_m2.bias";
+constexpr const char* kPointwise = "f32_nhwc_i8x8x24.conv_o32_k1x1.bias.relu";
+constexpr const char* kPointwiseStrided = "f32_nhwc_i9x9x24.conv_o32_k1x1_s2x2.bias.relu";
+constexpr const char* kHalf = "f16_nhwc_i9x9x24.dw_k3x3_p1x1x1x1.conv_o32_k1x1.bias.sigmoid";
+constexpr const char* kDouble = "f64_nhwc_i9x9x24.dw_k3x3_p1x1x1x1.bias.relu";
+constexpr const char* kSoftmax = "f32_nhwc_i8x8x24.conv_o32_k1x1.bias.softmax";
+constexpr const char* kDynamic = "f32_nhwc_i?x?x24.dw_k3x3_p?x?x?x?.conv_o32_k1x1.bias.relu";
 
 Candidate rule(const std::string& problem, const Target& target) {
   return {problem, target.name, to_text(default_schedule(lower(problem_from_text(problem), target)))};
@@ -150,9 +145,8 @@ TEST_F(RealKernels, OfHalidesAutoschedulersHaveTheirLimits) {
   };
   refused({kDynamic, target, "halide-mullapudi2016"}, "static extents");
   // A part of a vector at the image's edge, which our kernels' layout does not allow.
-  refused(
-      {"depthwise_f32_nhwc_i11x11x12_o24_k3x3_s1x1_d2x2_p2x2x2x2_m2_out-bias-linear", target, "halide-adams2019_b1"},
-      "guaranteed to fail an assertion");
+  refused({"f32_nhwc_i11x11x12.dw_k3x3_d2x2_p2x2x2x2_m2.bias", target, "halide-adams2019_b1"},
+          "guaranteed to fail an assertion");
   refused({kSeparable, target, "halide-anderson2021"}, "does not schedule for " + target);
   refused({kSeparable, "cuda-sm80", "halide-adams2019"}, "does not schedule for cuda-sm80");
   for (const char* text : {"halide-li2018", "halide-", "halide-adams2019_p0", "halide-adams2019_b4_p8",

@@ -12,9 +12,8 @@ namespace sepconv {
 namespace {
 
 constexpr const char* kTarget = "x86-64-avx2";
-constexpr const char* kProblem =
-    "separable_f32_nhwc_i14x14x32_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
-constexpr const char* kOtherProblem = "depthwise_f32_nhwc_i14x14x32_o32_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu";
+constexpr const char* kProblem = "f32_nhwc_i14x14x32.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu";
+constexpr const char* kOtherProblem = "f32_nhwc_i14x14x32.dw_k3x3_p1x1x1x1.bias.relu";
 
 const Target& target() { return target_from_name(kTarget); }
 
@@ -169,7 +168,7 @@ TEST_F(ExportTest, SchedulesOfAnotherVersionMeanNothing) {
 }
 
 TEST_F(ExportTest, ProblemsAndTargetsThatAreNotKnownHaveNoRow) {
-  TrialRecord problem = record({rule(), 1}, "separable_f32_what"), target = record({rule(), 1}, kProblem);
+  TrialRecord problem = record({rule(), 1}, "f32_what"), target = record({rule(), 1}, kProblem);
   target.trial.candidate.target = "x86-64-avx1024";
   store.add({problem});
   store.add({target});

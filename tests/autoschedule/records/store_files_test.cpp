@@ -109,7 +109,7 @@ TEST(StoreFiles, RefusesOtherVersions) {
   const TestFolder folder;
   fill(folder / "s.db", 1);
   run_sql(folder / "s.db", "PRAGMA user_version = 99");
-  expect_refused(folder / "s.db", "it has version 99; this sepconv knows version 1: use the sepconv that wrote it");
+  expect_refused(folder / "s.db", "it has version 99; this sepconv knows version 2: use the sepconv that wrote it");
 }
 
 TEST(StoreFiles, ReadingMakesNothing) {

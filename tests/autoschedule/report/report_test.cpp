@@ -18,9 +18,8 @@
 namespace sepconv {
 namespace {
 
-constexpr const char* kProblem =
-    "separable_f32_nhwc_i14x14x32_o64_k3x3_s1x1_d1x1_p1x1x1x1_m1_mid-nobias-linear_out-bias-relu";
-constexpr const char* kOtherProblem = "depthwise_f32_nhwc_i14x14x32_o32_k3x3_s1x1_d1x1_p1x1x1x1_m1_out-bias-relu";
+constexpr const char* kProblem = "f32_nhwc_i14x14x32.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu";
+constexpr const char* kOtherProblem = "f32_nhwc_i14x14x32.dw_k3x3_p1x1x1x1.bias.relu";
 
 ReportOptions options() {
   ReportOptions options;

@@ -9,8 +9,7 @@
 namespace sepconv::report {
 namespace {
 
-constexpr const char* kSeparable =
-    "separable_f32_nhwc_i56x56x128_o256_k3x3_s2x2_d1x1_p0x1x0x1_m1_mid-bias-relu6_out-bias-relu6";
+constexpr const char* kSeparable = "f32_nhwc_i56x56x128.dw_k3x3_s2x2_p0x1x0x1.bias.relu6.conv_o256_k1x1.bias.relu6";
 
 TEST(ReportText, MarkupIsEscaped) {
   EXPECT_EQ(html("<b a='1' c=\"2\">&amp;"), "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;amp;");
@@ -65,14 +64,14 @@ TEST(ReportText, ProblemsHaveShortLabels) {
             "256 3\xc3\x97"
             "3 s2");
   const std::string x = "\xc3\x97";
-  EXPECT_EQ(problem_label("depthwise_f16_nchw_i?x?x32_o64_k3x5_s1x2_d2x2_p?x?x?x?_m2_out-nobias-linear"),
+  EXPECT_EQ(problem_label("f16_nchw_i?x?x32.dw_k3x5_s1x2_d2x2_p?x?x?x?_m2"),
             "dw ?" + x + "?" + x + "32\xe2\x86\x92" + "64 3" + x + "5 s1" + x + "2 d2 m2 nchw f16");
   EXPECT_EQ(problem_label("no problem"), "no problem");
 }
 
 TEST(ReportText, LabelsOfDifferentProblemsDiffer) {
   std::string other = kSeparable;
-  other.replace(other.find("out-bias-relu6"), 14, "out-nobias-tanh");
+  other.replace(other.rfind(".bias.relu6"), 11, ".tanh");
   const auto labels = problem_labels({kSeparable, other, "x"});
   ASSERT_EQ(labels.size(), 3u);
   EXPECT_NE(labels[0], labels[1]);

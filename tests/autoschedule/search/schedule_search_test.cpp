@@ -91,7 +91,7 @@ TEST(ScheduleSearch, FailuresAreNeverTheBest) {
 }
 
 TEST(ScheduleSearch, ASmallSpaceEnds) {
-  const ConvProblem tiny = problem_from_text("pointwise_f32_nhwc_i1x2x2_o3_k1x1_s1x1_d1x1_p0x0x0x0_m1_out-bias-linear");
+  const ConvProblem tiny = problem_from_text("f32_nhwc_i1x2x2.conv_o3_k1x1.bias");
   ScheduleSearch search(SearchSpace(tiny, target_from_name("x86-64-avx2")), 1, 1);
   std::size_t total = 0;
   for (int round = 0; round < 200; ++round) {

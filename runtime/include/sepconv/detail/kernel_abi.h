@@ -9,7 +9,7 @@
 namespace sepconv {
 
 /// Version of everything in this file and of KernelRow; a table of another version is refused.
-inline constexpr std::uint32_t kKernelAbi = 1;
+inline constexpr std::uint32_t kKernelAbi = 2;
 
 using KernelTask = int (*)(void* context, int index, std::uint8_t* closure);
 
@@ -22,10 +22,8 @@ struct KernelContext {
   void (*release)(KernelContext* context, void* pointer);
 };
 
-/// A compiled kernel, Halide's argv form: argv[i] points to a halide_buffer_t or to a scalar. In this order:
-///   KernelContext* (pointer to it), input, depthwise filter, middle bias, pointwise weights, bias,
-///   pad_top and pad_left (int32, dynamic problems only), output
-/// of which those that the problem lacks are left out. Returns 0, or Halide's error code.
+/// A compiled kernel, Halide's argv form: argv[0] points to a KernelContext*, and argv[i + 1] to argument i of
+/// arguments_of() (kernel_arguments.h), a halide_buffer_t or a scalar. Returns 0, or Halide's error code.
 using KernelFunction = int (*)(void** argv);
 
 }  // namespace sepconv

@@ -14,8 +14,6 @@
 namespace sepconv {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr double kSampleSeconds = 1e-3;
 constexpr std::size_t kFirstSamples = 3;  // after which a slow call is given up
 constexpr std::size_t kLeastSamples = 6;  // that have a 95% interval
@@ -38,6 +36,10 @@ std::size_t below_interval(std::size_t n) {
   return k;
 }
 
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 struct Case {
@@ -53,7 +55,11 @@ class Alternation {
  public:
   Alternation(std::span<const std::function<void()>> calls, const AlternationOptions& options,
               const std::function<void(int)>& enter)
-      : calls_(calls), options_(options), enter_(enter), cases_(calls.size()) {}
+      : calls_(calls),
+        options_(options),
+        now_(options.now ? options.now : steady_seconds),
+        enter_(enter),
+        cases_(calls.size()) {}
 
   std::vector<AlternatedTiming> time() {
     for (std::size_t i = 0; i < calls_.size(); ++i) calibrate(i);
@@ -76,9 +82,9 @@ class Alternation {
  private:
   double seconds_of(std::size_t index, long repeats) {
     enter_(static_cast<int>(index));
-    const auto start = Clock::now();
+    const double start = now_();
     for (long i = 0; i < repeats; ++i) calls_[index]();
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = now_() - start;
     cases_[index].best = std::min(cases_[index].best, seconds / static_cast<double>(repeats));
     return seconds;
   }
@@ -162,6 +168,7 @@ class Alternation {
 
   std::span<const std::function<void()>> calls_;
   const AlternationOptions& options_;
+  const std::function<double()> now_;
   const std::function<void(int)>& enter_;
   std::vector<Case> cases_;
 };

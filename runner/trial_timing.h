@@ -26,6 +26,7 @@ struct AlternationOptions {
   double give_up_ratio = 2;     // times the yardstick's time after which a call is not timed further
   bool yardstick = true;        // the first call is one
   std::size_t evict_bytes = 0;  // cold: this much memory is written before each single call; 0 = not asked for
+  std::function<double()> now;  // seconds since any fixed time; empty: the machine's steady clock
 };
 
 struct AlternatedTiming {

@@ -32,7 +32,9 @@ class ConvGenerator : public KernelGenerator<Derived> {
   bool computes_past_output() const {
     const BlockCpuSchedule& block = schedule_.block;
     if (problem_.is_dynamic() || problem_.OH() % block.oh_block != 0) return true;
-    return !block.flat && (problem_.OW() % block.ow_block != 0 || problem_.OW() % schedule_.depthwise->ow_tile != 0);
+    const int tile = schedule_.depthwise->ow_tile;
+    return !block.flat &&
+           (problem_.OW() % block.ow_block != 0 || block.ow_block % tile != 0 || problem_.OW() % tile != 0);
   }
 
   /// True where tiles with vectors along channels must be stored along pixels.
@@ -47,7 +49,11 @@ class ConvGenerator : public KernelGenerator<Derived> {
     const bool whole_rows = !p.is_dynamic() && schedule_.block.ow_block >= p.OW();
     if (dw.pad_tile && p.layout == Layout::nchw && whole_rows)
       return padded_rows(p, *input_, this->pads(), inner_layout(dw, p), channels, target_.lanes, types_);
-    if (dw.pad_tile || needs_padding || (p.family == KernelFamily::separable && channels > p.IC))
+    // Tiles of more channels than there are read beyond the last one. A depthwise stage alone guards them, but not
+    // where its loop over multiples makes whole tiles of all.
+    const bool reads_past_channels =
+        channels > p.IC && (p.family == KernelFamily::separable || p.depth_multiplier != 1);
+    if (dw.pad_tile || needs_padding || reads_past_channels)
       return {.func = padded_input(p, *input_, *input_, this->pads(), channels, types_)};
     return {.func = unpadded_input(p, *input_, types_)};
   }

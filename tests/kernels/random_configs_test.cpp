@@ -77,6 +77,33 @@ TEST(RandomConfigsTest, EqualTheReference) {
   }
 }
 
+/// Problems whose kernels once read beyond the last input element: fewer channels than a tile with several multiples,
+/// and blocks that whole depthwise tiles do not fill.
+TEST(RandomConfigsTest, ReadsNothingBeyondTheInput) {
+  std::vector<KernelSpec> specs;
+  for (const std::string& target : targets_here()) {
+    const ConvProblem multiples = problem_from_text("f32_nhwc_i14x21x3.dw_k1x1_s1x2_m4.bias");
+    CpuSchedule narrow = default_cpu_schedule(lower(multiples, target_from_name(target)));
+    narrow.depthwise->c_tile = 4, narrow.depthwise->pad_tile = 0;
+    specs.push_back({multiples, narrow, target});
+    const ConvProblem blocks = problem_from_text("f32_nhwc_i1x84x32.dw_k1x9_d1x3.conv_o32_k1x1.bias.relu");
+    CpuSchedule uneven = default_cpu_schedule(lower(blocks, target_from_name(target)));
+    uneven.block = {.ow_block = 30};
+    uneven.depthwise->ow_tile = 4, uneven.depthwise->pad_tile = 0;
+    uneven.pointwise->mr = 2;
+    specs.push_back({blocks, uneven, target});
+  }
+  const auto kernels = compile_and_load("fenced", specs);
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    ASSERT_NE(kernels[i].row, nullptr) << to_text(specs[i]) << ": " << kernels[i].fault;
+    RowCall call;
+    call.fence = Fence::after;
+    call.values = Values::integers;
+    const auto fault = fault_of(*kernels[i].row, specs[i].problem, call);
+    EXPECT_FALSE(fault) << *fault;
+  }
+}
+
 TEST(RandomConfigsTest, DrawsEveryKindOfProblem) {
   Draw draw(1);
   int depthwise = 0, nchw = 0, one_dimension = 0, uneven = 0, stepped = 0, multiplied = 0, wide = 0, half = 0;

@@ -1,7 +1,6 @@
 #include "sepconv/layer.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <limits>
 #include <map>
@@ -130,15 +129,11 @@ void check_activation_axis(const ConvProblem& problem) {
 }
 
 bool same_weights(const ConvProblem& a, const ConvProblem& b) {
-  if (a.IC != b.IC || a.stages.size() != b.stages.size()) return false;
-  for (std::size_t i = 0; i < a.stages.size(); ++i) {
-    const Stage &left = a.stages[i], &right = b.stages[i];
-    if (left.kind != right.kind || left.window.KH != right.window.KH || left.window.KW != right.window.KW ||
-        left.depth_multiplier != right.depth_multiplier || left.out_channels != right.out_channels ||
-        has_bias(left.epilogue) != has_bias(right.epilogue))
-      return false;
-  }
-  return true;
+  const std::vector<Argument> left = weights_of(a), right = weights_of(b);
+  const auto same = [](const Argument& x, const Argument& y) {
+    return x.kind == y.kind && x.stage == y.stage && x.shape == y.shape && x.packing == y.packing;
+  };
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(), same);
 }
 
 }  // namespace
@@ -203,26 +198,26 @@ struct ConvLayer::State {
 bool ConvLayer::State::check_extents(const ConstTensorView& in_view, const Images& in, const ConstTensorView& out_view,
                                      const Images& out, std::int32_t (&pads)[2], Status& status) const noexcept {
   const ConvProblem& p = problem;
+  const Window& w = p.stages[0].window;
   if (in.C != p.IC || (!p.dynamic_h() && in.H != p.IH) || (!p.dynamic_w() && in.W != p.IW)) {
     status = Status::error(StatusCode::invalid_shape,
                            "layer '%s': the input has shape %s; expected H = %d, W = %d, C = %d (-1: any) in %s order",
                            name.c_str(), detail::ShapeText(in_view).text, p.IH, p.IW, p.IC, to_text(p.layout));
     return false;
   }
-  AxisPadding h{p.stages[0].window.pad_top, out.H == OH}, w{p.stages[0].window.pad_left, out.W == OW};
-  if (p.dynamic_h()) h = dynamic_padding(in.H, out.H, p.stages[0].window.KH_eff(), p.stages[0].window.stride_h);
-  if (p.dynamic_w()) w = dynamic_padding(in.W, out.W, p.stages[0].window.KW_eff(), p.stages[0].window.stride_w);
-  if (!h.fits || !w.fits || out.C != p.OC() || out.batch != in.batch) {
-    status =
-        Status::error(StatusCode::invalid_shape,
-                      "layer '%s': the output has shape %s; expected N = %lld, H = %d, W = %d, C = %d (-1: what "
-                      "valid or same padding gives) in %s order%s for an input of shape %s",
-                      name.c_str(), detail::ShapeText(out_view).text, static_cast<long long>(in.batch), OH, OW, p.OC(),
-                      to_text(p.layout), halves() ? ", then halved by glu," : "", detail::ShapeText(in_view).text);
+  AxisPadding along_h{w.pad_top, out.H == OH}, along_w{w.pad_left, out.W == OW};
+  if (p.dynamic_h()) along_h = dynamic_padding(in.H, out.H, w.KH_eff(), w.stride_h);
+  if (p.dynamic_w()) along_w = dynamic_padding(in.W, out.W, w.KW_eff(), w.stride_w);
+  if (!along_h.fits || !along_w.fits || out.C != OC || out.batch != in.batch) {
+    status = Status::error(StatusCode::invalid_shape,
+                           "layer '%s': the output has shape %s; expected N = %lld, H = %d, W = %d, C = %d (-1: what "
+                           "valid or same padding gives) in %s order%s for an input of shape %s",
+                           name.c_str(), detail::ShapeText(out_view).text, static_cast<long long>(in.batch), OH, OW, OC,
+                           to_text(p.layout), halves() ? ", then halved by glu," : "", detail::ShapeText(in_view).text);
     return false;
   }
-  pads[0] = static_cast<std::int32_t>(h.before);
-  pads[1] = static_cast<std::int32_t>(w.before);
+  pads[0] = static_cast<std::int32_t>(along_h.before);
+  pads[1] = static_cast<std::int32_t>(along_w.before);
   return true;
 }
 

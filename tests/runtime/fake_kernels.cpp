@@ -67,65 +67,68 @@ Axes axes_of(Layout layout, bool flat) {
   return layout == Layout::nhwc ? Axes{0, 1, 2, 3} : Axes{2, 0, 1, 3};
 }
 
+/// The depthwise sum of channel `k` at (y, x) of image `n`, with its bias; the input itself where there is no such
+/// stage.
+float middle_sum(const Closure& closure, int n, int y, int x, int k) {
+  const ConvProblem& p = closure.fake->problem;
+  const Window& w = window(p);
+  const HalideBuffer& in = *closure.input;
+  const Axes axes = axes_of(p.layout, false);
+  const int m = p.stages[0].depth_multiplier, ic = k / m, mi = k % m, panel = closure.fake->options.depthwise_panel;
+  float sum = 0;
+  for (int kh = 0; kh < w.KH; ++kh)
+    for (int kw = 0; kw < w.KW; ++kw) {
+      const int iy = y * w.stride_h + kh * w.dilation_h - closure.pad_top;
+      const int ix = x * w.stride_w + kw * w.dilation_w - closure.pad_left;
+      if (iy < 0 || ix < 0 || iy >= in.dim[axes.y].extent || ix >= in.dim[axes.x].extent) continue;
+      const std::ptrdiff_t at = std::ptrdiff_t{ic} * in.dim[axes.c].stride +
+                                std::ptrdiff_t{ix} * in.dim[axes.x].stride +
+                                std::ptrdiff_t{iy} * in.dim[axes.y].stride + std::ptrdiff_t{n} * in.dim[axes.n].stride;
+      const int place = (((ic / panel * w.KH + kh) * w.KW + kw) * m + mi) * panel + ic % panel;
+      sum += (closure.depthwise == nullptr ? 1.0f : floats(closure.depthwise)[place]) * floats(&in)[at];
+    }
+  const int padded = (p.IC + panel - 1) / panel * panel;
+  return closure.middle_bias == nullptr ? sum : sum + floats(closure.middle_bias)[mi * padded + ic];
+}
+
+/// The sum of output channel `oc` over what middle_sum has given for a pixel.
+float output_sum(const Closure& closure, const float* scratch, int oc) {
+  const ConvProblem& p = closure.fake->problem;
+  const int m = p.stages[0].depth_multiplier, panel = closure.fake->options.pointwise_panel;
+  float sum = closure.pointwise == nullptr ? scratch[oc] : 0;
+  for (int mi = 0; mi < m && closure.pointwise != nullptr; ++mi)
+    for (int ic = 0; ic < p.IC; ++ic)
+      sum += floats(closure.pointwise)[((oc / panel * m + mi) * p.IC + ic) * panel + oc % panel] * scratch[ic * m + mi];
+  return closure.bias == nullptr ? sum : sum + floats(closure.bias)[oc];
+}
+
 /// One row of one image.
 int run_row(void* context, int index, std::uint8_t* bytes) {
   const auto& closure = *reinterpret_cast<const Closure*>(bytes);
   const ConvProblem& p = closure.fake->problem;
-  const FakeOptions& o = closure.fake->options;
-  const int n = index / closure.OH, y = index % closure.OH;
-  const int m = p.stages[0].depth_multiplier, K = middle_channels(p);
-  const HalideBuffer& in = *closure.input;
+  const bool flat = closure.fake->options.flat_output;
+  const int n = index / closure.OH, y = index % closure.OH, K = middle_channels(p);
   const HalideBuffer& out = *closure.output;
-  const Axes in_axes = axes_of(p.layout, false), out_axes = axes_of(p.layout, o.flat_output);
-  const int padded_ic = (p.IC + o.depthwise_panel - 1) / o.depthwise_panel * o.depthwise_panel;
+  const Axes axes = axes_of(p.layout, flat);
 
   auto* scratch = static_cast<float*>(sepconv_abi1_allocate(context, K * sizeof(float)));
   auto* more = static_cast<char*>(sepconv_abi1_allocate(context, 20));
   volatile char guards = scratch[-1] + reinterpret_cast<char*>(scratch)[K * sizeof(float) + 63] + more[-64];
   (void)guards;
-  int result = reinterpret_cast<std::uintptr_t>(scratch) % 64 != 0 || reinterpret_cast<std::uintptr_t>(more) % 64 != 0;
+  const int result =
+      reinterpret_cast<std::uintptr_t>(scratch) % 64 != 0 || reinterpret_cast<std::uintptr_t>(more) % 64 != 0;
   for (int x = 0; x < closure.OW; ++x) {
     for (int k = 0; k < K; ++k) {
-      const int ic = k / m, mi = k % m;
-      float sum = 0;
-      for (int kh = 0; kh < window(p).KH; ++kh)
-        for (int kw = 0; kw < window(p).KW; ++kw) {
-          const int iy = y * window(p).stride_h + kh * window(p).dilation_h - closure.pad_top;
-          const int ix = x * window(p).stride_w + kw * window(p).dilation_w - closure.pad_left;
-          if (iy < 0 || ix < 0 || iy >= in.dim[in_axes.y].extent || ix >= in.dim[in_axes.x].extent) continue;
-          const std::ptrdiff_t at =
-              std::ptrdiff_t{ic} * in.dim[in_axes.c].stride + std::ptrdiff_t{ix} * in.dim[in_axes.x].stride +
-              std::ptrdiff_t{iy} * in.dim[in_axes.y].stride + std::ptrdiff_t{n} * in.dim[in_axes.n].stride;
-          const int panel = o.depthwise_panel;
-          const float tap =
-              closure.depthwise == nullptr
-                  ? 1.0f
-                  : floats(
-                        closure.depthwise)[(((ic / panel * window(p).KH + kh) * window(p).KW + kw) * m + mi) * panel +
-                                           ic % panel];
-          sum += tap * floats(&in)[at];
-        }
-      if (closure.middle_bias != nullptr) sum += floats(closure.middle_bias)[mi * padded_ic + ic];
+      const float sum = middle_sum(closure, n, y, x, k);
       scratch[k] = p.stages.size() == 2 ? activate(activation_of(middle(p)), sum) : sum;
     }
     for (int oc = 0; oc < p.OC(); ++oc) {
-      float sum = 0;
-      if (closure.pointwise == nullptr) {
-        sum = scratch[oc];
-      } else {
-        const int panel = o.pointwise_panel;
-        for (int mi = 0; mi < m; ++mi)
-          for (int ic = 0; ic < p.IC; ++ic)
-            sum += floats(closure.pointwise)[((oc / panel * m + mi) * p.IC + ic) * panel + oc % panel] *
-                   scratch[ic * m + mi];
-      }
-      if (closure.bias != nullptr) sum += floats(closure.bias)[oc];
-      const std::ptrdiff_t pixel = o.flat_output ? std::ptrdiff_t{y * closure.OW + x} * out.dim[out_axes.x].stride
-                                                 : std::ptrdiff_t{x} * out.dim[out_axes.x].stride +
-                                                       std::ptrdiff_t{y} * out.dim[out_axes.y].stride;
-      reinterpret_cast<float*>(out.host)[std::ptrdiff_t{oc} * out.dim[out_axes.c].stride + pixel +
-                                         std::ptrdiff_t{n} * out.dim[out_axes.n].stride] =
-          activate(activation_of(output(p)), sum);
+      const std::ptrdiff_t pixel =
+          flat ? std::ptrdiff_t{y * closure.OW + x} * out.dim[axes.x].stride
+               : std::ptrdiff_t{x} * out.dim[axes.x].stride + std::ptrdiff_t{y} * out.dim[axes.y].stride;
+      reinterpret_cast<float*>(
+          out.host)[std::ptrdiff_t{oc} * out.dim[axes.c].stride + pixel + std::ptrdiff_t{n} * out.dim[axes.n].stride] =
+          activate(activation_of(output(p)), output_sum(closure, scratch, oc));
     }
   }
   sepconv_abi1_release(context, scratch);  // not in reverse order, as Halide's early frees are not

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "spec/gpu_estimate.h"
-#include "spec/integers.h"
+#include "spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {
@@ -32,11 +32,22 @@ std::string share(std::int64_t bytes, std::int64_t cache, const char* name) {
                      100.0 * static_cast<double>(bytes) / static_cast<double>(cache), name, cache / 1024);
 }
 
+/// What single fields have to say, each behind a semicolon.
+template <class Part>
+std::string field_words(const Part& part, const Lowering& p) {
+  std::string text;
+  for (const ScheduleField<Part>& field : fields_of<Part>()) {
+    const std::string words = field.words == nullptr ? "" : field.words(part, p);
+    if (!words.empty()) text += "; " + words;
+  }
+  return text;
+}
+
 std::string block_words(const Lowering& p, const CpuSchedule& s) {
   const BlockCpuSchedule& b = s.block;
-  std::string text = b.flat ? fmt::format("blocks of {} whole rows, tiled across their ends{}", b.oh_block,
-                                          b.flat == kFlatDirect ? " without a copy" : "")
-                            : fmt::format("blocks of {} rows x {} columns", b.oh_block, b.ow_block);
+  std::string text = b.flat() ? fmt::format("blocks of {} whole rows, tiled across their ends{}", b.oh_block,
+                                            b.pixels == PixelOrder::flat_direct ? " without a copy" : "")
+                              : fmt::format("blocks of {} rows x {} columns", b.oh_block, b.ow_block);
   if (!p.is_dynamic()) {
     const int rows = (p.OH() + b.oh_block - 1) / b.oh_block, columns = (p.OW() + b.ow_block - 1) / b.ow_block;
     text += fmt::format(", {} an image", rows * columns);
@@ -44,7 +55,7 @@ std::string block_words(const Lowering& p, const CpuSchedule& s) {
   if (const auto bytes = block_bytes(p, s))
     text += fmt::format("; the depthwise result of {} is kept: {}", b.fuse ? "a block" : "the image",
                         share(*bytes, p.target.l2_bytes, "L2"));
-  return text;
+  return text + field_words(b, p);
 }
 
 std::string tile_words(const char* stage, int pixels, const char* pixel_name, int channels, const RegisterTile& tile,
@@ -60,14 +71,13 @@ std::vector<std::string> cpu_words(const Lowering& p, const CpuSchedule& s) {
   if (s.depthwise) {
     const DepthwiseCpuSchedule& dw = *s.depthwise;
     lines.push_back(tile_words("depthwise", dw.ow_tile, "columns", dw.c_tile, register_tile(dw, p), target));
-    if (dw.vector_c) lines.back() += "; the input is transposed as it is copied, so that vectors lie along channels";
-    if (dw.c_block)
-      lines.back() += fmt::format("; {} channels column by column", std::min(dw.c_block, round_up(p.IC, dw.c_tile)));
+    lines.back() += field_words(dw, p);
   }
   if (s.pointwise) {
     const PointwiseCpuSchedule& pw = *s.pointwise;
     lines.push_back(tile_words("pointwise", pw.mr, "pixels", pw.nr, register_tile(pw, p), target));
     lines.back() += fmt::format("; a panel of weights: {}", share(panel_bytes(p, pw), target.l1_bytes, "L1"));
+    lines.back() += field_words(pw, p);
   }
   return lines;
 }
@@ -77,7 +87,8 @@ std::vector<std::string> gpu_words(const Lowering& p, const GpuSchedule& s) {
   std::vector<std::string> lines = {
       to_text(s),
       fmt::format("blocks of {} x {} threads make {} channels x {} pixels", s.threads_f, s.threads_q, s.block_f(),
-                  s.block_q()),
+                  s.block_q()) +
+          field_words(s, p),
       fmt::format("a thread: {} channels x {} pixels, about {} of {} registers", s.tile_f, s.tile_q,
                   register_estimate(s), target.registers),
       fmt::format("shared memory of a block: {:.1f} of {} KiB", static_cast<double>(shared_bytes(s, p)) / 1024,

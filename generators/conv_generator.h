@@ -13,7 +13,7 @@ class ConvGenerator : public KernelGenerator<Derived> {
  public:
   void configure() {
     schedule_ = this->read_parameters(schedule_from_text);
-    this->declare_arguments(schedule_.block.flat != 0);
+    this->declare_arguments(schedule_.block.flat());
   }
 
  protected:
@@ -33,7 +33,7 @@ class ConvGenerator : public KernelGenerator<Derived> {
     const BlockCpuSchedule& block = schedule_.block;
     if (problem_.is_dynamic() || problem_.OH() % block.oh_block != 0) return true;
     const int tile = schedule_.depthwise->ow_tile;
-    return !block.flat &&
+    return !block.flat() &&
            (problem_.OW() % block.ow_block != 0 || block.ow_block % tile != 0 || problem_.OW() % tile != 0);
   }
 

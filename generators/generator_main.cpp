@@ -14,6 +14,7 @@
 #include "autoscheduler.h"
 #include "kernel_generator.h"
 #include "spec/gpu_schedule.h"
+#include "spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {
@@ -37,7 +38,7 @@ class ErrorReporter : public Halide::CompileTimeErrorReporter {
 
 struct Options {
   std::string problem, schedule, target, symbol, output;
-  bool listings = false, schedule_only = false;
+  bool listings = false, schedule_only = false, fields = false;
 };
 
 /// The generator of that name from Halide's registry, which knows constructors without arguments only.
@@ -104,6 +105,12 @@ void compile(const Options& options) {
   write_facts(report.facts, fs::path(options.output) / (options.symbol + ".json"));
 }
 
+/// The table of docs/adding_a_kernel.md.
+int print_fields() {
+  std::printf("%s", field_table().c_str());
+  return 0;
+}
+
 /// What tests compare where machine code cannot be: see tests/digests.
 int print_schedule(const Options& options) {
   const ConvProblem problem = problem_from_text(options.problem);
@@ -124,22 +131,25 @@ int print_schedule(const Options& options) {
 int main(int argc, char** argv) {
   CLI::App app{"Compiles one convolution kernel to an object file. Called by sepconv compile, once per kernel."};
   sepconv::Options options;
-  app.add_option("--problem", options.problem, "what to compute, as a problem text")->required();
+  auto* problem = app.add_option("--problem", options.problem, "what to compute, as a problem text");
   app.add_option("--schedule", options.schedule,
                  "how to run it, as a schedule text; default: the rule's; halide-mullapudi2016, halide-adams2019 and "
                  "halide-anderson2021: Halide's autoschedulers, for comparison");
-  app.add_option("--target", options.target, "target name, for example x86-64-avx2")->required();
+  auto* target = app.add_option("--target", options.target, "target name, for example x86-64-avx2");
   auto* symbol = app.add_option("--symbol", options.symbol, "name of the function and of the files");
   auto* output = app.add_option("--output", options.output, "folder for SYMBOL.o and SYMBOL.json");
   app.add_flag("--listings", options.listings, "also write the lowered code (SYMBOL.stmt) and the assembly (SYMBOL.s)");
   app.add_flag("--schedule-only", options.schedule_only,
                "print the rule's schedule, or the reason for which there is none, and compile nothing");
+  app.add_flag("--fields", options.fields, "print the table of all schedule fields, and compile nothing");
   app.set_version_flag("--version", "Halide " + std::to_string(HALIDE_VERSION_MAJOR) + "." +
                                         std::to_string(HALIDE_VERSION_MINOR) + "." +
                                         std::to_string(HALIDE_VERSION_PATCH));
   try {
     app.parse(argc, argv);
-    if (!options.schedule_only && (symbol->count() == 0 || output->count() == 0))
+    if (!options.fields && (problem->count() == 0 || target->count() == 0))
+      throw CLI::RequiredError("--problem and --target");
+    if (!options.fields && !options.schedule_only && (symbol->count() == 0 || output->count() == 0))
       throw CLI::RequiredError("--symbol and --output");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
@@ -147,6 +157,7 @@ int main(int argc, char** argv) {
   static sepconv::ErrorReporter reporter;
   Halide::set_custom_compile_time_error_reporter(&reporter);
   try {
+    if (options.fields) return sepconv::print_fields();
     if (options.schedule_only) return sepconv::print_schedule(options);
     if (options.schedule.empty())
       options.schedule = sepconv::to_text(sepconv::default_schedule(

@@ -57,34 +57,52 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     if (block.spread) scratch.align_storage(c_, problem_.IC + block.spread);
     // Vectors along output channels read single pixels of consecutive channels.
     if (transposes()) scratch.reorder_storage(c_, pixels_.flat ? pixels_.q : rows_.x);
-    if (!pixels_.flat) {
-      // A guarded tile reads the pixels beyond the image that it computes in vain.
-      BlockExtents extents = block_extents(problem_, block, schedule_.pointwise->mr);
-      extents.columns = round_up(extents.columns, schedule_.depthwise->ow_tile);
-      middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);
-      schedule_rows(rows_.x, extents.columns, split_rows_if_unfused(middle_));
-      return;
+    switch (block.pixels) {
+      case PixelOrder::rows: return schedule_in_rows();
+      case PixelOrder::flat_copied: return schedule_flat_copied();
+      case PixelOrder::flat_direct: return schedule_flat_direct();
     }
-    const BlockExtents extents = block_extents(problem_, block, 1);
-    // Inside of a row the direct result's loop over columns keeps the name of its dimension.
-    const Var column = direct() ? pixels_.q : rows_.x;
-    scratch.bound_storage(pixels_.q, extents.columns * extents.rows)
-        .align_bounds(pixels_.q, problem_.OW())  // so that Halide sees which pixels are of one row
-        .split(pixels_.q, rows_.y, column, problem_.OW(), TailStrategy::RoundUp);
-    const std::vector<Var> scratch_outer = split_rows_if_unfused(scratch);
-    if (direct()) {
-      schedule_rows(column, extents.columns, scratch_outer);
-      return;
-    }
-    const Var panel =
-        schedule_dense_cpu(dense_, inner_, schedule_.depthwise->c_tile, target_, rows_, {c_, m_, scratch_outer});
-    middle_.compute_at(dense_, panel).bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, block.oh_block);
-    schedule_rows(column, extents.columns, {n_});
   }
 
  private:
-  bool direct() const { return schedule_.block.flat == kFlatDirect; }
-  bool copies_rows() const { return schedule_.block.flat == kFlatCopied; }
+  bool direct() const { return schedule_.block.pixels == PixelOrder::flat_direct; }
+  bool copies_rows() const { return schedule_.block.pixels == PixelOrder::flat_copied; }
+
+  /// Rows stay rows, and tiles end with them.
+  void schedule_in_rows() {
+    // A guarded tile reads the pixels beyond the image that it computes in vain.
+    BlockExtents extents = block_extents(problem_, schedule_.block, schedule_.pointwise->mr);
+    extents.columns = round_up(extents.columns, schedule_.depthwise->ow_tile);
+    middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);
+    schedule_rows(rows_.x, extents.columns, split_rows_if_unfused(middle_));
+  }
+
+  /// A panel's rows are computed as rows, and copied to flat pixels.
+  void schedule_flat_copied() {
+    const std::vector<Var> outer = split_flat_scratch(dense_, rows_.x);
+    const Var panel = schedule_dense_cpu(dense_, inner_, schedule_.depthwise->c_tile, target_, rows_, {c_, m_, outer});
+    middle_.compute_at(dense_, panel)
+        .bound_storage(rows_.x, flat_extents().columns)
+        .bound_storage(rows_.y, schedule_.block.oh_block);
+    schedule_rows(rows_.x, flat_extents().columns, {n_});
+  }
+
+  /// Each pixel is stored at its flat place at once. Inside of a row its loop over columns keeps the dimension's name.
+  void schedule_flat_direct() {
+    const std::vector<Var> outer = split_flat_scratch(middle_, pixels_.q);
+    schedule_rows(pixels_.q, flat_extents().columns, outer);
+  }
+
+  BlockExtents flat_extents() const { return block_extents(problem_, schedule_.block, 1); }
+
+  /// The loop over flat pixels as one over rows and one over `column`.
+  std::vector<Var> split_flat_scratch(Func scratch, const Var& column) {
+    const BlockExtents extents = flat_extents();
+    scratch.bound_storage(pixels_.q, extents.columns * extents.rows)
+        .align_bounds(pixels_.q, problem_.OW())  // so that Halide sees which pixels are of one row
+        .split(pixels_.q, rows_.y, column, problem_.OW(), TailStrategy::RoundUp);
+    return split_rows_if_unfused(scratch);
+  }
 
   /// @return the loops outside of a block's, or of the row blocks that a whole image is computed in.
   std::vector<Var> split_rows_if_unfused(Func result) {

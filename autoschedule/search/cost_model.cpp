@@ -5,7 +5,7 @@
 
 #include "spec/gpu_estimate.h"
 #include "spec/integers.h"
-#include "spec/schedule.h"
+#include "spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {
@@ -43,7 +43,7 @@ struct BlockCount {
 };
 
 BlockCount count_blocks(const BlockCpuSchedule& s, int OH, int OW, int tile) {
-  if (s.flat) {
+  if (s.flat()) {
     const int pixels = s.oh_block * OW;
     return {double(ceil_div(OH, s.oh_block)), double(pixels), double(ceil_div(pixels, tile))};
   }
@@ -148,8 +148,9 @@ class CpuEstimate {
     } else {
       cost.copies += read_cycles(moved * again, taps_footprint);
     }
-    if (s_.block.flat)
-      cost.copies += (s_.block.flat == kFlatCopied ? costs_.flat_copy : costs_.flat_store) * pixels_ * K_ / vector;
+    if (s_.block.flat())
+      cost.copies +=
+          (s_.block.pixels == PixelOrder::flat_copied ? costs_.flat_copy : costs_.flat_store) * pixels_ * K_ / vector;
   }
 
   /// Cycles to read so many bytes again and again from the cache that holds `footprint` bytes.
@@ -182,7 +183,7 @@ class CpuEstimate {
 
   bool vectors_along_channels(const DepthwiseCpuSchedule& dw) const { return inner_layout(dw, p_) == Layout::nhwc; }
 
-  bool whole_rows() const { return s_.block.flat || !s_.block.fuse; }
+  bool whole_rows() const { return s_.block.flat() || !s_.block.fuse; }
   /// Columns that the depthwise stage computes at once, and how many times.
   int columns() const { return whole_rows() ? p_.OW() : std::min(s_.block.ow_block, p_.OW()); }
   double column_blocks() const { return whole_rows() ? 1 : ceil_div(p_.OW(), s_.block.ow_block); }
@@ -198,6 +199,36 @@ class CpuEstimate {
 
 double log_of(int value) { return std::log(double(std::max(value, 1))); }
 
+/// Adds what a model sees of a field.
+void add_feature(FieldFeature kind, const FieldRange& legal, int value, std::vector<double>& features) {
+  switch (kind) {
+    case FieldFeature::none: break;
+    case FieldFeature::mode:
+      for (int least = legal.least + 1; least <= legal.most; ++least) features.push_back(value >= least);
+      break;
+    case FieldFeature::used: features.push_back(value != 0); break;
+    case FieldFeature::extent:
+      features.push_back(log_of(value));
+      features.push_back(log_of(value) * log_of(value));
+      break;
+    case FieldFeature::log: features.push_back(log_of(value)); break;
+  }
+}
+
+/// Those of all fields, kind by kind. A part that the schedule lacks has the modes that are usual, and no extents.
+template <class Whole>
+void add_field_features(const Whole& schedule, std::vector<double>& features) {
+  for (const FieldFeature kind : {FieldFeature::mode, FieldFeature::used, FieldFeature::extent, FieldFeature::log})
+    visit_parts(schedule, [&]<class Part>(const Part* part) {
+      for (const ScheduleField<Part>& field : fields_of<Part>()) {
+        if (field.feature != kind) continue;
+        static const Part neutral;
+        const int absent = kind == FieldFeature::mode ? field.value(neutral) : 0;
+        add_feature(kind, field.legal, part == nullptr ? absent : field.value(*part), features);
+      }
+    });
+}
+
 }  // namespace
 
 CostParts estimate_cost(const Schedule& schedule, const Lowering& p, int threads, const CpuCosts& costs) {
@@ -212,27 +243,15 @@ std::vector<double> features(const Schedule& schedule, const Lowering& p, int th
   std::vector<double> result = {std::log(cost.total)};
   const auto* cpu = std::get_if<CpuSchedule>(&schedule);
   if (cpu == nullptr) {
-    const GpuSchedule& gpu = std::get<GpuSchedule>(schedule);
-    for (int value : {gpu.threads_f, gpu.threads_q, gpu.tile_f, gpu.tile_q, gpu.k_step, gpu.fuse})
-      result.push_back(log_of(value));
+    add_field_features(std::get<GpuSchedule>(schedule), result);
     return result;
   }
   for (double part : {cost.pointwise, cost.weights, cost.scratch, cost.depthwise, cost.copies, cost.memory})
     result.push_back(part * cost.imbalance / cost.total);
-  const BlockCpuSchedule& block = cpu->block;
-  const DepthwiseCpuSchedule dw = cpu->depthwise.value_or(DepthwiseCpuSchedule{0, 0, 1, 0, 0, 0});
-  const PointwiseCpuSchedule pw = cpu->pointwise.value_or(PointwiseCpuSchedule{0, 0, 0, 1});
-  for (int flag : {block.fuse, int(block.flat != 0), int(block.flat == kFlatDirect), dw.pad_tile, dw.vector_c,
-                   pw.vector_f, int(block.spread != 0)})
-    result.push_back(flag);
-  for (int extent :
-       {block.oh_block, block.ow_block, dw.c_tile, dw.ow_tile, dw.k_unroll, dw.c_block, pw.mr, pw.nr, pw.k_unroll}) {
-    result.push_back(log_of(extent));
-    result.push_back(log_of(extent) * log_of(extent));
-  }
+  add_field_features(*cpu, result);
   const double registers = p.target.registers;
-  result.push_back(cpu->pointwise ? register_tile(pw, p).total() / registers : 0);
-  result.push_back(cpu->depthwise ? register_tile(dw, p).total() / registers : 0);
+  result.push_back(cpu->pointwise ? register_tile(*cpu->pointwise, p).total() / registers : 0);
+  result.push_back(cpu->depthwise ? register_tile(*cpu->depthwise, p).total() / registers : 0);
   return result;
 }
 

@@ -21,9 +21,9 @@ std::size_t nearest_index(const std::vector<int>& values, int wanted) {
 SearchSpace::SearchSpace(const ConvProblem& problem, const Target& target)
     : problem_(problem), lowering_(lower(problem, target)), rule_(default_schedule(lowering_)) {
   for (const Knob& knob : knobs(rule_)) {
-    std::vector<int> values = knob_values(knob.name, lowering_);
-    const auto at = std::lower_bound(values.begin(), values.end(), *knob.value);
-    if (at == values.end() || *at != *knob.value) values.insert(at, *knob.value);
+    std::vector<int> values = knob_values(knob, lowering_);
+    const auto at = std::lower_bound(values.begin(), values.end(), knob.value());
+    if (at == values.end() || *at != knob.value()) values.insert(at, knob.value());
     if (values.size() > 1) free_.push_back(values_.size());
     values_.push_back(std::move(values));
   }
@@ -42,7 +42,7 @@ Schedule SearchSpace::random(Random& random) const {
   for (int i = 0; i < kTries; ++i) {
     Schedule schedule = rule_;
     const auto fields = knobs(schedule);
-    for (std::size_t k = 0; k < fields.size(); ++k) *fields[k].value = values_[k][random.below(values_[k].size())];
+    for (std::size_t k = 0; k < fields.size(); ++k) fields[k].set(values_[k][random.below(values_[k].size())]);
     if (accept(schedule)) return schedule;
   }
   return rule_;
@@ -58,11 +58,11 @@ Schedule SearchSpace::mutated(const Schedule& from, Random& random) const {
       const std::size_t k = free_.empty() ? 0 : free_[random.below(free_.size())];
       const std::vector<int>& values = values_[k];
       if (random.chance(0.6)) {
-        const std::size_t at = nearest_index(values, *fields[k].value), step = 1 + random.below(2);
+        const std::size_t at = nearest_index(values, fields[k].value()), step = 1 + random.below(2);
         const bool up = random.chance(0.5);
-        *fields[k].value = values[up ? std::min(at + step, values.size() - 1) : at - std::min(at, step)];
+        fields[k].set(values[up ? std::min(at + step, values.size() - 1) : at - std::min(at, step)]);
       } else {
-        *fields[k].value = values[random.below(values.size())];
+        fields[k].set(values[random.below(values.size())]);
       }
     }
     if (accept(schedule) && to_text(schedule) != before) return schedule;
@@ -77,7 +77,7 @@ Schedule SearchSpace::crossed(const Schedule& a, const Schedule& b, Random& rand
     Schedule schedule = a;
     const auto fields = knobs(schedule);
     for (std::size_t k = 0; k < fields.size(); ++k)
-      if (random.chance(0.5)) *fields[k].value = *other_fields[k].value;
+      if (random.chance(0.5)) fields[k].set(other_fields[k].value());
     if (accept(schedule)) return schedule;
   }
   return a;
@@ -89,7 +89,7 @@ Schedule SearchSpace::adapted(const Schedule& other) const {
   const auto fields = knobs(schedule);
   for (const Knob& given : knobs(from))
     for (std::size_t k = 0; k < fields.size(); ++k)
-      if (fields[k].name == given.name) *fields[k].value = values_[k][nearest_index(values_[k], *given.value)];
+      if (fields[k].name == given.name) fields[k].set(values_[k][nearest_index(values_[k], given.value())]);
   return accept(schedule) ? schedule : rule_;
 }
 
@@ -99,8 +99,8 @@ std::vector<Schedule> SearchSpace::neighbours(const Schedule& from) const {
     for (int value : values_[k]) {
       Schedule schedule = from;
       const auto fields = knobs(schedule);
-      if (value == *fields[k].value) continue;
-      *fields[k].value = value;
+      if (value == fields[k].value()) continue;
+      fields[k].set(value);
       if (accept(schedule)) result.push_back(std::move(schedule));
     }
   return result;

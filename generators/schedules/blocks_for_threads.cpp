@@ -17,7 +17,7 @@ double block_work(const CpuSchedule& s, const Lowering& p, int rows, int columns
   double work = 0;
   if (s.depthwise) {
     // A partial block of flat pixels computes the depthwise result of a whole one.
-    const int computed = block.flat ? block.oh_block : rows;
+    const int computed = block.flat() ? block.oh_block : rows;
     const double pixels = double(computed) * round_up(columns, s.depthwise->ow_tile);
     work += kRuleCosts.depthwise * p.window.KH * p.window.KW * p.middle_channels() * pixels;
     const double inputs = (double(computed - 1) * p.window.stride_h + p.window.KH_eff()) *
@@ -27,7 +27,7 @@ double block_work(const CpuSchedule& s, const Lowering& p, int rows, int columns
   if (s.pointwise) {
     const int mr = s.pointwise->mr, whole = block.oh_block * columns;
     double pixels = double(rows) * round_up(columns, mr);
-    if (block.flat) pixels = round_up(whole % mr == 0 ? rows * columns : whole, mr);
+    if (block.flat()) pixels = round_up(whole % mr == 0 ? rows * columns : whole, mr);
     work += double(p.middle_channels()) * round_up(p.OC, s.pointwise->nr) * (pixels + kRuleCosts.pixels_of_block);
   }
   return work;

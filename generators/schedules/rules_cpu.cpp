@@ -27,10 +27,10 @@ bool transposes_input(const Lowering& p) {
 CpuSchedule transposed_schedule(Lowering p) {
   p.layout = Layout::nhwc;
   CpuSchedule s = default_cpu_schedule(p);
-  s.block.flat = kFlatDirect;
+  s.block.pixels = PixelOrder::flat_direct;
   s.block.ow_block = p.OW();
   s.block.oh_block = flat_block_rows(p, s.pointwise->mr).rows;
-  s.depthwise->pad_tile = s.depthwise->vector_c = 1;
+  s.depthwise->pad_tile = s.depthwise->vector_c = true;
   s.depthwise->c_block = 0;
   return s;
 }
@@ -46,13 +46,15 @@ CpuSchedule unlimited_schedule(const Lowering& p) {
   // Tiles that fit the rows need no pixels across their ends.
   const bool whole_rows = many_rows && wants_direct && rows_fit_tiles(p, best_micro_tile(p, false, OW).scalars);
   const bool direct = wants_direct && (whole_rows || !many_rows || dilated(p));
-  s.block.flat = !many_rows || whole_rows ? 0 : direct ? kFlatDirect : kFlatCopied;
+  s.block.pixels = !many_rows || whole_rows ? PixelOrder::rows
+                   : direct                 ? PixelOrder::flat_direct
+                                            : PixelOrder::flat_copied;
   const bool one_row = p.target.rules.whole_tiles_of_one_row && nhwc && !p.is_dynamic() && OH == 1 && p.has_pointwise();
-  const auto [vectors, scalars] = best_micro_tile(p, s.block.flat, many_rows || one_row ? OW : std::min(OW, 128));
+  const auto [vectors, scalars] = best_micro_tile(p, s.block.flat(), many_rows || one_row ? OW : std::min(OW, 128));
   const int columns = many_rows ? OW : one_row ? columns_of_one_row(p, std::min(scalars, OW)) : std::min(OW, 128);
   s.block.ow_block = columns;
   bool vector_f = nhwc;
-  if (s.block.flat) {
+  if (s.block.flat()) {
     const auto block = [&](int mr) { return flat_block_rows(p, std::min(mr, OH * OW)); };
     BlockRows best = block(nhwc ? scalars : vectors * lanes);
     // Tiles of few pixels may compute so few in vain that they make up for transposing.
@@ -80,11 +82,11 @@ CpuSchedule unlimited_schedule(const Lowering& p) {
     rows = std::clamp<std::int64_t>(rows, 1, OH);
     s.block.oh_block = even_rows(OH, rows);
   }
-  const int pixels = s.block.flat ? s.block.oh_block * OW : columns;
+  const int pixels = s.block.flat() ? s.block.oh_block * OW : columns;
 
-  if (p.has_depthwise()) s.depthwise = depthwise_rule(p, columns, direct, s.block.flat == kFlatCopied);
+  if (p.has_depthwise()) s.depthwise = depthwise_rule(p, columns, direct, s.block.pixels == PixelOrder::flat_copied);
   if (p.has_pointwise()) s.pointwise = pointwise_rule(p, {vectors, scalars}, pixels, vector_f);
-  if (!s.block.flat) s.block.ow_block = round_up(columns, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
+  if (!s.block.flat()) s.block.ow_block = round_up(columns, s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
   return s;
 }
 
@@ -93,7 +95,8 @@ CpuSchedule unlimited_schedule(const Lowering& p) {
 CpuSchedule default_cpu_schedule(const Lowering& p) {
   CpuSchedule s = unlimited_schedule(p);
   // A window so wide that a copy of what it reads cannot be addressed reads the input itself.
-  if (s.depthwise && s.depthwise->pad_tile && !s.depthwise->vector_c && reject_reason(s, p)) s.depthwise->pad_tile = 0;
+  if (s.depthwise && s.depthwise->pad_tile && !s.depthwise->vector_c && reject_reason(s, p))
+    s.depthwise->pad_tile = false;
   return s;
 }
 

@@ -43,8 +43,8 @@ void each_tiling(const Lowering& p, F&& consider) {
   for (const int threads : {256, 224, 128, 112})
     for (const int x : {32, 16, 8})
       for (const int tile : {8, 4, 2, 1})
-        for (const int fuse : {1, 0}) {
-          if (fuse == 0 && p.family != KernelFamily::separable) continue;
+        for (const bool fuse : {true, false}) {
+          if (!fuse && p.family != KernelFamily::separable) continue;
           s.fuse = fuse;
           dense_threads = std::min(x, most_dense);
           sparse_threads = std::min(threads / dense_threads, power_of_two_from(sparse));

@@ -78,7 +78,7 @@ PointwiseCpuSchedule pointwise_rule(const Lowering& p, const MicroTile& tile, in
   } else {
     pw.mr = pixels >= tile.vectors * lanes ? tile.vectors * lanes : vector_below(pixels, p.target);
     pw.nr = std::min(tile.scalars, p.OC);
-    pw.vector_f = 0;
+    pw.vector_f = false;
   }
   pw.k_unroll = std::min(p.target.rules.pointwise_unroll, p.IC);
   return pw;

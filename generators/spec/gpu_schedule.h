@@ -18,7 +18,7 @@ namespace sepconv {
 /// products. Fused, the threads make those depthwise results for themselves; else a kernel of its own, with the tiles
 /// of depthwise_tiles(), has left them in device memory.
 struct GpuSchedule {
-  int fuse = 1;        // separable: 1 = one kernel; 0 = one for each stage
+  bool fuse = true;    // separable: one kernel, else one for each stage
   int threads_f = 32;  // threads of a block along output channels
   int threads_q = 8;   // threads of a block along pixels
   int tile_f = 4;      // output channels of a thread; vectors in nhwc
@@ -29,12 +29,6 @@ struct GpuSchedule {
   int block_q() const { return threads_q * tile_q; }
   int threads() const { return threads_f * threads_q; }
 };
-
-// The only list of fields. F is called as f("name", reference).
-template <class Schedule, class F>
-void visit_gpu_fields(Schedule& s, F&& f) {
-  f("fuse", s.fuse), f("tf", s.threads_f), f("tq", s.threads_q), f("f", s.tile_f), f("q", s.tile_q), f("k", s.k_step);
-}
 
 /// "gpu_fuse1_tf32_tq8_f4_q8_k16"
 std::string to_text(const GpuSchedule& schedule);

@@ -16,63 +16,54 @@ namespace sepconv {
 /// Changes when a text of an older version would mean another schedule; part of the lockfile's keys.
 inline constexpr int kScheduleVersion = 2;
 
-/// The blocks that parallel tasks work on, and how the two stages meet in them.
+/// How the pixels of a block are numbered, and how a separable problem's depthwise result gets there. Flat pixels are
+/// y * OW + x. Copies cost time; storing each at its place costs registers for the addresses.
+enum class PixelOrder {
+  rows,         // tiles end with their row
+  flat_copied,  // tiles run across row ends; a panel's rows are copied
+  flat_direct,  // the same; each result is stored at its place at once
+};
+
+/// The blocks that parallel tasks work on, and how the two stages meet in them. Where the depthwise result lives, and
+/// how its pixels are numbered, are two fields, since each value of one goes with each of the other.
 struct BlockCpuSchedule {
-  int fuse = 1;      // separable: 1 = depthwise result of one block in scratch; 0 = of the whole image
-  int flat = 0;      // not 0: pixels are tiled as y * OW + x, across row ends; a block is then oh_block whole rows
+  bool fuse = true;  // separable: the depthwise result of one block is in scratch, else that of the whole image
+  PixelOrder pixels = PixelOrder::rows;
   int oh_block = 1;  // output rows of a block
   int ow_block = 1;  // output columns of a block: all of them when flat, else a multiple of the register tile's
   int spread = 0;    // nhwc: elements between the channels of two pixels in scratch, so that caches do not see them in
                      // one set
-};
 
-// How the rows of a separable problem's depthwise result become flat pixels: a panel's are copied, or each is stored at
-// its place at once. Copies cost time; the others' addresses cost registers.
-inline constexpr int kFlatCopied = 1, kFlatDirect = 2;
+  /// Whether tiles run across row ends; a block is then oh_block whole rows.
+  bool flat() const { return pixels != PixelOrder::rows; }
+};
 
 /// The depthwise stage.
 struct DepthwiseCpuSchedule {
-  int c_tile = 8;    // channels of a packed panel and a register tile: vectors along channels in nhwc, or with vector_c
-  int ow_tile = 4;   // output columns whose sums stay in registers: vectors along columns in nchw
-  int pad_tile = 1;  // 1: the block's input is copied into a zero-padded tile; 0: bounds are checked at each tap
-  int k_unroll = 0;  // taps of a row that are unrolled: a divisor of KW; 0: all of few, one of many
-  int c_block = 0;   // nhwc: channels that are computed tile of columns by tile of columns, a multiple of c_tile, so
-                     // that whole cache lines are used at once; 0: a panel's whole block before the next panel's
-  int vector_c = 0;  // separable in nchw: 1: the input is transposed as it is copied, and vectors lie along channels
+  int c_tile = 8;   // channels of a packed panel and a register tile: vectors along channels in nhwc, or with vector_c
+  int ow_tile = 4;  // output columns whose sums stay in registers: vectors along columns in nchw
+  bool pad_tile = true;  // the block's input is copied into a zero-padded tile, else bounds are checked at each tap
+  int k_unroll = 0;      // taps of a row that are unrolled: a divisor of KW; 0: all of few, one of many
+  int c_block = 0;  // nhwc: channels that are computed tile of columns by tile of columns, a multiple of c_tile, so
+                    // that whole cache lines are used at once; 0: a panel's whole block before the next panel's
+  bool vector_c = false;  // separable in nchw: the input is transposed as it is copied; vectors lie along channels
 };
 
 /// The pointwise stage: the micro-tile of the GEMM [pixels x K] * [K x OC].
 struct PointwiseCpuSchedule {
-  int mr = 6;        // pixels
-  int nr = 16;       // output channels of a packed panel
-  int k_unroll = 2;  // reduction steps unrolled
-  int vector_f = 1;  // 1: vectors along output channels; 0: along pixels, in nchw only, where 1 scatters its stores
+  int mr = 6;            // pixels
+  int nr = 16;           // output channels of a packed panel
+  int k_unroll = 2;      // reduction steps unrolled
+  bool vector_f = true;  // vectors along output channels, else along pixels: in nchw only, where true scatters stores
 };
 
-/// A whole schedule. The parts that the problem's op does not have are absent from the text.
+/// A whole schedule; schedule_fields.h describes its fields. The parts that the problem's op does not have are absent
+/// from the text.
 struct CpuSchedule {
   BlockCpuSchedule block;
   std::optional<DepthwiseCpuSchedule> depthwise;
   std::optional<PointwiseCpuSchedule> pointwise;
 };
-
-// The only lists of fields. F is called as f("name", reference), or for fields of later versions f("name", reference,
-// neutral): the text leaves those out that have the neutral value, which is what older texts mean.
-template <class Schedule, class F>
-requires std::same_as<std::remove_const_t<Schedule>, BlockCpuSchedule>
-void visit_fields(Schedule& s, F&& f) {
-  f("fuse", s.fuse), f("flat", s.flat), f("oh", s.oh_block), f("ow", s.ow_block);
-  f("spread", s.spread, 0);
-}
-template <class Schedule, class F>
-requires std::same_as<std::remove_const_t<Schedule>, DepthwiseCpuSchedule>
-void visit_fields(Schedule& s, F&& f) {
-  f("c", s.c_tile), f("ow", s.ow_tile), f("pad", s.pad_tile);
-  f("ku", s.k_unroll, 0), f("cb", s.c_block, 0), f("vc", s.vector_c, 0);
-}
-template <class Schedule, class F>
-requires std::same_as<std::remove_const_t<Schedule>, PointwiseCpuSchedule>
-void visit_fields(Schedule& s, F&& f) { f("mr", s.mr), f("nr", s.nr), f("ku", s.k_unroll), f("vf", s.vector_f); }
 
 /// "block_fuse1_flat1_oh7_ow56.dw_c8_ow4_pad1.pw_mr6_nr16_ku2_vf1"
 std::string to_text(const CpuSchedule& schedule);

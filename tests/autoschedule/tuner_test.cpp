@@ -62,7 +62,7 @@ class FakeExecutor : public TrialExecutor {
       double distance = 0;
       const auto wanted_knobs = knobs(wanted), given_knobs = knobs(given);
       for (std::size_t k = 0; k < wanted_knobs.size(); ++k)
-        distance += std::abs(std::log((*given_knobs[k].value + 1.0) / (*wanted_knobs[k].value + 1.0)));
+        distance += std::abs(std::log((given_knobs[k].value() + 1.0) / (wanted_knobs[k].value() + 1.0)));
       trial.seconds = 0.4e-3 + 0.1e-3 * distance;
     }
     return trial;

@@ -53,7 +53,7 @@ TEST(GpuSchedule, OnlySeparableProblemsHaveTwoKernels) {
   const std::string depthwise = "f32_nhwc_i14x14x64.dw_k3x3_p1x1x1x1",
                     separable = depthwise + ".conv_o64_k1x1.bias.relu";
   EXPECT_EQ(reason("gpu_fuse0_tf32_tq8_f4_q8_k16", separable), "");
-  EXPECT_NE(reason("gpu_fuse2_tf32_tq8_f4_q8_k16", separable).find("gpu.fuse=2"), std::string::npos);
+  EXPECT_THROW(gpu_schedule_from_text("gpu_fuse2_tf32_tq8_f4_q8_k16"), std::invalid_argument);
   EXPECT_NE(reason("gpu_fuse0_tf32_tq4_f4_q2_k0", depthwise + ".bias.relu").find("gpu.fuse=0"), std::string::npos);
 }
 

@@ -136,15 +136,15 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
   }
   const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 32 : p.OW();
   s.block.fuse = p.family == KernelFamily::separable ? draw.between(0, 1) : 1;
-  const int most_flat = p.family == KernelFamily::separable ? kFlatDirect : kFlatCopied;
-  s.block.flat = p.has_pointwise() && !p.is_dynamic() ? draw.between(0, most_flat) : 0;
+  const int most_flat = p.family == KernelFamily::separable ? 2 : 1;
+  if (p.has_pointwise() && !p.is_dynamic()) s.block.pixels = static_cast<PixelOrder>(draw.between(0, most_flat));
   s.block.oh_block = draw.between(1, OH);
   if (p.family == KernelFamily::separable && nhwc && draw.chance(0.3)) s.block.spread = draw.between(1, 16);
   if (p.family == KernelFamily::separable && !nhwc && s.pointwise->vector_f && draw.chance(0.5)) {
-    s.depthwise->vector_c = 1;
+    s.depthwise->vector_c = true;
     std::swap(s.depthwise->c_tile, s.depthwise->ow_tile);
   }
-  s.block.ow_block = s.block.flat ? OW : tile * draw.between(1, std::max(1, (OW + tile - 1) / tile));
+  s.block.ow_block = s.block.flat() ? OW : tile * draw.between(1, std::max(1, (OW + tile - 1) / tile));
   return s;
 }
 

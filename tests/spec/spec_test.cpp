@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <utility>
 
 #include "../stage_lists.h"
 #include "sepconv/detail/kernel_row.h"
 #include "spec/schedule.h"
+#include "spec/schedule_fields.h"
 #include "spec/target.h"
 
 namespace sepconv {
@@ -210,7 +214,6 @@ TEST(Schedule, TransposesOnlyWhatItCan) {
     const char *problem, *schedule;
   };
   for (const Refused& refused : {
-           Refused{nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad1_vc2.pw_mr4_nr24_ku4_vf1"},
            Refused{nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad0_vc1.pw_mr4_nr24_ku4_vf1"},
            Refused{nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow4_pad1_vc1.pw_mr16_nr4_ku4_vf0"},
            Refused{nchw, "block_fuse1_flat0_oh14_ow8.dw_c16_ow4_pad1_vc1.pw_mr4_nr24_ku4_vf1"},
@@ -223,6 +226,31 @@ TEST(Schedule, TransposesOnlyWhatItCan) {
   EXPECT_EQ(reason(nchw, "block_fuse1_flat2_oh14_ow14.dw_c16_ow8_pad1_vc1.pw_mr4_nr24_ku4_vf1").substr(0, 5), "dw.ow");
   EXPECT_EQ(reason(nchw, "block_fuse1_flat2_oh14_ow14_spread8.dw_c4_ow8_pad1.pw_mr4_nr24_ku4_vf1").substr(0, 5),
             "block");
+}
+
+TEST(ScheduleText, ModesHaveNoOtherValues) {
+  for (const auto& [text, field] : {std::pair{"block_fuse2_flat0_oh1_ow8.dw_c8_ow4_pad1", "block.fuse=2"},
+                                    std::pair{"block_fuse1_flat3_oh1_ow8.dw_c8_ow4_pad1", "block.flat=3"},
+                                    std::pair{"block_fuse1_flat0_oh1_ow8.dw_c8_ow4_pad-1", "dw.pad=-1"},
+                                    std::pair{"block_fuse1_flat0_oh1_ow8.dw_c8_ow4_pad1_vc2", "dw.vc=2"}}) {
+    try {
+      schedule_from_text(text);
+      ADD_FAILURE() << text;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_NE(std::string(error.what()).find(field), std::string::npos) << error.what();
+    }
+  }
+}
+
+/// docs/adding_a_kernel.md has what `sepconv-generator --fields` prints.
+TEST(ScheduleFields, StandInTheDocumentAsTheyAre) {
+  std::ifstream file(SEPCONV_ADDING_A_KERNEL);
+  const std::string text{std::istreambuf_iterator<char>(file), {}}, begin = "<!-- fields -->\n";
+  const std::size_t from = text.find(begin), to = text.find("<!-- /fields -->");
+  ASSERT_NE(from, std::string::npos);
+  ASSERT_NE(to, std::string::npos);
+  EXPECT_EQ(text.substr(from + begin.size(), to - from - begin.size()), field_table())
+      << "put there what sepconv-generator --fields prints";
 }
 
 TEST(Schedule, TheRuleTransposesSmallImagesOfManyChannelsInNchw) {

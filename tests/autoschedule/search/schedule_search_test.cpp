@@ -20,7 +20,7 @@ double ratio_in_world(Schedule schedule, Schedule best) {
   const auto wanted = knobs(best);
   const auto given = knobs(schedule);
   for (std::size_t k = 0; k < given.size(); ++k)
-    distance += std::abs(std::log((*given[k].value + 1.0) / (*wanted[k].value + 1.0)));
+    distance += std::abs(std::log((given[k].value() + 1.0) / (wanted[k].value() + 1.0)));
   return 0.5 + 0.2 * distance;
 }
 

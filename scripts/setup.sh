@@ -43,6 +43,7 @@ readonly commands=(
   'python3:python3'
   'pkg-config:pkg-config'
   'llvm:llvm-objcopy'
+  'sqlite3:sqlite3'
 )
 # Installed where that needs no question. The build works without; scripts/run_tests.py lets the tests that need one be
 # skipped only where this set-up says that it went without.

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
+#include "../runtime/core/environment.h"
 #include "compile/files.h"
 #include "program_paths.h"
 #include "seeded.h"
@@ -97,7 +97,7 @@ SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) {
 }  // namespace
 
 std::string bench_target(const std::string& name) {
-  if (const char* forced = std::getenv("SEPCONV_TARGET"); name.empty() && forced != nullptr && *forced != '\0')
+  if (const std::string forced = detail::environment_target(); name.empty() && !forced.empty())
     return bench_target(forced);
   if (name.empty()) return best_target_here(DataType::float32).name;
   const Target& target = target_from_name(name);

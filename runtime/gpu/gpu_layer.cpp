@@ -1,16 +1,16 @@
-#include <cstdlib>
 #include <stdexcept>
 #include <vector>
 
 #include "../core/cpu_features.h"
+#include "../core/environment.h"
+#include "../core/feature_table.h"
 #include "../core/prepack.h"
 #include "device_runtime.h"
+#include "sepconv/detail/kernel_arguments.h"
 #include "sepconv/kernel_registry.h"
 
 namespace sepconv {
 namespace {
-
-constexpr std::uint64_t kDeviceBits = ~std::uint64_t{0} << 32;
 
 /// One image axis after the other, innermost first; flat: one axis for all pixels.
 struct ImageBuffer {
@@ -47,7 +47,7 @@ RowChoice choose_row(const ConvProblem& problem, const GpuContext::State& state,
     const std::uint64_t missing = row->required_features & ~(detected_cpu_features() | state.features);
     std::string reason = mismatch_reason(candidate.problem, problem);
     if (!reason.empty()) reason = "made for another problem: " + reason;
-    if (reason.empty() && (row->required_features & kDeviceBits) == 0) reason = "a kernel for CPUs";
+    if (reason.empty() && (row->required_features & detail::device_features()) == 0) reason = "a kernel for CPUs";
     if (reason.empty() && !wanted.empty() && wanted != row->target && wanted != row->symbol)
       reason = "the choice is restricted to '" + std::string(wanted) + "'";
     if (reason.empty() && missing != 0) reason = "the device or the CPU lacks " + cpu_feature_names(missing);
@@ -66,7 +66,8 @@ struct GpuLayer::State {
   ConvProblem problem;
   std::shared_ptr<GpuContext::State> context;
   const KernelRow* row = nullptr;
-  std::vector<GpuTensor> weights;  // in the order of the kernel's arguments
+  std::vector<Argument> arguments;  // of the kernel; kernels for GPUs have static extents, and so take no pads
+  std::vector<GpuTensor> weights;   // in the order of the arguments
 
   Status check(const GpuTensor& tensor, const char* what, const Shape& wanted) const noexcept;
 };
@@ -82,9 +83,9 @@ GpuLayer::GpuLayer(const GpuContext& context, std::string name, const ConvProble
   state->name = std::move(name);
   state->problem = problem;
   state->context = context.state();
-  const char* variable = std::getenv("SEPCONV_TARGET");
-  if (target.empty() && variable != nullptr) target = variable;
-  const RowChoice choice = choose_row(problem, *state->context, target);
+  state->arguments = arguments_of(problem);
+  const RowChoice choice =
+      choose_row(problem, *state->context, target.empty() ? detail::environment_target() : std::string(target));
   if (choice.row == nullptr)
     throw std::invalid_argument("layer '" + state->name + "': no GPU kernel for " + to_text(problem) +
                                 "; build one: sepconv compile MODEL --layers '" + state->name + "' --target " +
@@ -147,18 +148,18 @@ Status GpuLayer::run(const GpuTensor& in, GpuTensor& out) const noexcept {
       return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", s.name.c_str());
     ImageBuffer input(in.memory(), p, p.IC, p.IW, p.IH, batch, false);
     ImageBuffer output(out.memory(), p, p.OC(), p.OW(), p.OH(), batch, s.row->flat_output != 0);
-    halide_buffer_t weights[4];
+    std::vector<halide_buffer_t> weights;
+    for (const GpuTensor& tensor : s.weights) weights.push_back(tensor.memory().buffer);
     void* user = s.context.get();
-    void* argv[8];
-    int argc = 0;
-    argv[argc++] = &user;
-    argv[argc++] = &input.buffer;
-    for (std::size_t i = 0; i < s.weights.size(); ++i) {
-      weights[i] = s.weights[i].memory().buffer;
-      argv[argc++] = &weights[i];
+    std::vector<void*> argv = {&user};
+    std::size_t weight = 0;
+    for (const Argument& argument : s.arguments) {
+      if (is_weight(argument.kind))
+        argv.push_back(&weights[weight++]);
+      else
+        argv.push_back(argument.kind == ArgumentKind::input ? &input.buffer : &output.buffer);
     }
-    argv[argc++] = &output.buffer;
-    const int result = s.row->function(argv);
+    const int result = s.row->function(argv.data());
     if (result == 0) return {};
     return Status::error(StatusCode::kernel_failed, "layer '%s': kernel %s returned error %d: %s", s.name.c_str(),
                          s.row->symbol, result, s.context->take_error().c_str());

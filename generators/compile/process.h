@@ -17,7 +17,7 @@ struct ProcessLimits {
   /// grows too fast for that runs into an allocation that fails, at one and a half times the limit and
   /// 256 MiB.
   std::uint64_t memory_bytes = 0;
-  int cpu_seconds = 0;  // processor time of each process; 0 = no limit
+  int cpu_seconds = 0;           // processor time of each process; 0 = no limit
   std::filesystem::path folder;  // that the program starts in; this process's if empty
 };
 

@@ -98,7 +98,8 @@ TEST(GpuRows, AreFusedAndNot) {
   const KernelTable& table = gpu_goldens::kernels();
   for (std::size_t i = 0; i < table.row_count; ++i) {
     const std::string schedule = table.rows[i].schedule;
-    if (problem_from_text(table.rows[i].problem).stages.size() == 2) ++(schedule.find("fuse1") == std::string::npos ? unfused : fused);
+    if (problem_from_text(table.rows[i].problem).stages.size() == 2)
+      ++(schedule.find("fuse1") == std::string::npos ? unfused : fused);
   }
   EXPECT_GT(fused, 20);
   EXPECT_GT(unfused, 20);

@@ -72,9 +72,7 @@ TEST(TimeInAlternation, TakesSamplesInTurnAndTellsWhoseTheyAre) {
 
 TEST(TimeInAlternation, AFirstCallThatTakesLongIsNotTheUsualOne) {
   int count = 0;
-  const std::vector<std::function<void()>> calls = {[&] {
-    pause_for(count++ == 0 ? 20 : 0.1);
-  }};
+  const std::vector<std::function<void()>> calls = {[&] { pause_for(count++ == 0 ? 20 : 0.1); }};
   const AlternationOptions options = options_of(0.001, 0.02);
   const AlternatedTiming timing = time_in_alternation(calls, options, [](int) {})[0];
   EXPECT_GE(count, 4 * timing.samples) << "samples of several calls";

@@ -38,14 +38,14 @@ struct KernelRow {
   std::uint32_t abi;   // kKernelAbi
   const char* symbol;  // name of the function in the object
   KernelFunction function;
-  const char* problem;               // what
-  const char* target;                // where: a name from the target table, "x86-64-avx2"
-  const char* schedule;              // how
-  std::uint64_t required_features;   // CpuFeature bits
-  std::int32_t rank;                 // preference among rows of one problem: the highest that can run wins
-  std::int32_t depthwise_panel;      // channels a packed depthwise panel: [C / panel][KH][KW][m][panel], zero filled
-  std::int32_t pointwise_panel;      // outputs a packed pointwise panel: [OC / panel][m][IC][panel], zero filled
-  std::int32_t flat_output;          // 1: the output buffer's dimensions are (C, OH*OW, N) rather than (C, OW, OH, N)
+  const char* problem;              // what
+  const char* target;               // where: a name from the target table, "x86-64-avx2"
+  const char* schedule;             // how
+  std::uint64_t required_features;  // CpuFeature bits
+  std::int32_t rank;                // preference among rows of one problem: the highest that can run wins
+  std::int32_t depthwise_panel;     // channels a packed depthwise panel: [C / panel][KH][KW][m][panel], zero filled
+  std::int32_t pointwise_panel;     // outputs a packed pointwise panel: [OC / panel][m][IC][panel], zero filled
+  std::int32_t flat_output;         // 1: the output buffer's dimensions are (C, OH*OW, N) rather than (C, OW, OH, N)
   // Both at most kMaxScratchBytes.
   std::uint64_t call_scratch_bytes;  // allocated once a call, outside the parallel tasks
   std::uint64_t task_scratch_bytes;  // allocated by each parallel task

@@ -1,4 +1,4 @@
-#include "lockfile.h"
+#include "autoschedule/lockfile.h"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "../runtime/core/json_size.h"
-#include "compile/files.h"
-#include "old_problem_text.h"
+#include "autoschedule/old_problem_text.h"
+#include "generators/compile/files.h"
+#include "runtime/core/json_size.h"
 
 namespace sepconv {
 namespace {

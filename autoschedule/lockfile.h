@@ -13,11 +13,11 @@
 #include <string>
 #include <utility>
 
-#include "compile/schedule_source.h"
-#include "record.h"
+#include "autoschedule/record.h"
+#include "generators/compile/schedule_source.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
-#include "spec/gpu_schedule.h"
-#include "spec/target.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "model_tuner.h"
+#include "autoschedule/model_tuner.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "search/model_search.h"
-#include "search/transfer.h"
-#include "spec/target.h"
+#include "autoschedule/search/model_search.h"
+#include "autoschedule/search/transfer.h"
+#include "generators/spec/target.h"
 
 namespace sepconv {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "lockfile.h"
-#include "trial.h"
-#include "tuner.h"
+#include "autoschedule/lockfile.h"
+#include "autoschedule/trial.h"
+#include "autoschedule/tuner.h"
 
 namespace sepconv {
 

@@ -1,9 +1,9 @@
-#include "old_problem_text.h"
+#include "autoschedule/old_problem_text.h"
 
 #include <optional>
 #include <vector>
 
-#include "../runtime/core/text.h"
+#include "runtime/core/text.h"
 
 namespace sepconv {
 namespace {

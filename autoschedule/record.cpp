@@ -1,4 +1,4 @@
-#include "record.h"
+#include "autoschedule/record.h"
 
 #include <fmt/format.h>
 

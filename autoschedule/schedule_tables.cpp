@@ -1,6 +1,6 @@
-#include "schedule_tables.h"
+#include "autoschedule/schedule_tables.h"
 
-#include "search/transfer.h"
+#include "autoschedule/search/transfer.h"
 
 namespace sepconv {
 

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "compile/schedule_source.h"
-#include "lockfile.h"
+#include "autoschedule/lockfile.h"
+#include "generators/compile/schedule_source.h"
 
 namespace sepconv {
 

@@ -1,12 +1,12 @@
-#include "schedule_words.h"
+#include "autoschedule/schedule_words.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "spec/gpu_estimate.h"
-#include "spec/schedule_fields.h"
+#include "generators/spec/gpu_estimate.h"
+#include "generators/spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "trial.h"
+#include "autoschedule/trial.h"
 
 #include <array>
 #include <stdexcept>

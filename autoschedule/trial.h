@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "spec/kernel_texts.h"
+#include "generators/spec/kernel_texts.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "tuner.h"
+#include "autoschedule/tuner.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,10 +7,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "search/cost_model.h"
-#include "search/schedule_search.h"
-#include "search/transfer.h"
-#include "spec/target.h"
+#include "autoschedule/search/cost_model.h"
+#include "autoschedule/search/schedule_search.h"
+#include "autoschedule/search/transfer.h"
+#include "generators/spec/target.h"
 
 namespace sepconv {
 namespace {

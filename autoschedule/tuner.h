@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "records/record_store.h"
-#include "trial.h"
+#include "autoschedule/records/record_store.h"
+#include "autoschedule/trial.h"
 
 namespace sepconv {
 

@@ -11,13 +11,13 @@
 #include <map>
 #include <stdexcept>
 
-#include "../runtime/core/cpu_features.h"
-#include "layer_bench.h"
-#include "overhead_bench.h"
-#include "peak.h"
-#include "pinning.h"
+#include "bench/layer_bench.h"
+#include "bench/overhead_bench.h"
+#include "bench/suite.h"
+#include "runner/peak.h"
+#include "runner/pinning.h"
+#include "runtime/core/cpu_features.h"
 #include "sepconv/kernel_registry.h"
-#include "suite.h"
 
 namespace {
 

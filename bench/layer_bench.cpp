@@ -1,4 +1,4 @@
-#include "layer_bench.h"
+#include "bench/layer_bench.h"
 
 #include <fmt/format.h>
 
@@ -10,8 +10,8 @@
 #include <thread>
 #include <utility>
 
-#include "compare.h"
-#include "peak.h"
+#include "runner/compare.h"
+#include "runner/peak.h"
 
 namespace bench {
 namespace {

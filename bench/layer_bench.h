@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "layer_run.h"
-#include "reference.h"
-#include "seeded.h"
+#include "runner/layer_run.h"
+#include "runner/reference.h"
+#include "runner/seeded.h"
 #include "sepconv/detail/kernel_row.h"
 #include "sepconv/executor.h"
 

@@ -1,4 +1,4 @@
-#include "overhead_bench.h"
+#include "bench/overhead_bench.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "timing.h"
+#include "runner/timing.h"
 
 namespace bench {
 namespace {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "bind_call.h"
-#include "layer_bench.h"
+#include "bench/layer_bench.h"
+#include "runtime/core/bind_call.h"
 #include "sepconv/tensor.h"
 
 namespace bench {

@@ -1,6 +1,6 @@
 #include <bench_dtypes.h>  // generated from suites/dtypes.json
 
-#include "suite.h"
+#include "bench/suite.h"
 
 namespace bench {
 

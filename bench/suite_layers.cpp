@@ -1,6 +1,6 @@
 #include <bench_layers.h>  // generated from suites/layers.json
 
-#include "suite.h"
+#include "bench/suite.h"
 
 namespace bench {
 

@@ -1,8 +1,8 @@
 // Our algorithms without our schedules, for Halide's autoschedulers: for comparison in trials, never for libraries.
 
-#include "autoscheduler.h"
-#include "kernel_generator.h"
-#include "scratch_meter.h"
+#include "generators/autoscheduler.h"
+#include "generators/kernel_generator.h"
+#include "generators/scratch_meter.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "autoscheduler.h"
+#include "generators/autoscheduler.h"
 
 #include <dlfcn.h>
 

@@ -1,4 +1,4 @@
-#include "block_checks.h"
+#include "generators/block_checks.h"
 
 #include <stdexcept>
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "kernel_generator.h"
-#include "scratch_meter.h"
+#include "generators/kernel_generator.h"
+#include "generators/scratch_meter.h"
 
 namespace sepconv {
 

@@ -1,10 +1,10 @@
 // Depthwise convolution alone: Keras DepthwiseConv1D and DepthwiseConv2D.
 
-#include "conv_generator.h"
-#include "schedules/block_cpu.h"
-#include "schedules/depthwise_cpu.h"
-#include "stages/depthwise.h"
-#include "stages/epilogue.h"
+#include "generators/conv_generator.h"
+#include "generators/schedules/block_cpu.h"
+#include "generators/schedules/depthwise_cpu.h"
+#include "generators/stages/depthwise.h"
+#include "generators/stages/epilogue.h"
 
 namespace sepconv {
 

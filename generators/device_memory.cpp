@@ -1,4 +1,4 @@
-#include "device_memory.h"
+#include "generators/device_memory.h"
 
 namespace sepconv {
 

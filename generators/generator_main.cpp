@@ -11,10 +11,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include "autoscheduler.h"
-#include "kernel_generator.h"
-#include "spec/gpu_schedule.h"
-#include "spec/schedule_fields.h"
+#include "generators/autoscheduler.h"
+#include "generators/kernel_generator.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {

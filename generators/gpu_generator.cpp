@@ -2,18 +2,18 @@
 // block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its own, which leaves its
 // result in device memory.
 
-#include "block_checks.h"
-#include "device_memory.h"
-#include "kernel_generator.h"
-#include "schedules/depthwise_gpu.h"
-#include "schedules/pointwise_gpu.h"
-#include "schedules/tile_gpu.h"
-#include "spec/gpu_schedule.h"
-#include "stages/depthwise.h"
-#include "stages/epilogue.h"
-#include "stages/pointwise.h"
-#include "thread_registers.h"
-#include "vector_comparisons.h"
+#include "generators/block_checks.h"
+#include "generators/device_memory.h"
+#include "generators/kernel_generator.h"
+#include "generators/schedules/depthwise_gpu.h"
+#include "generators/schedules/pointwise_gpu.h"
+#include "generators/schedules/tile_gpu.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/stages/depthwise.h"
+#include "generators/stages/epilogue.h"
+#include "generators/stages/pointwise.h"
+#include "generators/thread_registers.h"
+#include "generators/vector_comparisons.h"
 
 namespace sepconv {
 

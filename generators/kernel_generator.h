@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "Halide.h"
-#include "spec/kernel_facts.h"
-#include "spec/schedule.h"
-#include "stages/element_types.h"
-#include "stages/epilogue.h"
-#include "stages/padding.h"
-#include "stages/pixels.h"
+#include "generators/spec/kernel_facts.h"
+#include "generators/spec/schedule.h"
+#include "generators/stages/element_types.h"
+#include "generators/stages/epilogue.h"
+#include "generators/stages/padding.h"
+#include "generators/stages/pixels.h"
 
 namespace sepconv {
 

@@ -1,12 +1,12 @@
 // 1x1 convolution, strided or not: Keras Conv1D and Conv2D with a window of one.
 
-#include "conv_generator.h"
-#include "schedules/block_cpu.h"
-#include "schedules/dense_cpu.h"
-#include "schedules/pointwise_cpu.h"
-#include "stages/dense.h"
-#include "stages/epilogue.h"
-#include "stages/pointwise.h"
+#include "generators/conv_generator.h"
+#include "generators/schedules/block_cpu.h"
+#include "generators/schedules/dense_cpu.h"
+#include "generators/schedules/pointwise_cpu.h"
+#include "generators/stages/dense.h"
+#include "generators/stages/epilogue.h"
+#include "generators/stages/pointwise.h"
 
 namespace sepconv {
 

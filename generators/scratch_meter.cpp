@@ -1,4 +1,4 @@
-#include "scratch_meter.h"
+#include "generators/scratch_meter.h"
 
 #include <algorithm>
 #include <limits>

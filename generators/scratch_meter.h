@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "Halide.h"
-#include "spec/kernel_facts.h"
+#include "generators/spec/kernel_facts.h"
 
 namespace sepconv {
 

@@ -1,14 +1,14 @@
 // Depthwise then pointwise convolution: Keras SeparableConv1D and SeparableConv2D, and joined depthwise + 1x1 chains.
 
-#include "conv_generator.h"
-#include "schedules/block_cpu.h"
-#include "schedules/dense_cpu.h"
-#include "schedules/depthwise_cpu.h"
-#include "schedules/pointwise_cpu.h"
-#include "stages/dense.h"
-#include "stages/depthwise.h"
-#include "stages/epilogue.h"
-#include "stages/pointwise.h"
+#include "generators/conv_generator.h"
+#include "generators/schedules/block_cpu.h"
+#include "generators/schedules/dense_cpu.h"
+#include "generators/schedules/depthwise_cpu.h"
+#include "generators/schedules/pointwise_cpu.h"
+#include "generators/stages/dense.h"
+#include "generators/stages/depthwise.h"
+#include "generators/stages/epilogue.h"
+#include "generators/stages/pointwise.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "thread_registers.h"
+#include "generators/thread_registers.h"
 
 #include <sstream>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "vector_comparisons.h"
+#include "generators/vector_comparisons.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "activation_reference.h"
+#include "runner/activation_reference.h"
 
 #include <algorithm>
 #include <cmath>

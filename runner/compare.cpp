@@ -1,4 +1,4 @@
-#include "compare.h"
+#include "runner/compare.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "golden_cases.h"
+#include "runner/golden_cases.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "npz.h"
+#include "runner/npz.h"
 #include "sepconv/detail/keras_layer.h"
 
 namespace sepconv {

@@ -1,10 +1,10 @@
-#include "layer_run.h"
+#include "runner/layer_run.h"
 
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
-#include "compare.h"
+#include "runner/compare.h"
 #include "sepconv/detail/padding.h"
 
 namespace sepconv {

@@ -1,4 +1,4 @@
-#include "npy.h"
+#include "runner/npy.h"
 
 #include <array>
 #include <bit>
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "../runtime/core/whole_file.h"
+#include "runtime/core/whole_file.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "npz.h"
+#include "runner/npz.h"
 
 #include <zip.h>
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "npy.h"
+#include "runner/npy.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "peak.h"
+#include "runner/peak.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "pinning.h"
+#include "runner/pinning.h"
 
 #ifdef __linux__
 #include <sched.h>

@@ -1,4 +1,4 @@
-#include "reference.h"
+#include "runner/reference.h"
 
 #include <algorithm>
 #include <cmath>

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "activation_reference.h"
+#include "runner/activation_reference.h"
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/conv_weights.h"
 

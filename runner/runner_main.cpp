@@ -6,8 +6,8 @@
 #include <iostream>
 #include <stdexcept>
 
-#include "runner_options.h"
-#include "trial_command.h"
+#include "runner/runner_options.h"
+#include "runner/trial_command.h"
 
 namespace {
 

@@ -8,18 +8,18 @@
 #include <stdexcept>
 #include <thread>
 
-#include "../runtime/core/cpu_features.h"
-#include "compare.h"
-#include "layer_run.h"
-#include "npy.h"
-#include "peak.h"
-#include "reference.h"
-#include "runner_options.h"
-#include "seeded.h"
+#include "runner/compare.h"
+#include "runner/layer_run.h"
+#include "runner/npy.h"
+#include "runner/peak.h"
+#include "runner/reference.h"
+#include "runner/runner_options.h"
+#include "runner/seeded.h"
+#include "runner/timing.h"
+#include "runtime/core/cpu_features.h"
 #include "sepconv/executor.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/weights_file.h"
-#include "timing.h"
 
 namespace sepconv {
 namespace {

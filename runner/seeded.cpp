@@ -1,11 +1,11 @@
-#include "seeded.h"
+#include "runner/seeded.h"
 
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
 
-#include "reference.h"
+#include "runner/reference.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "timing.h"
+#include "runner/timing.h"
 
 #include <algorithm>
 #include <chrono>

@@ -15,18 +15,18 @@
 #include <stdexcept>
 #include <thread>
 
-#include "../runtime/core/cpu_features.h"
-#include "compare.h"
-#include "layer_run.h"
-#include "pinning.h"
+#include "runner/compare.h"
+#include "runner/layer_run.h"
+#include "runner/pinning.h"
+#include "runner/trial_child.h"
+#include "runner/trial_kernel.h"
+#include "runner/trial_options.h"
+#include "runner/trial_reference.h"
+#include "runner/trial_timing.h"
+#include "runtime/core/cpu_features.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
-#include "trial_child.h"
-#include "trial_kernel.h"
-#include "trial_options.h"
-#include "trial_reference.h"
-#include "trial_timing.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "trial_child.h"
+#include "runner/trial_child.h"
 
 #include <fcntl.h>
 #include <poll.h>

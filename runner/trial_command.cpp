@@ -1,8 +1,8 @@
-#include "trial_command.h"
+#include "runner/trial_command.h"
 
 #include <memory>
 
-#include "trial_options.h"
+#include "runner/trial_options.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "trial_kernel.h"
+#include "runner/trial_kernel.h"
 
 #include <dlfcn.h>
 
@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "generators/spec/kernel_facts.h"
 #include "sepconv/kernel_registry.h"
-#include "spec/kernel_facts.h"
 
 // What kernels call. They are opened without these, and find them in this program.
 extern "C" {

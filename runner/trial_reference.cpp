@@ -1,4 +1,4 @@
-#include "trial_reference.h"
+#include "runner/trial_reference.h"
 
 #include <bit>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string>
 
-#include "../runtime/core/whole_file.h"
+#include "runtime/core/whole_file.h"
 
 namespace sepconv {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "reference.h"
-#include "seeded.h"
+#include "runner/reference.h"
+#include "runner/seeded.h"
 
 namespace sepconv {
 

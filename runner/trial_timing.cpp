@@ -1,4 +1,4 @@
-#include "trial_timing.h"
+#include "runner/trial_timing.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "timing.h"
+#include "runner/timing.h"
 
 namespace sepconv {
 namespace {

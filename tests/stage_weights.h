@@ -2,7 +2,7 @@
 // Weights of problems of a depthwise and a 1x1 conv stage, by name.
 
 #include "sepconv/detail/conv_weights.h"
-#include "stage_lists.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 

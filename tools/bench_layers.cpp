@@ -1,4 +1,4 @@
-#include "bench_layers.h"
+#include "tools/bench_layers.h"
 
 #include <fmt/format.h>
 
@@ -6,12 +6,12 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "../runtime/core/environment.h"
-#include "compile/files.h"
-#include "program_paths.h"
-#include "seeded.h"
+#include "generators/compile/files.h"
+#include "runner/seeded.h"
+#include "runtime/core/environment.h"
 #include "sepconv/kernel_registry.h"
-#include "target_choice.h"
+#include "tools/program_paths.h"
+#include "tools/target_choice.h"
 
 namespace sepconv::tools {
 namespace {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "compile/compile_library.h"
-#include "layer_run.h"
+#include "generators/compile/compile_library.h"
+#include "runner/layer_run.h"
 #include "sepconv/plan.h"
 
 namespace sepconv::tools {

@@ -12,16 +12,16 @@
 
 #include "autoschedule/lockfile.h"
 #include "autoschedule/schedule_tables.h"
-#include "commands.h"
-#include "compile/compile_library.h"
-#include "compile/library_names.h"
-#include "console.h"
-#include "console_progress.h"
-#include "interrupt.h"
-#include "plan_arguments.h"
-#include "program_paths.h"
-#include "size_report.h"
-#include "strict_float.h"
+#include "generators/compile/compile_library.h"
+#include "generators/compile/library_names.h"
+#include "tools/commands.h"
+#include "tools/console.h"
+#include "tools/console_progress.h"
+#include "tools/interrupt.h"
+#include "tools/plan_arguments.h"
+#include "tools/program_paths.h"
+#include "tools/size_report.h"
+#include "tools/strict_float.h"
 
 namespace sepconv::tools {
 namespace {

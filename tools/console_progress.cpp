@@ -1,9 +1,9 @@
-#include "console_progress.h"
+#include "tools/console_progress.h"
 
 #include <fmt/format.h>
 
-#include "console.h"
-#include "terminal.h"
+#include "tools/console.h"
+#include "tools/terminal.h"
 
 namespace sepconv::tools {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string>
 
-#include "compile/compile_library.h"
+#include "generators/compile/compile_library.h"
 
 namespace sepconv::tools {
 

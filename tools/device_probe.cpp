@@ -1,9 +1,9 @@
-#include "device_probe.h"
+#include "tools/device_probe.h"
 
 #include <dlfcn.h>
 
-#include "../runtime/core/feature_table.h"
-#include "compile/process.h"
+#include "generators/compile/process.h"
+#include "runtime/core/feature_table.h"
 
 namespace sepconv::tools {
 namespace {

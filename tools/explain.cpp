@@ -1,4 +1,4 @@
-#include "explain.h"
+#include "tools/explain.h"
 
 #include <fmt/format.h>
 
@@ -7,14 +7,14 @@
 
 #include "autoschedule/schedule_tables.h"
 #include "autoschedule/schedule_words.h"
-#include "compile/files.h"
-#include "compile/kernel_builder.h"
-#include "compile/kernel_compiler.h"
-#include "instruction_mix.h"
-#include "peak.h"
-#include "problem_cost.h"
-#include "scratch_folder.h"
-#include "target_choice.h"
+#include "generators/compile/files.h"
+#include "generators/compile/kernel_builder.h"
+#include "generators/compile/kernel_compiler.h"
+#include "runner/peak.h"
+#include "tools/instruction_mix.h"
+#include "tools/problem_cost.h"
+#include "tools/scratch_folder.h"
+#include "tools/target_choice.h"
 
 namespace sepconv::tools {
 namespace {

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "generators/spec/target.h"
 #include "sepconv/plan.h"
-#include "spec/target.h"
 
 namespace sepconv::tools {
 

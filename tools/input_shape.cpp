@@ -1,4 +1,4 @@
-#include "input_shape.h"
+#include "tools/input_shape.h"
 
 #include <fmt/format.h>
 

@@ -12,15 +12,15 @@
 
 #include "autoschedule/schedule_tables.h"
 #include "autoschedule/schedule_words.h"
-#include "commands.h"
-#include "compile/compile_library.h"
-#include "explain.h"
-#include "interrupt.h"
-#include "plan_arguments.h"
-#include "problem_cost.h"
-#include "program_paths.h"
+#include "generators/compile/compile_library.h"
 #include "sepconv/plan.h"
-#include "text_table.h"
+#include "tools/commands.h"
+#include "tools/explain.h"
+#include "tools/interrupt.h"
+#include "tools/plan_arguments.h"
+#include "tools/problem_cost.h"
+#include "tools/program_paths.h"
+#include "tools/text_table.h"
 
 namespace sepconv::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "instruction_mix.h"
+#include "tools/instruction_mix.h"
 
 #include <algorithm>
 #include <array>
@@ -12,10 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "compile/files.h"
-#include "compile/process.h"
-#include "compile/toolchain.h"
-#include "scratch_folder.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "generators/compile/toolchain.h"
+#include "tools/scratch_folder.h"
 
 namespace sepconv::tools {
 namespace {

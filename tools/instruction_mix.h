@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "spec/target.h"
+#include "generators/spec/target.h"
 
 namespace sepconv::tools {
 

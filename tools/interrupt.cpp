@@ -1,4 +1,4 @@
-#include "interrupt.h"
+#include "tools/interrupt.h"
 
 #include <csignal>
 

@@ -8,9 +8,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "commands.h"
-#include "console.h"
-#include "interrupt.h"
+#include "tools/commands.h"
+#include "tools/console.h"
+#include "tools/interrupt.h"
 
 namespace {
 

@@ -1,10 +1,10 @@
-#include "model_arguments.h"
+#include "tools/model_arguments.h"
 
 #include <fmt/format.h>
 
 #include <stdexcept>
 
-#include "input_shape.h"
+#include "tools/input_shape.h"
 
 namespace sepconv::tools {
 

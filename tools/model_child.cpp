@@ -1,4 +1,4 @@
-#include "model_child.h"
+#include "tools/model_child.h"
 
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -16,8 +16,8 @@
 #include <string_view>
 #include <system_error>
 
-#include "compile/process.h"
-#include "plan_bytes.h"
+#include "generators/compile/process.h"
+#include "tools/plan_bytes.h"
 
 namespace sepconv::tools {
 namespace {

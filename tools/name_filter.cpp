@@ -1,4 +1,4 @@
-#include "name_filter.h"
+#include "tools/name_filter.h"
 
 #include <fmt/format.h>
 

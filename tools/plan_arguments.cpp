@@ -1,6 +1,6 @@
-#include "plan_arguments.h"
+#include "tools/plan_arguments.h"
 
-#include "model_child.h"
+#include "tools/model_child.h"
 
 namespace sepconv::tools {
 

@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "model_arguments.h"
 #include "sepconv/plan.h"
+#include "tools/model_arguments.h"
 
 namespace sepconv::tools {
 

@@ -1,4 +1,4 @@
-#include "plan_bytes.h"
+#include "tools/plan_bytes.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "problem_cost.h"
+#include "tools/problem_cost.h"
 
 #include "sepconv/detail/kernel_arguments.h"
 

@@ -1,4 +1,4 @@
-#include "program_paths.h"
+#include "tools/program_paths.h"
 
 #include <string>
 #include <system_error>

@@ -10,13 +10,13 @@
 #include <stdexcept>
 
 #include "autoschedule/report/report.h"
-#include "commands.h"
-#include "compile/files.h"
-#include "console.h"
-#include "model_arguments.h"
-#include "model_child.h"
-#include "peak.h"
+#include "generators/compile/files.h"
+#include "runner/peak.h"
 #include "sepconv/plan.h"
+#include "tools/commands.h"
+#include "tools/console.h"
+#include "tools/model_arguments.h"
+#include "tools/model_child.h"
 
 namespace sepconv::tools {
 namespace {

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "commands.h"
-#include "compile/compile_library.h"
-#include "compile/process.h"
-#include "console.h"
-#include "interrupt.h"
-#include "program_paths.h"
-#include "runner_client.h"
+#include "generators/compile/compile_library.h"
+#include "generators/compile/process.h"
+#include "tools/commands.h"
+#include "tools/console.h"
+#include "tools/interrupt.h"
+#include "tools/program_paths.h"
+#include "tools/runner_client.h"
 
 namespace sepconv::tools {
 namespace {

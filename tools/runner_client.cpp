@@ -1,4 +1,4 @@
-#include "runner_client.h"
+#include "tools/runner_client.h"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "compile/compile_library.h"
-#include "compile/process.h"
+#include "generators/compile/compile_library.h"
+#include "generators/compile/process.h"
 
 namespace sepconv::tools {
 namespace {

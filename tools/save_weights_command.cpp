@@ -4,12 +4,12 @@
 
 #include <memory>
 
-#include "commands.h"
-#include "console.h"
-#include "model_arguments.h"
-#include "model_child.h"
 #include "sepconv/load_layers.h"
 #include "sepconv/save_weights.h"
+#include "tools/commands.h"
+#include "tools/console.h"
+#include "tools/model_arguments.h"
+#include "tools/model_child.h"
 
 namespace sepconv::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "scratch_folder.h"
+#include "tools/scratch_folder.h"
 
 namespace sepconv::tools {
 

@@ -1,7 +1,7 @@
 #pragma once
 // A folder for intermediate files that goes away with its owner.
 
-#include "compile/locked_folder.h"
+#include "generators/compile/locked_folder.h"
 
 namespace sepconv::tools {
 

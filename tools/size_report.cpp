@@ -1,4 +1,4 @@
-#include "size_report.h"
+#include "tools/size_report.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "text_table.h"
-#include "timing.h"
+#include "runner/timing.h"
+#include "tools/text_table.h"
 
 namespace sepconv::tools {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "compile/compile_library.h"
+#include "generators/compile/compile_library.h"
 
 namespace sepconv::tools {
 

@@ -1,4 +1,4 @@
-#include "strict_float.h"
+#include "tools/strict_float.h"
 
 namespace sepconv::tools {
 

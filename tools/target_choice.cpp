@@ -1,10 +1,10 @@
-#include "target_choice.h"
+#include "tools/target_choice.h"
 
 #include <fmt/format.h>
 
 #include <stdexcept>
 
-#include "../runtime/core/cpu_features.h"
+#include "runtime/core/cpu_features.h"
 
 namespace sepconv::tools {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "spec/target.h"
+#include "generators/spec/target.h"
 
 namespace sepconv::tools {
 

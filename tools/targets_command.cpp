@@ -6,11 +6,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "../runtime/core/cpu_features.h"
-#include "commands.h"
-#include "device_probe.h"
-#include "spec/target.h"
-#include "text_table.h"
+#include "generators/spec/target.h"
+#include "runtime/core/cpu_features.h"
+#include "tools/commands.h"
+#include "tools/device_probe.h"
+#include "tools/text_table.h"
 
 namespace sepconv::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "terminal.h"
+#include "tools/terminal.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "console.h"
+#include "tools/console.h"
 
 namespace sepconv::tools {
 namespace {

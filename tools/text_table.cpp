@@ -1,4 +1,4 @@
-#include "text_table.h"
+#include "tools/text_table.h"
 
 #include <fmt/format.h>
 

@@ -9,7 +9,7 @@
 #include "autoschedule/lockfile.h"
 #include "autoschedule/trial.h"
 #include "autoschedule/tuner.h"
-#include "plan_arguments.h"
+#include "tools/plan_arguments.h"
 
 namespace sepconv::tools {
 

@@ -9,13 +9,13 @@
 
 #include "autoschedule/measure/candidate_builder.h"
 #include "autoschedule/model_tuner.h"
-#include "commands.h"
-#include "console.h"
-#include "instruction_mix.h"
-#include "interrupt.h"
-#include "program_paths.h"
-#include "scratch_folder.h"
-#include "tune_arguments.h"
+#include "tools/commands.h"
+#include "tools/console.h"
+#include "tools/instruction_mix.h"
+#include "tools/interrupt.h"
+#include "tools/program_paths.h"
+#include "tools/scratch_folder.h"
+#include "tools/tune_arguments.h"
 
 namespace sepconv::tools {
 namespace {

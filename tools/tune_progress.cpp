@@ -1,4 +1,4 @@
-#include "tune_progress.h"
+#include "tools/tune_progress.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "console.h"
-#include "terminal.h"
+#include "tools/console.h"
+#include "tools/terminal.h"
 
 namespace sepconv::tools {
 namespace {

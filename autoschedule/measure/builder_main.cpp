@@ -5,7 +5,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "candidate_builder.h"
+#include "autoschedule/measure/candidate_builder.h"
 
 int main(int argc, char** argv) {
   sepconv::Candidate candidate;

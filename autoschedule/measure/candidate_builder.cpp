@@ -1,4 +1,4 @@
-#include "candidate_builder.h"
+#include "autoschedule/measure/candidate_builder.h"
 
 #include <fmt/format.h>
 
@@ -9,16 +9,16 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "compile/device_calls.h"
-#include "compile/files.h"
-#include "compile/kernel_compiler.h"
-#include "compile/locked_folder.h"
-#include "compile/process.h"
-#include "compile/runtime_calls.h"
-#include "compile/shared_bodies.h"
-#include "compile/toolchain.h"
+#include "generators/compile/device_calls.h"
+#include "generators/compile/files.h"
+#include "generators/compile/kernel_compiler.h"
+#include "generators/compile/locked_folder.h"
+#include "generators/compile/process.h"
+#include "generators/compile/runtime_calls.h"
+#include "generators/compile/shared_bodies.h"
+#include "generators/compile/toolchain.h"
+#include "generators/spec/gpu_schedule.h"
 #include "sepconv/detail/kernel_abi.h"
-#include "spec/gpu_schedule.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "local_executor.h"
+#include "autoschedule/measure/local_executor.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -13,8 +13,8 @@
 
 #include "autoschedule/measure/machine.h"
 #include "autoschedule/measure/runner_task.h"
-#include "compile/files.h"
-#include "compile/process.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
 
 namespace sepconv {
 namespace {

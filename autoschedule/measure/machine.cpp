@@ -1,4 +1,4 @@
-#include "machine.h"
+#include "autoschedule/measure/machine.h"
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -9,7 +9,7 @@
 #include <fstream>
 #include <thread>
 
-#include "../../runtime/core/cpu_features.h"
+#include "runtime/core/cpu_features.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "runner_task.h"
+#include "autoschedule/measure/runner_task.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "export_lock.h"
+#include "autoschedule/records/export_lock.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "spec/target.h"
+#include "generators/spec/target.h"
 
 namespace sepconv {
 namespace {

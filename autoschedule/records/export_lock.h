@@ -1,8 +1,8 @@
 #pragma once
 // From records to the lockfile and back.
 
-#include "../lockfile.h"
-#include "record_store.h"
+#include "autoschedule/lockfile.h"
+#include "autoschedule/records/record_store.h"
 
 namespace sepconv {
 

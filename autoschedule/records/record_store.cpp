@@ -1,4 +1,4 @@
-#include "record_store.h"
+#include "autoschedule/records/record_store.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "sqlite.h"
-#include "store_schema.h"
+#include "autoschedule/records/sqlite.h"
+#include "autoschedule/records/store_schema.h"
 
 namespace sepconv {
 namespace {

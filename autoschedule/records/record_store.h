@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "../trial.h"
+#include "autoschedule/trial.h"
 
 namespace sepconv {
 

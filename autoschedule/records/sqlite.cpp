@@ -1,4 +1,4 @@
-#include "sqlite.h"
+#include "autoschedule/records/sqlite.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>

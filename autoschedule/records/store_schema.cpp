@@ -1,4 +1,4 @@
-#include "store_schema.h"
+#include "autoschedule/records/store_schema.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "../old_problem_text.h"
+#include "autoschedule/old_problem_text.h"
 
 namespace sepconv {
 namespace {

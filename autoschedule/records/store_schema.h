@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "sqlite.h"
+#include "autoschedule/records/sqlite.h"
 
 namespace sepconv {
 

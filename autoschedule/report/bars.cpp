@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "charts.h"
-#include "report_text.h"
+#include "autoschedule/report/charts.h"
+#include "autoschedule/report/report_text.h"
 
 namespace sepconv::report {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "run_report.h"
+#include "autoschedule/report/run_report.h"
 
 namespace sepconv::report {
 

@@ -5,8 +5,8 @@
 #include <set>
 #include <utility>
 
-#include "charts.h"
-#include "report_text.h"
+#include "autoschedule/report/charts.h"
+#include "autoschedule/report/report_text.h"
 
 namespace sepconv::report {
 namespace {

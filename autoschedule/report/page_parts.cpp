@@ -1,4 +1,4 @@
-#include "page_parts.h"
+#include "autoschedule/report/page_parts.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "../schedule_words.h"
-#include "report_text.h"
+#include "autoschedule/report/report_text.h"
+#include "autoschedule/schedule_words.h"
 
 namespace sepconv::report {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "charts.h"
-#include "run_report.h"
+#include "autoschedule/report/charts.h"
+#include "autoschedule/report/run_report.h"
 
 namespace sepconv::report {
 

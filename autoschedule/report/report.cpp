@@ -1,4 +1,4 @@
-#include "report.h"
+#include "autoschedule/report/report.h"
 
 #include <fmt/format.h>
 
@@ -6,11 +6,11 @@
 #include <set>
 #include <stdexcept>
 
-#include "charts.h"
-#include "page_parts.h"
-#include "report_text.h"
-#include "run_report.h"
-#include "style.h"
+#include "autoschedule/report/charts.h"
+#include "autoschedule/report/page_parts.h"
+#include "autoschedule/report/report_text.h"
+#include "autoschedule/report/run_report.h"
+#include "autoschedule/report/style.h"
 
 namespace sepconv {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../records/record_store.h"
+#include "autoschedule/records/record_store.h"
 
 namespace sepconv {
 

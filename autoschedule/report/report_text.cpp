@@ -1,4 +1,4 @@
-#include "report_text.h"
+#include "autoschedule/report/report_text.h"
 
 #include <fmt/format.h>
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "charts.h"
-#include "report_text.h"
+#include "autoschedule/report/charts.h"
+#include "autoschedule/report/report_text.h"
 
 namespace sepconv::report {
 namespace {

@@ -1,11 +1,11 @@
-#include "run_report.h"
+#include "autoschedule/report/run_report.h"
 
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string_view>
 
-#include "report_text.h"
+#include "autoschedule/report/report_text.h"
 #include "sepconv/detail/kernel_arguments.h"
 
 namespace sepconv::report {

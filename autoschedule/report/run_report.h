@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "../records/record_store.h"
+#include "autoschedule/records/record_store.h"
+#include "generators/spec/gpu_schedule.h"
 #include "sepconv/conv_problem.h"
-#include "spec/gpu_schedule.h"
 
 namespace sepconv::report {
 

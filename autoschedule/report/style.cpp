@@ -1,4 +1,4 @@
-#include "style.h"
+#include "autoschedule/report/style.h"
 
 namespace sepconv::report {
 

@@ -1,11 +1,11 @@
-#include "cost_model.h"
+#include "autoschedule/search/cost_model.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "spec/gpu_estimate.h"
-#include "spec/integers.h"
-#include "spec/schedule_fields.h"
+#include "generators/spec/gpu_estimate.h"
+#include "generators/spec/integers.h"
+#include "generators/spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {

@@ -3,10 +3,10 @@
 
 #include <vector>
 
+#include "generators/spec/cpu_costs.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
-#include "spec/cpu_costs.h"
-#include "spec/gpu_schedule.h"
-#include "spec/target.h"
 
 namespace sepconv {
 

@@ -1,9 +1,9 @@
-#include "knobs.h"
+#include "autoschedule/search/knobs.h"
 
 #include <algorithm>
 
-#include "spec/integers.h"
-#include "spec/schedule_fields.h"
+#include "generators/spec/integers.h"
+#include "generators/spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "learned_model.h"
+#include "autoschedule/search/learned_model.h"
 
 #include <cmath>
 #include <map>

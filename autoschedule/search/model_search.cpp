@@ -1,9 +1,9 @@
-#include "model_search.h"
+#include "autoschedule/search/model_search.h"
 
 #include <algorithm>
 
-#include "cost_model.h"
-#include "schedule_search.h"
+#include "autoschedule/search/cost_model.h"
+#include "autoschedule/search/schedule_search.h"
 
 namespace sepconv {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "search_space.h"
+#include "autoschedule/search/search_space.h"
 
 namespace sepconv {
 

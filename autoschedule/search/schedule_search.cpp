@@ -1,8 +1,8 @@
-#include "schedule_search.h"
+#include "autoschedule/search/schedule_search.h"
 
 #include <algorithm>
 
-#include "cost_model.h"
+#include "autoschedule/search/cost_model.h"
 
 namespace sepconv {
 namespace {

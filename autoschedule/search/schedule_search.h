@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "learned_model.h"
-#include "search_space.h"
+#include "autoschedule/search/learned_model.h"
+#include "autoschedule/search/search_space.h"
 
 namespace sepconv {
 

@@ -1,10 +1,10 @@
-#include "search_space.h"
+#include "autoschedule/search/search_space.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
-#include "knobs.h"
+#include "autoschedule/search/knobs.h"
 
 namespace sepconv {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "spec/gpu_schedule.h"
-#include "spec/lowering.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/lowering.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "transfer.h"
+#include "autoschedule/search/transfer.h"
 
 #include <algorithm>
 #include <cmath>

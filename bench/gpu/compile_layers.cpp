@@ -1,8 +1,8 @@
 // Compiles a file of named problems for GPU targets: sepconv_gpu_bench_compile LAYERS NAME OUT CACHE GENERATOR
 // TARGET...
 
-#include "compile_program.h"
-#include "named_problems.h"
+#include "bench/gpu/compile_program.h"
+#include "bench/gpu/named_problems.h"
 
 namespace {
 

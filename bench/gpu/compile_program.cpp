@@ -1,4 +1,4 @@
-#include "compile_program.h"
+#include "bench/gpu/compile_program.h"
 
 #include <cstdio>
 #include <exception>

@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "compile/compile_library.h"
+#include "generators/compile/compile_library.h"
 
 namespace sepconv {
 

@@ -1,10 +1,10 @@
-#include "device_timer.h"
+#include "bench/gpu/device_timer.h"
 
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
 
-#include "cuda_driver.h"
+#include "bench/gpu/cuda_driver.h"
 
 namespace sepconv {
 namespace {

@@ -10,9 +10,9 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "device_timer.h"
+#include "bench/gpu/device_timer.h"
+#include "bench/gpu/named_problems.h"
 #include "gpu_bench_layers.h"
-#include "named_problems.h"
 #include "sepconv/kernel_registry.h"
 
 namespace sepconv {

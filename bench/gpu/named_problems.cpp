@@ -1,4 +1,4 @@
-#include "named_problems.h"
+#include "bench/gpu/named_problems.h"
 
 #include <fstream>
 #include <sstream>

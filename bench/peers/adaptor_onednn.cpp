@@ -7,7 +7,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "adaptor.h"
+#include "bench/peers/adaptor.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif

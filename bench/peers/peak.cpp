@@ -5,7 +5,7 @@
 //
 // setup.sh builds it together with runner/peak.cpp; -march=native makes the copies as wide as the machine.
 
-#include "peak.h"
+#include "runner/peak.h"
 
 #include <sched.h>
 

@@ -6,10 +6,10 @@
 #include <thread>
 #include <utility>
 
-#include "compare.h"
-#include "layer_run.h"
-#include "reference.h"
-#include "seeded.h"
+#include "runner/compare.h"
+#include "runner/layer_run.h"
+#include "runner/reference.h"
+#include "runner/seeded.h"
 #include "sepconv/plan.h"
 
 namespace demo {

@@ -12,11 +12,11 @@
 #include <stdexcept>
 
 #include "blocks.h"
-#include "layer_run.h"
-#include "peak.h"
+#include "runner/layer_run.h"
+#include "runner/peak.h"
+#include "runner/timing.h"
 #include "sepconv/kernel_registry.h"
 #include "table.h"
-#include "timing.h"
 
 namespace {
 

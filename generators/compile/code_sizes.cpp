@@ -1,4 +1,4 @@
-#include "code_sizes.h"
+#include "generators/compile/code_sizes.h"
 
 #include <fmt/format.h>
 

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "compile/process.h"
-#include "compile/toolchain.h"
+#include "generators/compile/process.h"
+#include "generators/compile/toolchain.h"
 
 namespace sepconv {
 

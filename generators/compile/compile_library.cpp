@@ -1,4 +1,4 @@
-#include "compile_library.h"
+#include "generators/compile/compile_library.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,16 +7,16 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "compile/device_calls.h"
-#include "compile/files.h"
-#include "compile/kernel_builder.h"
-#include "compile/kernel_compiler.h"
-#include "compile/library_names.h"
-#include "compile/library_text.h"
-#include "compile/runtime_calls.h"
-#include "compile/shared_bodies.h"
-#include "compile/staging.h"
-#include "compile/toolchain.h"
+#include "generators/compile/device_calls.h"
+#include "generators/compile/files.h"
+#include "generators/compile/kernel_builder.h"
+#include "generators/compile/kernel_compiler.h"
+#include "generators/compile/library_names.h"
+#include "generators/compile/library_text.h"
+#include "generators/compile/runtime_calls.h"
+#include "generators/compile/shared_bodies.h"
+#include "generators/compile/staging.h"
+#include "generators/compile/toolchain.h"
 #include "sepconv/weights_file.h"
 
 namespace sepconv {

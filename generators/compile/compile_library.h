@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "compile/code_sizes.h"
-#include "compile/kernel_rows.h"
-#include "compile/schedule_source.h"
-#include "compile/toolchain.h"
+#include "generators/compile/code_sizes.h"
+#include "generators/compile/kernel_rows.h"
+#include "generators/compile/schedule_source.h"
+#include "generators/compile/toolchain.h"
 #include "sepconv/plan.h"
 
 namespace sepconv {

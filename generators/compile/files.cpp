@@ -1,4 +1,4 @@
-#include "files.h"
+#include "generators/compile/files.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "../../runtime/core/whole_file.h"
+#include "runtime/core/whole_file.h"
 
 namespace sepconv {
 

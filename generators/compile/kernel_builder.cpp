@@ -1,4 +1,4 @@
-#include "kernel_builder.h"
+#include "generators/compile/kernel_builder.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "compile/kernel_compiler.h"
+#include "generators/compile/kernel_compiler.h"
 
 namespace sepconv {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "compile/compile_library.h"
-#include "compile/kernel_object.h"
+#include "generators/compile/compile_library.h"
+#include "generators/compile/kernel_object.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "kernel_compiler.h"
+#include "generators/compile/kernel_compiler.h"
 
 #include <fmt/format.h>
 
@@ -7,11 +7,11 @@
 #include <system_error>
 #include <utility>
 
-#include "compile/files.h"
-#include "compile/shared_bodies.h"
+#include "generators/compile/files.h"
+#include "generators/compile/shared_bodies.h"
+#include "generators/spec/schedule.h"
+#include "generators/spec/target.h"
 #include "sepconv/detail/kernel_abi.h"
-#include "spec/schedule.h"
-#include "spec/target.h"
 
 namespace sepconv {
 

@@ -7,9 +7,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "compile/kernel_object.h"
-#include "compile/process.h"
-#include "spec/kernel_texts.h"
+#include "generators/compile/kernel_object.h"
+#include "generators/compile/process.h"
+#include "generators/spec/kernel_texts.h"
 
 namespace sepconv {
 

@@ -1,11 +1,11 @@
-#include "kernel_object.h"
+#include "generators/compile/kernel_object.h"
 
 #include <exception>
 #include <string_view>
 #include <system_error>
 
-#include "../../runtime/core/whole_file.h"
-#include "compile/files.h"
+#include "generators/compile/files.h"
+#include "runtime/core/whole_file.h"
 
 namespace sepconv {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "spec/kernel_facts.h"
+#include "generators/spec/kernel_facts.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "kernel_rows.h"
+#include "generators/compile/kernel_rows.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,9 +10,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "compile/files.h"
-#include "compile/kernel_compiler.h"
-#include "compile/library_names.h"
+#include "generators/compile/files.h"
+#include "generators/compile/kernel_compiler.h"
+#include "generators/compile/library_names.h"
 
 namespace sepconv {
 namespace {

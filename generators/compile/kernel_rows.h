@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "compile/schedule_source.h"
+#include "generators/compile/schedule_source.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/target.h"
 #include "sepconv/plan.h"
-#include "spec/gpu_schedule.h"
-#include "spec/target.h"
 
 namespace sepconv {
 

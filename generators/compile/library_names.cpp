@@ -1,4 +1,4 @@
-#include "library_names.h"
+#include "generators/compile/library_names.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "library_text.h"
+#include "generators/compile/library_text.h"
 
 #include <fmt/format.h>
 

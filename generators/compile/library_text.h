@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "compile/kernel_object.h"
-#include "compile/kernel_rows.h"
+#include "generators/compile/kernel_object.h"
+#include "generators/compile/kernel_rows.h"
 #include "sepconv/plan.h"
 
 namespace sepconv {

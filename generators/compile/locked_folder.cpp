@@ -1,4 +1,4 @@
-#include "locked_folder.h"
+#include "generators/compile/locked_folder.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

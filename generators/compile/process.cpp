@@ -1,4 +1,4 @@
-#include "process.h"
+#include "generators/compile/process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

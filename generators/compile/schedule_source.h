@@ -3,9 +3,9 @@
 
 #include <optional>
 
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
-#include "spec/gpu_schedule.h"
-#include "spec/target.h"
 
 namespace sepconv {
 

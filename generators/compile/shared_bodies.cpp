@@ -1,4 +1,4 @@
-#include "shared_bodies.h"
+#include "generators/compile/shared_bodies.h"
 
 #include <map>
 #include <stdexcept>

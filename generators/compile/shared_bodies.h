@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "compile/kernel_object.h"
+#include "generators/compile/kernel_object.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "staging.h"
+#include "generators/compile/staging.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "compile/files.h"
+#include "generators/compile/files.h"
 
 namespace sepconv {
 namespace {

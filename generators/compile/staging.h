@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "compile/locked_folder.h"
+#include "generators/compile/locked_folder.h"
 
 namespace sepconv {
 

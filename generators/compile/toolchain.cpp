@@ -1,4 +1,4 @@
-#include "toolchain.h"
+#include "generators/compile/toolchain.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "compile/files.h"
+#include "generators/compile/files.h"
 
 namespace sepconv {
 namespace {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "compile/process.h"
-#include "spec/target.h"
+#include "generators/compile/process.h"
+#include "generators/spec/target.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "block_cpu.h"
+#include "generators/schedules/block_cpu.h"
 
 namespace sepconv {
 

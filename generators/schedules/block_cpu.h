@@ -1,8 +1,8 @@
 #pragma once
 // HOW the output is cut into blocks for parallel tasks, and a block into register tiles of pixels.
 
-#include "spec/schedule.h"
-#include "stages/pixels.h"
+#include "generators/spec/schedule.h"
+#include "generators/stages/pixels.h"
 
 namespace sepconv {
 

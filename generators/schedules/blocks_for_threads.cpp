@@ -5,8 +5,8 @@
 #include <queue>
 #include <vector>
 
-#include "spec/cpu_costs.h"
-#include "spec/schedule.h"
+#include "generators/spec/cpu_costs.h"
+#include "generators/spec/schedule.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "dense_cpu.h"
+#include "generators/schedules/dense_cpu.h"
 
 namespace sepconv {
 

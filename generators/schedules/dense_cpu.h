@@ -1,9 +1,9 @@
 #pragma once
 // HOW rows of pixels are copied to flat ones.
 
-#include "block_cpu.h"
-#include "spec/schedule.h"
-#include "stages/pixels.h"
+#include "generators/schedules/block_cpu.h"
+#include "generators/spec/schedule.h"
+#include "generators/stages/pixels.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "depthwise_cpu.h"
+#include "generators/schedules/depthwise_cpu.h"
 
 #include <algorithm>
 

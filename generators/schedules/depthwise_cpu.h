@@ -1,10 +1,10 @@
 #pragma once
 // HOW the depthwise stage runs inside one block. A change here alters speed, never meaning.
 
-#include "block_cpu.h"
-#include "spec/schedule.h"
-#include "stages/depthwise.h"
-#include "stages/padding.h"
+#include "generators/schedules/block_cpu.h"
+#include "generators/spec/schedule.h"
+#include "generators/stages/depthwise.h"
+#include "generators/stages/padding.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "depthwise_gpu.h"
+#include "generators/schedules/depthwise_gpu.h"
 
 namespace sepconv {
 

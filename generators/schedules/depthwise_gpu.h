@@ -1,8 +1,8 @@
 #pragma once
 // HOW the depthwise stage runs on a GPU: each thread sums the taps of its elements in registers.
 
-#include "schedules/tile_gpu.h"
-#include "stages/depthwise.h"
+#include "generators/schedules/tile_gpu.h"
+#include "generators/stages/depthwise.h"
 
 namespace sepconv {
 

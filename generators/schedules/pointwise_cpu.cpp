@@ -1,6 +1,6 @@
-#include "pointwise_cpu.h"
+#include "generators/schedules/pointwise_cpu.h"
 
-#include "block_cpu.h"
+#include "generators/schedules/block_cpu.h"
 
 namespace sepconv {
 

@@ -1,8 +1,8 @@
 #pragma once
 // HOW the pointwise stage runs inside one block. A change here alters speed, never meaning.
 
-#include "spec/schedule.h"
-#include "stages/pointwise.h"
+#include "generators/spec/schedule.h"
+#include "generators/stages/pointwise.h"
 
 namespace sepconv {
 

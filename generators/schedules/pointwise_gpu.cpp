@@ -1,4 +1,4 @@
-#include "pointwise_gpu.h"
+#include "generators/schedules/pointwise_gpu.h"
 
 namespace sepconv {
 

@@ -1,8 +1,8 @@
 #pragma once
 // HOW the pointwise stage runs in one GPU block: a GEMM with its operands in shared memory and its sums in registers.
 
-#include "schedules/tile_gpu.h"
-#include "stages/pointwise.h"
+#include "generators/schedules/tile_gpu.h"
+#include "generators/stages/pointwise.h"
 
 namespace sepconv {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "rules_cpu.h"
-#include "spec/cpu_costs.h"
+#include "generators/schedules/rules_cpu.h"
+#include "generators/spec/cpu_costs.h"
 
 namespace sepconv {
 namespace {

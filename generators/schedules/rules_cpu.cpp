@@ -1,10 +1,10 @@
 // The rule that picks a schedule for a problem that no table or lockfile knows.
 
-#include "rules_cpu.h"
+#include "generators/schedules/rules_cpu.h"
 
 #include <algorithm>
 
-#include "spec/cpu_costs.h"
+#include "generators/spec/cpu_costs.h"
 
 namespace sepconv {
 namespace {

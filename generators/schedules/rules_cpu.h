@@ -2,7 +2,7 @@
 // The parts of the rule that picks a CPU schedule for a problem that no table or lockfile knows. What differs
 // between CPUs is in the target's RulePolicy.
 
-#include "spec/schedule.h"
+#include "generators/spec/schedule.h"
 
 namespace sepconv {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "rules_cpu.h"
+#include "generators/schedules/rules_cpu.h"
 
 namespace sepconv {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "spec/gpu_estimate.h"
-#include "spec/gpu_schedule.h"
-#include "spec/schedule.h"
+#include "generators/spec/gpu_estimate.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/schedule.h"
 
 namespace sepconv {
 namespace {

@@ -4,8 +4,8 @@
 #include <limits>
 #include <stdexcept>
 
-#include "rules_cpu.h"
-#include "spec/cpu_costs.h"
+#include "generators/schedules/rules_cpu.h"
+#include "generators/spec/cpu_costs.h"
 
 namespace sepconv {
 namespace {

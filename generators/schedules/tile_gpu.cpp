@@ -1,4 +1,4 @@
-#include "tile_gpu.h"
+#include "generators/schedules/tile_gpu.h"
 
 #include <algorithm>
 

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "Halide.h"
+#include "generators/spec/gpu_schedule.h"
 #include "sepconv/conv_problem.h"
-#include "spec/gpu_schedule.h"
 
 namespace sepconv {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "integers.h"
-#include "schedule_fields.h"
+#include "generators/spec/integers.h"
+#include "generators/spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {

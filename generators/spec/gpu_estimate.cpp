@@ -1,8 +1,8 @@
-#include "gpu_estimate.h"
+#include "generators/spec/gpu_estimate.h"
 
 #include <algorithm>
 
-#include "schedule.h"
+#include "generators/spec/schedule.h"
 
 namespace sepconv {
 namespace {

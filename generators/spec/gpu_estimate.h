@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "gpu_schedule.h"
+#include "generators/spec/gpu_schedule.h"
 
 namespace sepconv {
 

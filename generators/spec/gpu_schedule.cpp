@@ -1,10 +1,10 @@
-#include "gpu_schedule.h"
+#include "generators/spec/gpu_schedule.h"
 
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
 
-#include "schedule_fields.h"
+#include "generators/spec/schedule_fields.h"
 
 namespace sepconv {
 namespace {

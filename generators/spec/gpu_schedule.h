@@ -6,9 +6,9 @@
 #include <string_view>
 #include <variant>
 
-#include "schedule.h"
+#include "generators/spec/schedule.h"
+#include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
-#include "target.h"
 
 namespace sepconv {
 

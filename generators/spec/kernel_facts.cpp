@@ -1,4 +1,4 @@
-#include "kernel_facts.h"
+#include "generators/spec/kernel_facts.h"
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>

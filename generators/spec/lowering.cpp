@@ -1,4 +1,4 @@
-#include "lowering.h"
+#include "generators/spec/lowering.h"
 
 #include <stdexcept>
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/kernel_arguments.h"
-#include "target.h"
 
 namespace sepconv {
 

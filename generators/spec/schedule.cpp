@@ -1,11 +1,11 @@
-#include "schedule.h"
+#include "generators/spec/schedule.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
 
-#include "schedule_fields.h"
+#include "generators/spec/schedule_fields.h"
 #include "sepconv/detail/kernel_row.h"
 
 namespace sepconv {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "integers.h"
-#include "lowering.h"
+#include "generators/spec/integers.h"
+#include "generators/spec/lowering.h"
 
 namespace sepconv {
 

@@ -11,8 +11,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "gpu_schedule.h"
-#include "schedule.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/schedule.h"
 
 namespace sepconv {
 

@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "../../runtime/core/text.h"
-#include "schedule_fields.h"
+#include "generators/spec/schedule_fields.h"
+#include "runtime/core/text.h"
 
 namespace sepconv {
 namespace {

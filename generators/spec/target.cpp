@@ -1,4 +1,4 @@
-#include "target.h"
+#include "generators/spec/target.h"
 
 #include <algorithm>
 #include <iterator>

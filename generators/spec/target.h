@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rule_policy.h"
+#include "generators/spec/rule_policy.h"
 #include "sepconv/detail/data_type.h"
 
 namespace sepconv {

@@ -1,5 +1,5 @@
+#include "generators/spec/target.h"
 #include "sepconv/detail/kernel_row.h"
-#include "target.h"
 
 namespace sepconv {
 namespace {

@@ -1,5 +1,5 @@
-#include "../../runtime/core/feature_table.h"
-#include "target.h"
+#include "generators/spec/target.h"
+#include "runtime/core/feature_table.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "dense.h"
+#include "generators/stages/dense.h"
 
 namespace sepconv {
 

@@ -1,8 +1,8 @@
 #pragma once
 // WHAT lies between rows of pixels and flat ones: the same values, numbered q = y * OW + x.
 
-#include "../spec/lowering.h"
-#include "pixels.h"
+#include "generators/spec/lowering.h"
+#include "generators/stages/pixels.h"
 
 namespace sepconv {
 

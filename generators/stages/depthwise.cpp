@@ -1,4 +1,4 @@
-#include "depthwise.h"
+#include "generators/stages/depthwise.h"
 
 namespace sepconv {
 

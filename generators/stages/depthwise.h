@@ -1,9 +1,9 @@
 #pragma once
 // WHAT the depthwise stage computes. No tile, vector, thread or target appears here.
 
-#include "../spec/lowering.h"
-#include "padding.h"
-#include "pixels.h"
+#include "generators/spec/lowering.h"
+#include "generators/stages/padding.h"
+#include "generators/stages/pixels.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "element_types.h"
+#include "generators/stages/element_types.h"
 
 namespace sepconv {
 namespace {

@@ -2,8 +2,8 @@
 // WHAT a stored number is: conversions between the data type that lies in memory and the type that sums are made in.
 
 #include "Halide.h"
+#include "generators/spec/target.h"
 #include "sepconv/detail/data_type.h"
-#include "spec/target.h"
 
 namespace sepconv {
 

@@ -1,9 +1,9 @@
-#include "epilogue.h"
+#include "generators/stages/epilogue.h"
 
 #include <cmath>
 #include <stdexcept>
 
-#include "math.h"
+#include "generators/stages/math.h"
 
 namespace sepconv {
 namespace {

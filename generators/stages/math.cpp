@@ -1,4 +1,4 @@
-#include "math.h"
+#include "generators/stages/math.h"
 
 #include <cstdint>
 #include <vector>

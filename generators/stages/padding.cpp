@@ -1,8 +1,8 @@
-#include "padding.h"
+#include "generators/stages/padding.h"
 
 #include <algorithm>
 
-#include "spec/integers.h"
+#include "generators/spec/integers.h"
 
 namespace sepconv {
 

@@ -2,9 +2,9 @@
 // WHAT the depthwise stage reads: the input with zeros around it, in padded coordinates (0 is the first pad),
 // widened to the type of the sums.
 
-#include "../spec/lowering.h"
-#include "element_types.h"
-#include "pixels.h"
+#include "generators/spec/lowering.h"
+#include "generators/stages/element_types.h"
+#include "generators/stages/pixels.h"
 
 namespace sepconv {
 

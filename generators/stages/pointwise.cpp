@@ -1,4 +1,4 @@
-#include "pointwise.h"
+#include "generators/stages/pointwise.h"
 
 namespace sepconv {
 

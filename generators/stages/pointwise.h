@@ -1,8 +1,8 @@
 #pragma once
 // WHAT the pointwise stage computes: a GEMM over the channels of each pixel.
 
-#include "../spec/lowering.h"
-#include "pixels.h"
+#include "generators/spec/lowering.h"
+#include "generators/stages/pixels.h"
 
 namespace sepconv {
 

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "text.h"
+#include "runtime/core/text.h"
 
 namespace sepconv {
 namespace {

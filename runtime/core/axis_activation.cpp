@@ -1,4 +1,4 @@
-#include "axis_activation.h"
+#include "runtime/core/axis_activation.h"
 
 #include <cmath>
 #include <limits>

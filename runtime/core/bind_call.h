@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "kernel_call.h"
+#include "runtime/core/kernel_call.h"
 #include "sepconv/layer.h"
 
 namespace sepconv::detail {

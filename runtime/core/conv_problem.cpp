@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "stage_kinds.h"
+#include "runtime/core/stage_kinds.h"
 
 namespace sepconv {
 namespace {

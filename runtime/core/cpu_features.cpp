@@ -1,4 +1,4 @@
-#include "cpu_features.h"
+#include "runtime/core/cpu_features.h"
 
 #include <array>
 
@@ -20,7 +20,7 @@
 #endif
 #endif
 
-#include "feature_table.h"
+#include "runtime/core/feature_table.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "environment.h"
+#include "runtime/core/environment.h"
 
 #include <algorithm>
 #include <charconv>

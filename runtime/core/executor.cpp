@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "environment.h"
-#include "fork_guard.h"
+#include "runtime/core/environment.h"
+#include "runtime/core/fork_guard.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "fork_guard.h"
+#include "runtime/core/fork_guard.h"
 
 #include <pthread.h>
 

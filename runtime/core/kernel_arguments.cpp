@@ -1,6 +1,6 @@
 #include "sepconv/detail/kernel_arguments.h"
 
-#include "stage_kinds.h"
+#include "runtime/core/stage_kinds.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernel_call.h"
+#include "runtime/core/kernel_call.h"
 
 #include <algorithm>
 #include <limits>

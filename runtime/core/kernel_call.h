@@ -8,11 +8,11 @@
 #include <memory>
 #include <vector>
 
-#include "halide_buffer.h"
-#include "kernel_context.h"
-#include "prepack.h"
+#include "runtime/core/halide_buffer.h"
+#include "runtime/core/kernel_context.h"
+#include "runtime/core/prepack.h"
+#include "runtime/core/view_checks.h"
 #include "sepconv/detail/kernel_row.h"
-#include "view_checks.h"
 
 namespace sepconv::detail {
 

@@ -1,10 +1,10 @@
-#include "kernel_choice.h"
+#include "runtime/core/kernel_choice.h"
 
-#include "cpu_features.h"
-#include "environment.h"
-#include "feature_table.h"
-#include "registered_rows.h"
-#include "text.h"
+#include "runtime/core/cpu_features.h"
+#include "runtime/core/environment.h"
+#include "runtime/core/feature_table.h"
+#include "runtime/core/registered_rows.h"
+#include "runtime/core/text.h"
 
 namespace sepconv::detail {
 namespace {

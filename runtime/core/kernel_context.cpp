@@ -1,4 +1,4 @@
-#include "kernel_context.h"
+#include "runtime/core/kernel_context.h"
 
 #include <cstdlib>
 

@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "fork_guard.h"
-#include "registered_rows.h"
+#include "runtime/core/fork_guard.h"
+#include "runtime/core/registered_rows.h"
 
 namespace sepconv {
 namespace {

@@ -9,13 +9,13 @@
 #include <tuple>
 #include <utility>
 
-#include "axis_activation.h"
-#include "bind_call.h"
-#include "fork_guard.h"
-#include "kernel_call.h"
-#include "kernel_choice.h"
+#include "runtime/core/axis_activation.h"
+#include "runtime/core/bind_call.h"
+#include "runtime/core/fork_guard.h"
+#include "runtime/core/kernel_call.h"
+#include "runtime/core/kernel_choice.h"
+#include "runtime/core/view_checks.h"
 #include "sepconv/executor.h"
-#include "view_checks.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "prepack.h"
+#include "runtime/core/prepack.h"
 
 #include <algorithm>
 #include <string>

@@ -2,8 +2,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "runtime/core/stage_kinds.h"
 #include "sepconv/conv_problem.h"
-#include "stage_kinds.h"
 
 namespace sepconv {
 namespace {

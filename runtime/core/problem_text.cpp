@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "runtime/core/stage_kinds.h"
+#include "runtime/core/text.h"
 #include "sepconv/conv_problem.h"
-#include "stage_kinds.h"
-#include "text.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "stage_kinds.h"
+#include "runtime/core/stage_kinds.h"
 
 namespace sepconv::detail {
 

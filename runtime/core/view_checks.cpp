@@ -1,4 +1,4 @@
-#include "view_checks.h"
+#include "runtime/core/view_checks.h"
 
 #include <cstdio>
 #include <limits>

@@ -16,9 +16,9 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "runtime/core/text.h"
+#include "runtime/core/whole_file.h"
 #include "sepconv/layer.h"
-#include "text.h"
-#include "whole_file.h"
 
 namespace sepconv {
 namespace {

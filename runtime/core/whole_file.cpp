@@ -1,4 +1,4 @@
-#include "whole_file.h"
+#include "runtime/core/whole_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

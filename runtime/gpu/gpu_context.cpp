@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "../core/feature_table.h"
-#include "device_runtime.h"
+#include "runtime/core/feature_table.h"
+#include "runtime/gpu/device_runtime.h"
 
 // The device runtime asks for its environment variables here. Its own default of 64 registers a thread makes the
 // schedules' sums spill.

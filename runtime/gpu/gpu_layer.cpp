@@ -1,11 +1,11 @@
 #include <stdexcept>
 #include <vector>
 
-#include "../core/cpu_features.h"
-#include "../core/environment.h"
-#include "../core/feature_table.h"
-#include "../core/prepack.h"
-#include "device_runtime.h"
+#include "runtime/core/cpu_features.h"
+#include "runtime/core/environment.h"
+#include "runtime/core/feature_table.h"
+#include "runtime/core/prepack.h"
+#include "runtime/gpu/device_runtime.h"
 #include "sepconv/detail/kernel_arguments.h"
 #include "sepconv/kernel_registry.h"
 

@@ -1,7 +1,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "device_runtime.h"
+#include "runtime/gpu/device_runtime.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "activation_config.h"
+#include "runtime/keras/activation_config.h"
 
 #include <algorithm>
 #include <array>
@@ -8,8 +8,8 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "json_text.h"
-#include "layer_class.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_class.h"
 #include "sepconv/detail/layer_config.h"
 #include "sepconv/detail/tensor_view.h"
 

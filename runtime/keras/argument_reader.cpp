@@ -1,11 +1,11 @@
-#include "argument_reader.h"
+#include "runtime/keras/argument_reader.h"
 
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <stdexcept>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 
 namespace sepconv::keras {
 

@@ -1,10 +1,10 @@
-#include "call_arguments.h"
+#include "runtime/keras/call_arguments.h"
 
 #include <algorithm>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/shape_math.h"
 #include "sepconv/conv_problem.h"
-#include "shape_math.h"
 
 namespace sepconv::keras {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "shape_rules.h"
+#include "runtime/keras/shape_rules.h"
 
 namespace sepconv::keras {
 

@@ -1,4 +1,4 @@
-#include "call_numbers.h"
+#include "runtime/keras/call_numbers.h"
 
 #include <cstdint>
 #include <vector>

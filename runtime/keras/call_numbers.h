@@ -1,7 +1,7 @@
 #pragma once
 // Which call of a nested model a file means by a number.
 
-#include "model_spec.h"
+#include "runtime/keras/model_spec.h"
 
 namespace sepconv::keras {
 

@@ -1,10 +1,10 @@
-#include "chain.h"
+#include "runtime/keras/chain.h"
 
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 
 namespace sepconv::keras {
 

@@ -1,4 +1,4 @@
-#include "class_weights.h"
+#include "runtime/keras/class_weights.h"
 
 #include <algorithm>
 #include <functional>
@@ -6,7 +6,7 @@
 #include <map>
 #include <string_view>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 
 namespace sepconv::keras {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 // Which weights a layer of each of Keras' classes has of its own.
 
-#include "weight_layout.h"
+#include "runtime/keras/weight_layout.h"
 
 namespace sepconv::keras {
 

@@ -5,10 +5,10 @@
 #include <set>
 #include <string_view>
 
-#include "json_text.h"
-#include "operators.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/operators.h"
+#include "runtime/keras/shape_math.h"
 #include "sepconv/conv_problem.h"
-#include "shape_math.h"
 
 namespace sepconv::keras::operators {
 

@@ -1,11 +1,11 @@
-#include "given_weights.h"
+#include "runtime/keras/given_weights.h"
 
 #include <stdexcept>
 
-#include "hdf5_file.h"
-#include "json_text.h"
-#include "layer_weights.h"
-#include "model_graph.h"
+#include "runtime/keras/hdf5_file.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv::keras {
 namespace {

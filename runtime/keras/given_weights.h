@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "model_document.h"
+#include "runtime/keras/model_document.h"
 
 namespace sepconv::keras {
 

@@ -1,16 +1,16 @@
-#include "graph_shapes.h"
+#include "runtime/keras/graph_shapes.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
 #include <stdexcept>
 
-#include "call_arguments.h"
-#include "json_text.h"
-#include "layer_class.h"
-#include "near_names.h"
+#include "runtime/keras/call_arguments.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_class.h"
+#include "runtime/keras/near_names.h"
+#include "runtime/keras/time_distributed.h"
 #include "sepconv/conv_problem.h"
-#include "time_distributed.h"
 
 namespace sepconv::keras {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "model_graph.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv::keras {
 

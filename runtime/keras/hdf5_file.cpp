@@ -1,4 +1,4 @@
-#include "hdf5_file.h"
+#include "runtime/keras/hdf5_file.h"
 
 #include <hdf5.h>
 
@@ -9,7 +9,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "hdf5_use.h"
+#include "runtime/keras/hdf5_use.h"
 
 namespace sepconv::keras {
 namespace {

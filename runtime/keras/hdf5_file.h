@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/keras/string_heap.h"
 #include "sepconv/detail/keras_layer.h"
-#include "string_heap.h"
 
 namespace sepconv::keras {
 

@@ -1,10 +1,10 @@
-#include "hdf5_writer.h"
+#include "runtime/keras/hdf5_writer.h"
 
 #include <hdf5.h>
 
 #include <stdexcept>
 
-#include "hdf5_use.h"
+#include "runtime/keras/hdf5_use.h"
 
 namespace sepconv::keras {
 namespace {

@@ -1,8 +1,8 @@
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 
 #include <stdexcept>
 
-#include "../core/json_size.h"
+#include "runtime/core/json_size.h"
 
 namespace sepconv::keras {
 

@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "../layers/layer_problem.h"
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/shape_rules.h"
+#include "runtime/layers/layer_problem.h"
 #include "sepconv/detail/keras_layer.h"
-#include "shape_rules.h"
 
 namespace sepconv {
 

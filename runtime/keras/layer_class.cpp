@@ -1,11 +1,11 @@
-#include "layer_class.h"
+#include "runtime/keras/layer_class.h"
 
 #include <array>
 #include <map>
 #include <set>
 #include <string_view>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 
 namespace sepconv::keras {
 

@@ -1,18 +1,18 @@
 // Keras' serialised convolution layers to LayerConfig, argument by argument, each error at the stage where Keras has
 // it.
 
-#include "layer_config_reader.h"
+#include "runtime/keras/layer_config_reader.h"
 
 #include <algorithm>
 #include <array>
 #include <set>
 #include <stdexcept>
 
-#include "activation_config.h"
-#include "argument_reader.h"
-#include "json_text.h"
-#include "layer_class.h"
-#include "object_config.h"
+#include "runtime/keras/activation_config.h"
+#include "runtime/keras/argument_reader.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_class.h"
+#include "runtime/keras/object_config.h"
 #include "sepconv/detail/keras_layer.h"
 
 namespace sepconv {

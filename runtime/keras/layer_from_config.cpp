@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "activation_config.h"
-#include "json_text.h"
-#include "layer_config_reader.h"
-#include "object_config.h"
+#include "runtime/keras/activation_config.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_config_reader.h"
+#include "runtime/keras/object_config.h"
 
 namespace sepconv {
 

@@ -4,12 +4,12 @@
 #include <set>
 #include <stdexcept>
 
-#include "graph_shapes.h"
-#include "json_text.h"
-#include "layer_class.h"
-#include "near_names.h"
-#include "planner.h"
-#include "shape_rules.h"
+#include "runtime/keras/graph_shapes.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_class.h"
+#include "runtime/keras/near_names.h"
+#include "runtime/keras/planner.h"
+#include "runtime/keras/shape_rules.h"
 
 namespace sepconv::keras {
 

@@ -1,14 +1,14 @@
-#include "layer_rules.h"
+#include "runtime/keras/layer_rules.h"
 
 #include <algorithm>
 #include <iterator>
 #include <map>
 #include <string_view>
 
-#include "json_text.h"
-#include "recurrent_rules.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/recurrent_rules.h"
+#include "runtime/keras/shape_math.h"
 #include "sepconv/conv_problem.h"
-#include "shape_math.h"
 
 namespace sepconv::keras {
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "call_arguments.h"
+#include "runtime/keras/call_arguments.h"
 
 namespace sepconv::keras {
 

@@ -1,4 +1,4 @@
-#include "layer_suite.h"
+#include "runtime/keras/layer_suite.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 #include "sepconv/detail/keras_layer.h"
 
 namespace sepconv::keras {

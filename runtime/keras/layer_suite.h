@@ -1,7 +1,7 @@
 #pragma once
 // A suite: layers with fixed extents that several libraries are timed on (bench/suites/peers.json).
 
-#include "model_document.h"
+#include "runtime/keras/model_document.h"
 #include "sepconv/plan.h"
 
 namespace sepconv::keras {

@@ -1,10 +1,10 @@
-#include "layer_weights.h"
+#include "runtime/keras/layer_weights.h"
 
 #include <algorithm>
 #include <stdexcept>
 
-#include "given_weights.h"
-#include "tfjs_model.h"
+#include "runtime/keras/given_weights.h"
+#include "runtime/keras/tfjs_model.h"
 
 namespace sepconv::keras {
 namespace {

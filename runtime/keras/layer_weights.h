@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "hdf5_file.h"
-#include "legacy_weights.h"
-#include "model_graph.h"
+#include "runtime/keras/hdf5_file.h"
+#include "runtime/keras/legacy_weights.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv::keras {
 

@@ -1,9 +1,9 @@
-#include "legacy_weights.h"
+#include "runtime/keras/legacy_weights.h"
 
 #include <algorithm>
 #include <stdexcept>
 
-#include "given_weights.h"
+#include "runtime/keras/given_weights.h"
 
 namespace sepconv::keras {
 namespace {

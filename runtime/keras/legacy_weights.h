@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "hdf5_file.h"
-#include "weight_layout.h"
+#include "runtime/keras/hdf5_file.h"
+#include "runtime/keras/weight_layout.h"
 
 namespace sepconv::keras {
 

@@ -6,14 +6,14 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "given_weights.h"
-#include "json_text.h"
-#include "layer_weights.h"
-#include "model_graph.h"
-#include "object_config.h"
+#include "runtime/keras/given_weights.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/model_graph.h"
+#include "runtime/keras/object_config.h"
+#include "runtime/keras/shape_rules.h"
 #include "sepconv/detail/keras_layer.h"
 #include "sepconv/layer_from_config.h"
-#include "shape_rules.h"
 
 namespace sepconv {
 namespace {

@@ -1,15 +1,15 @@
-#include "model_document.h"
+#include "runtime/keras/model_document.h"
 
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
 
-#include "given_weights.h"
-#include "hdf5_file.h"
-#include "json_text.h"
-#include "tensorflow_files.h"
-#include "tfjs_model.h"
-#include "zip_archive.h"
+#include "runtime/keras/given_weights.h"
+#include "runtime/keras/hdf5_file.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/tensorflow_files.h"
+#include "runtime/keras/tfjs_model.h"
+#include "runtime/keras/zip_archive.h"
 
 namespace sepconv::keras {
 

@@ -1,15 +1,15 @@
-#include "model_graph.h"
+#include "runtime/keras/model_graph.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
 #include <stdexcept>
 
-#include "graph_shapes.h"
-#include "json_text.h"
-#include "model_spec.h"
-#include "shape_math.h"
-#include "time_distributed.h"
+#include "runtime/keras/graph_shapes.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/model_spec.h"
+#include "runtime/keras/shape_math.h"
+#include "runtime/keras/time_distributed.h"
 
 namespace sepconv::keras {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "model_document.h"
+#include "runtime/keras/model_document.h"
+#include "runtime/keras/shape_rules.h"
 #include "sepconv/detail/model_options.h"
-#include "shape_rules.h"
 
 namespace sepconv::keras {
 

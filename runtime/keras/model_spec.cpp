@@ -1,15 +1,15 @@
-#include "model_spec.h"
+#include "runtime/keras/model_spec.h"
 
 #include <algorithm>
 #include <map>
 #include <stdexcept>
 
-#include "call_arguments.h"
-#include "call_numbers.h"
-#include "json_text.h"
-#include "layer_class.h"
-#include "shape_math.h"
-#include "weight_layout.h"
+#include "runtime/keras/call_arguments.h"
+#include "runtime/keras/call_numbers.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_class.h"
+#include "runtime/keras/shape_math.h"
+#include "runtime/keras/weight_layout.h"
 
 namespace sepconv::keras {
 

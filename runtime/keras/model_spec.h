@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "model_graph.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv::keras {
 

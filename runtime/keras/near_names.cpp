@@ -1,4 +1,4 @@
-#include "near_names.h"
+#include "runtime/keras/near_names.h"
 
 #include <algorithm>
 #include <numeric>

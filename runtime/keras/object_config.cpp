@@ -1,10 +1,10 @@
-#include "object_config.h"
+#include "runtime/keras/object_config.h"
 
 #include <array>
 #include <cmath>
 #include <stdexcept>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 #include "sepconv/detail/layer_config.h"
 
 namespace sepconv::keras {

@@ -1,12 +1,12 @@
-#include "operator_call.h"
+#include "runtime/keras/operator_call.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <utility>
 
-#include "json_text.h"
-#include "shape_math.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/shape_math.h"
 
 namespace sepconv::keras {
 

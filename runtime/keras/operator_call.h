@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "layer_rules.h"
+#include "runtime/keras/layer_rules.h"
 
 namespace sepconv::keras {
 

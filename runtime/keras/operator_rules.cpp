@@ -1,10 +1,10 @@
-#include "operator_rules.h"
+#include "runtime/keras/operator_rules.h"
 
 #include <map>
 #include <string_view>
 #include <vector>
 
-#include "operators.h"
+#include "runtime/keras/operators.h"
 
 namespace sepconv::keras {
 namespace {

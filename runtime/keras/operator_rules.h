@@ -2,7 +2,7 @@
 // What operators make of shapes: tf.* functions in models of tf.keras 2 (TFOpLambda, SlicingOpLambda, and
 // TensorFlowOpLayer before), and the operations of Keras 3.
 
-#include "layer_rules.h"
+#include "runtime/keras/layer_rules.h"
 
 namespace sepconv::keras {
 

@@ -1,7 +1,7 @@
 #pragma once
 // The rules of operators, named after TensorFlow's functions. Each gives no shapes where nothing can be told.
 
-#include "operator_call.h"
+#include "runtime/keras/operator_call.h"
 
 namespace sepconv::keras::operators {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "layer_suite.h"
-#include "planner.h"
+#include "runtime/keras/layer_suite.h"
+#include "runtime/keras/planner.h"
 
 namespace sepconv {
 namespace {

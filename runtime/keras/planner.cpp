@@ -1,14 +1,14 @@
-#include "planner.h"
+#include "runtime/keras/planner.h"
 
 #include <algorithm>
 #include <map>
 #include <stdexcept>
 
-#include "activation_config.h"
-#include "chain.h"
-#include "json_text.h"
-#include "layer_weights.h"
-#include "model_graph.h"
+#include "runtime/keras/activation_config.h"
+#include "runtime/keras/chain.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv::keras {
 

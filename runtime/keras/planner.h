@@ -1,7 +1,7 @@
 #pragma once
 // Which layers of a model become one problem.
 
-#include "model_document.h"
+#include "runtime/keras/model_document.h"
 #include "sepconv/plan.h"
 
 namespace sepconv::keras {

@@ -1,9 +1,9 @@
-#include "recurrent_rules.h"
+#include "runtime/keras/recurrent_rules.h"
 
 #include <string>
 
-#include "json_text.h"
-#include "shape_math.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/shape_math.h"
 
 namespace sepconv::keras::layer_shapes {
 

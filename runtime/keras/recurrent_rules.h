@@ -1,7 +1,7 @@
 #pragma once
 // Output shapes of recurrent layers, and of layers that wrap another one.
 
-#include "layer_rules.h"
+#include "runtime/keras/layer_rules.h"
 
 namespace sepconv::keras::layer_shapes {
 

@@ -6,11 +6,11 @@
 #include <map>
 #include <stdexcept>
 
-#include "../core/whole_file.h"
-#include "given_weights.h"
-#include "hdf5_writer.h"
-#include "layer_weights.h"
-#include "model_graph.h"
+#include "runtime/core/whole_file.h"
+#include "runtime/keras/given_weights.h"
+#include "runtime/keras/hdf5_writer.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv {
 namespace {

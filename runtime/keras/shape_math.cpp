@@ -1,4 +1,4 @@
-#include "shape_math.h"
+#include "runtime/keras/shape_math.h"
 
 #include <algorithm>
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/keras/shape_rules.h"
 #include "sepconv/detail/padding.h"
-#include "shape_rules.h"
 
 namespace sepconv::keras {
 

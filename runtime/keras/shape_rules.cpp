@@ -1,14 +1,14 @@
-#include "shape_rules.h"
+#include "runtime/keras/shape_rules.h"
 
 #include <algorithm>
 #include <stdexcept>
 
-#include "call_arguments.h"
-#include "json_text.h"
-#include "layer_rules.h"
-#include "operator_rules.h"
+#include "runtime/keras/call_arguments.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_rules.h"
+#include "runtime/keras/operator_rules.h"
+#include "runtime/keras/shape_math.h"
 #include "sepconv/conv_problem.h"
-#include "shape_math.h"
 
 namespace sepconv::keras {
 

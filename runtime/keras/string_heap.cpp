@@ -1,4 +1,4 @@
-#include "string_heap.h"
+#include "runtime/keras/string_heap.h"
 
 #include <limits>
 #include <stdexcept>

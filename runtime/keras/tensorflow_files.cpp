@@ -1,4 +1,4 @@
-#include "tensorflow_files.h"
+#include "runtime/keras/tensorflow_files.h"
 
 #include <algorithm>
 #include <fstream>

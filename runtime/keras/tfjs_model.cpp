@@ -1,4 +1,4 @@
-#include "tfjs_model.h"
+#include "runtime/keras/tfjs_model.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 
 namespace sepconv::keras {
 

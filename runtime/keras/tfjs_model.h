@@ -1,8 +1,8 @@
 #pragma once
 // Models of TensorFlow.js: the layers format, model.json with binary shards beside it.
 
-#include "legacy_weights.h"
-#include "model_document.h"
+#include "runtime/keras/legacy_weights.h"
+#include "runtime/keras/model_document.h"
 
 namespace sepconv::keras {
 

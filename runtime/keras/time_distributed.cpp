@@ -1,4 +1,4 @@
-#include "time_distributed.h"
+#include "runtime/keras/time_distributed.h"
 
 #include <algorithm>
 

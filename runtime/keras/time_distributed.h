@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "model_graph.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv::keras {
 

@@ -1,9 +1,9 @@
-#include "weight_layout.h"
+#include "runtime/keras/weight_layout.h"
 
 #include <algorithm>
 
-#include "model_graph.h"
-#include "weight_nodes.h"
+#include "runtime/keras/model_graph.h"
+#include "runtime/keras/weight_nodes.h"
 
 namespace sepconv::keras {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model_document.h"
+#include "runtime/keras/model_document.h"
 
 namespace sepconv::keras {
 

@@ -1,11 +1,11 @@
-#include "weight_nodes.h"
+#include "runtime/keras/weight_nodes.h"
 
 #include <array>
 
-#include "class_weights.h"
-#include "json_text.h"
-#include "layer_class.h"
-#include "model_graph.h"
+#include "runtime/keras/class_weights.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_class.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv::keras {
 namespace {

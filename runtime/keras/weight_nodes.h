@@ -1,7 +1,7 @@
 #pragma once
 // A model's layers with their weights, and the layers and cells inside them.
 
-#include "weight_layout.h"
+#include "runtime/keras/weight_layout.h"
 
 namespace sepconv::keras {
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "json_text.h"
-#include "layer_rules.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_rules.h"
+#include "runtime/keras/shape_math.h"
 #include "sepconv/conv_problem.h"
-#include "shape_math.h"
 
 namespace sepconv::keras {
 

@@ -1,4 +1,4 @@
-#include "zip_archive.h"
+#include "runtime/keras/zip_archive.h"
 
 #include <zip.h>
 

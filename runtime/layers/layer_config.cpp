@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "layer_problem.h"
+#include "runtime/layers/layer_problem.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "layer_problem.h"
+#include "runtime/layers/layer_problem.h"
 
 #include <algorithm>
 #include <limits>

@@ -3,8 +3,8 @@
 #include <optional>
 #include <stdexcept>
 
-#include "../core/view_checks.h"
-#include "layer_state.h"
+#include "runtime/core/view_checks.h"
+#include "runtime/layers/layer_state.h"
 
 namespace sepconv {
 

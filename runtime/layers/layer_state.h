@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "../core/fork_guard.h"
-#include "layer_problem.h"
+#include "runtime/core/fork_guard.h"
+#include "runtime/layers/layer_problem.h"
+#include "runtime/layers/size_table.h"
 #include "sepconv/layers.h"
-#include "size_table.h"
 
 namespace sepconv {
 

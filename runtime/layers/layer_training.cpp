@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "layer_state.h"
+#include "runtime/layers/layer_state.h"
 
 namespace sepconv {
 

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "layer_state.h"
+#include "runtime/layers/layer_state.h"
 
 namespace sepconv {
 

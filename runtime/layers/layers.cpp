@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "layer_state.h"
+#include "runtime/layers/layer_state.h"
 
 namespace sepconv {
 

@@ -6,7 +6,7 @@
 #include <iostream>
 #include <string>
 
-#include "../../runtime/core/cpu_features.h"
+#include "runtime/core/cpu_features.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
 #include "sepconv/layers.h"

@@ -10,7 +10,7 @@
 #include "autoschedule/records/export_lock.h"
 #include "autoschedule/search/knobs.h"
 #include "autoschedule/search/search_space.h"
-#include "search/problems.h"
+#include "tests/autoschedule/search/problems.h"
 
 namespace sepconv {
 namespace {

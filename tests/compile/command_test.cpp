@@ -18,9 +18,9 @@
 #include <thread>
 #include <vector>
 
-#include "compile/files.h"
-#include "compile/process.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "tests/compile/test_environment.h"
 
 extern char** environ;
 

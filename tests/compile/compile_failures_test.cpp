@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "compile_fixture.h"
+#include "tests/compile/compile_fixture.h"
 
 namespace sepconv {
 namespace {

@@ -10,10 +10,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "../stage_lists.h"
-#include "compile/compile_library.h"
-#include "compile/files.h"
-#include "test_environment.h"
+#include "generators/compile/compile_library.h"
+#include "generators/compile/files.h"
+#include "tests/compile/test_environment.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 

@@ -1,5 +1,5 @@
 // What the driver writes, and what it does not compile again.
-#include "compile/compile_library.h"
+#include "generators/compile/compile_library.h"
 
 #include <gtest/gtest.h>
 
@@ -8,12 +8,12 @@
 #include <set>
 #include <stdexcept>
 
-#include "../stage_lists.h"
-#include "compile/files.h"
-#include "compile/process.h"
-#include "compile_fixture.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
 #include "sepconv/weights_file.h"
-#include "test_environment.h"
+#include "tests/compile/compile_fixture.h"
+#include "tests/compile/test_environment.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

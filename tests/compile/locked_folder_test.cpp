@@ -1,6 +1,6 @@
 // Folders that several processes, here threads, make and clean up at once.
 
-#include "compile/locked_folder.h"
+#include "generators/compile/locked_folder.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "test_environment.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

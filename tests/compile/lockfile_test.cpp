@@ -6,9 +6,9 @@
 #include <ostream>
 #include <stdexcept>
 
-#include "../stage_lists.h"
-#include "compile/files.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "tests/compile/test_environment.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

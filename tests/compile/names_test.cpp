@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "compile/kernel_object.h"
-#include "compile/library_names.h"
-#include "compile_fixture.h"
+#include "generators/compile/kernel_object.h"
+#include "generators/compile/library_names.h"
+#include "tests/compile/compile_fixture.h"
 
 namespace sepconv {
 namespace {

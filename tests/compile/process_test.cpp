@@ -1,4 +1,4 @@
-#include "compile/process.h"
+#include "generators/compile/process.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

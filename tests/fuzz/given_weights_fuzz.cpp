@@ -2,11 +2,11 @@
 
 #include <cstring>
 
-#include "fuzz_target.h"
-#include "hdf5_mutator.h"
-#include "mutation.h"
 #include "sepconv/plan.h"
-#include "zip_mutator.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/hdf5_mutator.h"
+#include "tests/fuzz/mutation.h"
+#include "tests/fuzz/zip_mutator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const sepconv::fuzz::MemoryFile file(data, size);

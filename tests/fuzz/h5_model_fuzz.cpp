@@ -1,8 +1,8 @@
 // A model in an .h5 file.
 
-#include "fuzz_target.h"
-#include "hdf5_mutator.h"
-#include "mutation.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/hdf5_mutator.h"
+#include "tests/fuzz/mutation.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const sepconv::fuzz::MemoryFile file(data, size);

@@ -1,11 +1,11 @@
-#include "hdf5_mutator.h"
+#include "tests/fuzz/hdf5_mutator.h"
 
 #include <array>
 #include <string_view>
 #include <vector>
 
-#include "json_mutator.h"
-#include "mutation.h"
+#include "tests/fuzz/json_mutator.h"
+#include "tests/fuzz/mutation.h"
 
 namespace sepconv::fuzz {
 namespace {

@@ -1,11 +1,11 @@
-#include "json_mutator.h"
+#include "tests/fuzz/json_mutator.h"
 
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "mutation.h"
+#include "tests/fuzz/mutation.h"
 
 namespace sepconv::fuzz {
 namespace {

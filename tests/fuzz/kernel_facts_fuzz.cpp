@@ -1,8 +1,8 @@
 // The facts about a kernel that the generator writes next to its object.
 
-#include "spec/kernel_facts.h"
+#include "generators/spec/kernel_facts.h"
 
-#include "fuzz_target.h"
+#include "tests/fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text = sepconv::fuzz::text_of(data, size);

@@ -3,10 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "fuzz_target.h"
-#include "json_mutator.h"
 #include "sepconv/detail/keras_layer.h"
 #include "sepconv/layer_from_config.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/json_mutator.h"
 
 namespace {
 

@@ -2,8 +2,8 @@
 
 #include "autoschedule/lockfile.h"
 
-#include "fuzz_target.h"
-#include "json_mutator.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/json_mutator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   sepconv::fuzz::read_or_refuse([&] {

@@ -1,7 +1,7 @@
 // What a .json file may hold: a model's configuration, a list of layers, or a suite.
 
-#include "fuzz_target.h"
-#include "json_mutator.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/json_mutator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const sepconv::fuzz::MemoryFile file(data, size);

@@ -2,8 +2,8 @@
 
 #include <span>
 
-#include "fuzz_target.h"
-#include "npy.h"
+#include "runner/npy.h"
+#include "tests/fuzz/fuzz_target.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
 // A .npz archive of arrays.
 
-#include "npz.h"
+#include "runner/npz.h"
 
-#include "fuzz_target.h"
-#include "zip_mutator.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/zip_mutator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const sepconv::fuzz::MemoryFile file(data, size);

@@ -1,11 +1,11 @@
 // The plan that the child process, which read a stranger's file, hands to the command. What was read is written as it
 // was.
 
-#include "plan_bytes.h"
+#include "tools/plan_bytes.h"
 
 #include <cstdlib>
 
-#include "fuzz_target.h"
+#include "tests/fuzz/fuzz_target.h"
 
 namespace {
 

@@ -1,10 +1,10 @@
 #include <optional>
 
-#include "../stage_lists.h"
-#include "fuzz_target.h"
 #include "sepconv/load_layers.h"
 #include "sepconv/plan.h"
 #include "sepconv/save_weights.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::fuzz {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "fuzz_target.h"
+#include "tests/fuzz/fuzz_target.h"
 
 namespace {
 

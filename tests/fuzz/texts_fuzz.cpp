@@ -4,13 +4,13 @@
 
 #include <vector>
 
-#include "../../runtime/core/text.h"
-#include "fuzz_target.h"
-#include "input_shape.h"
+#include "generators/spec/gpu_schedule.h"
+#include "runtime/core/text.h"
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/activation.h"
 #include "sepconv/detail/keras_rules.h"
-#include "spec/gpu_schedule.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tools/input_shape.h"
 
 namespace {
 

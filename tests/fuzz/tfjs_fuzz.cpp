@@ -2,9 +2,9 @@
 
 #include <fstream>
 
-#include "fuzz_target.h"
-#include "json_mutator.h"
-#include "mutation.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/json_mutator.h"
+#include "tests/fuzz/mutation.h"
 
 namespace {
 

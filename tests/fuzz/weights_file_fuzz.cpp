@@ -2,9 +2,9 @@
 
 #include <cstring>
 
-#include "fuzz_target.h"
-#include "mutation.h"
 #include "sepconv/weights_file.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/mutation.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "zip_mutator.h"
+#include "tests/fuzz/zip_mutator.h"
 
 #include <zip.h>
 
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "hdf5_mutator.h"
-#include "json_mutator.h"
-#include "mutation.h"
+#include "tests/fuzz/hdf5_mutator.h"
+#include "tests/fuzz/json_mutator.h"
+#include "tests/fuzz/mutation.h"
 
 namespace sepconv::fuzz {
 namespace {

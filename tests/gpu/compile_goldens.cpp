@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "compile_program.h"
-#include "golden_cases.h"
+#include "bench/gpu/compile_program.h"
+#include "runner/golden_cases.h"
 
 namespace sepconv {
 namespace {

@@ -5,12 +5,12 @@
 
 #include <stdexcept>
 
-#include "../stage_lists.h"
-#include "device_timer.h"
-#include "fake_cuda.h"
+#include "bench/gpu/device_timer.h"
 #include "gpu_cuda_layers.h"
 #include "sepconv/gpu.h"
 #include "sepconv/kernel_registry.h"
+#include "tests/gpu/fake_cuda.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 

@@ -1,4 +1,4 @@
-#include "device_values.h"
+#include "tests/gpu/device_values.h"
 
 #include <cstring>
 #include <exception>

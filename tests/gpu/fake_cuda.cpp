@@ -1,7 +1,7 @@
 // libcuda.so.1 for tests: the functions of the driver that libsepconv_gpu and the benchmark call, as cuda.h declares
 // them (CUresult and CUdevice are int).
 
-#include "fake_cuda.h"
+#include "tests/gpu/fake_cuda.h"
 
 #include <cstdint>
 #include <cstdlib>

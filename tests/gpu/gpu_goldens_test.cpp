@@ -4,13 +4,13 @@
 
 #include <set>
 
-#include "../stage_lists.h"
-#include "axis_activation.h"
-#include "compare.h"
-#include "device_values.h"
-#include "golden_cases.h"
 #include "gpu_goldens.h"
+#include "runner/compare.h"
+#include "runner/golden_cases.h"
+#include "runtime/core/axis_activation.h"
 #include "sepconv/kernel_registry.h"
+#include "tests/gpu/device_values.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <iostream>
 
-#include "../stage_lists.h"
+#include "generators/spec/gpu_estimate.h"
 #include "sepconv/detail/kernel_row.h"
-#include "spec/gpu_estimate.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

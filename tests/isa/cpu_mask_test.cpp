@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "../../runtime/core/cpu_features.h"
+#include "runtime/core/cpu_features.h"
 
 namespace sepconv {
 namespace {

@@ -9,12 +9,12 @@
 #include <fstream>
 #include <random>
 
-#include "hdf5_file.h"
-#include "json_text.h"
-#include "planner.h"
+#include "runtime/keras/hdf5_file.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/planner.h"
+#include "runtime/keras/zip_archive.h"
 #include "sepconv/plan.h"
-#include "test_files.h"
-#include "zip_archive.h"
+#include "tests/keras/test_files.h"
 
 /// A damaged HDF5 file can make the library ask for more memory than there is; it takes the null that malloc then gives
 /// as an error, and the sanitizer must give it too.

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 #include "sepconv/detail/keras_rules.h"
 #include "sepconv/layer_from_config.h"
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -6,12 +6,12 @@
 #include <map>
 #include <random>
 
-#include "../stage_lists.h"
-#include "layer_reference.h"
-#include "npz.h"
-#include "reference.h"
+#include "runner/npz.h"
+#include "runner/reference.h"
 #include "sepconv/plan.h"
-#include "test_files.h"
+#include "tests/keras/layer_reference.h"
+#include "tests/keras/test_files.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::keras::test {
 namespace {

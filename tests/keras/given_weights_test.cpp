@@ -1,15 +1,15 @@
 // --weights: a model from one file, its weights from another.
 
-#include "given_weights.h"
+#include "runtime/keras/given_weights.h"
 
 #include <gtest/gtest.h>
 
-#include "hdf5_writer.h"
-#include "layer_weights.h"
+#include "runtime/keras/hdf5_writer.h"
+#include "runtime/keras/layer_weights.h"
 #include "sepconv/load_layers.h"
 #include "sepconv/plan.h"
 #include "sepconv/save_weights.h"
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

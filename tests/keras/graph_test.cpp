@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "model_graph.h"
-#include "planner.h"
-#include "test_files.h"
+#include "runtime/keras/model_graph.h"
+#include "runtime/keras/planner.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -1,12 +1,12 @@
 // Whose class a layer is: Keras' own, or another author's that has the same name.
 
-#include "layer_class.h"
+#include "runtime/keras/layer_class.h"
 
 #include <gtest/gtest.h>
 
-#include "planner.h"
+#include "runtime/keras/planner.h"
 #include "sepconv/detail/keras_layer.h"
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "../stage_lists.h"
-#include "activation_config.h"
+#include "runtime/keras/activation_config.h"
 #include "sepconv/detail/keras_layer.h"
-#include "test_files.h"
+#include "tests/keras/test_files.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 #include "sepconv/detail/keras_layer.h"
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -1,10 +1,10 @@
-#include "layer_reference.h"
+#include "tests/keras/layer_reference.h"
 
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 
-#include "json_text.h"
+#include "runtime/keras/json_text.h"
 
 namespace sepconv::keras::test {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "layer_weights.h"
-#include "model_graph.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/model_graph.h"
 
 namespace sepconv::keras::test {
 

@@ -1,14 +1,14 @@
 // Suites for benchmarks, as plan_file reads them: the same problems as those of Keras' layers, and what is refused.
 
-#include "layer_suite.h"
+#include "runtime/keras/layer_suite.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "planner.h"
-#include "test_files.h"
+#include "runtime/keras/planner.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

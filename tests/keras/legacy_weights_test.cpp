@@ -1,13 +1,13 @@
 // Weights of legacy .h5 files go by order: names with '/', scopes and repeated names do not mislead.
 
-#include "legacy_weights.h"
+#include "runtime/keras/legacy_weights.h"
 
 #include <gtest/gtest.h>
 
-#include "layer_weights.h"
-#include "planner.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/planner.h"
 #include "sepconv/save_weights.h"
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

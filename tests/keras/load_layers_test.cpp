@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "layer_weights.h"
-#include "test_files.h"
+#include "runtime/keras/layer_weights.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

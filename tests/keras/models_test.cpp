@@ -5,11 +5,11 @@
 #include <map>
 #include <set>
 
-#include "json_text.h"
-#include "layer_weights.h"
-#include "model_graph.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/model_graph.h"
 #include "sepconv/plan.h"
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "json_text.h"
-#include "model_graph.h"
-#include "test_files.h"
+#include "runtime/keras/json_text.h"
+#include "runtime/keras/model_graph.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -7,11 +7,11 @@
 
 #include <fstream>
 
-#include "hdf5_file.h"
-#include "layer_weights.h"
-#include "model_graph.h"
-#include "npz.h"
-#include "test_files.h"
+#include "runner/npz.h"
+#include "runtime/keras/hdf5_file.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/model_graph.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/keras/shape_rules.h"
 #include "sepconv/conv_problem.h"
-#include "shape_rules.h"
 
 namespace sepconv::keras {
 namespace {

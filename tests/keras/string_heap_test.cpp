@@ -1,13 +1,13 @@
 // Variable-length strings of HDF5 files whose heaps lie about what they hold.
 
-#include "string_heap.h"
+#include "runtime/keras/string_heap.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "hdf5_file.h"
-#include "test_files.h"
+#include "runtime/keras/hdf5_file.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 #include <hdf5.h>
 #include <unistd.h>

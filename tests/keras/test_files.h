@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "model_document.h"
+#include "runtime/keras/model_document.h"
 #include "sepconv/detail/keras_layer.h"
 
 namespace sepconv::keras::test {

@@ -1,15 +1,15 @@
 // TensorFlow.js' layers format: model.json in its two forms, shards, quantization, and what is refused.
 
-#include "tfjs_model.h"
+#include "runtime/keras/tfjs_model.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "layer_weights.h"
+#include "runtime/keras/layer_weights.h"
 #include "sepconv/plan.h"
 #include "sepconv/save_weights.h"
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -1,11 +1,11 @@
 // Convolutions inside of TimeDistributed: time is a part of their batch.
 
-#include "time_distributed.h"
+#include "runtime/keras/time_distributed.h"
 
 #include <gtest/gtest.h>
 
-#include "planner.h"
-#include "test_files.h"
+#include "runtime/keras/planner.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

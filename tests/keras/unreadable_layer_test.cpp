@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "planner.h"
-#include "test_files.h"
+#include "runtime/keras/planner.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

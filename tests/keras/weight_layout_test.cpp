@@ -1,11 +1,11 @@
 // The order of weights in a legacy .h5 file. The expected orders are weight_names that Keras 3.15 and tf_keras 2.21
 // wrote for these models.
 
-#include "weight_layout.h"
+#include "runtime/keras/weight_layout.h"
 
 #include <gtest/gtest.h>
 
-#include "test_files.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <cmath>
 
-#include "layer_weights.h"
-#include "planner.h"
-#include "test_files.h"
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/planner.h"
+#include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
 namespace {

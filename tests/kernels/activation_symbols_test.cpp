@@ -7,9 +7,9 @@
 #include <sstream>
 #include <string>
 
-#include "compile/files.h"
+#include "generators/compile/files.h"
 #include "sepconv/detail/activation.h"
-#include "test_environment.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

@@ -13,14 +13,14 @@
 #include <optional>
 #include <set>
 
-#include "../stage_lists.h"
-#include "activation_reference.h"
-#include "axis_activation.h"
-#include "kernel_batch.h"
-#include "npz.h"
-#include "row_check.h"
+#include "runner/activation_reference.h"
+#include "runner/npz.h"
+#include "runtime/core/axis_activation.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
+#include "tests/kernels/kernel_batch.h"
+#include "tests/kernels/row_check.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

@@ -8,11 +8,11 @@
 #include <set>
 #include <string>
 
-#include "../../runtime/core/cpu_features.h"
-#include "row_check.h"
-#include "seeded.h"
+#include "runner/seeded.h"
+#include "runtime/core/cpu_features.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
+#include "tests/kernels/row_check.h"
 
 namespace sepconv {
 namespace {

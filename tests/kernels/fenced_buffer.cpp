@@ -1,4 +1,4 @@
-#include "fenced_buffer.h"
+#include "tests/kernels/fenced_buffer.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

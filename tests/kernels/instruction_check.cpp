@@ -1,4 +1,4 @@
-#include "instruction_check.h"
+#include "tests/kernels/instruction_check.h"
 
 #include <algorithm>
 #include <map>
@@ -7,11 +7,11 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "../../runtime/core/cpu_features.h"
-#include "../../runtime/core/feature_table.h"
-#include "compile/files.h"
-#include "compile/process.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "runtime/core/cpu_features.h"
+#include "runtime/core/feature_table.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "spec/target.h"
+#include "generators/spec/target.h"
 
 namespace sepconv {
 

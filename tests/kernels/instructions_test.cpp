@@ -2,14 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include "../../runtime/core/feature_table.h"
-#include "compile/files.h"
-#include "compile/process.h"
-#include "instruction_check.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "runtime/core/feature_table.h"
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/activation.h"
 #include "sepconv/detail/kernel_row.h"
-#include "test_environment.h"
+#include "tests/compile/test_environment.h"
+#include "tests/kernels/instruction_check.h"
 
 namespace sepconv {
 namespace {

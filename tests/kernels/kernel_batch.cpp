@@ -1,13 +1,13 @@
-#include "kernel_batch.h"
+#include "tests/kernels/kernel_batch.h"
 
 #include <cstring>
 #include <map>
 #include <stdexcept>
 
-#include "compile/compile_library.h"
-#include "compile/files.h"
+#include "generators/compile/compile_library.h"
+#include "generators/compile/files.h"
 #include "sepconv/kernel_registry.h"
-#include "test_environment.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "generators/spec/schedule.h"
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/kernel_row.h"
-#include "spec/schedule.h"
 
 namespace sepconv {
 

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <test_layers.h>
 
-#include "row_check.h"
 #include "sepconv/kernel_registry.h"
+#include "tests/kernels/row_check.h"
 
 namespace sepconv {
 namespace {

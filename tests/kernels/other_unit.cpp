@@ -1,4 +1,4 @@
-#include "other_unit.h"
+#include "tests/kernels/other_unit.h"
 
 #include <test_layers.h>
 #include <test_twin.h>

@@ -1,5 +1,5 @@
-#include "random_kernels.h"
-#include "../stage_lists.h"
+#include "tests/kernels/random_kernels.h"
+#include "tests/stage_lists.h"
 
 #include <algorithm>
 #include <charconv>

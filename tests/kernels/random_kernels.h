@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "generators/spec/schedule.h"
 #include "sepconv/conv_problem.h"
-#include "spec/schedule.h"
 
 namespace sepconv {
 

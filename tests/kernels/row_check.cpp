@@ -1,4 +1,4 @@
-#include "row_check.h"
+#include "tests/kernels/row_check.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,15 +6,15 @@
 #include <set>
 #include <stdexcept>
 
-#include "../../runtime/core/cpu_features.h"
-#include "../stage_lists.h"
-#include "compare.h"
-#include "layer_run.h"
-#include "reference.h"
-#include "seeded.h"
+#include "generators/spec/schedule.h"
+#include "runner/compare.h"
+#include "runner/layer_run.h"
+#include "runner/reference.h"
+#include "runner/seeded.h"
+#include "runtime/core/cpu_features.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
-#include "spec/schedule.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

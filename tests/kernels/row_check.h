@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "fenced_buffer.h"
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/kernel_row.h"
 #include "sepconv/executor.h"
+#include "tests/kernels/fenced_buffer.h"
 
 namespace sepconv {
 

@@ -1,16 +1,16 @@
 // The checks themselves: each must fail on a kernel that does what the check is there to see.
 
-#include "row_check.h"
+#include "tests/kernels/row_check.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "../stage_lists.h"
-#include "halide_buffer.h"
+#include "runtime/core/halide_buffer.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/tensor.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

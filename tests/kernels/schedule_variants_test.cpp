@@ -6,10 +6,10 @@
 #include <cstdio>
 #include <set>
 
-#include "../stage_lists.h"
-#include "kernel_batch.h"
-#include "random_kernels.h"
-#include "row_check.h"
+#include "tests/kernels/kernel_batch.h"
+#include "tests/kernels/random_kernels.h"
+#include "tests/kernels/row_check.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

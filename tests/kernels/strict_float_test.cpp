@@ -6,12 +6,12 @@
 #include <cstring>
 #include <limits>
 
-#include "../stage_weights.h"
-#include "kernel_batch.h"
-#include "layer_run.h"
-#include "row_check.h"
-#include "seeded.h"
+#include "runner/layer_run.h"
+#include "runner/seeded.h"
 #include "sepconv/layer.h"
+#include "tests/kernels/kernel_batch.h"
+#include "tests/kernels/row_check.h"
+#include "tests/stage_weights.h"
 
 namespace sepconv {
 namespace {

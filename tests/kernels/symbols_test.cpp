@@ -8,8 +8,8 @@
 #include <set>
 #include <sstream>
 
-#include "compile/files.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

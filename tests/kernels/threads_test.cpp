@@ -8,10 +8,10 @@
 #include <cstring>
 #include <thread>
 
-#include "layer_run.h"
-#include "row_check.h"
-#include "seeded.h"
+#include "runner/layer_run.h"
+#include "runner/seeded.h"
 #include "sepconv/kernel_registry.h"
+#include "tests/kernels/row_check.h"
 
 namespace sepconv {
 namespace {

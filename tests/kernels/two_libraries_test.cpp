@@ -7,9 +7,9 @@
 #include <cstring>
 #include <set>
 
-#include "other_unit.h"
-#include "row_check.h"
 #include "sepconv/kernel_registry.h"
+#include "tests/kernels/other_unit.h"
+#include "tests/kernels/row_check.h"
 
 namespace sepconv {
 namespace {

@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "compare.h"
-#include "compile/process.h"
-#include "golden_cases.h"
-#include "layer_run.h"
-#include "npy.h"
-#include "npz.h"
-#include "runner_client.h"
+#include "generators/compile/process.h"
+#include "runner/compare.h"
+#include "runner/golden_cases.h"
+#include "runner/layer_run.h"
+#include "runner/npy.h"
+#include "runner/npz.h"
+#include "tools/runner_client.h"
 
 namespace sepconv {
 namespace {

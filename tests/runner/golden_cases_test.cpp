@@ -1,4 +1,4 @@
-#include "golden_cases.h"
+#include "runner/golden_cases.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "compare.h"
-#include "npz.h"
-#include "reference.h"
+#include "runner/compare.h"
+#include "runner/npz.h"
+#include "runner/reference.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "layer_run.h"
+#include "runner/layer_run.h"
 
 #include <gtest/gtest.h>
 
@@ -6,11 +6,11 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "../stage_lists.h"
-#include "compare.h"
-#include "reference.h"
+#include "runner/compare.h"
+#include "runner/reference.h"
+#include "runner/timing.h"
 #include "sepconv/kernel_registry.h"
-#include "timing.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

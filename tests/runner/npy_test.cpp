@@ -1,4 +1,4 @@
-#include "npy.h"
+#include "runner/npy.h"
 
 #include <gtest/gtest.h>
 

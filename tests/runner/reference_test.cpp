@@ -1,4 +1,4 @@
-#include "reference.h"
+#include "runner/reference.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <limits>
 #include <numeric>
 
-#include "../stage_weights.h"
-#include "seeded.h"
+#include "runner/seeded.h"
+#include "tests/stage_weights.h"
 
 namespace sepconv {
 namespace {

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "../stage_weights.h"
-#include "compare.h"
-#include "reference.h"
-#include "seeded.h"
+#include "runner/compare.h"
+#include "runner/reference.h"
+#include "runner/seeded.h"
+#include "tests/stage_weights.h"
 
 namespace sepconv {
 namespace {

@@ -1,13 +1,13 @@
-#include "seeded.h"
+#include "runner/seeded.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "../stage_lists.h"
-#include "peak.h"
-#include "reference.h"
+#include "runner/peak.h"
+#include "runner/reference.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

@@ -1,6 +1,6 @@
 // softmax, log_softmax, sparsemax and glu: along any axis of any view, and after a layer's kernel.
 
-#include "axis_activation.h"
+#include "runtime/core/axis_activation.h"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 #include <cmath>
 #include <limits>
 
-#include "../stage_lists.h"
-#include "fake_kernels.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 namespace {

@@ -7,13 +7,13 @@
 #include <string>
 #include <thread>
 
-#include "../../runtime/core/cpu_features.h"
-#include "../stage_lists.h"
-#include "fake_kernels.h"
-#include "feature_table.h"
+#include "runtime/core/cpu_features.h"
+#include "runtime/core/feature_table.h"
 #include "sepconv/executor.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 namespace {

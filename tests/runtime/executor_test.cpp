@@ -9,12 +9,12 @@
 #include <set>
 #include <thread>
 
-#include "../stage_lists.h"
-#include "environment.h"
-#include "fake_kernels.h"
-#include "kernel_context.h"
+#include "runtime/core/environment.h"
+#include "runtime/core/kernel_context.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "fake_kernels.h"
+#include "tests/runtime/fake_kernels.h"
 
 #include <algorithm>
 #include <array>
@@ -9,9 +9,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "../stage_weights.h"
-#include "halide_buffer.h"
+#include "runtime/core/halide_buffer.h"
 #include "sepconv/kernel_registry.h"
+#include "tests/stage_weights.h"
 
 extern "C" {
 int sepconv_abi1_parallel_for(void* context, sepconv::KernelTask task, int min, int size, std::uint8_t* closure);

@@ -9,10 +9,10 @@
 #include <memory>
 #include <thread>
 
-#include "fake_kernels.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
 #include "sepconv/layers.h"
+#include "tests/runtime/fake_kernels.h"
 
 namespace sepconv::test {
 namespace {

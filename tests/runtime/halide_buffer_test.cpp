@@ -1,6 +1,6 @@
 // The runtime's own picture of halide_buffer_t against Halide's header.
 
-#include "halide_buffer.h"
+#include "runtime/core/halide_buffer.h"
 
 #include <HalideRuntime.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "npz.h"
+#include "runner/npz.h"
 #include "sepconv/layers.h"
 
 namespace sepconv::test {

@@ -6,8 +6,8 @@
 #include <functional>
 #include <limits>
 
-#include "message_of.h"
 #include "sepconv/layers.h"
+#include "tests/runtime/message_of.h"
 
 namespace sepconv::test {
 namespace {

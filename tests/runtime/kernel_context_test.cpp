@@ -1,6 +1,6 @@
 // Which loops of a kernel reach the executor, and which memory their tasks see.
 
-#include "kernel_context.h"
+#include "runtime/core/kernel_context.h"
 
 #include <gtest/gtest.h>
 

@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "message_of.h"
 #include "sepconv/layers.h"
+#include "tests/runtime/message_of.h"
 
 namespace sepconv::test {
 namespace {

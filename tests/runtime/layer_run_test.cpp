@@ -6,12 +6,12 @@
 
 #include <algorithm>
 
-#include "../stage_lists.h"
-#include "fake_kernels.h"
-#include "halide_buffer.h"
+#include "runtime/core/halide_buffer.h"
 #include "sepconv/executor.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 namespace {

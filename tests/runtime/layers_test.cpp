@@ -9,10 +9,10 @@
 #include <cmath>
 #include <thread>
 
-#include "../stage_lists.h"
-#include "fake_kernels.h"
-#include "message_of.h"
 #include "sepconv/executor.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/runtime/message_of.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 namespace {

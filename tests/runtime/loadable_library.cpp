@@ -1,6 +1,6 @@
 // A library as `sepconv compile --shared` makes them, by hand: its one kernel scales by the pointwise weight.
 
-#include "halide_buffer.h"
+#include "runtime/core/halide_buffer.h"
 #include "sepconv/detail/kernel_row.h"
 
 namespace {

@@ -1,11 +1,11 @@
 // Packed weights against the definition of their order.
 
-#include "../../runtime/core/prepack.h"
+#include "runtime/core/prepack.h"
 
 #include <gtest/gtest.h>
 
-#include "../stage_weights.h"
-#include "fake_kernels.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/stage_weights.h"
 
 namespace sepconv::test {
 namespace {

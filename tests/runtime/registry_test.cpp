@@ -5,10 +5,10 @@
 #include <functional>
 #include <thread>
 
-#include "../stage_lists.h"
-#include "fake_kernels.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 namespace {

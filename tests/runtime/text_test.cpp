@@ -6,8 +6,8 @@
 #include <limits>
 #include <random>
 
-#include "../stage_lists.h"
 #include "sepconv/conv_problem.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 namespace {

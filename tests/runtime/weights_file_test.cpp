@@ -9,9 +9,9 @@
 #include <fstream>
 #include <functional>
 
-#include "../stage_lists.h"
-#include "fake_kernels.h"
 #include "sepconv/layer.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv::test {
 namespace {

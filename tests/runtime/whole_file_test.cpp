@@ -1,6 +1,6 @@
 // Files that appear whole or not at all.
 
-#include "whole_file.h"
+#include "runtime/core/whole_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

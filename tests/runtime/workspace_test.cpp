@@ -9,11 +9,11 @@
 #include <memory>
 #include <new>
 
-#include "../stage_lists.h"
-#include "fake_kernels.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
 #include "sepconv/layers.h"
+#include "tests/runtime/fake_kernels.h"
+#include "tests/stage_lists.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SEPCONV_TEST_COUNTS_MALLOC 0  // the sanitizers bring their own malloc; operator new is counted all the same

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "spec/gpu_schedule.h"
-#include "spec/integers.h"
-#include "spec/schedule.h"
+#include "generators/spec/gpu_schedule.h"
+#include "generators/spec/integers.h"
+#include "generators/spec/schedule.h"
 
 namespace sepconv {
 namespace {

@@ -7,11 +7,11 @@
 #include <iterator>
 #include <utility>
 
-#include "../stage_lists.h"
+#include "generators/spec/schedule.h"
+#include "generators/spec/schedule_fields.h"
+#include "generators/spec/target.h"
 #include "sepconv/detail/kernel_row.h"
-#include "spec/schedule.h"
-#include "spec/schedule_fields.h"
-#include "spec/target.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "../stage_weights.h"
-#include "compare.h"
-#include "compile/files.h"
-#include "compile/process.h"
-#include "reference.h"
-#include "seeded.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "runner/compare.h"
+#include "runner/reference.h"
+#include "runner/seeded.h"
+#include "tests/compile/test_environment.h"
+#include "tests/stage_weights.h"
 
 namespace sepconv {
 namespace {

@@ -5,11 +5,11 @@
 #include <regex>
 #include <string>
 
-#include "compile/files.h"
-#include "compile/process.h"
-#include "instruction_mix.h"
-#include "spec/target.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "generators/spec/target.h"
+#include "tests/compile/test_environment.h"
+#include "tools/instruction_mix.h"
 
 namespace sepconv {
 namespace {

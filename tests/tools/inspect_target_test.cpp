@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "compile/files.h"
-#include "compile/process.h"
-#include "spec/schedule.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "generators/spec/schedule.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

@@ -1,6 +1,6 @@
 // Models are read in a child process: its crashes, its limits, and the plan that it hands back.
 
-#include "model_child.h"
+#include "tools/model_child.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "compile/process.h"
-#include "plan_bytes.h"
-#include "test_environment.h"
+#include "generators/compile/process.h"
+#include "tests/compile/test_environment.h"
+#include "tools/plan_bytes.h"
 
 namespace sepconv::tools::test {
 namespace {

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "compile/files.h"
-#include "compile/process.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

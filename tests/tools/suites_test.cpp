@@ -5,10 +5,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "../stage_lists.h"
 #include "autoschedule/search/transfer.h"
-#include "compile/files.h"
+#include "generators/compile/files.h"
 #include "sepconv/plan.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "../../runtime/core/cpu_features.h"
-#include "compile/process.h"
-#include "spec/target.h"
+#include "generators/compile/process.h"
+#include "generators/spec/target.h"
+#include "runtime/core/cpu_features.h"
 
 namespace sepconv {
 namespace {

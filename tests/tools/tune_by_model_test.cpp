@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "compile/files.h"
-#include "compile/process.h"
-#include "spec/target.h"
-#include "test_environment.h"
+#include "generators/compile/files.h"
+#include "generators/compile/process.h"
+#include "generators/spec/target.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

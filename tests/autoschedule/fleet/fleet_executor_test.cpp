@@ -8,7 +8,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "test_environment.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

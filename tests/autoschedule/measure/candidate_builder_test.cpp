@@ -8,10 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include "../../compile/test_environment.h"
-#include "compile/compile_library.h"
-#include "compile/files.h"
-#include "compile/locked_folder.h"
+#include "generators/compile/compile_library.h"
+#include "generators/compile/files.h"
+#include "generators/compile/locked_folder.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "../../compile/test_environment.h"
-#include "fake_builder.h"
+#include "tests/autoschedule/measure/fake_builder.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

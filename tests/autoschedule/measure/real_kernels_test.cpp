@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "../../../runtime/core/cpu_features.h"
-#include "../../compile/test_environment.h"
 #include "autoschedule/measure/local_executor.h"
-#include "spec/gpu_schedule.h"
+#include "generators/spec/gpu_schedule.h"
+#include "runtime/core/cpu_features.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

@@ -1,4 +1,4 @@
-#include "trial_timing.h"
+#include "runner/trial_timing.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "example_trials.h"
+#include "tests/autoschedule/records/example_trials.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 
 #include <stdexcept>
 
-#include "example_trials.h"
+#include "tests/autoschedule/records/example_trials.h"
 
 namespace sepconv {
 namespace {

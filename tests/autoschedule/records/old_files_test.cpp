@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <string>
 
-#include "../../compile/test_environment.h"
 #include "autoschedule/lockfile.h"
 #include "autoschedule/old_problem_text.h"
 #include "autoschedule/records/export_lock.h"
 #include "autoschedule/records/record_store.h"
 #include "autoschedule/records/sqlite.h"
-#include "compile/files.h"
+#include "generators/compile/files.h"
+#include "tests/compile/test_environment.h"
 
 namespace sepconv {
 namespace {

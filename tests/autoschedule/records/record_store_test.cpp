@@ -8,7 +8,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "example_trials.h"
+#include "tests/autoschedule/records/example_trials.h"
 
 namespace sepconv {
 namespace {

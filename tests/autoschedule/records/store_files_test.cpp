@@ -12,8 +12,8 @@
 #include <random>
 
 #include "autoschedule/records/record_store.h"
-#include "compile/files.h"
-#include "example_trials.h"
+#include "generators/compile/files.h"
+#include "tests/autoschedule/records/example_trials.h"
 
 namespace sepconv {
 namespace {

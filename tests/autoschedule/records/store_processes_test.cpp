@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "autoschedule/records/record_store.h"
-#include "example_trials.h"
+#include "tests/autoschedule/records/example_trials.h"
 
 namespace sepconv {
 namespace {

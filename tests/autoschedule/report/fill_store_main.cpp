@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <exception>
 
-#include "plausible_store.h"
+#include "tests/autoschedule/report/plausible_store.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

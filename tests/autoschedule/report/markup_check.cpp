@@ -1,4 +1,4 @@
-#include "markup_check.h"
+#include "tests/autoschedule/report/markup_check.h"
 
 #include <cctype>
 #include <regex>

@@ -1,4 +1,4 @@
-#include "plausible_store.h"
+#include "tests/autoschedule/report/plausible_store.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include <random>
 #include <set>
 
-#include "../../stage_lists.h"
-#include "spec/gpu_schedule.h"
+#include "generators/spec/gpu_schedule.h"
+#include "tests/stage_lists.h"
 
 namespace sepconv {
 namespace {

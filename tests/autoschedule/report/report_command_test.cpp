@@ -9,8 +9,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "compile/files.h"
-#include "plausible_store.h"
+#include "generators/compile/files.h"
+#include "tests/autoschedule/report/plausible_store.h"
 
 namespace sepconv {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "autoschedule/report/report_text.h"
 #include "autoschedule/report/run_report.h"
-#include "markup_check.h"
-#include "plausible_store.h"
-#include "spec/gpu_schedule.h"
+#include "generators/spec/gpu_schedule.h"
+#include "tests/autoschedule/report/markup_check.h"
+#include "tests/autoschedule/report/plausible_store.h"
 
 namespace sepconv {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "autoschedule/search/learned_model.h"
 #include "autoschedule/search/search_space.h"
-#include "problems.h"
+#include "tests/autoschedule/search/problems.h"
 
 namespace sepconv {
 namespace {

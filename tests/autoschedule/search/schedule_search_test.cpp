@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "autoschedule/search/knobs.h"
-#include "problems.h"
+#include "tests/autoschedule/search/problems.h"
 
 namespace sepconv {
 namespace {

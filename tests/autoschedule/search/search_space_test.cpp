@@ -5,7 +5,7 @@
 #include <set>
 
 #include "autoschedule/search/knobs.h"
-#include "problems.h"
+#include "tests/autoschedule/search/problems.h"
 
 namespace sepconv {
 namespace {

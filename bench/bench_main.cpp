@@ -40,23 +40,23 @@ bench::Machine this_machine(int threads, bool cold) {
   return machine;
 }
 
-/// Calls f(layer, row) for each registered row that this CPU runs.
-NotRun for_each_row(
-    const std::function<void(const std::shared_ptr<bench::SuiteLayer>&, const sepconv::KernelRow&)>& f) {
+/// Calls f(layer, kernel) for each registered kernel that this CPU runs.
+NotRun for_each_kernel(
+    const std::function<void(const std::shared_ptr<bench::SuiteLayer>&, const sepconv::CompiledKernel&)>& f) {
   const sepconv::KernelTable& table = bench::suite_kernels();
   NotRun not_run;
   for (std::size_t i = 0; i < table.layer_count; ++i) {
     auto layer =
         std::make_shared<bench::SuiteLayer>(table.layers[i].name, sepconv::problem_from_text(table.layers[i].problem));
-    for (std::size_t r = 0; r < table.row_count; ++r) {
-      const sepconv::KernelRow& row = table.rows[r];
-      if (sepconv::problem_from_text(row.problem) != sepconv::kernel_problem(layer->problem())) continue;
-      const std::uint64_t missing = row.required_features & ~sepconv::detected_cpu_features();
+    for (std::size_t r = 0; r < table.kernel_count; ++r) {
+      const sepconv::CompiledKernel& kernel = table.kernels[r];
+      if (sepconv::problem_from_text(kernel.problem) != sepconv::kernel_problem(layer->problem())) continue;
+      const std::uint64_t missing = kernel.required_features & ~sepconv::detected_cpu_features();
       if (missing != 0) {
-        not_run[row.target] = "this CPU lacks " + sepconv::cpu_feature_names(missing);
+        not_run[kernel.target] = "this CPU lacks " + sepconv::cpu_feature_names(missing);
         continue;
       }
-      f(layer, row);
+      f(layer, kernel);
     }
   }
   return not_run;
@@ -110,9 +110,9 @@ int run_all(const std::vector<std::unique_ptr<Bench>>& benches, bool manual_time
 
 int run_speed(bench::Machine& machine, bool cold) {
   Benches benches;
-  const NotRun not_run = for_each_row([&](const auto& layer, const auto& row) {
-    benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::warm, machine));
-    if (cold) benches.push_back(std::make_unique<bench::LayerBench>(layer, row, bench::CacheMode::cold, machine));
+  const NotRun not_run = for_each_kernel([&](const auto& layer, const auto& kernel) {
+    benches.push_back(std::make_unique<bench::LayerBench>(layer, kernel, bench::CacheMode::warm, machine));
+    if (cold) benches.push_back(std::make_unique<bench::LayerBench>(layer, kernel, bench::CacheMode::cold, machine));
   });
   const bool pinned = machine.threads == 1 && sepconv::pin_to_core(sepconv::current_core());
   const std::map<sepconv::DataType, sepconv::FmaPeak> peaks = measure_peaks(benches);
@@ -124,8 +124,8 @@ int run_speed(bench::Machine& machine, bool cold) {
 
 int run_overhead(const bench::Machine& machine) {
   std::vector<std::unique_ptr<bench::OverheadBench>> benches;
-  const NotRun not_run = for_each_row([&](const auto& layer, const auto& row) {
-    benches.push_back(std::make_unique<bench::OverheadBench>(layer, row, machine));
+  const NotRun not_run = for_each_kernel([&](const auto& layer, const auto& kernel) {
+    benches.push_back(std::make_unique<bench::OverheadBench>(layer, kernel, machine));
   });
   describe(machine, machine.threads == 1 && sepconv::pin_to_core(sepconv::current_core()), not_run);
   benchmark::AddCustomContext("time", "of a round: the kernel called directly and the layer's run, so many times each");

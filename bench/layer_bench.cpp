@@ -41,12 +41,12 @@ double SuiteLayer::bytes() {
   return static_cast<double>(elems * sepconv::size_bytes(problem_.dtype));
 }
 
-LayerBench::LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, CacheMode mode,
+LayerBench::LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::CompiledKernel& kernel, CacheMode mode,
                        const Machine& machine)
-    : layer_(std::move(layer)), row_(&row), mode_(mode), machine_(&machine) {}
+    : layer_(std::move(layer)), kernel_(&kernel), mode_(mode), machine_(&machine) {}
 
 std::string LayerBench::name() const {
-  return fmt::format("{}/{}/{}", layer_->name(), row_->target, mode_ == CacheMode::warm ? "warm" : "cold");
+  return fmt::format("{}/{}/{}", layer_->name(), kernel_->target, mode_ == CacheMode::warm ? "warm" : "cold");
 }
 
 void LayerBench::check() {
@@ -54,7 +54,7 @@ void LayerBench::check() {
   const sepconv::ConvProblem& problem = layer_->problem();
   try {
     sepconv::ConvLayer layer(layer_->name(), problem, layer_->data().weights);
-    layer.force_row(row_->symbol);
+    layer.force_kernel(kernel_->symbol);
     const sepconv::GuardedRun run =
         sepconv::run_guarded(layer, *machine_->executor, layer_->data().input, sepconv::input_shape(problem, kBatch),
                              sepconv::output_shape(problem, kBatch));
@@ -79,7 +79,7 @@ void LayerBench::prepare() {
   const sepconv::ConvProblem& problem = layer_->problem();
   for (std::size_t i = 0; i < static_cast<std::size_t>(copies); ++i) {
     layers_.push_back(std::make_unique<sepconv::ConvLayer>(layer_->name(), problem, layer_->data().weights));
-    layers_.back()->force_row(row_->symbol);
+    layers_.back()->force_kernel(kernel_->symbol);
     runs_.emplace_back(*layers_.back(), *machine_->executor, layer_->data().input,
                        sepconv::input_shape(problem, kBatch), sepconv::output_shape(problem, kBatch));
     runs_.back()();
@@ -109,7 +109,7 @@ void LayerBench::run(benchmark::State& state) {
   const double calls = static_cast<double>(state.iterations());
   state.counters["%peak"] = 100 * flops * calls / elapsed.count() / machine_->peak_flops.at(problem.dtype);
   state.counters["%copy"] = 100 * layer_->bytes() * calls / elapsed.count() / (copy_gbs_ * 1e9);
-  state.SetLabel(row_->schedule);
+  state.SetLabel(kernel_->schedule);
 }
 
 }  // namespace bench

@@ -1,5 +1,5 @@
 #pragma once
-// One layer under one row, timed with warm or with cold caches.
+// One layer under one kernel, timed with warm or with cold caches.
 
 #include <benchmark/benchmark.h>
 
@@ -12,7 +12,7 @@
 #include "runner/layer_run.h"
 #include "runner/reference.h"
 #include "runner/seeded.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 #include "sepconv/executor.h"
 
 namespace bench {
@@ -51,11 +51,12 @@ struct Machine {
 /// What Google Benchmark calls for one name, more than once for each figure.
 class LayerBench {
  public:
-  LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, CacheMode mode, const Machine& machine);
+  LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::CompiledKernel& kernel, CacheMode mode,
+             const Machine& machine);
   std::string name() const;  // "mbv1_56x56x128_128/x86-64-avx2/warm"
   sepconv::DataType dtype() const { return layer_->problem().dtype; }
   /// Times calls; FLOP/s, bytes/s, percent of peak and of the speed of copies as counters. Before the first, checks the
-  /// row's result: a wrong one is reported as the benchmark's error, and failed() is true then.
+  /// kernel's result: a wrong one is reported as the benchmark's error, and failed() is true then.
   void run(benchmark::State& state);
   bool failed() const { return !error_.empty(); }
   /// Frees the copies of the cold mode.
@@ -66,7 +67,7 @@ class LayerBench {
   void prepare();
 
   std::shared_ptr<SuiteLayer> layer_;
-  const sepconv::KernelRow* row_;
+  const sepconv::CompiledKernel* kernel_;
   CacheMode mode_;
   const Machine* machine_;
   bool checked_ = false;

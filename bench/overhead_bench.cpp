@@ -20,18 +20,18 @@ constexpr double kBlockSeconds = 50e-6;
 }  // namespace
 
 struct OverheadBench::Calls {
-  Calls(SuiteLayer& suite_layer, const sepconv::KernelRow& row, sepconv::Executor& executor)
+  Calls(SuiteLayer& suite_layer, const sepconv::CompiledKernel& kernel, sepconv::Executor& executor)
       : layer(suite_layer.name(), suite_layer.problem(), suite_layer.data().weights),
         input(sepconv::make_tensor(suite_layer.data().input, sepconv::input_shape(suite_layer.problem(), 1),
                                    suite_layer.problem().dtype)),
         output(sepconv::output_shape(suite_layer.problem(), 1), suite_layer.problem().dtype),
         in(std::as_const(input).view()),
         out(output.view()) {
-    layer.force_row(row.symbol);
+    layer.force_kernel(kernel.symbol);
     context.executor = &executor;
     workspace = sepconv::AlignedBuffer(layer.workspace_bytes(context));
     context.workspace = {workspace.data(), workspace.bytes()};
-    kernel = sepconv::detail::LayerAccess::bind_call(layer, context, in, out);
+    call = sepconv::detail::LayerAccess::bind_call(layer, context, in, out);
   }
 
   void run_layer() {
@@ -39,7 +39,7 @@ struct OverheadBench::Calls {
     if (!status.ok()) throw std::runtime_error(status.message());
   }
   void run_kernel() {
-    if (const int result = kernel->run()) throw std::runtime_error(fmt::format("the kernel returned error {}", result));
+    if (const int result = call->run()) throw std::runtime_error(fmt::format("the kernel returned error {}", result));
   }
 
   sepconv::ConvLayer layer;
@@ -48,14 +48,15 @@ struct OverheadBench::Calls {
   sepconv::TensorView out;
   sepconv::AlignedBuffer workspace;
   sepconv::RunContext context;
-  std::unique_ptr<sepconv::detail::KernelCall> kernel;
+  std::unique_ptr<sepconv::detail::KernelCall> call;
 };
 
-OverheadBench::OverheadBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, const Machine& machine)
-    : layer_(std::move(layer)), row_(&row), machine_(&machine) {}
+OverheadBench::OverheadBench(std::shared_ptr<SuiteLayer> layer, const sepconv::CompiledKernel& kernel,
+                             const Machine& machine)
+    : layer_(std::move(layer)), kernel_(&kernel), machine_(&machine) {}
 OverheadBench::~OverheadBench() = default;
 
-std::string OverheadBench::name() const { return fmt::format("{}/{}/overhead", layer_->name(), row_->target); }
+std::string OverheadBench::name() const { return fmt::format("{}/{}/overhead", layer_->name(), kernel_->target); }
 
 double OverheadBench::block_seconds(bool raw) {
   const auto start = std::chrono::steady_clock::now();
@@ -65,7 +66,7 @@ double OverheadBench::block_seconds(bool raw) {
 
 void OverheadBench::prepare() {
   if (both_) return;
-  auto both = std::make_unique<Calls>(*layer_, *row_, *machine_->executor);
+  auto both = std::make_unique<Calls>(*layer_, *kernel_, *machine_->executor);
   const auto clear = [&] {
     std::memset(both->output.bytes(), 0xff,
                 static_cast<std::size_t>(both->output.elements()) * sepconv::size_bytes(both->output.dtype()));
@@ -101,7 +102,7 @@ void OverheadBench::run(benchmark::State& state) {
     state.counters["run_ns"] = sepconv::median(run);
     state.counters["overhead_ns"] = overhead;
     state.counters["overhead_%"] = 100 * overhead / kernel;
-    state.SetLabel(row_->schedule);
+    state.SetLabel(kernel_->schedule);
   } catch (const std::exception& error) {
     error_ = error.what();
     state.SkipWithError(error_.c_str());

@@ -12,11 +12,11 @@
 
 namespace bench {
 
-/// One layer under one row: the kernel called directly and the layer's run with a workspace, in alternation, caches
+/// One layer under one kernel: the kernel called directly and the layer's run with a workspace, in alternation, caches
 /// warm.
 class OverheadBench {
  public:
-  OverheadBench(std::shared_ptr<SuiteLayer> layer, const sepconv::KernelRow& row, const Machine& machine);
+  OverheadBench(std::shared_ptr<SuiteLayer> layer, const sepconv::CompiledKernel& kernel, const Machine& machine);
   ~OverheadBench();
   std::string name() const;  // "mbv1_56x56x128_128/x86-64-avx2/overhead"
   /// Counters: kernel_ns and run_ns, medians of one call; overhead_ns, the median of their differences in each round;
@@ -31,7 +31,7 @@ class OverheadBench {
   double block_seconds(bool raw);
 
   std::shared_ptr<SuiteLayer> layer_;
-  const sepconv::KernelRow* row_;
+  const sepconv::CompiledKernel* kernel_;
   const Machine* machine_;
   std::string error_;
   long calls_ = 1;  // of each kind in a round

@@ -1,7 +1,7 @@
 #pragma once
 // The kernels that were linked into this program. Each suite_*.cpp is one answer.
 
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace bench {
 

@@ -5,7 +5,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace sepconv {
 namespace {

@@ -17,14 +17,14 @@ void add_common(CLI::App& command, sepconv::RunnerOptions& o) {
   command.add_option("--layer", o.layers, "Only this layer; may be repeated")
       ->allow_extra_args(false)  // else "[a,b]" would be two layers
       ->type_name("NAME");
-  command.add_option("--target", o.target, "Only rows of this target")->type_name("T");
-  command.add_option("--row", o.row, "Only the row with this symbol")->type_name("SYMBOL");
+  command.add_option("--target", o.target, "Only kernels of this target")->type_name("T");
+  command.add_option("--kernel", o.kernel, "Only the kernel with this symbol")->type_name("SYMBOL");
   command.add_option("--threads", o.threads, "Threads of a call")->check(CLI::Range(1, 1024))->capture_default_str();
 }
 
 void add_cases(CLI::App& command, sepconv::RunnerOptions& o) {
   command.add_option("--report", o.report, "Write the lines to this file rather than to stdout")->type_name("FILE");
-  command.add_flag("--all-rows", o.all_rows, "Every row that fits, not only the one that the runtime takes");
+  command.add_flag("--all-kernels", o.all_kernels, "Every kernel that fits, not only the one that the runtime takes");
 }
 
 void add_seeded(CLI::App& command, sepconv::RunnerOptions& o) {
@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "Exit status: 0 done, 1 a case missed its limit, 2 wrong use, 3 the machine failed.\n"
-      "Example: sepconv-runner check out/libnet.so out/net.weights --all-rows");
+      "Example: sepconv-runner check out/libnet.so out/net.weights --all-kernels");
 
   CLI::App& check = *app.add_subcommand("check", "Compare with the double reference on seeded inputs");
   add_common(check, o);

@@ -68,66 +68,66 @@ std::vector<NamedWeights> wanted_layers(const RunnerOptions& options) {
   return layers;
 }
 
-/// A layer bound to one row, or why there is none.
+/// A layer bound to one kernel, or why there is none.
 struct BoundLayer {
   ConvLayer layer;
-  Json line;            // name, row, target, schedule, problem
-  std::string not_run;  // the CPU cannot run the row
-  std::string error;    // there is no row
+  Json line;            // name, kernel, target, schedule, problem
+  std::string not_run;  // the CPU cannot run the kernel
+  std::string error;    // there is no kernel
 };
 
-Json line_of(const ConvLayer& layer, const KernelRow* row) {
+Json line_of(const ConvLayer& layer, const CompiledKernel* kernel) {
   Json line;
   line["name"] = layer.name();
   line["layer"] = layer.name();
-  line["row"] = row ? Json(row->symbol) : Json();
-  line["target"] = row ? Json(row->target) : Json();
-  line["schedule"] = row ? Json(row->schedule) : Json();
+  line["kernel"] = kernel ? Json(kernel->symbol) : Json();
+  line["target"] = kernel ? Json(kernel->target) : Json();
+  line["schedule"] = kernel ? Json(kernel->schedule) : Json();
   line["problem"] = to_text(layer.problem());
   return line;
 }
 
-BoundLayer bind_row(const ConvLayer& layer, const KernelRow& row) {
-  BoundLayer bound{layer, line_of(layer, &row), {}, {}};
-  const std::uint64_t missing = row.required_features & ~detected_cpu_features();
+BoundLayer bind_kernel(const ConvLayer& layer, const CompiledKernel& kernel) {
+  BoundLayer bound{layer, line_of(layer, &kernel), {}, {}};
+  const std::uint64_t missing = kernel.required_features & ~detected_cpu_features();
   if (missing != 0)
     bound.not_run = "CPU lacks " + cpu_feature_names(missing);
   else
-    bound.layer.force_row(row.symbol);
+    bound.layer.force_kernel(kernel.symbol);
   return bound;
 }
 
-/// The rows to run a layer with: the one that the runtime would take, or all that fit the options.
-std::vector<BoundLayer> bind_rows(const ConvLayer& layer, const RunnerOptions& options) {
+/// The kernels to run a layer with: the one that the runtime would take, or all that fit the options.
+std::vector<BoundLayer> bind_kernels(const ConvLayer& layer, const RunnerOptions& options) {
   std::vector<BoundLayer> bound;
-  const bool choose = !options.all_rows && options.target.empty() && options.row.empty();
+  const bool choose = !options.all_kernels && options.target.empty() && options.kernel.empty();
   if (choose) {
-    const KernelRow* row = layer.kernel();
-    bound.push_back({layer, line_of(layer, row), {}, row ? "" : layer.why_not()});
+    const CompiledKernel* kernel = layer.kernel();
+    bound.push_back({layer, line_of(layer, kernel), {}, kernel ? "" : layer.why_not()});
     return bound;
   }
-  std::vector<const KernelRow*> rows;
-  for (const RegisteredRow& registered : all_rows())
+  std::vector<const CompiledKernel*> kernels;
+  for (const RegisteredKernel& registered : registered_kernels())
     if (mismatch_reason(registered.problem, kernel_problem(layer.problem())).empty() &&
-        (options.target.empty() || options.target == registered.row->target) &&
-        (options.row.empty() || options.row == registered.row->symbol))
-      rows.push_back(registered.row);
+        (options.target.empty() || options.target == registered.kernel->target) &&
+        (options.kernel.empty() || options.kernel == registered.kernel->symbol))
+      kernels.push_back(registered.kernel);
   // Of one target, the runtime prefers static extents.
-  std::stable_sort(rows.begin(), rows.end(), [](const KernelRow* a, const KernelRow* b) {
-    const auto key = [](const KernelRow* row) {
-      return std::pair(-row->rank, problem_from_text(row->problem).is_dynamic());
+  std::stable_sort(kernels.begin(), kernels.end(), [](const CompiledKernel* a, const CompiledKernel* b) {
+    const auto key = [](const CompiledKernel* kernel) {
+      return std::pair(-kernel->rank, problem_from_text(kernel->problem).is_dynamic());
     };
     return key(a) < key(b);
   });
-  if (!options.all_rows && rows.size() > 1) rows.resize(1);
-  for (const KernelRow* row : rows) bound.push_back(bind_row(layer, *row));
+  if (!options.all_kernels && kernels.size() > 1) kernels.resize(1);
+  for (const CompiledKernel* kernel : kernels) bound.push_back(bind_kernel(layer, *kernel));
   if (bound.empty())
     bound.push_back({layer,
                      line_of(layer, nullptr),
                      {},
-                     "no row of the library serves this layer" +
+                     "no kernel of the library serves this layer" +
                          (options.target.empty() ? "" : " on " + options.target) +
-                         (options.row.empty() ? "" : " with symbol " + options.row)});
+                         (options.kernel.empty() ? "" : " with symbol " + options.kernel)});
   return bound;
 }
 
@@ -210,7 +210,7 @@ bool for_each_checked(const RunnerOptions& options, LinePrinter& printer,
   for (const NamedWeights& named : wanted_layers(options))
     for (const SeededLayer& seeded : seeded_layers(named, options)) {
       const ConvProblem& problem = seeded.layer.problem();
-      for (BoundLayer& bound : bind_rows(seeded.layer, options)) {
+      for (BoundLayer& bound : bind_kernels(seeded.layer, options)) {
         bound.line["name"] = named.name + seeded.suffix;
         const bool good = judge(bound, printer, *executor, seeded.input, input_shape(problem, options.batch),
                                 output_shape(problem, options.batch), [&](std::span<const double> output) {
@@ -268,7 +268,7 @@ int run_compare(const RunnerOptions& options) {
     const Shape in_shape = file_shape(input, in_path), out_shape = file_shape(expected, out_path);
     const std::vector<double> in_values = input.doubles();
     const std::vector<double> out_values = expected.doubles();
-    for (BoundLayer& bound : bind_rows(ConvLayer(named.name, named.problem, named.weights), options)) {
+    for (BoundLayer& bound : bind_kernels(ConvLayer(named.name, named.problem, named.weights), options)) {
       ok = judge(bound, printer, *executor, in_values, in_shape, out_shape,
                  [&](std::span<const double> output) {
                    return compare(output, out_values, limit->second, named.problem.dtype);
@@ -353,7 +353,7 @@ int run_file(const RunnerOptions& options) {
   }
   Shape out_shape = output_shape(problem, in_shape[0]);
   if (!has_h) out_shape.erase(out_shape.begin() + (first ? 2 : 1));
-  BoundLayer bound = bind_rows(ConvLayer(named[0].name, problem, named[0].weights), options).front();
+  BoundLayer bound = bind_kernels(ConvLayer(named[0].name, problem, named[0].weights), options).front();
   if (!bound.not_run.empty()) throw std::runtime_error(named[0].name + ": " + bound.not_run);
   if (!bound.error.empty()) throw std::runtime_error(named[0].name + ": " + bound.error);
   const GuardedRun run = run_guarded(bound.layer, *executor, input.doubles_of(problem.dtype), in_shape, out_shape);

@@ -12,9 +12,9 @@ struct RunnerOptions {
   std::filesystem::path library;    // made by `sepconv compile --shared`
   std::filesystem::path weights;    // the .weights file beside it
   std::vector<std::string> layers;  // empty: all of the file
-  std::string target;               // only rows of this target; empty: any
-  std::string row;                  // only the row with this symbol
-  bool all_rows = false;            // every row that fits, rather than the one that the runtime would take
+  std::string target;               // only kernels of this target; empty: any
+  std::string kernel;               // only the kernel with this symbol
+  bool all_kernels = false;         // every kernel that fits, rather than the one that the runtime would take
   int threads = 1;                  // 1: the calling thread; else a pool
   std::int64_t batch = 1;           // check, bench
   std::uint64_t seed = 1;           // check, bench
@@ -30,7 +30,7 @@ struct RunnerOptions {
 
 /// Each prints one JSON line a case on stdout and returns the exit status: 0, or 1 when a case missed its limit.
 /// A report also has a line with status "started" before each case, which tells where a crash happened.
-/// Fields: name, layer, row, target, schedule, problem, status ("ok", "miss", "error", "not_run"), ok, max_error,
+/// Fields: name, layer, kernel, target, schedule, problem, status ("ok", "miss", "error", "not_run"), ok, max_error,
 /// limit, message; bench adds seconds_median, seconds_min, gflops, percent_of_peak.
 /// @throws std::invalid_argument for files that do not fit; std::runtime_error where the machine failed.
 int run_check(const RunnerOptions& options);

@@ -82,7 +82,7 @@ class TrialRun {
       : reference_(reference), layer_("trial", problem, reference.data.weights) {
     const std::string symbol = "trial_" + std::to_string(index);
     load_trial_kernel(kernel, kernel_problem(kernel.problem), symbol);
-    layer_.force_row(symbol);
+    layer_.force_kernel(symbol);
     const DataType dtype = problem.dtype;
     context_.executor = &executor;
     const std::size_t workspace_bytes = layer_.workspace_bytes(context_);

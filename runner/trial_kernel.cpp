@@ -27,10 +27,10 @@ struct Services {
 };
 [[gnu::used]] const Services kServices = {&sepconv_abi1_parallel_for, &sepconv_abi1_allocate, &sepconv_abi1_release};
 
-/// A row and the texts that it points to.
-struct OwnedRow {
+/// A kernel and the texts that it points to.
+struct OwnedKernel {
   std::string library, symbol, problem, target, schedule;
-  KernelRow row{};
+  CompiledKernel kernel{};
   KernelTable table{};
 };
 
@@ -78,14 +78,14 @@ void load_trial_kernel(const TrialKernel& kernel, const ConvProblem& problem, co
   void* const function = ::dlsym(library, kernel.function.c_str());
   if (function == nullptr) throw std::runtime_error("the kernel cannot be loaded: " + loader_error());
   // For the life of the process, as the registry wants it.
-  auto* owned =
-      new OwnedRow{kernel.folder.string(), symbol, to_text(problem), kernel.target, kernel.schedule, kernel.facts, {}};
-  owned->row.symbol = owned->symbol.c_str();
-  owned->row.function = reinterpret_cast<KernelFunction>(function);
-  owned->row.problem = owned->problem.c_str();
-  owned->row.target = owned->target.c_str();
-  owned->row.schedule = owned->schedule.c_str();
-  owned->table = {owned->library.c_str(), &owned->row, 1, nullptr, 0};
+  auto* owned = new OwnedKernel{kernel.folder.string(), symbol, to_text(problem), kernel.target, kernel.schedule,
+                                kernel.facts,           {}};
+  owned->kernel.symbol = owned->symbol.c_str();
+  owned->kernel.function = reinterpret_cast<KernelFunction>(function);
+  owned->kernel.problem = owned->problem.c_str();
+  owned->kernel.target = owned->target.c_str();
+  owned->kernel.schedule = owned->schedule.c_str();
+  owned->table = {owned->library.c_str(), &owned->kernel, 1, nullptr, 0};
   use_kernels(owned->table);
 }
 

@@ -5,22 +5,22 @@
 #include <string>
 
 #include "sepconv/conv_problem.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace sepconv {
 
-/// kernel.json: the row without its function.
+/// kernel.json: the kernel without its function.
 struct TrialKernel {
   std::filesystem::path folder;
   std::string problem_text, target, schedule, function;
   ConvProblem problem;
-  KernelRow facts{};  // of which only the numbers are set
+  CompiledKernel facts{};  // of which only the numbers are set
 };
 
 /// @throws std::invalid_argument naming the file and what is wrong with it.
 TrialKernel read_trial_kernel(const std::filesystem::path& folder);
 
-/// Opens the library and registers its row, which is known by `symbol` from then on. To be done in a child process:
+/// Opens the library and registers its kernel, which is known by `symbol` from then on. To be done in a child process:
 /// opening it may already run its code.
 /// @param problem  what the kernel computes: the folder's problem as kernels see it.
 /// @throws std::runtime_error with the loader's message.

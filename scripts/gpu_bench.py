@@ -212,9 +212,9 @@ def main(argv=None):
     measured = []
     for name, text in layers.items():
         layer = measure(name, text, batch, [ours] + others, others[0], rounds, repeats)
-        layer["row"] = ours.row
+        layer["kernel"] = ours.kernel
         measured.append(layer)
-        print(f"{name}: {ours.row['target']} {ours.row['schedule']}: " + ", ".join(
+        print(f"{name}: {ours.kernel['target']} {ours.kernel['schedule']}: " + ", ".join(
             f"{key} {result['warm']['median'] * 1e6:.1f} us (differs by {result['difference']:.1e})"
             for key, result in layer["results"].items()), flush=True)
     ours.close()

@@ -22,7 +22,7 @@ class Ours:
         self.process = subprocess.Popen([program, api, layers], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         self.hello = self._answer()
-        self.row = {}
+        self.kernel = {}
 
     def _answer(self):
         line = self.process.stdout.readline()
@@ -42,7 +42,7 @@ class Ours:
         for key, values in data.items():
             with open(os.path.join(folder, key), "wb") as file:
                 values.tofile(file)
-        self.row = self.ask("load", name, batch, folder)
+        self.kernel = self.ask("load", name, batch, folder)
         self.path = os.path.join(folder, "output")
 
     def output(self):

@@ -129,7 +129,7 @@ std::map<std::string, std::string> load_bench_kernels(const std::vector<PlannedL
 BenchRun::BenchRun(const PlannedLayer& layer, const std::string& target, Executor& executor, const fs::path& io_dir) {
   SeededCase data = io_dir.empty() ? real_values(layer.problem, layer.batch, kSeed) : read_case(layer, io_dir);
   layer_ = std::make_unique<ConvLayer>(layer.name, layer.problem, std::move(data.weights));
-  layer_->force_row(target);
+  layer_->force_kernel(target);
   run_ = std::make_unique<RepeatedRun>(*layer_, executor, data.input, input_shape(layer.problem, layer.batch),
                                        output_shape(layer.problem, layer.batch));
 }

@@ -65,7 +65,7 @@ Limits limits_of(const Target& target, DataType dtype, double bytes) {
 PlannedKernel kernel_of(const PlannedLayer& layer, const Target& target, const ScheduleTables& tables,
                         const ExplainOptions& options) {
   const KnownSchedules known(nullptr, &tables);
-  RowOptions rows;
+  PlannedKernelOptions rows;
   rows.library = "explained";
   rows.targets = {target.name};
   rows.schedules = &known;

@@ -25,8 +25,8 @@ std::filesystem::path generator_program() { return installed_or("sepconv-generat
 std::filesystem::path runner_program() { return installed_or("sepconv-runner", SEPCONV_RUNNER_IN_BUILD); }
 
 std::filesystem::path runtime_include_dir() {
-  const std::filesystem::path header = installed_or(SEPCONV_INCLUDE_FROM_BIN "/sepconv/detail/kernel_row.h",
-                                                    SEPCONV_INCLUDE_IN_SOURCE "/sepconv/detail/kernel_row.h");
+  const std::filesystem::path header = installed_or(SEPCONV_INCLUDE_FROM_BIN "/sepconv/detail/compiled_kernel.h",
+                                                    SEPCONV_INCLUDE_IN_SOURCE "/sepconv/detail/compiled_kernel.h");
   return header.parent_path().parent_path().parent_path();
 }
 

@@ -11,7 +11,7 @@ std::filesystem::path generator_program();
 /// sepconv-runner, which runs compiled kernels.
 std::filesystem::path runner_program();
 
-/// The folder that holds sepconv/detail/kernel_row.h.
+/// The folder that holds sepconv/detail/compiled_kernel.h.
 std::filesystem::path runtime_include_dir();
 
 /// The Python program that runs trials on a cluster.

@@ -31,7 +31,7 @@ double number_of(const json& line, const char* key) {
 }
 
 RunnerCase case_of(const json& line) {
-  return {text_of(line, "name"),    text_of(line, "layer"),       text_of(line, "row"),
+  return {text_of(line, "name"),    text_of(line, "layer"),       text_of(line, "kernel"),
           text_of(line, "target"),  text_of(line, "schedule"),    text_of(line, "status"),
           text_of(line, "message"), number_of(line, "max_error"), number_of(line, "limit")};
 }

@@ -9,8 +9,8 @@
 namespace sepconv::tools {
 
 struct RunnerCase {
-  std::string name, layer, row, target, schedule;
-  std::string status;   // "ok", "miss", "error", "not_run" (the CPU lacks what the row needs)
+  std::string name, layer, kernel, target, schedule;
+  std::string status;   // "ok", "miss", "error", "not_run" (the CPU lacks what the kernel needs)
   std::string message;  // of errors and of what was not run
   double max_error = 0, limit = 0;
 

@@ -215,7 +215,7 @@ int verify(const VerifyArguments& arguments) {
         if (serves(target_from_name(target), layer.problem.dtype)) request.layers.push_back(layer.name);
       request.arguments = job.arguments;
       request.arguments.insert(request.arguments.end(), {"--target", target});
-      if (arguments.dynamic) request.arguments.emplace_back("--all-rows");
+      if (arguments.dynamic) request.arguments.emplace_back("--all-kernels");
       print_target(run_cases(request), target, name_width, counts);
     }
   }

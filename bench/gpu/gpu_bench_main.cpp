@@ -111,8 +111,8 @@ class Session {
       throw std::invalid_argument("layer '" + name + "': only float32 layers are timed");
     loaded_.reset();
     loaded_.emplace(timer_->context(), name, found->second, batch, folder, target);
-    const KernelRow& row = loaded_->layer.kernel();
-    return {{"target", row.target}, {"schedule", row.schedule}};
+    const CompiledKernel& kernel = loaded_->layer.kernel();
+    return {{"target", kernel.target}, {"schedule", kernel.schedule}};
   }
 
   Json run(std::istringstream& words) {

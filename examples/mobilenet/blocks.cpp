@@ -34,7 +34,7 @@ std::vector<CheckedBlock> checked_blocks(const std::filesystem::path& model, con
   for (sepconv::PlannedLayer& planned : sepconv::plan_file(model).layers) {
     if (!planned.has_weights) throw std::invalid_argument(model.string() + ": has no weights for " + planned.name);
     sepconv::ConvLayer layer(planned.name, planned.problem, std::move(planned.weights));
-    if (!target.empty()) layer.force_row(target);
+    if (!target.empty()) layer.force_kernel(target);
     if (!layer.kernel()) throw std::invalid_argument(layer.name() + ": no linked kernel serves it\n" + layer.why_not());
     CheckedBlock block{layer, sepconv::real_input(layer.problem(), 1, kSeed)};
     const sepconv::ReferenceOutput expected =

@@ -62,7 +62,7 @@ int run(const std::string& model, const std::string& target, double seconds) {
   const double peak = std::max(before.gflops_best, sepconv::measure_fma_peak().gflops_best);
 
   std::vector<std::vector<std::string>> rows = {
-      {"layer", "shape", "row", "max error", "limit", "", "us", "GFLOP/s", "% of peak"}};
+      {"layer", "shape", "kernel", "max error", "limit", "", "us", "GFLOP/s", "% of peak"}};
   double flops = 0, total_s = 0;
   std::size_t misses = 0;
   for (std::size_t i = 0; i < blocks.size(); ++i) {

@@ -34,9 +34,10 @@ void check(const Plan& plan, const CompileOptions& options) {
   if (::access(options.generator.c_str(), X_OK) != 0 || std::filesystem::is_directory(options.generator, error))
     throw std::runtime_error(
         fmt::format("the kernel compiler '{}' is not there or cannot be run", options.generator.string()));
-  if (options.shared && !std::filesystem::exists(options.include_dir / "sepconv" / "detail" / "kernel_row.h", error))
+  if (options.shared &&
+      !std::filesystem::exists(options.include_dir / "sepconv" / "detail" / "compiled_kernel.h", error))
     throw std::runtime_error(
-        fmt::format("the include folder '{}' lacks sepconv/detail/kernel_row.h, which a shared library "
+        fmt::format("the include folder '{}' lacks sepconv/detail/compiled_kernel.h, which a shared library "
                     "is compiled with",
                     options.include_dir.string()));
 }
@@ -125,13 +126,13 @@ std::vector<std::string> stage_files(const Plan& plan, const CompileOptions& opt
 
 CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   check(plan, options);
-  const RowOptions rows{options.name,
-                        options.targets,
-                        options.dynamic,
-                        options.locked,
-                        options.threads,
-                        options.schedules,
-                        generator_identity(options.generator)};
+  const PlannedKernelOptions rows{options.name,
+                                  options.targets,
+                                  options.dynamic,
+                                  options.locked,
+                                  options.threads,
+                                  options.schedules,
+                                  generator_identity(options.generator)};
   LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers, {}};
   if (options.shared && has_device_kernels(library.kernels))
     throw std::invalid_argument(

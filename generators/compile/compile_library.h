@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "generators/compile/code_sizes.h"
-#include "generators/compile/kernel_rows.h"
+#include "generators/compile/planned_kernels.h"
 #include "generators/compile/schedule_source.h"
 #include "generators/compile/toolchain.h"
 #include "sepconv/plan.h"
@@ -48,7 +48,7 @@ struct CompileOptions {
   std::optional<std::filesystem::path> cache_dir;  // compiled kernels are kept here; nothing = compile all
   std::filesystem::path generator;                 // the sepconv-generator program
   ToolSettings tools = tool_settings_from_environment();
-  std::filesystem::path include_dir;             // holds sepconv/detail/kernel_row.h; read for `shared` only
+  std::filesystem::path include_dir;             // holds sepconv/detail/compiled_kernel.h; read for `shared` only
   const std::atomic<bool>* cancelled = nullptr;  // stops the build soon after it becomes true
   CompileObserver* observer = nullptr;
 };

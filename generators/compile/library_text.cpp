@@ -9,13 +9,13 @@ namespace {
 
 constexpr const char* kBanner = "// Made by sepconv compile; changes are lost when the library is compiled again.\n";
 
-/// The rows and layers of the table as constants of namespace <name>::detail, and the functions that they name.
+/// The kernels and layers of the table as constants of namespace <name>::detail, and the functions that they name.
 std::string table_text(const LibraryContents& library) {
   std::string text = "extern \"C\" {\n";
   for (std::size_t i = 0; i < library.kernels.size(); ++i)
     if (library.has_body(i)) text += fmt::format("int {}_argv(void** argv);\n", library.kernels[i].symbol);
   text += fmt::format("}}\n\nnamespace {} {{\nnamespace detail {{\n\n", library.name);
-  text += "inline constexpr sepconv::KernelRow kRows[] = {\n";
+  text += "inline constexpr sepconv::CompiledKernel kRows[] = {\n";
   for (std::size_t i = 0; i < library.kernels.size(); ++i) {
     const PlannedKernel& kernel = library.kernels[i];
     const KernelFacts& facts = library.facts[i];
@@ -65,7 +65,7 @@ std::string string_literal(std::string_view text) {
 }
 
 std::string header_text(const LibraryContents& library) {
-  return fmt::format("{}#pragma once\n\n#include <sepconv/detail/kernel_row.h>\n\n", kBanner) +
+  return fmt::format("{}#pragma once\n\n#include <sepconv/detail/compiled_kernel.h>\n\n", kBanner) +
          abi_check(library.name) + table_text(library) +
          fmt::format(
              "\n/// The kernels of this library, for sepconv::use_kernels.\n"
@@ -75,7 +75,8 @@ std::string header_text(const LibraryContents& library) {
 
 std::string shared_header_text(const LibraryContents& library) {
   return fmt::format(
-             "{}#pragma once\n\n#include <cstring>\n#include <stdexcept>\n\n#include <sepconv/detail/kernel_row.h>\n\n",
+             "{}#pragma once\n\n#include <cstring>\n#include <stdexcept>\n\n#include "
+             "<sepconv/detail/compiled_kernel.h>\n\n",
              kBanner) +
          abi_check(library.name) +
          fmt::format(
@@ -94,7 +95,7 @@ std::string shared_header_text(const LibraryContents& library) {
 }
 
 std::string shared_source_text(const LibraryContents& library) {
-  return "#include <sepconv/detail/kernel_row.h>\n\n" + abi_check(library.name) + table_text(library) +
+  return "#include <sepconv/detail/compiled_kernel.h>\n\n" + abi_check(library.name) + table_text(library) +
          fmt::format("\n}}  // namespace {}\n", library.name) +
          fmt::format(R"(
 extern "C" const sepconv::KernelTable* {}() {{ return &{}::detail::kTable; }}

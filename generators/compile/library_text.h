@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "generators/compile/kernel_object.h"
-#include "generators/compile/kernel_rows.h"
+#include "generators/compile/planned_kernels.h"
 #include "sepconv/plan.h"
 
 namespace sepconv {
@@ -24,7 +24,8 @@ struct LibraryContents {
 /// The one symbol that a shared library exports: `extern "C" const sepconv::KernelTable* sepconv_kernel_table()`.
 inline constexpr const char* kSharedSymbol = "sepconv_kernel_table";
 
-/// <name>.h beside an archive: the table itself, `name::kernels()`. C++17; includes only <sepconv/detail/kernel_row.h>.
+/// <name>.h beside an archive: the table itself, `name::kernels()`. C++17; includes only
+/// <sepconv/detail/compiled_kernel.h>.
 std::string header_text(const LibraryContents& library);
 
 /// <name>.h beside a shared library: `name::kernels()` asks the library for its table.

@@ -6,7 +6,7 @@
 
 namespace sepconv {
 
-/// KernelRow explains the fields.
+/// CompiledKernel explains the fields.
 struct KernelFacts {
   std::uint64_t call_scratch_bytes = 0;
   std::uint64_t task_scratch_bytes = 0;

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "generators/spec/schedule_fields.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace sepconv {
 namespace {

@@ -24,7 +24,7 @@ struct Target {
   int registers = 16;                // vector registers; of a GPU: 32-bit registers that a thread may have
   std::int64_t l1_bytes = 32 << 10;  // data cache of one core; of a GPU: shared memory that a block may have
   std::int64_t l2_bytes = 256 << 10;
-  std::uint64_t required_features = 0;  // CpuFeature bits (kernel_row.h)
+  std::uint64_t required_features = 0;  // CpuFeature bits (compiled_kernel.h)
   bool fuses_multiply_add = false;      // one instruction multiplies and adds
   bool converts_float16 = false;        // instructions convert between float16 and float32
   RulePolicy rules;                     // of a CPU: how schedules are picked

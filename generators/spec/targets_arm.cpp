@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "generators/spec/target.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace sepconv {
 namespace {

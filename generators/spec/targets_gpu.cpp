@@ -1,5 +1,5 @@
 #include "generators/spec/target.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace sepconv {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace sepconv {
 

@@ -1,10 +1,10 @@
 #pragma once
-// The one table of CPU and device features. A new feature is a bit of CpuFeature (kernel_row.h) and a line here: its
-// detection, its name in messages and the assembler's name for it in tests all come from this table.
+// The one table of CPU and device features. A new feature is a bit of CpuFeature (compiled_kernel.h) and a line here:
+// its detection, its name in messages and the assembler's name for it in tests all come from this table.
 
 #include <cstdint>
 
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>

@@ -10,19 +10,19 @@
 
 namespace sepconv::detail {
 
-PreparedKernel::PreparedKernel(const KernelRow& row, const ConvProblem& problem,
+PreparedKernel::PreparedKernel(const CompiledKernel& kernel, const ConvProblem& problem,
                                std::shared_ptr<const PackedWeights> weights)
-    : row_(row),
+    : kernel_(kernel),
       packed_(std::move(weights)),
-      call_bytes_(arena_bytes(row.call_scratch_bytes)),
-      worker_bytes_(arena_bytes(row.task_scratch_bytes)),
+      call_bytes_(arena_bytes(kernel.call_scratch_bytes)),
+      worker_bytes_(arena_bytes(kernel.task_scratch_bytes)),
       layout_(problem.layout),
       dtype_(problem.dtype),
       dims_(packed_->arrays.size()),
       buffers_(packed_->arrays.size()) {
   const std::vector<Argument> arguments = arguments_of(problem);
   if (arguments.size() >= kMaxArguments)
-    throw std::invalid_argument("kernel " + std::string(row.symbol) + ": " + std::to_string(arguments.size()) +
+    throw std::invalid_argument("kernel " + std::string(kernel.symbol) + ": " + std::to_string(arguments.size()) +
                                 " arguments; expected fewer than " + std::to_string(kMaxArguments));
   argc_ = 1;  // after the context
   std::size_t weight = 0;
@@ -74,9 +74,9 @@ std::array<HalideDimension, 4> ImageBuffer::dims_of(const Images& images, Layout
 
 KernelCall::KernelCall(const PreparedKernel& kernel, const Images& in, const Images& out, const std::int32_t (&pads)[2],
                        Executor& executor, std::byte* scratch) noexcept
-    : function_(kernel.row_.function),
+    : function_(kernel.kernel_.function),
       input_(in, kernel.layout_, kernel.dtype_, false),
-      output_(out, kernel.layout_, kernel.dtype_, kernel.row_.flat_output != 0),
+      output_(out, kernel.layout_, kernel.dtype_, kernel.kernel_.flat_output != 0),
       pads_{pads[0], pads[1]},
       context_(executor, {scratch, kernel.call_bytes_, kernel.worker_bytes_}),
       services_(context_.services()) {

@@ -12,7 +12,7 @@
 #include "runtime/core/kernel_context.h"
 #include "runtime/core/prepack.h"
 #include "runtime/core/view_checks.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace sepconv::detail {
 
@@ -22,20 +22,21 @@ inline constexpr std::size_t kMaxArguments = 32;
 /// A kernel and its packed weights: everything about a call that does not depend on the call.
 class PreparedKernel {
  public:
-  /// @param problem  of the row; its arguments are those of arguments_of(problem)
+  /// @param problem  of the kernel; its arguments are those of arguments_of(problem)
   /// @throws std::invalid_argument for a problem of more than kMaxArguments arguments.
-  PreparedKernel(const KernelRow& row, const ConvProblem& problem, std::shared_ptr<const PackedWeights> weights);
+  PreparedKernel(const CompiledKernel& kernel, const ConvProblem& problem,
+                 std::shared_ptr<const PackedWeights> weights);
   PreparedKernel(const PreparedKernel&) = delete;
   PreparedKernel& operator=(const PreparedKernel&) = delete;
 
-  const KernelRow& row() const noexcept { return row_; }
+  const CompiledKernel& kernel() const noexcept { return kernel_; }
   /// Bytes of workspace for an executor of that concurrency, and those before the kernel's; saturates.
   std::size_t workspace_bytes(int concurrency, std::size_t before) const noexcept;
 
  private:
   friend class KernelCall;
 
-  const KernelRow& row_;
+  const CompiledKernel& kernel_;
   const std::shared_ptr<const PackedWeights> packed_;
   const std::size_t call_bytes_, worker_bytes_;
   const Layout layout_;

@@ -1,5 +1,5 @@
 #pragma once
-// Which registered row serves a problem on this CPU, and why the others do not.
+// Which registered kernel serves a problem on this CPU, and why the others do not.
 
 #include <optional>
 #include <string>
@@ -12,26 +12,26 @@ namespace sepconv::detail {
 
 enum class Refusal { none, problem, restriction, features, not_best };
 
-struct RowVerdict {
-  const KernelRow* row;
-  Refusal reason;       // none for the row that was taken
+struct KernelVerdict {
+  const CompiledKernel* kernel;
+  Refusal reason;       // none for the kernel that was taken
   std::string refusal;  // the reason in words
 };
 
 struct KernelChoice {
-  const KernelRow* row = nullptr;
-  ConvProblem row_problem;           // of `row`
-  std::vector<RowVerdict> verdicts;  // every registered row
-  std::string restriction;           // what `forced` or SEPCONV_TARGET restricted the choice to; empty if nothing
+  const CompiledKernel* kernel = nullptr;
+  ConvProblem row_problem;              // of `kernel`
+  std::vector<KernelVerdict> verdicts;  // every registered kernel
+  std::string restriction;              // what `forced` or SEPCONV_TARGET restricted the choice to; empty if nothing
 };
 
-/// @param forced a row's symbol or a target's name; empty: SEPCONV_TARGET, else no restriction.
+/// @param forced a kernel's symbol or a target's name; empty: SEPCONV_TARGET, else no restriction.
 KernelChoice choose_kernel(const ConvProblem& problem, std::string_view forced);
 
-/// The row that choose_kernel() takes, without a word about the others; nothing if none serves.
-std::optional<RegisteredRow> best_row(const ConvProblem& problem, std::string_view forced);
+/// The kernel that choose_kernel() takes, without a word about the others; nothing if none serves.
+std::optional<RegisteredKernel> best_kernel(const ConvProblem& problem, std::string_view forced);
 
-/// One line a row: "taken: SYMBOL (TARGET)" or "refused: SYMBOL (TARGET): why".
+/// One line a kernel: "taken: SYMBOL (TARGET)" or "refused: SYMBOL (TARGET): why".
 std::string verdicts_text(const KernelChoice& choice);
 
 /// The message for a layer without a kernel: what is missing, what was forced, and the command that would build it.

@@ -11,7 +11,7 @@ std::size_t round_up(std::size_t bytes) { return (bytes + kGuardBytes - 1) / kGu
 void* allocate_guarded(std::size_t bytes) noexcept {
   auto* base = static_cast<std::byte*>(std::aligned_alloc(kGuardBytes, 2 * kGuardBytes + round_up(bytes)));
   // A kernel cannot be told that it has no memory; a defined stop is better than writes through a null pointer. Only a
-  // row that understates its scratch can come here.
+  // kernel that understates its scratch can come here.
   if (base == nullptr) std::abort();
   return base + kGuardBytes;
 }

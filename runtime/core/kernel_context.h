@@ -14,7 +14,7 @@ namespace sepconv::detail {
 inline constexpr std::size_t kGuardBytes = 64;
 /// Allocations that one call, or one task, has at a time at most.
 inline constexpr std::size_t kMaxAllocations = 8;
-/// What an allocation takes beyond the bytes that the row counts: a guard, rounding up to the alignment, and the
+/// What an allocation takes beyond the bytes that the kernel counts: a guard, rounding up to the alignment, and the
 /// vectors that the compiler adds at its end.
 inline constexpr std::size_t kAllocationSlack = 256;
 
@@ -26,7 +26,7 @@ constexpr std::size_t arena_bytes(std::uint64_t scratch_bytes) {
 }
 
 /// Serves allocations from a block of memory. Space comes back when nothing above it is in use. What the block or the
-/// slots cannot hold, because a row understates its scratch, comes from the heap.
+/// slots cannot hold, because a kernel understates its scratch, comes from the heap.
 class Arena {
  public:
   Arena(std::byte* memory, std::size_t bytes) noexcept : memory_(memory), bytes_(bytes) {}
@@ -51,8 +51,8 @@ class Arena {
 /// The workspace of one call, cut: the call's arena, then one for each worker of the executor.
 struct CallMemory {
   std::byte* memory;         // 64-byte aligned; may be null if no arena has bytes
-  std::size_t call_bytes;    // arena_bytes of the row's call scratch
-  std::size_t worker_bytes;  // arena_bytes of the row's task scratch
+  std::size_t call_bytes;    // arena_bytes of the kernel's call scratch
+  std::size_t worker_bytes;  // arena_bytes of the kernel's task scratch
 };
 
 class CallContext;

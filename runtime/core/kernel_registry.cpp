@@ -10,15 +10,15 @@
 #include <utility>
 
 #include "runtime/core/fork_guard.h"
-#include "runtime/core/registered_rows.h"
+#include "runtime/core/registered_kernels.h"
 
 namespace sepconv {
 namespace {
 
 struct Registry {
   std::mutex mutex;
-  std::vector<RegisteredRow> rows;                            // guarded by mutex
-  std::unordered_map<std::string, const KernelRow*> symbols;  // guarded by mutex
+  std::vector<RegisteredKernel> kernels;                           // guarded by mutex
+  std::unordered_map<std::string, const CompiledKernel*> symbols;  // guarded by mutex
 };
 
 Registry& registry() {
@@ -26,38 +26,39 @@ Registry& registry() {
   return *instance;
 }
 
-/// Reads and checks one row.
-RegisteredRow read_row(const char* library, std::size_t index, const KernelRow& row) {
-  std::string where = "library '" + std::string(library) + "', row " + std::to_string(index);
-  // Nothing else of the row can be trusted before its version is known.
-  if (row.abi != kKernelAbi)
-    throw std::invalid_argument(where + ": kernel ABI version " + std::to_string(row.abi) + "; this runtime calls " +
+/// Reads and checks one kernel.
+RegisteredKernel read_kernel(const char* library, std::size_t index, const CompiledKernel& kernel) {
+  std::string where = "library '" + std::string(library) + "', kernel " + std::to_string(index);
+  // Nothing else of the kernel can be trusted before its version is known.
+  if (kernel.abi != kKernelAbi)
+    throw std::invalid_argument(where + ": kernel ABI version " + std::to_string(kernel.abi) + "; this runtime calls " +
                                 std::to_string(kKernelAbi) +
                                 ": compile the library again with this version of sepconv");
-  if (row.symbol == nullptr || *row.symbol == '\0') throw std::invalid_argument(where + ": no symbol");
-  where += " ('" + std::string(row.symbol) + "')";
+  if (kernel.symbol == nullptr || *kernel.symbol == '\0') throw std::invalid_argument(where + ": no symbol");
+  where += " ('" + std::string(kernel.symbol) + "')";
   const auto require = [&](bool fits, const char* what) {
     if (!fits) throw std::invalid_argument(where + ": " + what);
   };
-  require(row.function != nullptr, "no function");
-  require(row.problem != nullptr, "no problem text");
-  require(row.target != nullptr, "no target");
-  require(row.schedule != nullptr, "no schedule text");
-  RegisteredRow registered{library, &row, {}};
+  require(kernel.function != nullptr, "no function");
+  require(kernel.problem != nullptr, "no problem text");
+  require(kernel.target != nullptr, "no target");
+  require(kernel.schedule != nullptr, "no schedule text");
+  RegisteredKernel registered{library, &kernel, {}};
   try {
-    registered.problem = problem_from_text(row.problem);
+    registered.problem = problem_from_text(kernel.problem);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(where + ": " + error.what());
   }
-  require(!registered.problem.has(StageKind::depthwise) || row.depthwise_panel >= 1, "depthwise_panel is not positive");
-  require(!registered.problem.has(StageKind::conv) || row.pointwise_panel >= 1, "pointwise_panel is not positive");
-  require(row.flat_output == 0 || row.flat_output == 1, "flat_output is neither 0 nor 1");
-  require(row.call_scratch_bytes <= kMaxScratchBytes && row.task_scratch_bytes <= kMaxScratchBytes,
+  require(!registered.problem.has(StageKind::depthwise) || kernel.depthwise_panel >= 1,
+          "depthwise_panel is not positive");
+  require(!registered.problem.has(StageKind::conv) || kernel.pointwise_panel >= 1, "pointwise_panel is not positive");
+  require(kernel.flat_output == 0 || kernel.flat_output == 1, "flat_output is neither 0 nor 1");
+  require(kernel.call_scratch_bytes <= kMaxScratchBytes && kernel.task_scratch_bytes <= kMaxScratchBytes,
           "2^31 bytes of scratch or more, which no kernel can address");
   return registered;
 }
 
-bool same_row(const KernelRow& a, const KernelRow& b) {
+bool same_kernel(const CompiledKernel& a, const CompiledKernel& b) {
   const std::string_view problem = a.problem, target = a.target, schedule = a.schedule;
   return problem == b.problem && target == b.target && schedule == b.schedule;
 }
@@ -89,9 +90,9 @@ std::string epilogue_text(const Epilogue& epilogue) {
   return text.empty() ? "none" : text;
 }
 
-void stage_differs(Mismatch& found, const ConvProblem& row, const ConvProblem& wanted, std::size_t index) {
-  const Stage &a = row.stages[index], &b = wanted.stages[index];
-  const std::string of = of_stage(row, index);
+void stage_differs(Mismatch& found, const ConvProblem& kernel, const ConvProblem& wanted, std::size_t index) {
+  const Stage &a = kernel.stages[index], &b = wanted.stages[index];
+  const std::string of = of_stage(kernel, index);
   found.pair_differs("window" + of, a.window.KH, a.window.KW, b.window.KH, b.window.KW);
   found.pair_differs("strides" + of, a.window.stride_h, a.window.stride_w, b.window.stride_h, b.window.stride_w);
   found.pair_differs("dilation" + of, a.window.dilation_h, a.window.dilation_w, b.window.dilation_h,
@@ -104,28 +105,28 @@ void stage_differs(Mismatch& found, const ConvProblem& row, const ConvProblem& w
 
 void use_kernels(const KernelTable& table) {
   const char* library = table.library == nullptr ? "" : table.library;
-  if (table.rows == nullptr && table.row_count != 0)
-    throw std::invalid_argument("library '" + std::string(library) + "': a table without rows");
-  std::vector<RegisteredRow> rows;
-  rows.reserve(table.row_count);
-  for (std::size_t i = 0; i < table.row_count; ++i) rows.push_back(read_row(library, i, table.rows[i]));
+  if (table.kernels == nullptr && table.kernel_count != 0)
+    throw std::invalid_argument("library '" + std::string(library) + "': a table without kernels");
+  std::vector<RegisteredKernel> kernels;
+  kernels.reserve(table.kernel_count);
+  for (std::size_t i = 0; i < table.kernel_count; ++i) kernels.push_back(read_kernel(library, i, table.kernels[i]));
 
   Registry& known = registry();
   const detail::ForkSafeLock lock(known.mutex);
-  std::unordered_map<std::string, const KernelRow*> symbols = known.symbols;
-  std::vector<RegisteredRow> all = known.rows;
-  for (RegisteredRow& row : rows) {
-    const auto [place, added] = symbols.emplace(row.row->symbol, row.row);
+  std::unordered_map<std::string, const CompiledKernel*> symbols = known.symbols;
+  std::vector<RegisteredKernel> all = known.kernels;
+  for (RegisteredKernel& kernel : kernels) {
+    const auto [place, added] = symbols.emplace(kernel.kernel->symbol, kernel.kernel);
     if (added) {
-      all.push_back(std::move(row));
-    } else if (!same_row(*place->second, *row.row)) {
-      throw std::invalid_argument("library '" + std::string(library) + "': row '" + row.row->symbol +
-                                  "' has the symbol of another row: " + place->second->problem + ", " +
+      all.push_back(std::move(kernel));
+    } else if (!same_kernel(*place->second, *kernel.kernel)) {
+      throw std::invalid_argument("library '" + std::string(library) + "': kernel '" + kernel.kernel->symbol +
+                                  "' has the symbol of another kernel: " + place->second->problem + ", " +
                                   place->second->target + ", " + place->second->schedule);
     }
   }
   known.symbols.swap(symbols);
-  known.rows.swap(all);
+  known.kernels.swap(all);
 }
 
 const KernelTable& load_kernel_library(const std::filesystem::path& path) {
@@ -157,34 +158,36 @@ const KernelTable& load_kernel_library(const std::filesystem::path& path) {
   return *table;
 }
 
-std::vector<RegisteredRow> all_rows() {
+std::vector<RegisteredKernel> registered_kernels() {
   Registry& known = registry();
   const detail::ForkSafeLock lock(known.mutex);
-  return known.rows;
+  return known.kernels;
 }
 
-void detail::visit_rows(const std::function<void(const RegisteredRow&)>& visit) {
+void detail::visit_kernels(const std::function<void(const RegisteredKernel&)>& visit) {
   Registry& known = registry();
   const ForkSafeLock lock(known.mutex);
-  for (const RegisteredRow& row : known.rows) visit(row);
+  for (const RegisteredKernel& kernel : known.kernels) visit(kernel);
 }
 
-std::string mismatch_reason(const ConvProblem& row, const ConvProblem& wanted) {
+std::string mismatch_reason(const ConvProblem& kernel, const ConvProblem& wanted) {
   Mismatch found;
-  found.differs("stages", stages_name(row), stages_name(wanted));
-  found.differs("dtype", to_text(row.dtype), to_text(wanted.dtype));
-  found.differs("layout", to_text(row.layout), to_text(wanted.layout));
+  found.differs("stages", stages_name(kernel), stages_name(wanted));
+  found.differs("dtype", to_text(kernel.dtype), to_text(wanted.dtype));
+  found.differs("layout", to_text(kernel.layout), to_text(wanted.layout));
   if (!found.reason.empty()) return found.reason;
-  found.pair_differs("channels (in x out)", row.IC, row.OC(), wanted.IC, wanted.OC());
-  for (std::size_t i = 0; i < row.stages.size(); ++i) stage_differs(found, row, wanted, i);
-  if (!row.dynamic_h() && row.IH != wanted.IH) found.pair_differs("input", row.IH, row.IW, wanted.IH, wanted.IW);
-  if (!row.dynamic_w() && row.IW != wanted.IW) found.pair_differs("input", row.IH, row.IW, wanted.IH, wanted.IW);
-  for (std::size_t i = 0; i < row.stages.size(); ++i) {
-    const Window &a = row.stages[i].window, &b = wanted.stages[i].window;
-    const std::string of = of_stage(row, i);
-    if (!row.dynamic_h())
+  found.pair_differs("channels (in x out)", kernel.IC, kernel.OC(), wanted.IC, wanted.OC());
+  for (std::size_t i = 0; i < kernel.stages.size(); ++i) stage_differs(found, kernel, wanted, i);
+  if (!kernel.dynamic_h() && kernel.IH != wanted.IH)
+    found.pair_differs("input", kernel.IH, kernel.IW, wanted.IH, wanted.IW);
+  if (!kernel.dynamic_w() && kernel.IW != wanted.IW)
+    found.pair_differs("input", kernel.IH, kernel.IW, wanted.IH, wanted.IW);
+  for (std::size_t i = 0; i < kernel.stages.size(); ++i) {
+    const Window &a = kernel.stages[i].window, &b = wanted.stages[i].window;
+    const std::string of = of_stage(kernel, i);
+    if (!kernel.dynamic_h())
       found.pair_differs("pads (top x bottom)" + of, a.pad_top, a.pad_bottom, b.pad_top, b.pad_bottom);
-    if (!row.dynamic_w())
+    if (!kernel.dynamic_w())
       found.pair_differs("pads (left x right)" + of, a.pad_left, a.pad_right, b.pad_left, b.pad_right);
   }
   return found.reason;

@@ -28,12 +28,13 @@ using detail::PreparedKernel;
 struct SharedWeights {
   explicit SharedWeights(ConvWeights weights) : unpacked(std::move(weights)) {}
 
-  std::shared_ptr<const PackedWeights> pack(const ConvProblem& problem, const KernelRow& row) {
+  std::shared_ptr<const PackedWeights> pack(const ConvProblem& problem, const CompiledKernel& kernel) {
     const detail::ForkSafeLock lock(mutex);
-    std::shared_ptr<const PackedWeights>& packed = by_form[{problem.dtype, row.depthwise_panel, row.pointwise_panel}];
+    std::shared_ptr<const PackedWeights>& packed =
+        by_form[{problem.dtype, kernel.depthwise_panel, kernel.pointwise_panel}];
     if (!packed)
       packed = std::make_shared<const PackedWeights>(
-          pack_weights(unpacked, problem, {row.depthwise_panel, row.pointwise_panel}));
+          pack_weights(unpacked, problem, {kernel.depthwise_panel, kernel.pointwise_panel}));
     return packed;
   }
 
@@ -156,9 +157,9 @@ struct ConvLayer::State {
     if (const PreparedKernel* ready = prepared.load(std::memory_order_acquire)) return ready;
     const detail::ForkSafeLock lock(mutex);
     if (const PreparedKernel* ready = prepared.load(std::memory_order_acquire)) return ready;
-    const std::optional<RegisteredRow> best = detail::best_row(problem, forced);
+    const std::optional<RegisteredKernel> best = detail::best_kernel(problem, forced);
     if (!best) return nullptr;
-    owner = std::make_unique<PreparedKernel>(*best->row, best->problem, weights->pack(problem, *best->row));
+    owner = std::make_unique<PreparedKernel>(*best->kernel, best->problem, weights->pack(problem, *best->kernel));
     prepared.store(owner.get(), std::memory_order_release);
     return owner.get();
   }
@@ -289,7 +290,7 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
                          "layer '%s': the executor gave a task a worker outside 0 to concurrency() - 1", name.c_str());
   if (result != 0)
     return Status::error(StatusCode::kernel_failed, "layer '%s': kernel %s returned error %d", name.c_str(),
-                         kernel.row().symbol, result);
+                         kernel.kernel().symbol, result);
   return {};
 }
 
@@ -372,16 +373,16 @@ std::size_t ConvLayer::workspace_bytes(const RunContext& context) const {
   return kernel->workspace_bytes(concurrency, state_->halved_bytes(made));
 }
 
-const KernelRow* ConvLayer::kernel() const {
+const CompiledKernel* ConvLayer::kernel() const {
   const PreparedKernel* kernel = state_->prepare();
-  return kernel == nullptr ? nullptr : &kernel->row();
+  return kernel == nullptr ? nullptr : &kernel->kernel();
 }
 
 std::string ConvLayer::why_not() const {
   return detail::verdicts_text(detail::choose_kernel(state_->problem, state_->forced));
 }
 
-void ConvLayer::force_row(std::string_view symbol_or_target) {
+void ConvLayer::force_kernel(std::string_view symbol_or_target) {
   auto state =
       std::make_shared<const State>(state_->name, state_->problem, state_->weights, std::string(symbol_or_target));
   if (!symbol_or_target.empty() && state->prepare() == nullptr) throw std::invalid_argument(state->no_kernel_text());

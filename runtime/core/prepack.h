@@ -1,5 +1,5 @@
 #pragma once
-// Weights in the order in which a row's kernel reads them.
+// Weights in the order in which a kernel reads them.
 
 #include <cstdint>
 #include <vector>
@@ -35,7 +35,7 @@ class PackedArray {
   DataType dtype_ = DataType::float32;
 };
 
-/// How a row's kernel reads weights; fields of KernelRow.
+/// How a kernel reads weights; fields of CompiledKernel.
 struct PackedForm {
   std::int32_t depthwise_panel = 0;
   std::int32_t pointwise_panel = 0;

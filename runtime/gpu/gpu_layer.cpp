@@ -35,26 +35,26 @@ struct ImageBuffer {
   ImageBuffer& operator=(const ImageBuffer&) = delete;
 };
 
-struct RowChoice {
-  const KernelRow* row = nullptr;
-  std::string refusals;  // a part for each row that was refused, "; target: why"
+struct KernelChoice {
+  const CompiledKernel* kernel = nullptr;
+  std::string refusals;  // a part for each kernel that was refused, "; target: why"
 };
 
-RowChoice choose_row(const ConvProblem& problem, const GpuContext::State& state, std::string_view wanted) {
-  RowChoice choice;
-  for (const RegisteredRow& candidate : all_rows()) {
-    const KernelRow* row = candidate.row;
-    const std::uint64_t missing = row->required_features & ~(detected_cpu_features() | state.features);
+KernelChoice choose_kernel(const ConvProblem& problem, const GpuContext::State& state, std::string_view wanted) {
+  KernelChoice choice;
+  for (const RegisteredKernel& candidate : registered_kernels()) {
+    const CompiledKernel* kernel = candidate.kernel;
+    const std::uint64_t missing = kernel->required_features & ~(detected_cpu_features() | state.features);
     std::string reason = mismatch_reason(candidate.problem, problem);
     if (!reason.empty()) reason = "made for another problem: " + reason;
-    if (reason.empty() && (row->required_features & detail::device_features()) == 0) reason = "a kernel for CPUs";
-    if (reason.empty() && !wanted.empty() && wanted != row->target && wanted != row->symbol)
+    if (reason.empty() && (kernel->required_features & detail::device_features()) == 0) reason = "a kernel for CPUs";
+    if (reason.empty() && !wanted.empty() && wanted != kernel->target && wanted != kernel->symbol)
       reason = "the choice is restricted to '" + std::string(wanted) + "'";
     if (reason.empty() && missing != 0) reason = "the device or the CPU lacks " + cpu_feature_names(missing);
     if (!reason.empty())
-      choice.refusals += "; " + std::string(row->target) + ": " + reason;
-    else if (choice.row == nullptr || row->rank > choice.row->rank)
-      choice.row = row;
+      choice.refusals += "; " + std::string(kernel->target) + ": " + reason;
+    else if (choice.kernel == nullptr || kernel->rank > choice.kernel->rank)
+      choice.kernel = kernel;
   }
   return choice;
 }
@@ -65,7 +65,7 @@ struct GpuLayer::State {
   std::string name;
   ConvProblem problem;
   std::shared_ptr<GpuContext::State> context;
-  const KernelRow* row = nullptr;
+  const CompiledKernel* kernel = nullptr;
   std::vector<Argument> arguments;  // of the kernel; kernels for GPUs have static extents, and so take no pads
   std::vector<GpuTensor> weights;   // in the order of the arguments
 
@@ -84,16 +84,16 @@ GpuLayer::GpuLayer(const GpuContext& context, std::string name, const ConvProble
   state->problem = problem;
   state->context = context.state();
   state->arguments = arguments_of(problem);
-  const RowChoice choice =
-      choose_row(problem, *state->context, target.empty() ? detail::environment_target() : std::string(target));
-  if (choice.row == nullptr)
+  const KernelChoice choice =
+      choose_kernel(problem, *state->context, target.empty() ? detail::environment_target() : std::string(target));
+  if (choice.kernel == nullptr)
     throw std::invalid_argument("layer '" + state->name + "': no GPU kernel for " + to_text(problem) +
                                 "; build one: sepconv compile MODEL --layers '" + state->name + "' --target " +
                                 (context.api() == GpuApi::cuda ? "cuda-sm80" : "opencl") +
                                 " -o DIR, and call use_kernels" + choice.refusals);
-  state->row = choice.row;
+  state->kernel = choice.kernel;
   const PackedWeights packed =
-      pack_weights(weights, problem, {choice.row->depthwise_panel, choice.row->pointwise_panel});
+      pack_weights(weights, problem, {choice.kernel->depthwise_panel, choice.kernel->pointwise_panel});
   for (const PackedArray& array : packed.arrays) {
     const Shape shape = {static_cast<std::int64_t>(array.size())};
     state->weights.emplace_back(context, array.dtype(), shape);
@@ -105,7 +105,7 @@ GpuLayer::GpuLayer(const GpuContext& context, std::string name, const ConvProble
 
 const std::string& GpuLayer::name() const noexcept { return state_->name; }
 const ConvProblem& GpuLayer::problem() const noexcept { return state_->problem; }
-const KernelRow& GpuLayer::kernel() const noexcept { return *state_->row; }
+const CompiledKernel& GpuLayer::kernel() const noexcept { return *state_->kernel; }
 
 Shape GpuLayer::input_shape(std::int64_t batch) const {
   const ConvProblem& p = state_->problem;
@@ -147,7 +147,7 @@ Status GpuLayer::run(const GpuTensor& in, GpuTensor& out) const noexcept {
     if (&in == &out)
       return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", s.name.c_str());
     ImageBuffer input(in.memory(), p, p.IC, p.IW, p.IH, batch, false);
-    ImageBuffer output(out.memory(), p, p.OC(), p.OW(), p.OH(), batch, s.row->flat_output != 0);
+    ImageBuffer output(out.memory(), p, p.OC(), p.OW(), p.OH(), batch, s.kernel->flat_output != 0);
     std::vector<halide_buffer_t> weights;
     for (const GpuTensor& tensor : s.weights) weights.push_back(tensor.memory().buffer);
     void* user = s.context.get();
@@ -159,10 +159,10 @@ Status GpuLayer::run(const GpuTensor& in, GpuTensor& out) const noexcept {
       else
         argv.push_back(argument.kind == ArgumentKind::input ? &input.buffer : &output.buffer);
     }
-    const int result = s.row->function(argv.data());
+    const int result = s.kernel->function(argv.data());
     if (result == 0) return {};
     return Status::error(StatusCode::kernel_failed, "layer '%s': kernel %s returned error %d: %s", s.name.c_str(),
-                         s.row->symbol, result, s.context->take_error().c_str());
+                         s.kernel->symbol, result, s.context->take_error().c_str());
   } catch (const std::exception& error) {
     return Status::error(StatusCode::kernel_failed, "layer '%s': %s", s.name.c_str(), error.what());
   }

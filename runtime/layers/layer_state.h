@@ -20,7 +20,7 @@ struct KerasConvLayer::State {
           const detail::InputExtents any{layer.rank == 1 ? 1 : kDynamic, kDynamic, channels};
           return ConvLayer(layer.name, detail::problem_for(layer, any), std::move(weights));
         }) {}
-  /// The same weights under another restriction of the rows.
+  /// The same weights under another restriction of the kernels.
   State(const State& other, std::string forced_in)
       : State(other.config, other.IC, std::move(forced_in), [&](const LayerConfig&) { return other.base; }) {}
   State(const State&) = delete;
@@ -30,7 +30,7 @@ struct KerasConvLayer::State {
   const ConvLayer* find(std::int64_t H, std::int64_t W) const noexcept { return sizes.find(H, W); }
 
   /// The convolution for that size, made and kept now if need be.
-  /// @throws std::invalid_argument as ConvLayer::with_problem and force_row
+  /// @throws std::invalid_argument as ConvLayer::with_problem and force_kernel
   const ConvLayer& get(std::int64_t H, std::int64_t W) const {
     if (const ConvLayer* known = find(H, W)) return *known;
     const detail::ForkSafeLock lock(mutex);
@@ -62,7 +62,7 @@ struct KerasConvLayer::State {
 
   ConvLayer make(std::int64_t H, std::int64_t W) const {
     ConvLayer layer = base.with_problem(detail::problem_for(*config, {H, W, IC}));
-    if (!forced.empty()) layer.force_row(forced);
+    if (!forced.empty()) layer.force_kernel(forced);
     return layer;
   }
 

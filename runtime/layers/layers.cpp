@@ -106,7 +106,7 @@ std::size_t KerasConvLayer::workspace_bytes(const Shape& input_shape, const RunC
   return state_->get_or_make(in.H, in.W).workspace_bytes(context);
 }
 
-void KerasConvLayer::force_row(std::string_view symbol_or_target) {
+void KerasConvLayer::force_kernel(std::string_view symbol_or_target) {
   forced_ = symbol_or_target;
   if (state_ != nullptr) state_ = std::make_shared<const State>(*state_, forced_);
 }

@@ -10,7 +10,7 @@ execute_process(COMMAND "${CMAKE_COMMAND}" --build "${BUILD_DIR}" --target
     sepconv-runner
     sepconv_arm_dispatch_test
     sepconv_kernel_library_tests
-    sepconv_kernel_rows_tests
+    sepconv_test_layers_tests
     sepconv_runner_tests
     sepconv_runtime_tests
   COMMAND_ERROR_IS_FATAL ANY)

@@ -54,7 +54,7 @@ TEST_F(CompileLibrary, KernelsOfTheSameBytesShareOneObject) {
   for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(shared.sizes[i].code + shared.sizes[i].constants, 0u);
   const std::string body = shared.kernels[0].symbol, header = output("small.h");
   EXPECT_EQ(count(header, "int small_"), 1u) << "one function is declared";
-  EXPECT_EQ(count(header, "&::" + body + "_argv,"), 4u) << "and called by every row";
+  EXPECT_EQ(count(header, "&::" + body + "_argv,"), 4u) << "and called by every kernel";
   for (const PlannedKernel& kernel : shared.kernels) EXPECT_EQ(count(header, "\"" + kernel.symbol + "\","), 1u);
   const ProcessResult listed = run_process({"ar", "t", (options_.output_dir / "libsmall.a").string()});
   EXPECT_EQ(listed.output, body + ".o\n");
@@ -214,10 +214,10 @@ TEST_F(CompileLibrary, TwoLibrariesLinkIntoOneCpp17Program) {
              "int main() {\n"
              "  const auto& t = small::kernels();\n"
              "  int context = 0; void* pointer = &context; void* argv[] = {&pointer};\n"
-             "  if (small::kernels().rows[0].function == twin::kernels().rows[0].function) return 3;\n"
-             "  if (table_a() != table_b() || t.row_count != 6 || t.layer_count != 3) return 1;\n"
-             "  for (std::size_t i = 0; i < t.row_count; ++i)\n"
-             "    if (t.rows[i].function(argv) != 42 || t.rows[i].task_scratch_bytes != 128) return 2;\n"
+             "  if (small::kernels().kernels[0].function == twin::kernels().kernels[0].function) return 3;\n"
+             "  if (table_a() != table_b() || t.kernel_count != 6 || t.layer_count != 3) return 1;\n"
+             "  for (std::size_t i = 0; i < t.kernel_count; ++i)\n"
+             "    if (t.kernels[i].function(argv) != 42 || t.kernels[i].task_scratch_bytes != 128) return 2;\n"
              "  std::puts(t.layers[0].name); return std::strcmp(t.library, \"small\"); }\n");
   const std::string program = (dir_.path() / "program").string(), folder = dir_.path().string() + "/";
   const ProcessResult build = run_process(
@@ -256,7 +256,7 @@ TEST_F(CompileLibrary, TakesSchedulesFromTheSourceAndNotesTheRest) {
     }
   }
   ASSERT_EQ(notes.lines.size(), 1u);
-  EXPECT_NE(notes.lines[0].find("layer 'other' on x86-64-avx2 has no row"), std::string::npos) << notes.lines[0];
+  EXPECT_NE(notes.lines[0].find("layer 'other' on x86-64-avx2 has no kernel"), std::string::npos) << notes.lines[0];
 
   options_.locked = true;
   EXPECT_THROW(compile_library(small_plan(), options_), std::invalid_argument);

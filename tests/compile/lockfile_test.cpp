@@ -216,7 +216,7 @@ TEST(Lockfile, WritesThroughALinkAndIntoADevice) {
   EXPECT_THROW(lockfile.write("/dev/full"), std::runtime_error);
 }
 
-TEST(Lockfile, RefusesASecondRowOfOneProblemAndTarget) {
+TEST(Lockfile, RefusesASecondKernelOfOneProblemAndTarget) {
   const std::string text = example().text();
   const std::size_t begin = text.find("    {"), end = text.find("    },") + 7;
   const std::string message = message_of(text.substr(0, end) + text.substr(begin, end - begin) + text.substr(end));

@@ -36,8 +36,8 @@ class CudaCalls : public testing::Test {
   static GpuLayer layer(const GpuContext& gpu, const std::string& name) {
     const KernelTable& table = gpu_cuda_layers::kernels();
     const std::int32_t channels = name == "fused" ? 8 : 512;
-    for (std::size_t i = 0; i < table.row_count; ++i) {
-      const ConvProblem p = problem_from_text(table.rows[i].problem);
+    for (std::size_t i = 0; i < table.kernel_count; ++i) {
+      const ConvProblem p = problem_from_text(table.kernels[i].problem);
       if (p.IC != channels) continue;
       const auto floats = [](int count) { return std::vector<float>(static_cast<std::size_t>(count)); };
       ConvWeights weights;

@@ -13,7 +13,7 @@ namespace sepconv {
 std::vector<std::byte> bytes_of(const std::vector<double>& values, DataType dtype);
 std::vector<double> values_of(const std::vector<std::byte>& bytes, DataType dtype);
 
-/// The context that runs a target's rows; null, with the reason, where this machine has no such device.
+/// The context that runs a target's kernels; null, with the reason, where this machine has no such device.
 struct Device {
   std::unique_ptr<GpuContext> context;
   std::string why_not;

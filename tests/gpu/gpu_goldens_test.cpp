@@ -30,7 +30,7 @@ const std::vector<GoldenCase>& cases() {
 std::vector<std::string> targets() {
   std::set<std::string> names;
   const KernelTable& table = gpu_goldens::kernels();
-  for (std::size_t i = 0; i < table.row_count; ++i) names.insert(table.rows[i].target);
+  for (std::size_t i = 0; i < table.kernel_count; ++i) names.insert(table.kernels[i].target);
   return {names.begin(), names.end()};
 }
 
@@ -96,9 +96,9 @@ TEST_P(Goldens, EqualKeras) {
 TEST(GpuRows, AreFusedAndNot) {
   int fused = 0, unfused = 0;
   const KernelTable& table = gpu_goldens::kernels();
-  for (std::size_t i = 0; i < table.row_count; ++i) {
-    const std::string schedule = table.rows[i].schedule;
-    if (problem_from_text(table.rows[i].problem).stages.size() == 2)
+  for (std::size_t i = 0; i < table.kernel_count; ++i) {
+    const std::string schedule = table.kernels[i].schedule;
+    if (problem_from_text(table.kernels[i].problem).stages.size() == 2)
       ++(schedule.find("fuse1") == std::string::npos ? unfused : fused);
   }
   EXPECT_GT(fused, 20);
@@ -122,7 +122,7 @@ TEST(GpuErrors, SayWhatIsWrong) {
   EXPECT_THROW(GpuLayer(gpu, "x", softmax, c.layer.weights), std::invalid_argument);
   try {
     GpuLayer(gpu, "x", other, c.layer.weights);
-    FAIL() << "no row is made for this width";
+    FAIL() << "no kernel is made for this width";
   } catch (const std::invalid_argument& error) {
     EXPECT_NE(std::string(error.what()).find("layer 'x': no GPU kernel for"), std::string::npos) << error.what();
   }

@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "generators/spec/gpu_estimate.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv {

@@ -19,7 +19,7 @@
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
 #include "tests/kernels/kernel_batch.h"
-#include "tests/kernels/row_check.h"
+#include "tests/kernels/kernel_check.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv {
@@ -95,13 +95,13 @@ class Kernels {
   std::optional<std::vector<double>> run(const std::string& target, const std::string& activation,
                                          const std::vector<double>& input, DataType dtype) const {
     const ConvProblem problem = problem_of(activation, dtype);
-    const CompiledKernel& kernel = kernels_.at({target, to_text(problem)});
-    if (kernel.row == nullptr) throw std::runtime_error(kernel.fault);
-    if (cannot_run_here(*kernel.row)) return std::nullopt;
+    const BatchKernel& kernel = kernels_.at({target, to_text(problem)});
+    if (kernel.kernel == nullptr) throw std::runtime_error(kernel.fault);
+    if (cannot_run_here(*kernel.kernel)) return std::nullopt;
     ConvWeights weights;
     weights.arrays = {WeightArray(std::vector<double>(16, 1.0), dtype)};
     ConvLayer layer(activation, problem, std::move(weights));
-    layer.force_row(target);
+    layer.force_kernel(target);
     const std::int64_t images = (static_cast<std::int64_t>(input.size()) + kImage - 1) / kImage;
     std::vector<double> padded = input;
     padded.resize(static_cast<std::size_t>(images * kImage));
@@ -124,11 +124,11 @@ class Kernels {
           const ConvProblem problem = problem_of(text, dtype);
           specs.push_back({problem, default_cpu_schedule(lower(problem, target_from_name(target))), target});
         }
-    const std::vector<CompiledKernel> compiled = compile_and_load("activations", specs);
+    const std::vector<BatchKernel> compiled = compile_and_load("activations", specs);
     for (std::size_t i = 0; i < specs.size(); ++i) kernels_[{specs[i].target, to_text(specs[i].problem)}] = compiled[i];
   }
 
-  std::map<std::pair<std::string, std::string>, CompiledKernel> kernels_;
+  std::map<std::pair<std::string, std::string>, BatchKernel> kernels_;
 };
 
 struct GoldenData {

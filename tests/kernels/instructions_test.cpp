@@ -1,4 +1,4 @@
-// Every instruction of every row belongs to the features that the row asks for before it is called.
+// Every instruction of every kernel belongs to the features that the kernel asks for before it is called.
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include "runtime/core/feature_table.h"
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/activation.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 #include "tests/compile/test_environment.h"
 #include "tests/kernels/instruction_check.h"
 
@@ -71,15 +71,15 @@ std::vector<std::string> target_names() {
 
 std::uint64_t cpu_features(const Target& target) { return target.required_features & ~detail::device_features(); }
 
-/// Of a GPU's row it is the code that the CPU runs: what goes to the device is data there.
+/// Of a GPU's kernel it is the code that the CPU runs: what goes to the device is data there.
 bool is_compiled(const std::string& problem, const Target& target) {
   const ConvProblem p = problem_from_text(problem);
   return serves(target, p.dtype) && (target.device == Device::cpu || !p.is_dynamic());
 }
 
-class RowInstructions : public testing::TestWithParam<std::string> {};
+class KernelInstructions : public testing::TestWithParam<std::string> {};
 
-TEST_P(RowInstructions, BelongToTheFeaturesThatTheRowAsksFor) {
+TEST_P(KernelInstructions, BelongToTheFeaturesThatTheRowAsksFor) {
   const Target& target = target_from_name(GetParam());
   for (const std::string& problem : problems()) {
     if (!is_compiled(problem, target)) continue;
@@ -95,14 +95,14 @@ TEST_P(RowInstructions, BelongToTheFeaturesThatTheRowAsksFor) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, RowInstructions, testing::ValuesIn(target_names()), [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(Targets, KernelInstructions, testing::ValuesIn(target_names()), [](const auto& test) {
   std::string name = test.param;
   for (char& c : name)
     if (c == '-') c = '_';
   return name;
 });
 
-/// docs/numerics.md: AVX512_BF16's instructions are not used, so these rows are proven where AVX-512's are.
+/// docs/numerics.md: AVX512_BF16's instructions are not used, so these kernels are proven where AVX-512's are.
 TEST(Instructions, Avx512Bf16RowsAreThoseOfAvx512) {
   std::size_t compared = 0;
   for (const std::string& problem : problems()) {
@@ -114,7 +114,7 @@ TEST(Instructions, Avx512Bf16RowsAreThoseOfAvx512) {
   EXPECT_TRUE(object_bytes(problems()[0], "x86-64-avx2") != object_bytes(problems()[0], "x86-64-avx512"));
 }
 
-/// The check can fail: the code of each row is foreign to the row below it.
+/// The check can fail: the code of each kernel is foreign to the kernel below it.
 TEST(InstructionCheck, FindsTheInstructionsOfWiderTargets) {
   const auto features = [](const char* name) { return target_from_name(name).required_features; };
   const std::string plain = problems()[0], half = problems()[8];

@@ -38,17 +38,18 @@ CompileOptions options_for(const std::string& name, const std::filesystem::path&
   return options;
 }
 
-const KernelRow* find_row(const KernelTable& table, const KernelSpec& spec) {
+const CompiledKernel* find_kernel(const KernelTable& table, const KernelSpec& spec) {
   const std::string problem = to_text(spec.problem), schedule = to_text(spec.schedule);
-  for (std::size_t i = 0; i < table.row_count; ++i)
-    if (table.rows[i].problem == problem && table.rows[i].schedule == schedule && table.rows[i].target == spec.target)
-      return &table.rows[i];
+  for (std::size_t i = 0; i < table.kernel_count; ++i)
+    if (table.kernels[i].problem == problem && table.kernels[i].schedule == schedule &&
+        table.kernels[i].target == spec.target)
+      return &table.kernels[i];
   return nullptr;
 }
 
 /// Compiles the specs numbered `indices`, all of one target and of different problems.
 void compile_group(const std::string& name, const std::vector<KernelSpec>& specs,
-                   const std::vector<std::size_t>& indices, std::vector<CompiledKernel>& results) {
+                   const std::vector<std::size_t>& indices, std::vector<BatchKernel>& results) {
   const TempDir folder;
   CompileOptions options = options_for(name, folder.path());
   options.targets = {specs[indices.front()].target};
@@ -66,8 +67,8 @@ void compile_group(const std::string& name, const std::vector<KernelSpec>& specs
   compile_library(plan, options);
   const KernelTable& table = load_kernel_library(folder.path() / ("lib" + name + ".so"));
   for (const std::size_t index : indices) {
-    results[index].row = find_row(table, specs[index]);
-    if (results[index].row == nullptr) results[index].fault = "the library lacks its row";
+    results[index].kernel = find_kernel(table, specs[index]);
+    if (results[index].kernel == nullptr) results[index].fault = "the library lacks its kernel";
   }
 }
 
@@ -77,13 +78,13 @@ std::string to_text(const KernelSpec& spec) {
   return to_text(spec.problem) + "  " + to_text(spec.schedule) + "  " + spec.target;
 }
 
-std::vector<CompiledKernel> compile_and_load(const std::string& name, const std::vector<KernelSpec>& specs) {
-  // A library has one row for each problem and target: further schedules go into further libraries.
+std::vector<BatchKernel> compile_and_load(const std::string& name, const std::vector<KernelSpec>& specs) {
+  // A library has one kernel for each problem and target: further schedules go into further libraries.
   std::map<std::pair<std::string, std::size_t>, std::vector<std::size_t>> groups;
   std::map<std::string, std::size_t> uses;
   for (std::size_t i = 0; i < specs.size(); ++i)
     groups[{specs[i].target, uses[FixedSchedules::key(specs[i].problem, specs[i].target)]++}].push_back(i);
-  std::vector<CompiledKernel> results(specs.size());
+  std::vector<BatchKernel> results(specs.size());
   std::size_t number = 0;
   for (const auto& [key, indices] : groups) {
     const std::string library = name + "_g" + std::to_string(number++);

@@ -6,7 +6,7 @@
 
 #include "generators/spec/schedule.h"
 #include "sepconv/conv_problem.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace sepconv {
 
@@ -19,16 +19,16 @@ struct KernelSpec {
 /// "problem  schedule  target", as a message names it.
 std::string to_text(const KernelSpec& spec);
 
-struct CompiledKernel {
-  const KernelRow* row = nullptr;  // registered; null when `fault` says why there is none
+struct BatchKernel {
+  const CompiledKernel* kernel = nullptr;  // registered; null when `fault` says why there is none
   std::string fault;
 };
 
-/// Compiles as `sepconv compile --shared` does, through the test cache, and registers the rows. A kernel that cannot be
-/// compiled does not keep the others from it.
+/// Compiles as `sepconv compile --shared` does, through the test cache, and registers the kernels. A kernel that cannot
+/// be compiled does not keep the others from it.
 /// @param name  the library's; another one for each call in a process.
 /// @returns one for each spec, in order.
 /// @throws std::runtime_error when the library cannot be linked or loaded.
-std::vector<CompiledKernel> compile_and_load(const std::string& name, const std::vector<KernelSpec>& specs);
+std::vector<BatchKernel> compile_and_load(const std::string& name, const std::vector<KernelSpec>& specs);
 
 }  // namespace sepconv

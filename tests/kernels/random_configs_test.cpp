@@ -7,8 +7,8 @@
 
 #include "runtime/core/cpu_features.h"
 #include "tests/kernels/kernel_batch.h"
+#include "tests/kernels/kernel_check.h"
 #include "tests/kernels/random_kernels.h"
-#include "tests/kernels/row_check.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv {
@@ -38,16 +38,16 @@ RandomConfig random_config(Draw& draw, const std::vector<std::string>& targets) 
   return config;
 }
 
-void expect_right(const KernelRow& row, const ConvProblem& problem, Draw& draw) {
+void expect_right(const CompiledKernel& kernel, const ConvProblem& problem, Draw& draw) {
   for (const Values values : {Values::integers, Values::reals, Values::nan}) {
-    RowCall call;
+    TestCall call;
     call.batch = draw.between(1, 3);
     call.in_gap = draw.between(0, 5);
     call.out_gap = draw.between(0, 20);
     call.fence = draw.chance(0.5) ? Fence::after : Fence::before;
     call.values = values;
     call.seed = draw.next() % 1000000;
-    const auto fault = fault_of(row, problem, call);
+    const auto fault = fault_of(kernel, problem, call);
     EXPECT_FALSE(fault) << *fault;
   }
 }
@@ -69,10 +69,10 @@ TEST(RandomConfigsTest, EqualTheReference) {
     }
     const auto kernels = compile_and_load("random_" + std::to_string(done), specs);
     for (std::size_t i = 0; i < kernels.size(); ++i) {
-      if (kernels[i].row == nullptr)
+      if (kernels[i].kernel == nullptr)
         ADD_FAILURE() << to_text(specs[i]) << ": " << kernels[i].fault;
       else
-        expect_right(*kernels[i].row, configs[i].problem, draw);
+        expect_right(*kernels[i].kernel, configs[i].problem, draw);
     }
   }
 }
@@ -95,11 +95,11 @@ TEST(RandomConfigsTest, ReadsNothingBeyondTheInput) {
   }
   const auto kernels = compile_and_load("fenced", specs);
   for (std::size_t i = 0; i < kernels.size(); ++i) {
-    ASSERT_NE(kernels[i].row, nullptr) << to_text(specs[i]) << ": " << kernels[i].fault;
-    RowCall call;
+    ASSERT_NE(kernels[i].kernel, nullptr) << to_text(specs[i]) << ": " << kernels[i].fault;
+    TestCall call;
     call.fence = Fence::after;
     call.values = Values::integers;
-    const auto fault = fault_of(*kernels[i].row, specs[i].problem, call);
+    const auto fault = fault_of(*kernels[i].kernel, specs[i].problem, call);
     EXPECT_FALSE(fault) << *fault;
   }
 }

@@ -7,8 +7,8 @@
 #include <set>
 
 #include "tests/kernels/kernel_batch.h"
+#include "tests/kernels/kernel_check.h"
 #include "tests/kernels/random_kernels.h"
-#include "tests/kernels/row_check.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv {
@@ -107,24 +107,24 @@ constexpr Variant kVariants[] = {
     {kDynamic, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr2_nr4_ku1_vf1"},
 };
 
-void expect_right(const KernelRow& row) {
+void expect_right(const CompiledKernel& row) {
   if (cannot_run_here(row)) return;  // that it compiles has been seen
   for (const ConvProblem& problem : shapes_around(row))
-    for (const RowCall& call :
-         {RowCall{.batch = 2, .in_gap = 1, .out_gap = 7}, RowCall{.fence = Fence::before},
-          RowCall{.values = Values::reals}, RowCall{.values = Values::nan}, RowCall{.values = Values::infinity}}) {
+    for (const TestCall& call :
+         {TestCall{.batch = 2, .in_gap = 1, .out_gap = 7}, TestCall{.fence = Fence::before},
+          TestCall{.values = Values::reals}, TestCall{.values = Values::nan}, TestCall{.values = Values::infinity}}) {
       const auto fault = fault_of(row, problem, call);
       EXPECT_FALSE(fault) << *fault;
     }
 }
 
 void expect_all_right(const std::string& name, const std::vector<KernelSpec>& specs) {
-  const std::vector<CompiledKernel> kernels = compile_and_load(name, specs);
+  const std::vector<BatchKernel> kernels = compile_and_load(name, specs);
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    if (kernels[i].row == nullptr)
+    if (kernels[i].kernel == nullptr)
       ADD_FAILURE() << to_text(specs[i]) << ": " << kernels[i].fault;
     else
-      expect_right(*kernels[i].row);
+      expect_right(*kernels[i].kernel);
   }
 }
 
@@ -207,7 +207,7 @@ TEST(ScheduleVariantsTest, ARefusedScheduleIsNamed) {
   KernelSpec spec{problem_from_text(kPointwise), schedule_from_text("block_fuse1_flat0_oh1_ow7.pw_mr3_nr4_ku1_vf1"),
                   "x86-64-sse41"};
   const auto kernels = compile_and_load("refused", {spec});
-  EXPECT_EQ(kernels[0].row, nullptr);
+  EXPECT_EQ(kernels[0].kernel, nullptr);
   EXPECT_NE(kernels[0].fault.find("block.ow"), std::string::npos) << kernels[0].fault;
 }
 

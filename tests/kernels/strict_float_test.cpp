@@ -10,7 +10,7 @@
 #include "runner/seeded.h"
 #include "sepconv/layer.h"
 #include "tests/kernels/kernel_batch.h"
-#include "tests/kernels/row_check.h"
+#include "tests/kernels/kernel_check.h"
 #include "tests/stage_weights.h"
 
 namespace sepconv {
@@ -79,9 +79,9 @@ bool same(T a, T b) {
 }
 
 template <class T>
-void expect_order_of(const KernelRow& row, const ConvProblem& problem, const SeededCase& data) {
+void expect_order_of(const CompiledKernel& row, const ConvProblem& problem, const SeededCase& data) {
   ConvLayer layer(row.symbol, problem, data.weights);
-  layer.force_row(row.symbol);
+  layer.force_kernel(row.symbol);
   const Tensor input = make_tensor(data.input, input_shape(problem, 1), problem.dtype);
   Tensor output(output_shape(problem, 1), problem.dtype);
   const Status status = layer.run({}, input, output);
@@ -92,7 +92,7 @@ void expect_order_of(const KernelRow& row, const ConvProblem& problem, const See
         << row.symbol << " element " << i << ": " << output.data<T>()[i] << ", expected " << wanted[i];
 }
 
-void expect_stated_order(const KernelRow& row, const ConvProblem& problem, const SeededCase& data) {
+void expect_stated_order(const CompiledKernel& row, const ConvProblem& problem, const SeededCase& data) {
   if (problem.dtype == DataType::float64)
     expect_order_of<double>(row, problem, data);
   else
@@ -111,17 +111,17 @@ TEST(StrictFloatTest, SumsInTheStatedOrder) {
   const auto kernels = compile_and_load("strict", specs);
   std::size_t run = 0;
   for (std::size_t i = 0; i < kernels.size(); ++i) {
-    ASSERT_NE(kernels[i].row, nullptr) << to_text(specs[i]) << ": " << kernels[i].fault;
-    if (cannot_run_here(*kernels[i].row)) continue;
+    ASSERT_NE(kernels[i].kernel, nullptr) << to_text(specs[i]) << ": " << kernels[i].fault;
+    if (cannot_run_here(*kernels[i].kernel)) continue;
     const ConvProblem& problem = specs[i].problem;
     SeededCase data = real_values(problem, 1, 11);
     for (const double special : {0.5, -0.0, 1e-39, 3e38, std::numeric_limits<double>::infinity(),
                                  -std::numeric_limits<double>::infinity(), std::nan("")}) {
       data.input[data.input.size() / 2] = special;
-      expect_stated_order(*kernels[i].row, problem, data);
+      expect_stated_order(*kernels[i].kernel, problem, data);
     }
     data.weights.arrays[0].set(3, std::nan(""));
-    expect_stated_order(*kernels[i].row, problem, data);
+    expect_stated_order(*kernels[i].kernel, problem, data);
     ++run;
   }
   EXPECT_GE(run, 3u);

@@ -1,4 +1,4 @@
-// What a generated archive defines, what it asks for, and whether its instructions belong to its rows' targets.
+// What a generated archive defines, what it asks for, and whether its instructions belong to its kernels' targets.
 
 #include <gtest/gtest.h>
 #include <test_layers.h>
@@ -49,12 +49,13 @@ TEST(SymbolsTest, TheArchiveAsksOnlyForTheThreeCallsAndMemoryFunctions) {
   EXPECT_TRUE(symbols.undefined.contains("sepconv_abi1_parallel_for"));
 }
 
-TEST(SymbolsTest, TheArchiveDefinesItsRowsAndNothingElse) {
+TEST(SymbolsTest, TheArchiveDefinesItsKernelsAndNothingElse) {
   const Symbols symbols = symbols_of(SEPCONV_TEST_ARCHIVE);
   std::set<std::string> expected;
   const KernelTable& table = test_layers::kernels();
-  for (std::size_t i = 0; i < table.row_count; ++i)
-    for (const char* suffix : {"", "_argv", "_metadata"}) expected.insert(std::string(table.rows[i].symbol) + suffix);
+  for (std::size_t i = 0; i < table.kernel_count; ++i)
+    for (const char* suffix : {"", "_argv", "_metadata"})
+      expected.insert(std::string(table.kernels[i].symbol) + suffix);
   EXPECT_EQ(symbols.defined, expected);
   for (const std::string& name : symbols.defined) EXPECT_EQ(name.find("halide"), std::string::npos) << name;
 }
@@ -72,8 +73,8 @@ const std::regex& forbidden_on(const std::string& target) {
 TEST(SymbolsTest, InstructionsBelongToTheRowsTarget) {
   std::map<std::string, std::string> target_of;  // by the archive's member
   const KernelTable& table = test_layers::kernels();
-  for (std::size_t i = 0; i < table.row_count; ++i)
-    target_of[std::string(table.rows[i].symbol) + ".o"] = table.rows[i].target;
+  for (std::size_t i = 0; i < table.kernel_count; ++i)
+    target_of[std::string(table.kernels[i].symbol) + ".o"] = table.kernels[i].target;
 
   std::istringstream lines(
       output_of(std::string(SEPCONV_TEST_OBJDUMP) + " -d --no-show-raw-insn " + quoted(SEPCONV_TEST_ARCHIVE)));
@@ -97,7 +98,7 @@ TEST(SymbolsTest, InstructionsBelongToTheRowsTarget) {
     EXPECT_FALSE(std::regex_search(line, forbidden_on(target))) << member << ": " << line;
     if (std::regex_search(line, wide_vectors)) ++wide[target];
   }
-  EXPECT_EQ(instructions.size(), table.row_count);
+  EXPECT_EQ(instructions.size(), table.kernel_count);
   EXPECT_EQ(wide["x86-64-sse41"], 0u);
   EXPECT_GT(wide["x86-64-avx2"], 1000u);
   EXPECT_GT(wide["x86-64-avx512"], 1000u);

@@ -11,7 +11,7 @@
 #include "runner/layer_run.h"
 #include "runner/seeded.h"
 #include "sepconv/kernel_registry.h"
-#include "tests/kernels/row_check.h"
+#include "tests/kernels/kernel_check.h"
 
 namespace sepconv {
 namespace {
@@ -49,17 +49,17 @@ class ThreadsTest : public testing::Test {
   static constexpr std::int64_t kBatch = 6;
   ThreadsTest() { use_kernels(test_layers::kernels()); }
 
-  /// Every static row that runs here.
+  /// Every static kernel that runs here.
   template <class F>
   static void for_each_layer(F&& check) {
     const KernelTable& table = test_layers::kernels();
-    for (std::size_t i = 0; i < table.row_count; ++i) {
-      const KernelRow& row = table.rows[i];
-      const ConvProblem problem = problem_from_text(row.problem);
-      if (cannot_run_here(row) || problem.is_dynamic()) continue;
+    for (std::size_t i = 0; i < table.kernel_count; ++i) {
+      const CompiledKernel& kernel = table.kernels[i];
+      const ConvProblem problem = problem_from_text(kernel.problem);
+      if (cannot_run_here(kernel) || problem.is_dynamic()) continue;
       const SeededCase data = real_values(problem, kBatch, 5);
-      ConvLayer layer(row.symbol, problem, data.weights);
-      layer.force_row(row.symbol);
+      ConvLayer layer(kernel.symbol, problem, data.weights);
+      layer.force_kernel(kernel.symbol);
       check(layer, data.input);
     }
   }

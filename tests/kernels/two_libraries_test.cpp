@@ -8,17 +8,18 @@
 #include <set>
 
 #include "sepconv/kernel_registry.h"
+#include "tests/kernels/kernel_check.h"
 #include "tests/kernels/other_unit.h"
-#include "tests/kernels/row_check.h"
 
 namespace sepconv {
 namespace {
 
-/// The row of the table for the same problem, schedule and target; nullptr if it has none.
-const KernelRow* same_kernel(const KernelTable& table, const KernelRow& wanted) {
-  for (std::size_t i = 0; i < table.row_count; ++i) {
-    const KernelRow& row = table.rows[i];
-    if (std::strcmp(row.problem, wanted.problem) == 0 && std::strcmp(row.target, wanted.target) == 0) return &row;
+/// The kernel of the table for the same problem, schedule and target; nullptr if it has none.
+const CompiledKernel* same_kernel(const KernelTable& table, const CompiledKernel& wanted) {
+  for (std::size_t i = 0; i < table.kernel_count; ++i) {
+    const CompiledKernel& kernel = table.kernels[i];
+    if (std::strcmp(kernel.problem, wanted.problem) == 0 && std::strcmp(kernel.target, wanted.target) == 0)
+      return &kernel;
   }
   return nullptr;
 }
@@ -27,16 +28,16 @@ TEST(TwoLibrariesTest, AreBothCalled) {
   use_kernels(test_layers::kernels());
   use_kernels(test_twin::kernels());
   const KernelTable& twin = test_twin::kernels();
-  ASSERT_GE(twin.row_count, 4u);
+  ASSERT_GE(twin.kernel_count, 4u);
   int called = 0;
-  for (std::size_t i = 0; i < twin.row_count; ++i) {
-    const KernelRow& row = twin.rows[i];
-    const KernelRow* other = same_kernel(test_layers::kernels(), row);
-    ASSERT_NE(other, nullptr) << row.problem;
-    EXPECT_STRNE(row.symbol, other->symbol);
-    EXPECT_NE(row.function, other->function);
-    if (cannot_run_here(row)) continue;
-    for (const KernelRow* each : {&row, other}) {
+  for (std::size_t i = 0; i < twin.kernel_count; ++i) {
+    const CompiledKernel& kernel = twin.kernels[i];
+    const CompiledKernel* other = same_kernel(test_layers::kernels(), kernel);
+    ASSERT_NE(other, nullptr) << kernel.problem;
+    EXPECT_STRNE(kernel.symbol, other->symbol);
+    EXPECT_NE(kernel.function, other->function);
+    if (cannot_run_here(kernel)) continue;
+    for (const CompiledKernel* each : {&kernel, other}) {
       const auto fault = fault_of(*each, shapes_around(*each).front(), {.batch = 2});
       EXPECT_FALSE(fault) << *fault;
       ++called;

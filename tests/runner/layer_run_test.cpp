@@ -45,8 +45,8 @@ int underflowing(void** argv) {
   return good(argv);
 }
 
-KernelRow row(const char* symbol, KernelFunction function) {
-  KernelRow r{};
+CompiledKernel kernel(const char* symbol, KernelFunction function) {
+  CompiledKernel r{};
   r.abi = kKernelAbi;
   r.symbol = symbol;
   r.function = function;
@@ -61,12 +61,12 @@ KernelRow row(const char* symbol, KernelFunction function) {
 class GuardedRunTest : public testing::Test {
  protected:
   GuardedRunTest() : layer_("double", problem_from_text(kProblem), {{2}}) {
-    static const KernelRow rows[] = {row("good", good), row("lazy", lazy), row("failing", failing),
-                                     row("overflowing", overflowing), row("underflowing", underflowing)};
-    use_kernels({"by_hand", rows, std::size(rows), nullptr, 0});
+    static const CompiledKernel kernels[] = {kernel("good", good), kernel("lazy", lazy), kernel("failing", failing),
+                                             kernel("overflowing", overflowing), kernel("underflowing", underflowing)};
+    use_kernels({"by_hand", kernels, std::size(kernels), nullptr, 0});
   }
   GuardedRun run(const char* symbol) {
-    layer_.force_row(symbol);
+    layer_.force_kernel(symbol);
     return run_guarded(layer_, single_thread(), input_, input_shape(layer_.problem(), 1),
                        output_shape(layer_.problem(), 1));
   }
@@ -101,11 +101,11 @@ TEST_F(GuardedRunTest, RefusesAnInputThatDoesNotFillItsShape) {
 }
 
 TEST_F(GuardedRunTest, RepeatedRunCallsTheKernelAndReportsFailure) {
-  layer_.force_row("good");
+  layer_.force_kernel("good");
   const Shape shape = input_shape(layer_.problem(), 1);
   RepeatedRun calls(layer_, single_thread(), input_, shape, shape);
   calls();
-  layer_.force_row("failing");
+  layer_.force_kernel("failing");
   RepeatedRun bad(layer_, single_thread(), input_, shape, shape);
   EXPECT_THROW(bad(), std::runtime_error);
 }

@@ -133,7 +133,7 @@ ConvProblem problem_with(ActivationKind kind, Layout layout, bool one_dimensiona
 void expect_function_of_linear(const ConvProblem& p, const std::string& symbol) {
   const ConvProblem linear = kernel_problem(p);
   ASSERT_TRUE(is_elementwise(activation_of(output(linear)).kind));
-  register_fake_row(linear, {.symbol = symbol, .call_scratch_bytes = 300});
+  register_fake_kernel(linear, {.symbol = symbol, .call_scratch_bytes = 300});
   const ConvWeights weights = integer_weights(p);
   const std::int64_t batch = 3;
   const std::vector<float> input = integer_values(input_elements(p) * batch, 3);
@@ -176,7 +176,7 @@ TEST(AxisActivationOfALayer, FollowsItsKernel) {
 TEST(AxisActivationOfALayer, GluWithDynamicExtentsHalvesTheWidthOfTheCall) {
   ConvProblem fixed = problem_with(ActivationKind::glu, Layout::nchw, false);
   const ConvProblem p = with_dynamic_extents(fixed);
-  register_fake_row(kernel_problem(p), {.symbol = "axis_dynamic"});
+  register_fake_kernel(kernel_problem(p), {.symbol = "axis_dynamic"});
   const ConvLayer layer("dynamic", p, integer_weights(p));
   const std::vector<float> input = integer_values(input_elements(fixed), 3);
   const std::vector<float> sums = naive_conv(kernel_problem(fixed), layer.weights(), input, 1);

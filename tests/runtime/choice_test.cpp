@@ -1,4 +1,4 @@
-// Which row a layer takes, and what it says about the others.
+// Which kernel a layer takes, and what it says about the others.
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint64_t kNobodyHas = std::uint64_t{1} << 41;
 
-/// Tests use different channels, so that their rows do not meet.
+/// Tests use different channels, so that their kernels do not meet.
 ConvProblem problem(int channels) {
   ConvProblem p = problem_of(depthwise_stages());
   p.IH = 4, p.IW = 4, p.IC = channels, window(p).KH = window(p).KW = 3;
@@ -44,9 +44,9 @@ void expect_contains(const std::string& text, const std::string& part) {
 
 TEST(Choice, HighestRankThatRuns) {
   const ConvProblem p = problem(2);
-  register_fake_row(p, {.symbol = "rank_low", .target = "t-low", .rank = 1});
-  const KernelRow& middle = register_fake_row(p, {.symbol = "rank_middle", .target = "t-middle", .rank = 2});
-  register_fake_row(p, {.symbol = "rank_best", .target = "t-best", .required_features = kNobodyHas, .rank = 3});
+  register_fake_kernel(p, {.symbol = "rank_low", .target = "t-low", .rank = 1});
+  const CompiledKernel& middle = register_fake_kernel(p, {.symbol = "rank_middle", .target = "t-middle", .rank = 2});
+  register_fake_kernel(p, {.symbol = "rank_best", .target = "t-best", .required_features = kNobodyHas, .rank = 3});
   const ConvLayer layer = layer_of(p);
   EXPECT_EQ(layer.kernel(), &middle);
   EXPECT_TRUE(runs(layer));
@@ -58,29 +58,29 @@ TEST(Choice, HighestRankThatRuns) {
 
 TEST(Choice, RowsOfGpusAreNotForTheCpu) {
   const ConvProblem p = problem(11);
-  const KernelRow& cpu = register_fake_row(p, {.symbol = "beside_a_gpu", .rank = 1});
-  register_fake_row(p, {.symbol = "on_a_gpu", .target = "gpu", .required_features = kDeviceCuda80, .rank = 90});
+  const CompiledKernel& cpu = register_fake_kernel(p, {.symbol = "beside_a_gpu", .rank = 1});
+  register_fake_kernel(p, {.symbol = "on_a_gpu", .target = "gpu", .required_features = kDeviceCuda80, .rank = 90});
   const ConvLayer layer = layer_of(p);
   EXPECT_EQ(layer.kernel(), &cpu);
   expect_contains(
       layer.why_not(),
       "refused: on_a_gpu (gpu): made for a CUDA device of capability 8.0 or higher, where a GpuLayer calls it\n");
-  EXPECT_THROW(layer_of(p).force_row("gpu"), std::invalid_argument);
+  EXPECT_THROW(layer_of(p).force_kernel("gpu"), std::invalid_argument);
 }
 
 TEST(Choice, FeaturesThatTheCpuHas) {
   const ConvProblem p = problem(3);
-  const KernelRow& row =
-      register_fake_row(p, {.symbol = "has_all", .required_features = detected_cpu_features(), .rank = 9});
-  register_fake_row(p, {.symbol = "has_none", .rank = 8});
-  EXPECT_EQ(layer_of(p).kernel(), &row);
+  const CompiledKernel& kernel =
+      register_fake_kernel(p, {.symbol = "has_all", .required_features = detected_cpu_features(), .rank = 9});
+  register_fake_kernel(p, {.symbol = "has_none", .rank = 8});
+  EXPECT_EQ(layer_of(p).kernel(), &kernel);
 }
 
 TEST(Choice, StaticBeforeDynamicOfEqualRank) {
   const ConvProblem p = problem(4);
-  const KernelRow& dynamic = register_fake_row(with_dynamic_extents(p), {.symbol = "any_size"});
+  const CompiledKernel& dynamic = register_fake_kernel(with_dynamic_extents(p), {.symbol = "any_size"});
   EXPECT_EQ(layer_of(p).kernel(), &dynamic);
-  const KernelRow& fixed = register_fake_row(p, {.symbol = "this_size"});
+  const CompiledKernel& fixed = register_fake_kernel(p, {.symbol = "this_size"});
   const ConvLayer layer = layer_of(p);
   EXPECT_EQ(layer.kernel(), &fixed);
   expect_contains(layer.why_not(), "refused: any_size (fake): dynamic extents, where 'this_size' has the static ones");
@@ -90,7 +90,7 @@ TEST(Choice, NoKernelNamesProblemAndCommand) {
   const ConvProblem p = problem(5);
   ConvProblem other = p;
   window(other).stride_w = 2;
-  register_fake_row(other, {.symbol = "other_stride"});
+  register_fake_kernel(other, {.symbol = "other_stride"});
   const ConvLayer layer = layer_of(p);
   EXPECT_EQ(layer.kernel(), nullptr);
   std::vector<float> input(input_elements(p)), output(output_elements(p), 5.0f);
@@ -117,41 +117,42 @@ TEST(Choice, KernelRegisteredLaterIsFoundAndThenKept) {
   const ConvProblem p = problem(6);
   const ConvLayer layer = layer_of(p);
   EXPECT_EQ(layer.kernel(), nullptr);
-  const KernelRow& first = register_fake_row(p, {.symbol = "late", .rank = 1});
+  const CompiledKernel& first = register_fake_kernel(p, {.symbol = "late", .rank = 1});
   EXPECT_EQ(layer.kernel(), &first);
-  register_fake_row(p, {.symbol = "too_late", .rank = 2});
+  register_fake_kernel(p, {.symbol = "too_late", .rank = 2});
   EXPECT_EQ(layer.kernel(), &first);
   EXPECT_TRUE(runs(layer));
 }
 
 TEST(Forced, BySymbolAndByTarget) {
   const ConvProblem p = problem(7);
-  const KernelRow& slow = register_fake_row(p, {.symbol = "forced_slow", .target = "t-slow", .rank = 1});
-  const KernelRow& fast = register_fake_row(p, {.symbol = "forced_fast", .target = "t-fast", .rank = 2});
+  const CompiledKernel& slow = register_fake_kernel(p, {.symbol = "forced_slow", .target = "t-slow", .rank = 1});
+  const CompiledKernel& fast = register_fake_kernel(p, {.symbol = "forced_fast", .target = "t-fast", .rank = 2});
   ConvLayer layer = layer_of(p);
   const ConvLayer copy = layer;
-  layer.force_row("forced_slow");
+  layer.force_kernel("forced_slow");
   EXPECT_EQ(layer.kernel(), &slow);
   EXPECT_EQ(copy.kernel(), &fast);
   EXPECT_TRUE(runs(layer));
   expect_contains(layer.why_not(),
-                  "refused: forced_fast (t-fast): the choice is restricted by force_row('forced_slow')");
-  layer.force_row("t-fast");
+                  "refused: forced_fast (t-fast): the choice is restricted by force_kernel('forced_slow')");
+  layer.force_kernel("t-fast");
   EXPECT_EQ(layer.kernel(), &fast);
-  layer.force_row("t-slow");
+  layer.force_kernel("t-slow");
   EXPECT_EQ(layer.kernel(), &slow);
-  layer.force_row("");
+  layer.force_kernel("");
   EXPECT_EQ(layer.kernel(), &fast);
 }
 
-TEST(Forced, RowThatTheCpuCannotRunIsRefusedAndNotExecuted) {
+TEST(Forced, KernelThatTheCpuCannotRunIsRefusedAndNotExecuted) {
   const ConvProblem p = problem(8);
-  register_fake_row(p, {.symbol = "impossible", .target = "t-impossible", .required_features = kCpuFma | kNobodyHas});
-  const KernelRow& possible = register_fake_row(p, {.symbol = "possible", .target = "t-possible"});
+  register_fake_kernel(p,
+                       {.symbol = "impossible", .target = "t-impossible", .required_features = kCpuFma | kNobodyHas});
+  const CompiledKernel& possible = register_fake_kernel(p, {.symbol = "possible", .target = "t-possible"});
   ConvLayer layer = layer_of(p);
   for (const char* name : {"impossible", "t-impossible"}) {
     try {
-      layer.force_row(name);
+      layer.force_kernel(name);
       FAIL();
     } catch (const std::invalid_argument& error) {
       expect_contains(error.what(), "lacks");
@@ -160,7 +161,7 @@ TEST(Forced, RowThatTheCpuCannotRunIsRefusedAndNotExecuted) {
     }
   }
   EXPECT_EQ(layer.kernel(), &possible);
-  EXPECT_THROW(layer.force_row("no_such_row"), std::invalid_argument);
+  EXPECT_THROW(layer.force_kernel("no_such_kernel"), std::invalid_argument);
   EXPECT_TRUE(runs(layer));
 }
 
@@ -178,9 +179,9 @@ class WithSepconvTarget : public testing::Test {
 
 TEST_F(WithSepconvTarget, ALayerTakesItsKernelOrNone) {
   const ConvProblem p = problem(9);
-  const KernelRow& slow = register_fake_row(p, {.symbol = "env_slow", .target = "env-slow", .rank = 1});
-  register_fake_row(p, {.symbol = "env_fast", .target = "env-fast", .rank = 2});
-  register_fake_row(p, {.symbol = "env_never", .target = "env-never", .required_features = kNobodyHas, .rank = 3});
+  const CompiledKernel& slow = register_fake_kernel(p, {.symbol = "env_slow", .target = "env-slow", .rank = 1});
+  register_fake_kernel(p, {.symbol = "env_fast", .target = "env-fast", .rank = 2});
+  register_fake_kernel(p, {.symbol = "env_never", .target = "env-never", .required_features = kNobodyHas, .rank = 3});
   const ConvLayer layer = layer_of(p);
   expect_contains(layer.why_not(), "restricted by SEPCONV_TARGET=" + target_);
   if (target_ == "env-slow") {
@@ -200,11 +201,11 @@ TEST_F(WithSepconvTarget, ALayerTakesItsKernelOrNone) {
 
 TEST(Choice, ConcurrentFirstNeedsAgree) {
   const ConvProblem p = problem(10);
-  const KernelRow& row = register_fake_row(p, {.symbol = "first_need"});
+  const CompiledKernel& kernel = register_fake_kernel(p, {.symbol = "first_need"});
   for (int round = 0; round < 20; ++round) {
     const ConvLayer layer = layer_of(p);
     std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { EXPECT_EQ(layer.kernel(), &row); });
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { EXPECT_EQ(layer.kernel(), &kernel); });
     for (std::thread& thread : threads) thread.join();
   }
 }

@@ -168,7 +168,7 @@ ConvProblem problem(int channels) {
 
 struct Fixture {
   explicit Fixture(int channels) : p(problem(channels)), layer("shared", p, integer_weights(p)) {
-    register_fake_row(p, {.symbol = "executor_" + std::to_string(channels), .call_scratch_bytes = 1000});
+    register_fake_kernel(p, {.symbol = "executor_" + std::to_string(channels), .call_scratch_bytes = 1000});
   }
   /// Runs the layer on inputs of its own and compares.
   Status run(const RunContext& context, int seed, bool& equal) const {
@@ -247,7 +247,7 @@ TEST(LayerExecutors, LayerWithinATaskOfThePool) {
   EXPECT_EQ(process_pool().parallel_for(8, task, const_cast<Fixture*>(&fixture)), 0);
 }
 
-TEST(Arena, ServesWhatARowDeclares) {
+TEST(Arena, ServesWhatAKernelDeclares) {
   // Eight allocations whose sizes add up to the declared bytes, each with what a compiler may add at its end.
   const std::size_t sizes[] = {1, 64, 65, 100, 4096, 3, 127, 128};
   std::size_t declared = 0;

@@ -29,7 +29,7 @@ struct Fake {
   FakeOptions options;
   std::string problem_text;
   std::vector<Argument> arguments;  // made once: calls are tested to allocate nothing
-  KernelRow row{};
+  CompiledKernel kernel{};
 };
 
 constexpr std::size_t kMostFakes = 160;
@@ -102,8 +102,8 @@ float output_sum(const Closure& closure, const float* scratch, int oc) {
   return closure.bias == nullptr ? sum : sum + floats(closure.bias)[oc];
 }
 
-/// One row of one image.
-int run_row(void* context, int index, std::uint8_t* bytes) {
+/// One kernel of one image.
+int run_kernel(void* context, int index, std::uint8_t* bytes) {
   const auto& closure = *reinterpret_cast<const Closure*>(bytes);
   const ConvProblem& p = closure.fake->problem;
   const bool flat = closure.fake->options.flat_output;
@@ -168,7 +168,8 @@ int call_fake(std::size_t id, void** argv) {
     std::fill_n(scratch, fake.options.call_scratch_bytes / sizeof(float), std::numeric_limits<float>::quiet_NaN());
   }
   const int tasks = closure.OH * closure.output->dim[axes.n].extent;
-  const int result = sepconv_abi1_parallel_for(context, run_row, 0, tasks, reinterpret_cast<std::uint8_t*>(&closure));
+  const int result =
+      sepconv_abi1_parallel_for(context, run_kernel, 0, tasks, reinterpret_cast<std::uint8_t*>(&closure));
   if (scratch != nullptr) sepconv_abi1_release(context, scratch);
   return result;
 }
@@ -190,36 +191,36 @@ std::size_t index_of(const ConvProblem& p, bool out, std::int64_t n, int y, int 
 
 }  // namespace
 
-const KernelRow& add_fake_row(const ConvProblem& problem, const FakeOptions& options) {
+const CompiledKernel& add_fake_kernel(const ConvProblem& problem, const FakeOptions& options) {
   static constexpr auto kFunctions = make_functions(std::make_index_sequence<kMostFakes>());
   const std::size_t id = fakes().size();
   Fake& fake = fakes().emplace_back(Fake{problem, options, to_text(problem), arguments_of(problem)});
-  fake.row.abi = kKernelAbi;
-  fake.row.symbol = fake.options.symbol.c_str();
-  fake.row.function = kFunctions.at(id);
-  fake.row.problem = fake.problem_text.c_str();
-  fake.row.target = fake.options.target.c_str();
-  fake.row.schedule = "fake";
-  fake.row.required_features = options.required_features;
-  fake.row.rank = options.rank;
-  fake.row.depthwise_panel = options.depthwise_panel;
-  fake.row.pointwise_panel = options.pointwise_panel;
-  fake.row.flat_output = options.flat_output;
-  fake.row.call_scratch_bytes = options.call_scratch_bytes;
-  fake.row.task_scratch_bytes = middle_channels(problem) * sizeof(float) + 20;
-  return fake.row;
+  fake.kernel.abi = kKernelAbi;
+  fake.kernel.symbol = fake.options.symbol.c_str();
+  fake.kernel.function = kFunctions.at(id);
+  fake.kernel.problem = fake.problem_text.c_str();
+  fake.kernel.target = fake.options.target.c_str();
+  fake.kernel.schedule = "fake";
+  fake.kernel.required_features = options.required_features;
+  fake.kernel.rank = options.rank;
+  fake.kernel.depthwise_panel = options.depthwise_panel;
+  fake.kernel.pointwise_panel = options.pointwise_panel;
+  fake.kernel.flat_output = options.flat_output;
+  fake.kernel.call_scratch_bytes = options.call_scratch_bytes;
+  fake.kernel.task_scratch_bytes = middle_channels(problem) * sizeof(float) + 20;
+  return fake.kernel;
 }
 
-const KernelTable& fake_table(const std::string& library, const KernelRow& row) {
+const KernelTable& fake_table(const std::string& library, const CompiledKernel& kernel) {
   static auto* const names = new std::deque<std::string>;
   static auto* const tables = new std::deque<KernelTable>;
-  return tables->emplace_back(KernelTable{names->emplace_back(library).c_str(), &row, 1, nullptr, 0});
+  return tables->emplace_back(KernelTable{names->emplace_back(library).c_str(), &kernel, 1, nullptr, 0});
 }
 
-const KernelRow& register_fake_row(const ConvProblem& problem, const FakeOptions& options) {
-  const KernelRow& row = add_fake_row(problem, options);
-  use_kernels(fake_table("fakes", row));
-  return row;
+const CompiledKernel& register_fake_kernel(const ConvProblem& problem, const FakeOptions& options) {
+  const CompiledKernel& kernel = add_fake_kernel(problem, options);
+  use_kernels(fake_table("fakes", kernel));
+  return kernel;
 }
 
 int fake_calls() { return calls; }

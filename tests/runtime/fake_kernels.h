@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "sepconv/conv_problem.h"
+#include "sepconv/detail/compiled_kernel.h"
 #include "sepconv/detail/conv_weights.h"
-#include "sepconv/detail/kernel_row.h"
 
 namespace sepconv::test {
 
-/// How a fake row is compiled, so to say.
+/// How a fake kernel is compiled, so to say.
 struct FakeOptions {
   std::string symbol;  // unique in the process
   std::string target = "fake";
@@ -24,13 +24,13 @@ struct FakeOptions {
   int error = 0;                         // returned in place of computing
 };
 
-/// A row whose kernel computes `problem` from packed weights, a parallel task an image row; each task keeps its
+/// A kernel whose kernel computes `problem` from packed weights, a parallel task an image kernel; each task keeps its
 /// depthwise results in scratch. Lives as long as the process; so does its table.
-const KernelRow& add_fake_row(const ConvProblem& problem, const FakeOptions& options);
-/// A table of one row, not yet registered.
-const KernelTable& fake_table(const std::string& library, const KernelRow& row);
-/// add_fake_row, and use_kernels of its table.
-const KernelRow& register_fake_row(const ConvProblem& problem, const FakeOptions& options);
+const CompiledKernel& add_fake_kernel(const ConvProblem& problem, const FakeOptions& options);
+/// A table of one kernel, not yet registered.
+const KernelTable& fake_table(const std::string& library, const CompiledKernel& kernel);
+/// add_fake_kernel, and use_kernels of its table.
+const CompiledKernel& register_fake_kernel(const ConvProblem& problem, const FakeOptions& options);
 
 /// How often fake kernels have been called, in this process.
 int fake_calls();

@@ -30,7 +30,7 @@ TEST(Fork, TheChildRunsLayers) {
   const std::array<Executor*, 2> pools = {own_pool.get(), &process_pool()};
   SeparableConv1D layer({.filters = 2, .kernel_size = 3, .padding = "same"});
   layer.build({kDynamic, 5});
-  register_fake_row(with_dynamic_extents(layer.layer_for({9, 5}).problem()), {.symbol = "forked"});
+  register_fake_kernel(with_dynamic_extents(layer.layer_for({9, 5}).problem()), {.symbol = "forked"});
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t)

@@ -76,7 +76,7 @@ TEST_P(LayerRun, EqualsTheDefinition) {
     p.stages.erase(p.stages.begin());
     window(p).stride_h = 2, window(p).pad_right = 2;
   }
-  register_fake_row(p, {.symbol = std::string("run_") + c.name, .flat_output = c.flat, .call_scratch_bytes = 300});
+  register_fake_kernel(p, {.symbol = std::string("run_") + c.name, .flat_output = c.flat, .call_scratch_bytes = 300});
   const ConvLayer layer(c.name, p, integer_weights(p));
   for (const std::int64_t batch : {1, 3}) {
     expect_exact(layer, p, batch);
@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(All, LayerRun,
 TEST(LayerRunViews, TakesAnyBatchPitch) {
   ConvProblem p = base_problem(Layout::nhwc);
   p.IC = 4;
-  register_fake_row(p, {.symbol = "batch_pitch"});
+  register_fake_kernel(p, {.symbol = "batch_pitch"});
   const ConvLayer layer("pitched", p, integer_weights(p));
   const std::size_t in_image = input_elements(p), out_image = output_elements(p);
   const std::vector<float> dense = integer_values(2 * in_image, 5);
@@ -129,7 +129,7 @@ TEST(LayerRunViews, TakesAnyBatchPitch) {
 TEST(LayerRunViews, BatchBeyond32BitOffsetsIsSplit) {
   ConvProblem p = problem_of(separable_stages());
   p.IC = 1, p.stages.back().out_channels = 2, p.IW = 2, set_bias(output(p), true);
-  register_fake_row(p, {.symbol = "far_batch"});
+  register_fake_kernel(p, {.symbol = "far_batch"});
   const ConvLayer layer("far", p, integer_weights(p));
   constexpr std::int64_t kBatch = 5, kPitch = std::int64_t{1} << 30;
   // Address space alone, which no machine is short of; then memory for the one page of each image.
@@ -154,7 +154,7 @@ TEST(LayerRunViews, BatchBeyond32BitOffsetsIsSplit) {
 TEST(LayerRunViews, EmptyBatchNeedsAKernelButNoCall) {
   ConvProblem p = base_problem(Layout::nhwc);
   p.IC = 5;
-  register_fake_row(p, {.symbol = "empty_batch"});
+  register_fake_kernel(p, {.symbol = "empty_batch"});
   const ConvLayer layer("empty", p, integer_weights(p));
   const int before = fake_calls();
   const Status status = layer.run({}, dense_view(static_cast<const float*>(nullptr), shape_of(p, false, 0)),
@@ -167,7 +167,7 @@ TEST(LayerRunViews, OneDimensionalProblemTakesRank3) {
   ConvProblem p = problem_of(separable_stages());
   p.IW = 9, p.IC = 3, p.stages.back().out_channels = 4, window(p).KW = 3, window(p).stride_w = 2,
   window(p).pad_left = 2;
-  register_fake_row(p, {.symbol = "one_dimensional"});
+  register_fake_kernel(p, {.symbol = "one_dimensional"});
   const ConvLayer layer("steps", p, integer_weights(p));
   const std::vector<float> input = integer_values(2 * 9 * 3, 6);
   std::vector<float> output(2 * p.OW() * 4);
@@ -176,11 +176,11 @@ TEST(LayerRunViews, OneDimensionalProblemTakesRank3) {
   expect_exact(layer, p, 2);
 }
 
-TEST(DynamicProblem, RowServesStaticProblemsWithTheirPads) {
+TEST(DynamicProblem, KernelServesStaticProblemsWithTheirPads) {
   ConvProblem dynamic = base_problem(Layout::nhwc);
   dynamic.IC = 7;
   dynamic = with_dynamic_extents(dynamic);
-  register_fake_row(dynamic, {.symbol = "dynamic_row"});
+  register_fake_kernel(dynamic, {.symbol = "dynamic_kernel"});
   for (const int extent : {4, 7, 12}) {
     ConvProblem p = base_problem(Layout::nhwc);
     p.IC = 7, p.IH = extent, p.IW = extent + 1, window(p).pad_top = extent % 3, window(p).pad_left = 2;
@@ -196,7 +196,7 @@ TEST(DynamicProblem, LayerFindsValidAndSamePadsFromTheOutput) {
       window(dynamic).pad_right = kDynamic;
   dynamic.IC = 2, dynamic.stages.back().out_channels = 3, window(dynamic).KH = 3, window(dynamic).KW = 4,
   window(dynamic).stride_h = 2, window(dynamic).dilation_w = 2;
-  register_fake_row(dynamic, {.symbol = "dynamic_layer"});
+  register_fake_kernel(dynamic, {.symbol = "dynamic_layer"});
   const ConvLayer layer("free", dynamic, integer_weights(dynamic));
   const auto same_total = [](int n, int e, int s) { return std::max(((n + s - 1) / s - 1) * s + e - n, 0); };
   int ran = 0;
@@ -225,7 +225,7 @@ TEST(DynamicProblem, LayerFindsValidAndSamePadsFromTheOutput) {
 TEST(Copies, ShareWeightsAndKernel) {
   ConvProblem p = base_problem(Layout::nhwc);
   p.IC = 9;
-  register_fake_row(p, {.symbol = "copies"});
+  register_fake_kernel(p, {.symbol = "copies"});
   const ConvLayer layer("original", p, integer_weights(p));
   const ConvLayer copy = layer;
   EXPECT_EQ(&copy.weights(), &layer.weights());
@@ -250,10 +250,10 @@ TEST(Copies, OfAnotherTypeHaveWeightsOfTheirOwn) {
   p.IC = 14;
   ConvProblem half = p;
   half.dtype = DataType::float16;
-  static KernelRow rows[2] = {add_fake_row(p, {.symbol = "weights_f32"}),
-                              add_fake_row(half, {.symbol = "weights_f16"})};
-  for (KernelRow& row : rows) row.function = tell_first_weight;
-  static const KernelTable table{"types", rows, 2, nullptr, 0};
+  static CompiledKernel kernels[2] = {add_fake_kernel(p, {.symbol = "weights_f32"}),
+                                      add_fake_kernel(half, {.symbol = "weights_f16"})};
+  for (CompiledKernel& kernel : kernels) kernel.function = tell_first_weight;
+  static const KernelTable table{"types", kernels, 2, nullptr, 0};
   use_kernels(table);
   ConvWeights weights = integer_weights(p);
   std::vector<float> pointwise = weights.arrays[0].to_floats();
@@ -276,7 +276,7 @@ TEST(Copies, OfAnotherTypeHaveWeightsOfTheirOwn) {
 TEST(Copies, ALayerThatWasMovedFromStillRuns) {
   ConvProblem p = base_problem(Layout::nhwc);
   p.IC = 15;
-  register_fake_row(p, {.symbol = "moved"});
+  register_fake_kernel(p, {.symbol = "moved"});
   ConvLayer layer("moved", p, integer_weights(p));
   const ConvLayer moved = std::move(layer);
   expect_exact(moved, p, 1);
@@ -304,13 +304,13 @@ TEST(Construction, RefusesWrongWeightsAndProblems) {
 TEST(KernelErrors, BecomeAStatus) {
   ConvProblem p = base_problem(Layout::nhwc);
   p.IC = 10;
-  register_fake_row(p, {.symbol = "failing_row", .error = -17});
+  register_fake_kernel(p, {.symbol = "failing_kernel", .error = -17});
   const ConvLayer layer("fails", p, integer_weights(p));
   std::vector<float> input(input_elements(p)), output(output_elements(p));
   const Status status =
       layer.run({}, dense_view(input.data(), shape_of(p, false, 1)), dense_view(output.data(), shape_of(p, true, 1)));
   EXPECT_EQ(status.code(), StatusCode::kernel_failed);
-  EXPECT_NE(std::string(status.message()).find("failing_row"), std::string::npos);
+  EXPECT_NE(std::string(status.message()).find("failing_kernel"), std::string::npos);
   EXPECT_NE(std::string(status.message()).find("-17"), std::string::npos);
 }
 

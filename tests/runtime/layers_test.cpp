@@ -117,7 +117,7 @@ TEST(Weights, SetChecksCountAndSizes) {
   EXPECT_EQ(values_of(conv), stored);
 }
 
-/// Registers a dynamic row for a layer's problems, then compares runs of several sizes with the definition.
+/// Registers a dynamic kernel for a layer's problems, then compares runs of several sizes with the definition.
 void expect_runs(KerasConvLayer& layer, const std::vector<Shape>& shapes, bool channels_last,
                  const std::string& symbol) {
   layer.build(shapes[0]);
@@ -132,7 +132,7 @@ void expect_runs(KerasConvLayer& layer, const std::vector<Shape>& shapes, bool c
   ConvProblem dynamic = layer.layer_for(shapes[0]).problem();
   if (shapes[0].size() == 3) dynamic.IH = window(dynamic).pad_top = window(dynamic).pad_bottom = kDynamic;
   dynamic.IW = window(dynamic).pad_left = window(dynamic).pad_right = kDynamic;
-  register_fake_row(dynamic, {.symbol = symbol});
+  register_fake_kernel(dynamic, {.symbol = symbol});
   for (const Shape& shape : shapes) {
     const ConvProblem p = layer.layer_for(shape).problem();
     EXPECT_EQ(p.layout == Layout::nhwc, channels_last);
@@ -193,7 +193,7 @@ TEST(Run, ActivityLossAndAutocast) {
   DepthwiseConv1D layer({.kernel_size = 2, .use_bias = false, .activity_regularizer = "l1"});
   layer.build({4, 3});
   layer.set_weights({make_tensor({1, 2, 3, -1, 0, 1}, {2, 3, 1})});
-  register_fake_row(layer.layer_for({4, 3}).problem(), {.symbol = "keras_activity"});
+  register_fake_kernel(layer.layer_for({4, 3}).problem(), {.symbol = "keras_activity"});
   EXPECT_TRUE(layer.losses().empty()) << "no call yet";
   std::vector<double> x(24);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i % 7) - 3;
@@ -247,12 +247,12 @@ TEST(Run, ForcedRows) {
   DepthwiseConv1D layer({.kernel_size = 4, .name = "forced"});
   layer.build({9, 3});
   const ConvProblem p = layer.layer_for({9, 3}).problem();
-  const KernelRow& slow = register_fake_row(p, {.symbol = "keras_slow", .target = "keras-slow", .rank = 1});
-  const KernelRow& fast = register_fake_row(p, {.symbol = "keras_fast", .target = "keras-fast", .rank = 2});
+  const CompiledKernel& slow = register_fake_kernel(p, {.symbol = "keras_slow", .target = "keras-slow", .rank = 1});
+  const CompiledKernel& fast = register_fake_kernel(p, {.symbol = "keras_fast", .target = "keras-fast", .rank = 2});
   EXPECT_EQ(layer.layer_for({9, 3}).kernel(), &fast);
-  layer.force_row("keras-slow");
+  layer.force_kernel("keras-slow");
   EXPECT_EQ(layer.layer_for({9, 3}).kernel(), &slow);
-  layer.force_row("keras-nothing");
+  layer.force_kernel("keras-nothing");
   std::vector<float> input(27), output(18);
   const Status status = layer.run({}, dense_view(static_cast<const float*>(input.data()), {1, 9, 3}),
                                   dense_view(output.data(), {1, 6, 3}));
@@ -263,7 +263,7 @@ TEST(Run, ForcedRows) {
 TEST(Run, EverNewSizesTakeBoundedMemory) {
   SeparableConv1D layer({.filters = 2, .kernel_size = 3, .padding = "same"});
   layer.build({kDynamic, 4});
-  register_fake_row(with_dynamic_extents(layer.layer_for({9, 4}).problem()), {.symbol = "keras_many_sizes"});
+  register_fake_kernel(with_dynamic_extents(layer.layer_for({9, 4}).problem()), {.symbol = "keras_many_sizes"});
   constexpr int kSizes = 20000;
   const std::vector<float> input(kSizes * 4, 1.0f);
   std::vector<float> output(kSizes * 2);
@@ -299,7 +299,7 @@ TEST(Run, ConcurrentCallsWithNewSizes) {
   SeparableConv1D layer({.filters = 2, .kernel_size = 3, .padding = "same", .activation = "relu"});
   layer.build({kDynamic, 6});
   ConvProblem dynamic = with_dynamic_extents(layer.layer_for({9, 6}).problem());
-  register_fake_row(dynamic, {.symbol = "keras_concurrent"});
+  register_fake_kernel(dynamic, {.symbol = "keras_concurrent"});
   std::vector<std::thread> threads;
   std::atomic<int> wrong{0};
   for (int t = 0; t < 4; ++t)

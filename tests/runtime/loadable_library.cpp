@@ -1,7 +1,7 @@
 // A library as `sepconv compile --shared` makes them, by hand: its one kernel scales by the pointwise weight.
 
 #include "runtime/core/halide_buffer.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 
 namespace {
 
@@ -15,9 +15,9 @@ int scale(void** argv) {
   return 0;
 }
 
-constexpr sepconv::KernelRow kRow = {
+constexpr sepconv::CompiledKernel kKernel = {
     sepconv::kKernelAbi, "loaded_double", scale, "f32_nhwc_i1x3x1.conv_o1_k1x1", "fake", "fake", 0, 0, 1, 1, 0, 0, 0};
-constexpr sepconv::KernelTable kTable = {"loaded", &kRow, 1, nullptr, 0};
+constexpr sepconv::KernelTable kTable = {"loaded", &kKernel, 1, nullptr, 0};
 
 }  // namespace
 

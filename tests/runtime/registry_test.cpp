@@ -21,72 +21,73 @@ ConvProblem problem(int channels) {
 
 std::size_t rows_named(const std::string& symbol) {
   std::size_t count = 0;
-  for (const RegisteredRow& row : all_rows()) count += symbol == row.row->symbol;
+  for (const RegisteredKernel& kernel : registered_kernels()) count += symbol == kernel.kernel->symbol;
   return count;
 }
 
 TEST(Registry, SameTableTwiceIsFine) {
-  const KernelTable& table = fake_table("twice", add_fake_row(problem(21), {.symbol = "registered_twice"}));
+  const KernelTable& table = fake_table("twice", add_fake_kernel(problem(21), {.symbol = "registered_twice"}));
   use_kernels(table);
   use_kernels(table);
   EXPECT_EQ(rows_named("registered_twice"), 1u);
 }
 
 TEST(Registry, TwoLibrariesInOneProgram) {
-  const KernelTable& a = fake_table("library_a", add_fake_row(problem(22), {.symbol = "a_row", .rank = 1}));
-  const KernelTable& b = fake_table("library_b", add_fake_row(problem(22), {.symbol = "b_row", .rank = 2}));
-  const KernelTable& c = fake_table("library_c", add_fake_row(problem(23), {.symbol = "c_row"}));
+  const KernelTable& a = fake_table("library_a", add_fake_kernel(problem(22), {.symbol = "a_kernel", .rank = 1}));
+  const KernelTable& b = fake_table("library_b", add_fake_kernel(problem(22), {.symbol = "b_kernel", .rank = 2}));
+  const KernelTable& c = fake_table("library_c", add_fake_kernel(problem(23), {.symbol = "c_kernel"}));
   for (const KernelTable* table : {&a, &b, &c}) use_kernels(*table);
-  EXPECT_EQ(ConvLayer("x", problem(22), integer_weights(problem(22))).kernel(), b.rows);
-  EXPECT_EQ(ConvLayer("x", problem(23), integer_weights(problem(23))).kernel(), c.rows);
+  EXPECT_EQ(ConvLayer("x", problem(22), integer_weights(problem(22))).kernel(), b.kernels);
+  EXPECT_EQ(ConvLayer("x", problem(23), integer_weights(problem(23))).kernel(), c.kernels);
 }
 
-struct BadRow {
+struct BadKernel {
   const char* name;
   const char* word;  // in the message
-  std::function<void(KernelRow&)> spoil;
+  std::function<void(CompiledKernel&)> spoil;
 };
 
-class RefusedRow : public testing::TestWithParam<BadRow> {};
+class RefusedKernel : public testing::TestWithParam<BadKernel> {};
 
-TEST_P(RefusedRow, NamesLibraryAndRow) {
+TEST_P(RefusedKernel, NamesLibraryAndKernel) {
   const std::string symbol = std::string("refused_") + GetParam().name;
-  KernelRow rows[2] = {add_fake_row(problem(24), {.symbol = symbol + "_good"}),
-                       add_fake_row(problem(24), {.symbol = symbol})};
-  GetParam().spoil(rows[1]);
-  const KernelTable table{"speech", rows, 2, nullptr, 0};
+  CompiledKernel kernels[2] = {add_fake_kernel(problem(24), {.symbol = symbol + "_good"}),
+                               add_fake_kernel(problem(24), {.symbol = symbol})};
+  GetParam().spoil(kernels[1]);
+  const KernelTable table{"speech", kernels, 2, nullptr, 0};
   try {
     use_kernels(table);
     FAIL();
   } catch (const std::invalid_argument& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("'speech', row 1"), std::string::npos) << text;
+    EXPECT_NE(text.find("'speech', kernel 1"), std::string::npos) << text;
     EXPECT_NE(text.find(GetParam().word), std::string::npos) << text;
   }
   EXPECT_EQ(rows_named(symbol + "_good"), 0u) << "a table is taken whole or not at all";
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, RefusedRow,
-    testing::Values(BadRow{"abi", "ABI version 1", [](KernelRow& row) { row.abi = 1; }},
-                    BadRow{"function", "no function", [](KernelRow& row) { row.function = nullptr; }},
-                    BadRow{"symbol", "no symbol", [](KernelRow& row) { row.symbol = nullptr; }},
-                    BadRow{"target", "no target", [](KernelRow& row) { row.target = nullptr; }},
-                    BadRow{"schedule", "no schedule", [](KernelRow& row) { row.schedule = nullptr; }},
-                    BadRow{"no_problem", "no problem", [](KernelRow& row) { row.problem = nullptr; }},
-                    BadRow{"problem", "ConvProblem", [](KernelRow& row) { row.problem = "f32_nhwc"; }},
-                    BadRow{"depthwise_panel", "depthwise_panel", [](KernelRow& row) { row.depthwise_panel = 0; }},
-                    BadRow{"pointwise_panel", "pointwise_panel", [](KernelRow& row) { row.pointwise_panel = -8; }},
-                    BadRow{"flat", "flat_output", [](KernelRow& row) { row.flat_output = 2; }},
-                    BadRow{"scratch", "scratch", [](KernelRow& row) { row.task_scratch_bytes = ~std::uint64_t{0}; }},
-                    BadRow{"scratch_beyond_int", "scratch",
-                           [](KernelRow& row) { row.call_scratch_bytes = std::uint64_t{1} << 31; }}),
+    All, RefusedKernel,
+    testing::Values(
+        BadKernel{"abi", "ABI version 1", [](CompiledKernel& kernel) { kernel.abi = 1; }},
+        BadKernel{"function", "no function", [](CompiledKernel& kernel) { kernel.function = nullptr; }},
+        BadKernel{"symbol", "no symbol", [](CompiledKernel& kernel) { kernel.symbol = nullptr; }},
+        BadKernel{"target", "no target", [](CompiledKernel& kernel) { kernel.target = nullptr; }},
+        BadKernel{"schedule", "no schedule", [](CompiledKernel& kernel) { kernel.schedule = nullptr; }},
+        BadKernel{"no_problem", "no problem", [](CompiledKernel& kernel) { kernel.problem = nullptr; }},
+        BadKernel{"problem", "ConvProblem", [](CompiledKernel& kernel) { kernel.problem = "f32_nhwc"; }},
+        BadKernel{"depthwise_panel", "depthwise_panel", [](CompiledKernel& kernel) { kernel.depthwise_panel = 0; }},
+        BadKernel{"pointwise_panel", "pointwise_panel", [](CompiledKernel& kernel) { kernel.pointwise_panel = -8; }},
+        BadKernel{"flat", "flat_output", [](CompiledKernel& kernel) { kernel.flat_output = 2; }},
+        BadKernel{"scratch", "scratch", [](CompiledKernel& kernel) { kernel.task_scratch_bytes = ~std::uint64_t{0}; }},
+        BadKernel{"scratch_beyond_int", "scratch",
+                  [](CompiledKernel& kernel) { kernel.call_scratch_bytes = std::uint64_t{1} << 31; }}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Registry, AnotherRowOfTheSameSymbolIsRefused) {
-  const KernelRow& row = add_fake_row(problem(25), {.symbol = "contested"});
-  use_kernels(fake_table("first", row));
-  static KernelRow other = row;
+  const CompiledKernel& kernel = add_fake_kernel(problem(25), {.symbol = "contested"});
+  use_kernels(fake_table("first", kernel));
+  static CompiledKernel other = kernel;
   other.schedule = "another";
   try {
     use_kernels(fake_table("second", other));
@@ -102,7 +103,7 @@ TEST(Registry, ConcurrentRegistrationLosesNothing) {
   std::vector<const KernelTable*> tables;
   for (int i = 0; i < 8; ++i)
     tables.push_back(
-        &fake_table("concurrent", add_fake_row(problem(30 + i), {.symbol = "concurrent_" + std::to_string(i)})));
+        &fake_table("concurrent", add_fake_kernel(problem(30 + i), {.symbol = "concurrent_" + std::to_string(i)})));
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
@@ -115,10 +116,10 @@ TEST(Registry, ConcurrentRegistrationLosesNothing) {
 TEST(LoadKernelLibrary, RegistersAndCalls) {
   const KernelTable& table = load_kernel_library(SEPCONV_TEST_KERNEL_LIBRARY);
   EXPECT_STREQ(table.library, "loaded");
-  ASSERT_EQ(table.row_count, 1u);
+  ASSERT_EQ(table.kernel_count, 1u);
   load_kernel_library(SEPCONV_TEST_KERNEL_LIBRARY);
   EXPECT_EQ(rows_named("loaded_double"), 1u);
-  const ConvProblem p = problem_from_text(table.rows[0].problem);
+  const ConvProblem p = problem_from_text(table.kernels[0].problem);
   const ConvLayer layer("loaded", p, {{2.0f}});
   const float input[3] = {1, 2, 3};
   float output[3] = {};
@@ -144,9 +145,9 @@ TEST(MismatchReason, NamesTheField) {
   const ConvProblem p = problem(26);
   EXPECT_EQ(mismatch_reason(p, p), "");
   const auto reason = [&](const std::function<void(ConvProblem&)>& change) {
-    ConvProblem row = p;
-    change(row);
-    return mismatch_reason(row, p);
+    ConvProblem kernel = p;
+    change(kernel);
+    return mismatch_reason(kernel, p);
   };
   EXPECT_EQ(reason([](ConvProblem& r) { r.layout = Layout::nchw; }), "layout nchw, wanted nhwc");
   EXPECT_EQ(reason([](ConvProblem& r) { window(r).KW = 5; }), "window of stage 0 3x5, wanted 3x3");

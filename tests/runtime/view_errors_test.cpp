@@ -27,7 +27,7 @@ class ViewErrors : public testing::Test {
  protected:
   ViewErrors()
       : layer("layer_7", problem(), integer_weights(problem())), input(2 * 5 * 6 * 3, 1.0f), output(200, kCanary) {
-    static const KernelRow& row = register_fake_row(problem(), {.symbol = "view_errors"});
+    static const CompiledKernel& row = register_fake_kernel(problem(), {.symbol = "view_errors"});
     EXPECT_EQ(layer.kernel(), &row);
     in = dense_view(input.data(), {2, 5, 6, 3});
     out = dense_view(output.data(), {2, 3, 4, 4});

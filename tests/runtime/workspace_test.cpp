@@ -125,7 +125,7 @@ class Workspaces : public testing::TestWithParam<bool> {};
 TEST_P(Workspaces, ExactBytesServeAndOneLessIsRefused) {
   const bool pool = GetParam();
   const ConvProblem p = problem(pool ? 3 : 4);
-  register_fake_row(p, {.symbol = pool ? "workspace_pool" : "workspace_single", .call_scratch_bytes = 5000});
+  register_fake_kernel(p, {.symbol = pool ? "workspace_pool" : "workspace_single", .call_scratch_bytes = 5000});
   const ConvLayer layer("exact", p, integer_weights(p));
   RunContext context{pool ? &process_pool() : &single_thread()};
   const std::size_t bytes = layer.workspace_bytes(context);
@@ -173,7 +173,7 @@ TEST(Workspace, KerasLayersAllocateNothingEither) {
   p.IH = p.IW = 9, window(p).stride_h = window(p).stride_w = 2,
   window(p).pad_top = window(p).pad_bottom = window(p).pad_left = window(p).pad_right = 1;
   set_activation(output(p), activation_from_text("relu"));
-  register_fake_row(p, {.symbol = "workspace_keras"});
+  register_fake_kernel(p, {.symbol = "workspace_keras"});
   RunContext context{&process_pool()};
   std::vector<char> memory(conv.workspace_bytes({9, 9, 5}, context));
   context.workspace = {memory.data(), memory.size()};
@@ -188,7 +188,7 @@ TEST(Workspace, KerasLayersAllocateNothingEither) {
 
 TEST(Workspace, ErrorsOfViewsAllocateNothing) {
   const ConvProblem p = problem(7);
-  register_fake_row(p, {.symbol = "workspace_errors"});
+  register_fake_kernel(p, {.symbol = "workspace_errors"});
   const ConvLayer layer("errors", p, integer_weights(p));
   std::vector<float> input(input_elements(p)), output(output_elements(p));
   const ConstTensorView in = dense_view(input.data(), {1, 8, 8, 7});

@@ -10,7 +10,7 @@
 #include "generators/spec/schedule.h"
 #include "generators/spec/schedule_fields.h"
 #include "generators/spec/target.h"
-#include "sepconv/detail/kernel_row.h"
+#include "sepconv/detail/compiled_kernel.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv {

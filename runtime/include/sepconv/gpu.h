@@ -16,8 +16,8 @@
 #include <string_view>
 
 #include "sepconv/conv_problem.h"
+#include "sepconv/detail/compiled_kernel.h"
 #include "sepconv/detail/conv_weights.h"
-#include "sepconv/detail/kernel_row.h"
 #include "sepconv/detail/status.h"
 #include "sepconv/detail/tensor_view.h"
 #include "sepconv/layer.h"
@@ -49,7 +49,7 @@ class GpuContext {
 
   GpuApi api() const noexcept;
 
-  /// What the device can run: bits from kDeviceCuda50 on (kernel_row.h).
+  /// What the device can run: bits from kDeviceCuda50 on (compiled_kernel.h).
   std::uint64_t features() const noexcept;
 
   /// Waits until everything that was started here is done, and reports what failed meanwhile.
@@ -95,10 +95,12 @@ class GpuTensor {
 /// catches the constructor's error and calls the ConvLayer instead.
 class GpuLayer {
  public:
-  /// Chooses, among the registered rows of the context's kind, the one of the highest rank that the device runs, and
+  /// Chooses, among the registered kernels of the context's kind, the one of the highest rank that the device runs, and
   /// copies the weights to the device.
-  /// @param target  restricts the choice to one target's or symbol's row; empty: SEPCONV_TARGET, else no restriction.
-  /// @throws std::invalid_argument if no row serves, naming each row with the reason, or if the problem ends with an
+  /// @param target  restricts the choice to one target's or symbol's kernel; empty: SEPCONV_TARGET, else no
+  /// restriction.
+  /// @throws std::invalid_argument if no kernel serves, naming each kernel with the reason, or if the problem ends with
+  /// an
   ///   activation along an axis (softmax, glu), which is applied on the host; std::runtime_error if the device fails.
   GpuLayer(const GpuContext& context, std::string name, const ConvProblem& problem, const ConvWeights& weights,
            std::string_view target = {});
@@ -107,7 +109,7 @@ class GpuLayer {
 
   const std::string& name() const noexcept;
   const ConvProblem& problem() const noexcept;
-  const KernelRow& kernel() const noexcept;
+  const CompiledKernel& kernel() const noexcept;
 
   /// {N, H, W, C} or {N, C, H, W}, as the problem's layout says.
   Shape input_shape(std::int64_t batch) const;

@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "sepconv/conv_problem.h"
+#include "sepconv/detail/compiled_kernel.h"
 #include "sepconv/detail/context.h"
 #include "sepconv/detail/conv_weights.h"
-#include "sepconv/detail/kernel_row.h"
 #include "sepconv/detail/status.h"
 #include "sepconv/detail/tensor_view.h"
 
@@ -21,10 +21,10 @@ struct LayerAccess;
 
 /// One ConvProblem and its weights. Copies are cheap and share the weights, packed ones included.
 ///
-/// The kernel is chosen at the first need (kernel(), workspace_bytes() or run()) among the registered rows, and kept:
-/// the highest rank that this CPU can run; of equals, static extents before dynamic ones. The environment variable
-/// SEPCONV_TARGET ("x86-64-avx2") restricts the choice to one target's rows. While no kernel is found, each need looks
-/// again. All const members may be called from several threads at once.
+/// The kernel is chosen at the first need (kernel(), workspace_bytes() or run()) among the registered kernels, and
+/// kept: the highest rank that this CPU can run; of equals, static extents before dynamic ones. The environment
+/// variable SEPCONV_TARGET ("x86-64-avx2") restricts the choice to one target's kernels. While no kernel is found, each
+/// need looks again. All const members may be called from several threads at once.
 class ConvLayer {
  public:
   /// @throws std::invalid_argument if the problem is invalid or the weights do not fit it.
@@ -48,19 +48,19 @@ class ConvLayer {
   /// @throws std::invalid_argument if there is no kernel, with why_not().
   std::size_t workspace_bytes(const RunContext& context = {}) const;
 
-  /// The row that run() calls, or nullptr if no registered row serves.
-  const KernelRow* kernel() const;
+  /// The kernel that run() calls, or nullptr if no registered kernel serves.
+  const CompiledKernel* kernel() const;
 
-  /// A line for every registered row: taken, or why it was refused.
+  /// A line for every registered kernel: taken, or why it was refused.
   std::string why_not() const;
 
-  /// Restricts the choice to rows with this symbol or of this target, and makes it now. An empty text lifts the
+  /// Restricts the choice to kernels with this symbol or of this target, and makes it now. An empty text lifts the
   /// restriction. Not while another thread uses this object; other copies are not affected.
-  /// @throws std::invalid_argument, leaving the layer as it was, if no such row can serve: unknown, made for another
+  /// @throws std::invalid_argument, leaving the layer as it was, if no such kernel can serve: unknown, made for another
   /// problem, or needing CPU features that are missing, which the message names.
-  void force_row(std::string_view symbol_or_target);
+  void force_kernel(std::string_view symbol_or_target);
 
-  /// The same layer for other extents and pads, sharing the weights; without a forced row.
+  /// The same layer for other extents and pads, sharing the weights; without a forced kernel.
   /// @throws std::invalid_argument if the problem is invalid or asks for other weights.
   ConvLayer with_problem(const ConvProblem& problem) const;
 

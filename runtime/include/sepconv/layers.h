@@ -104,8 +104,8 @@ class KerasConvLayer {
   /// @throws std::invalid_argument if not built, or if the shape does not fit or has an empty output.
   const ConvLayer& layer_for(const Shape& input_shape) const;
 
-  /// As ConvLayer::force_row, for all extents; checked when a kernel is needed.
-  void force_row(std::string_view symbol_or_target);
+  /// As ConvLayer::force_kernel, for all extents; checked when a kernel is needed.
+  void force_kernel(std::string_view symbol_or_target);
 
  private:
   struct State;

@@ -50,11 +50,11 @@ TEST(CandidateBuilder, BuildsOnce) {
   EXPECT_FALSE(first.cached);
   EXPECT_GT(first.seconds, 0);
   EXPECT_TRUE(std::filesystem::exists(first.folder / "kernel.so"));
-  const std::string row = read_file(first.folder / "kernel.json");
+  const std::string kernel = read_file(first.folder / "kernel.json");
   for (const std::string& text : {kCandidate.problem, kCandidate.target, kCandidate.schedule,
                                   std::string("\"task_scratch_bytes\": 128"), std::string("\"pointwise_panel\": 16")})
-    EXPECT_NE(row.find(text), std::string::npos) << row;
-  EXPECT_EQ(entries(first.folder), 2u) << "nothing but the library and the row";
+    EXPECT_NE(kernel.find(text), std::string::npos) << kernel;
+  EXPECT_EQ(entries(first.folder), 2u) << "nothing but the library and the kernel";
 
   const BuiltCandidate second = build_candidate(kCandidate, options);
   EXPECT_TRUE(second.cached);
@@ -99,13 +99,13 @@ TEST(CandidateBuilder, SharesTheCacheOfLibraries) {
   ASSERT_EQ(built.status, TrialStatus::ok) << built.message;
   EXPECT_EQ(compile_candidate_library(options, folder.path() / "out").cached, 1u);
 
-  const std::string library = read_file(built.folder / "kernel.so"), row = read_file(built.folder / "kernel.json");
+  const std::string library = read_file(built.folder / "kernel.so"), kernel = read_file(built.folder / "kernel.json");
   std::filesystem::remove_all(options.kernels);
   const BuiltCandidate again = build_candidate(kCandidate, options);
   ASSERT_EQ(again.status, TrialStatus::ok) << again.message;
   EXPECT_FALSE(again.cached) << "it was linked anew";
   EXPECT_EQ(read_file(again.folder / "kernel.so"), library);
-  EXPECT_EQ(read_file(again.folder / "kernel.json"), row);
+  EXPECT_EQ(read_file(again.folder / "kernel.json"), kernel);
   std::size_t looks = 0;
   compile_candidate(kCandidate, options, [&](const std::filesystem::path&) { ++looks; });
   EXPECT_EQ(looks, 1u);

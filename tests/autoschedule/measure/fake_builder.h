@@ -20,8 +20,8 @@ inline Candidate fake_candidate(const std::string& schedule) { return {kFakeProb
 
 inline std::string fake_mode(const std::string& schedule) { return schedule.substr(0, schedule.find('.')); }
 
-/// The row of a fake kernel.
-inline std::string fake_row(const Candidate& candidate, std::uint64_t required_features = 0) {
+/// The kernel of a fake kernel.
+inline std::string fake_kernel(const Candidate& candidate, std::uint64_t required_features = 0) {
   return "{\"format\": 1, \"abi\": " + std::to_string(kKernelAbi) + ", \"problem\": \"" + candidate.problem +
          "\", \"target\": \"" + candidate.target + "\", \"schedule\": \"" + candidate.schedule +
          "\", \"function\": \"fake_" + fake_mode(candidate.schedule) +
@@ -49,7 +49,7 @@ class FakeBuilder {
     std::filesystem::copy_file(FAKE_KERNELS, built.folder / "kernel.so",
                                std::filesystem::copy_options::overwrite_existing);
     const std::uint64_t features = mode == "other_machine" ? std::uint64_t{1} << 40 : 0;
-    std::ofstream(built.folder / "kernel.json") << fake_row(candidate, features);
+    std::ofstream(built.folder / "kernel.json") << fake_kernel(candidate, features);
     return built;
   }
 

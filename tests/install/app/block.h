@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <sepconv/detail/kernel_row.h>
+#include <sepconv/detail/compiled_kernel.h>
 #include <sepconv/layer.h>
 #include <sepconv/tensor.h>
 

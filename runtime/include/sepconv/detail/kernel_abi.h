@@ -8,7 +8,7 @@
 
 namespace sepconv {
 
-/// Version of everything in this file and of KernelRow; a table of another version is refused.
+/// Version of everything in this file and of CompiledKernel; a table of another version is refused.
 inline constexpr std::uint32_t kKernelAbi = 2;
 
 using KernelTask = int (*)(void* context, int index, std::uint8_t* closure);

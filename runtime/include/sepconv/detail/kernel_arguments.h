@@ -20,7 +20,7 @@ enum class ArgumentKind : std::uint8_t {
   output,  // images
 };
 
-/// How an array is laid out for its kernel; `panel` channels of its stage lie together (KernelRow says how many).
+/// How an array is laid out for its kernel; `panel` channels of its stage lie together (CompiledKernel says how many).
 enum class Packing : std::uint8_t {
   none,               // as it is
   depthwise_weights,  // [ceil(IC / panel)][KH][KW][m][panel], zero filled

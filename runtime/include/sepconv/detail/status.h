@@ -13,7 +13,7 @@ enum class StatusCode : std::uint8_t {
   invalid_shape,        // a view's rank or extents do not fit the layer
   invalid_layout,       // H, W or C is not dense, or the views overlap
   invalid_dtype,        // the view's data type is not the layer's
-  no_kernel,            // no compiled row serves this configuration on this CPU
+  no_kernel,            // no compiled kernel serves this configuration on this CPU
   workspace_too_small,  // the workspace given has fewer bytes than workspace_bytes()
   kernel_failed,        // the kernel or the executor returned an error
 };

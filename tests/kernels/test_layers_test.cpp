@@ -1,20 +1,20 @@
-// Every row of the library that layers.json makes: a layer added there is tested unasked.
+// Every kernel of the library that layers.json makes: a layer added there is tested unasked.
 
 #include <gtest/gtest.h>
 #include <test_layers.h>
 
 #include "sepconv/kernel_registry.h"
-#include "tests/kernels/row_check.h"
+#include "tests/kernels/kernel_check.h"
 
 namespace sepconv {
 namespace {
 
-class KernelRowsTest : public testing::TestWithParam<const KernelRow*> {
+class TestLayersTest : public testing::TestWithParam<const CompiledKernel*> {
  protected:
   static void SetUpTestSuite() { use_kernels(test_layers::kernels()); }
 
-  /// Runs the row at each of its shapes, and reports what is wrong.
-  void expect_no_fault(const RowCall& call) {
+  /// Runs the kernel at each of its shapes, and reports what is wrong.
+  void expect_no_fault(const TestCall& call) {
     for (const ConvProblem& problem : shapes_around(*GetParam())) {
       const auto fault = fault_of(*GetParam(), problem, call);
       EXPECT_FALSE(fault) << *fault;
@@ -22,7 +22,7 @@ class KernelRowsTest : public testing::TestWithParam<const KernelRow*> {
   }
 };
 
-TEST_P(KernelRowsTest, EqualsReferenceOnSmallIntegers) {
+TEST_P(TestLayersTest, EqualsReferenceOnSmallIntegers) {
   if (const auto why = cannot_run_here(*GetParam())) GTEST_SKIP() << *why;
   expect_no_fault({.fence = Fence::after});
   expect_no_fault({.fence = Fence::before});
@@ -30,12 +30,12 @@ TEST_P(KernelRowsTest, EqualsReferenceOnSmallIntegers) {
   expect_no_fault({.batch = 3, .in_gap = 1, .out_gap = 67, .fence = Fence::after});
 }
 
-TEST_P(KernelRowsTest, StaysWithinLimitsOnReals) {
+TEST_P(TestLayersTest, StaysWithinLimitsOnReals) {
   if (const auto why = cannot_run_here(*GetParam())) GTEST_SKIP() << *why;
   expect_no_fault({.batch = 2, .values = Values::reals});
 }
 
-TEST_P(KernelRowsTest, LetsNanAndInfinityThroughWhereTheReferenceDoes) {
+TEST_P(TestLayersTest, LetsNanAndInfinityThroughWhereTheReferenceDoes) {
   if (const auto why = cannot_run_here(*GetParam())) GTEST_SKIP() << *why;
   for (const std::uint64_t seed : {3u, 4u}) {
     expect_no_fault({.values = Values::nan, .seed = seed});
@@ -43,15 +43,15 @@ TEST_P(KernelRowsTest, LetsNanAndInfinityThroughWhereTheReferenceDoes) {
   }
 }
 
-std::vector<const KernelRow*> rows() {
-  std::vector<const KernelRow*> result;
+std::vector<const CompiledKernel*> kernels() {
+  std::vector<const CompiledKernel*> result;
   const KernelTable& table = test_layers::kernels();
-  for (std::size_t i = 0; i < table.row_count; ++i) result.push_back(&table.rows[i]);
+  for (std::size_t i = 0; i < table.kernel_count; ++i) result.push_back(&table.kernels[i]);
   return result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, KernelRowsTest, testing::ValuesIn(rows()),
-                         [](const auto& row) { return row_test_name(*row.param); });
+INSTANTIATE_TEST_SUITE_P(Table, TestLayersTest, testing::ValuesIn(kernels()),
+                         [](const auto& kernel) { return kernel_test_name(*kernel.param); });
 
 }  // namespace
 }  // namespace sepconv

@@ -1,4 +1,4 @@
-#include "generators/compile/kernel_rows.h"
+#include "generators/compile/planned_kernels.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -17,7 +17,7 @@
 namespace sepconv {
 namespace {
 
-constexpr std::size_t kMaxSymbolRowLength = 100;  // keeps name + row + hash + "_metadata" below 200 characters
+constexpr std::size_t kMaxSymbolTextLength = 100;  // keeps name + kernel + hash + "_metadata" below 200 characters
 constexpr std::size_t kSymbolHashLength = 16;
 
 std::vector<const Target*> find_targets(const std::vector<std::string>& names) {
@@ -70,7 +70,7 @@ std::map<std::string, Use> unique_problems(const Plan& plan, bool dynamic) {
 
 std::string PlannedKernel::object_symbol() const { return "sepconv_kernel_" + content_hash(symbol); }
 
-std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& options) {
+std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOptions& options) {
   check_library_name(options.library);
   const std::vector<const Target*> targets = find_targets(options.targets);
   std::vector<PlannedKernel> kernels;
@@ -85,9 +85,10 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
       std::optional<Schedule> known;
       if (options.schedules != nullptr) known = options.schedules->find(use.problem, *target);
       if (!known && options.locked)
-        throw std::invalid_argument(fmt::format(
-            "lockfile: no row for layer '{}' on target '{}' (problem '{}'); leave out --locked to let the rule choose",
-            use.layers.front(), target->name, text));
+        throw std::invalid_argument(
+            fmt::format("lockfile: no kernel for layer '{}' on target '{}' (problem '{}'); leave out --locked to let "
+                        "the rule choose",
+                        use.layers.front(), target->name, text));
       kernel.from_source = known.has_value();
       const Lowering lowering = lower(use.problem, *target);
       kernel.schedule = known ? *known : default_schedule(lowering, options.threads);
@@ -96,7 +97,7 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& opti
                                                 to_text(kernel.schedule), use.layers.front(), target->name, text,
                                                 *reason));
       kernel.key = kernel_key({text, target->name, to_text(kernel.schedule)}, options.generator_identity);
-      kernel.symbol = fmt::format("{}_{}_{}_{}", options.library, identifier_from(text.substr(0, kMaxSymbolRowLength)),
+      kernel.symbol = fmt::format("{}_{}_{}_{}", options.library, identifier_from(text.substr(0, kMaxSymbolTextLength)),
                                   identifier_from(target->name), kernel.key.substr(0, kSymbolHashLength));
       kernels.push_back(std::move(kernel));
     }

@@ -1,5 +1,5 @@
 #pragma once
-// One row of a generated library: a compiled kernel and everything the runtime must know to call it.
+// One kernel of a generated library: a compiled kernel and everything the runtime must know to call it.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,8 +8,9 @@
 
 namespace sepconv {
 
-/// CPU features that a row may require; a bit mask. Bits are stable: they are part of the ABI. From bit 32 on they are
-/// devices, which no CPU has: only a GpuLayer (gpu.h) calls such rows. Names and detection: core/feature_table.h.
+/// CPU features that a kernel may require; a bit mask. Bits are stable: they are part of the ABI. From bit 32 on they
+/// are devices, which no CPU has: only a GpuLayer (gpu.h) calls such kernels. Names and detection:
+/// core/feature_table.h.
 enum CpuFeature : std::uint64_t {
   kCpuSse41 = 1u << 0,
   kCpuAvx = 1u << 1,
@@ -34,7 +35,7 @@ enum CpuFeature : std::uint64_t {
 inline constexpr std::uint64_t kMaxScratchBytes = (std::uint64_t{1} << 31) - 1;
 
 /// Plain data, written into generated headers. Texts are those of to_text(ConvProblem) and of the schedule.
-struct KernelRow {
+struct CompiledKernel {
   std::uint32_t abi;   // kKernelAbi
   const char* symbol;  // name of the function in the object
   KernelFunction function;
@@ -42,7 +43,7 @@ struct KernelRow {
   const char* target;               // where: a name from the target table, "x86-64-avx2"
   const char* schedule;             // how
   std::uint64_t required_features;  // CpuFeature bits
-  std::int32_t rank;                // preference among rows of one problem: the highest that can run wins
+  std::int32_t rank;                // preference among kernels of one problem: the highest that can run wins
   std::int32_t depthwise_panel;     // channels a packed depthwise panel: [C / panel][KH][KW][m][panel], zero filled
   std::int32_t pointwise_panel;     // outputs a packed pointwise panel: [OC / panel][m][IC][panel], zero filled
   std::int32_t flat_output;         // 1: the output buffer's dimensions are (C, OH*OW, N) rather than (C, OW, OH, N)
@@ -60,8 +61,8 @@ struct LayerEntry {
 /// What a generated header's kernels() returns.
 struct KernelTable {
   const char* library;
-  const KernelRow* rows;
-  std::size_t row_count;
+  const CompiledKernel* kernels;
+  std::size_t kernel_count;
   const LayerEntry* layers;
   std::size_t layer_count;
 };

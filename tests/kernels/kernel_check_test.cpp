@@ -1,6 +1,6 @@
 // The checks themselves: each must fail on a kernel that does what the check is there to see.
 
-#include "tests/kernels/row_check.h"
+#include "tests/kernels/kernel_check.h"
 
 #include <gtest/gtest.h>
 
@@ -52,49 +52,49 @@ int kernel(void** argv) {
   return 0;
 }
 
-constexpr KernelRow kRow = {
+constexpr CompiledKernel kKernel = {
     kKernelAbi, "row_check_by_hand", &kernel, kProblem, "x86-64-sse41", "by hand", 0, 10, 1, 1, 0, 64, 0};
 
-class RowCheckTest : public testing::Test {
+class KernelCheckTest : public testing::Test {
  protected:
-  RowCheckTest() {
-    static const KernelTable table = {"row_check", &kRow, 1, nullptr, 0};
+  KernelCheckTest() {
+    static const KernelTable table = {"kernel_check", &kKernel, 1, nullptr, 0};
     use_kernels(table);
   }
-  ~RowCheckTest() override { sin = Sin::none; }
-  static std::string fault(Sin what, const RowCall& call) {
+  ~KernelCheckTest() override { sin = Sin::none; }
+  static std::string fault(Sin what, const TestCall& call) {
     sin = what;
-    return fault_of(kRow, problem_from_text(kProblem), call).value_or("none");
+    return fault_of(kKernel, problem_from_text(kProblem), call).value_or("none");
   }
 };
 
-TEST_F(RowCheckTest, FindsNothingWrongWithARightKernel) {
+TEST_F(KernelCheckTest, FindsNothingWrongWithARightKernel) {
   for (const Values values : {Values::integers, Values::reals, Values::nan, Values::infinity})
     for (const Fence fence : {Fence::after, Fence::before})
       EXPECT_EQ(fault(Sin::none, {.batch = 3, .in_gap = 2, .out_gap = 4, .fence = fence, .values = values}), "none");
 }
 
-TEST_F(RowCheckTest, SeesWrongValues) {
+TEST_F(KernelCheckTest, SeesWrongValues) {
   EXPECT_NE(fault(Sin::value, {}).find("element 3 is"), std::string::npos);
   EXPECT_NE(fault(Sin::value, {.values = Values::reals}).find("element 3 is"), std::string::npos);
 }
 
-TEST_F(RowCheckTest, SeesANanThatIsLost) {
+TEST_F(KernelCheckTest, SeesANanThatIsLost) {
   EXPECT_NE(fault(Sin::nan, {.values = Values::nan}).find("expected nan"), std::string::npos);
 }
 
-TEST_F(RowCheckTest, SeesWritesOutsideTheImages) {
+TEST_F(KernelCheckTest, SeesWritesOutsideTheImages) {
   EXPECT_NE(fault(Sin::gap, {.batch = 2, .out_gap = 1}).find("outside the output"), std::string::npos);
   EXPECT_NE(fault(Sin::after, {.batch = 2, .out_gap = 1, .fence = Fence::before}).find("outside the output"),
             std::string::npos);
   EXPECT_NE(fault(Sin::input, {.batch = 2, .in_gap = 1}).find("input's gaps"), std::string::npos);
 }
 
-TEST_F(RowCheckTest, ReportsTheStatus) { EXPECT_NE(fault(Sin::error, {}).find("error -7"), std::string::npos); }
+TEST_F(KernelCheckTest, ReportsTheStatus) { EXPECT_NE(fault(Sin::error, {}).find("error -7"), std::string::npos); }
 
-using RowCheckDeathTest = RowCheckTest;
+using KernelCheckDeathTest = KernelCheckTest;
 
-TEST_F(RowCheckDeathTest, EndsTheProcessWhereAFenceIsCrossed) {
+TEST_F(KernelCheckDeathTest, EndsTheProcessWhereAFenceIsCrossed) {
   EXPECT_DEATH(fault(Sin::read_after, {.fence = Fence::after}), "");
   EXPECT_DEATH(fault(Sin::read_before, {.fence = Fence::before}), "");
   EXPECT_DEATH(fault(Sin::after, {.fence = Fence::after}), "");
@@ -124,12 +124,12 @@ TEST(FencedBufferTest, StartsAsNaNInEveryType) {
 }
 
 TEST(ShapesAroundTest, ReachesTheTilesEdges) {
-  KernelRow row = kRow;
-  row.problem = "f32_nhwc_i?x?x4.dw_k5x5_p?x?x?x?.conv_o8_k1x1";
-  row.schedule = "block_fuse1_flat0_oh3_ow12.dw_c4_ow4_pad1.pw_mr6_nr8_ku2_vf1";
+  CompiledKernel kernel = kKernel;
+  kernel.problem = "f32_nhwc_i?x?x4.dw_k5x5_p?x?x?x?.conv_o8_k1x1";
+  kernel.schedule = "block_fuse1_flat0_oh3_ow12.dw_c4_ow4_pad1.pw_mr6_nr8_ku2_vf1";
   bool halo = false, uneven = false, many_blocks = false;
   std::vector<int> widths;
-  for (const ConvProblem& p : shapes_around(row)) {
+  for (const ConvProblem& p : shapes_around(kernel)) {
     EXPECT_FALSE(p.is_dynamic());
     widths.push_back(p.OW());
     halo = halo || p.IW < window(p).KW_eff() - 1;

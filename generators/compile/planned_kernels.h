@@ -1,5 +1,5 @@
 #pragma once
-// From planned layers to the rows of a library: which kernels are compiled, with which schedule, under which symbol.
+// From planned layers to the kernels of a library: which kernels are compiled, with which schedule, under which symbol.
 
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ struct PlannedKernel {
   bool from_source = false;         // the schedule came from the ScheduleSource, not from the rule
   std::vector<std::string> layers;  // names of the layers that it serves
   std::string key;                  // 32 hex digits: everything that the object's bytes depend on
-  std::string symbol;               // library name + row + the key's first digits; a C identifier under 200 characters
+  std::string symbol;  // library name + kernel + the key's first digits; a C identifier under 200 characters
 
   /// The function's name in its object file, as long as that of the placeholder which the generator writes. `symbol`
   /// replaces it when the archive is made; the names of its loops keep it, so no other library has it.
@@ -29,20 +29,20 @@ struct PlannedKernel {
 /// Whether any of them runs on a GPU, and so calls libsepconv_gpu.
 bool has_device_kernels(const std::vector<PlannedKernel>& kernels);
 
-struct RowOptions {
+struct PlannedKernelOptions {
   std::string library;               // as checked by check_library_name
   std::vector<std::string> targets;  // names, each once
   bool dynamic = false;              // a dynamic-extent kernel beside each static one
-  bool locked = false;               // refuse rows that `schedules` lacks
+  bool locked = false;               // refuse kernels that `schedules` lacks
   int threads = 1;                   // of a call, that the rule's blocks are made for
   const ScheduleSource* schedules = nullptr;
   std::string generator_identity;  // changes whenever the generator may produce other bytes
 };
 
 /// One kernel for each distinct problem of the plan and each target, in the order of (problem text, target name).
-/// @throws std::invalid_argument for an unknown or repeated target, a schedule that reject_reason refuses, and a row
+/// @throws std::invalid_argument for an unknown or repeated target, a schedule that reject_reason refuses, and a kernel
 ///   that `schedules` lacks when locked.
-std::vector<PlannedKernel> plan_kernels(const Plan& plan, const RowOptions& options);
+std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOptions& options);
 
 /// Moves the layers for which neither `schedules` nor the rule has a schedule on any of the targets to the plan's
 /// skipped ones, with the reason: a layer whose scratch cannot be addressed is no reason to compile none.

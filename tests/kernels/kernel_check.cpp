@@ -1,4 +1,4 @@
-#include "tests/kernels/row_check.h"
+#include "tests/kernels/kernel_check.h"
 
 #include <algorithm>
 #include <cstring>
@@ -21,7 +21,7 @@ namespace {
 
 using namespace sepconv::test;
 
-SeededCase make_case(const ConvProblem& problem, const RowCall& call) {
+SeededCase make_case(const ConvProblem& problem, const TestCall& call) {
   SeededCase result = call.values == Values::reals ? real_values(problem, call.batch, call.seed)
                                                    : small_integers(problem, call.batch, call.seed);
   const std::size_t place = call.seed * 7919 % result.input.size();
@@ -76,9 +76,9 @@ class FencedImages {
   FencedBuffer buffer_;
 };
 
-std::string describe(const KernelRow& row, const ConvProblem& problem, const RowCall& call) {
+std::string describe(const CompiledKernel& kernel, const ConvProblem& problem, const TestCall& call) {
   constexpr const char* names[] = {"integers", "reals", "nan", "infinity"};
-  return std::string(row.target) + " " + row.schedule + " compiled for " + row.problem + ", run on " +
+  return std::string(kernel.target) + " " + kernel.schedule + " compiled for " + kernel.problem + ", run on " +
          to_text(problem) + ", batch " + std::to_string(call.batch) + ", gaps " + std::to_string(call.in_gap) +
          " and " + std::to_string(call.out_gap) + ", fence " + (call.fence == Fence::after ? "after" : "before") +
          ", " + names[static_cast<int>(call.values)] + " of seed " + std::to_string(call.seed) + ": ";
@@ -91,18 +91,18 @@ std::int32_t valid_extent(std::int32_t output, std::int32_t stride, std::int32_t
 
 }  // namespace
 
-std::optional<std::string> cannot_run_here(const KernelRow& row) {
-  const std::uint64_t missing = row.required_features & ~detected_cpu_features();
+std::optional<std::string> cannot_run_here(const CompiledKernel& kernel) {
+  const std::uint64_t missing = kernel.required_features & ~detected_cpu_features();
   if (missing == 0) return std::nullopt;
   return "this CPU or its operating system lacks " + cpu_feature_names(missing);
 }
 
-std::optional<std::string> fault_of(const KernelRow& row, const ConvProblem& problem, const RowCall& call,
+std::optional<std::string> fault_of(const CompiledKernel& kernel, const ConvProblem& problem, const TestCall& call,
                                     Executor& executor) {
   const SeededCase data = make_case(problem, call);
   ReferenceOutput expected = reference_with_limits(problem, data.weights, call.batch, data.input);
-  ConvLayer layer(row.symbol, problem, data.weights);
-  layer.force_row(row.symbol);
+  ConvLayer layer(kernel.symbol, problem, data.weights);
+  layer.force_kernel(kernel.symbol);
 
   FencedImages input(call.batch, input_elems(problem), call.in_gap, problem.dtype, call.fence);
   FencedImages output(call.batch, output_elems(problem), call.out_gap, problem.dtype, call.fence);
@@ -113,10 +113,10 @@ std::optional<std::string> fault_of(const KernelRow& row, const ConvProblem& pro
   context.workspace = {workspace.data(), workspace_bytes};
   const Status status =
       layer.run(context, input.view(input_shape(problem, call.batch)), output.view(output_shape(problem, call.batch)));
-  if (!status.ok()) return describe(row, problem, call) + to_text(status.code()) + ": " + status.message();
-  if (!output.intact()) return describe(row, problem, call) + "wrote outside the output's images";
-  if (!workspace.intact()) return describe(row, problem, call) + "wrote outside the workspace";
-  if (!input.intact()) return describe(row, problem, call) + "wrote into the input's gaps";
+  if (!status.ok()) return describe(kernel, problem, call) + to_text(status.code()) + ": " + status.message();
+  if (!output.intact()) return describe(kernel, problem, call) + "wrote outside the output's images";
+  if (!workspace.intact()) return describe(kernel, problem, call) + "wrote outside the workspace";
+  if (!input.intact()) return describe(kernel, problem, call) + "wrote into the input's gaps";
 
   const bool exact = call.values != Values::reals && exact_on_integers(problem);
   if (exact) expected.values = reference_rounded(problem, data.weights, call.batch, data.input);
@@ -125,15 +125,15 @@ std::optional<std::string> fault_of(const KernelRow& row, const ConvProblem& pro
                                   : compare(actual, expected.values, expected.limits, problem.dtype);
   if (result.ok) return std::nullopt;
   const auto index = static_cast<std::size_t>(result.index);
-  return describe(row, problem, call) + "element " + std::to_string(result.index) + " is " +
+  return describe(kernel, problem, call) + "element " + std::to_string(result.index) + " is " +
          std::to_string(actual[index]) + ", expected " + std::to_string(expected.values[index]) + " within " +
          std::to_string(result.limit);
 }
 
-std::vector<ConvProblem> shapes_around(const KernelRow& row) {
-  const ConvProblem p = problem_from_text(row.problem);
+std::vector<ConvProblem> shapes_around(const CompiledKernel& kernel) {
+  const ConvProblem p = problem_from_text(kernel.problem);
   if (!p.is_dynamic()) return {p};
-  const CpuSchedule schedule = schedule_from_text(row.schedule);
+  const CpuSchedule schedule = schedule_from_text(kernel.schedule);
   std::set<std::int32_t> widths = {1, 37};
   std::set<std::int32_t> tiles;
   if (schedule.depthwise) tiles.insert(schedule.depthwise->ow_tile);
@@ -161,6 +161,6 @@ std::vector<ConvProblem> shapes_around(const KernelRow& row) {
   return problems;
 }
 
-std::string row_test_name(const KernelRow& row) { return row.symbol; }
+std::string kernel_test_name(const CompiledKernel& kernel) { return kernel.symbol; }
 
 }  // namespace sepconv

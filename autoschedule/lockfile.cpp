@@ -12,7 +12,7 @@
 #include "generators/compile/files.h"
 #include "runtime/core/json_size.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 constexpr int kOldVersion = 1;  // its problems have another text form
@@ -117,14 +117,14 @@ nlohmann::ordered_json to_json(const Record& record) {
 /// The problem's text as to_text writes it: two spellings of one problem are one row.
 struct ParsedRow {
   ConvProblem problem;
-  const Target* target;
+  const generators::Target* target;
   LockRow row;
 };
 
 /// @param old  the file is of kOldVersion
 ParsedRow row_from(const Json& json, bool old) {
   check_fields(json, {"problem", "target", "schedule", "record"});
-  const Target& target = target_from_name(take_text(json, "target"));
+  const generators::Target& target = generators::target_from_name(take_text(json, "target"));
   ParsedRow parsed{
       problem_from_text(old ? current_problem_text(take_text(json, "problem")) : take_text(json, "problem")),
       &target,
@@ -153,7 +153,7 @@ Lockfile Lockfile::from_text(const std::string& text) {
       throw std::invalid_argument(fmt::format("format '{}' is not known; expected '{}'", format, kFormat));
     if (take(json, "version") != kOldVersion)
       check_version(json, "version", kVersion, "use the sepconv that wrote the file");
-    check_version(json, "schedule_version", kScheduleVersion,
+    check_version(json, "schedule_version", generators::kScheduleVersion,
                   "write the file again with 'sepconv compile' or tune again");
     if (!take(json, "rows").is_array()) throw std::invalid_argument("field 'rows': expected a list");
   } catch (const std::invalid_argument& error) {
@@ -180,7 +180,7 @@ Lockfile Lockfile::from_text(const std::string& text) {
 Lockfile Lockfile::read(const std::filesystem::path& path) {
   std::string text;
   try {
-    text = read_file(path);
+    text = generators::read_file(path);
   } catch (const std::runtime_error& error) {
     throw std::invalid_argument(fmt::format("lockfile: {}", error.what()));
   }
@@ -195,7 +195,7 @@ std::string Lockfile::text() const {
   nlohmann::ordered_json json;
   json["format"] = kFormat;
   json["version"] = kVersion;
-  json["schedule_version"] = kScheduleVersion;
+  json["schedule_version"] = generators::kScheduleVersion;
   json["rows"] = nlohmann::ordered_json::array();
   for (const auto& [key, row] : rows_) {
     nlohmann::ordered_json entry;
@@ -210,28 +210,28 @@ std::string Lockfile::text() const {
 
 void Lockfile::write(const std::filesystem::path& path) const {
   try {
-    replace_file(path, text());
+    generators::replace_file(path, text());
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(fmt::format("lockfile: {}", error.what()));
   }
 }
 
-void Lockfile::set(const ConvProblem& problem, const Target& target, LockRow row) {
+void Lockfile::set(const ConvProblem& problem, const generators::Target& target, LockRow row) {
   rows_[{to_text(problem), target.name}] = std::move(row);
 }
 
-void Lockfile::remove(const ConvProblem& problem, const Target& target) {
+void Lockfile::remove(const ConvProblem& problem, const generators::Target& target) {
   rows_.erase({to_text(problem), target.name});
 }
 
-const LockRow* Lockfile::row(const ConvProblem& problem, const Target& target) const {
+const LockRow* Lockfile::row(const ConvProblem& problem, const generators::Target& target) const {
   const auto found = rows_.find({to_text(problem), target.name});
   return found == rows_.end() ? nullptr : &found->second;
 }
 
-std::optional<Schedule> Lockfile::find(const ConvProblem& problem, const Target& target) const {
+std::optional<generators::Schedule> Lockfile::find(const ConvProblem& problem, const generators::Target& target) const {
   const LockRow* known = row(problem, target);
-  return known == nullptr ? std::nullopt : std::optional<Schedule>(known->schedule);
+  return known == nullptr ? std::nullopt : std::optional<generators::Schedule>(known->schedule);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

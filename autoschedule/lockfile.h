@@ -19,14 +19,14 @@
 #include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 struct LockRow {
-  Schedule schedule;
+  generators::Schedule schedule;
   Record record;
 };
 
-class Lockfile : public ScheduleSource {
+class Lockfile : public generators::ScheduleSource {
  public:
   /// Version of the file's form. A file of another version, or of another kScheduleVersion, is refused.
   static constexpr int kVersion = 2;
@@ -47,15 +47,15 @@ class Lockfile : public ScheduleSource {
   void write(const std::filesystem::path& path) const;
 
   /// Adds the row, or replaces the one of the same problem and target.
-  void set(const ConvProblem& problem, const Target& target, LockRow row);
+  void set(const ConvProblem& problem, const generators::Target& target, LockRow row);
 
   /// Takes the row out, if there is one.
-  void remove(const ConvProblem& problem, const Target& target);
+  void remove(const ConvProblem& problem, const generators::Target& target);
 
   /// The row, or null.
-  const LockRow* row(const ConvProblem& problem, const Target& target) const;
+  const LockRow* row(const ConvProblem& problem, const generators::Target& target) const;
 
-  std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const override;
+  std::optional<generators::Schedule> find(const ConvProblem& problem, const generators::Target& target) const override;
 
   std::size_t size() const { return rows_.size(); }
 
@@ -66,4 +66,4 @@ class Lockfile : public ScheduleSource {
   std::map<Key, LockRow> rows_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

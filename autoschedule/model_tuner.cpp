@@ -10,18 +10,18 @@
 #include "autoschedule/search/transfer.h"
 #include "generators/spec/target.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 /// Of the same problem as they are, of others moved to this one's values, the most alike first.
-std::vector<Schedule> suggestions_for(const SearchSpace& space, const TuneProblem& named,
-                                      const std::vector<Candidate>& suggestions) {
+std::vector<generators::Schedule> suggestions_for(const SearchSpace& space, const TuneProblem& named,
+                                                  const std::vector<Candidate>& suggestions) {
   constexpr std::size_t kTransfers = 4;
-  std::vector<Schedule> same, others;
-  std::multimap<double, Schedule> by_distance;
+  std::vector<generators::Schedule> same, others;
+  std::multimap<double, generators::Schedule> by_distance;
   for (const Candidate& candidate : suggestions) {
     if (candidate.target != named.target) continue;
-    Schedule schedule = schedule_from_text(candidate.schedule, space.lowering().target);
+    generators::Schedule schedule = schedule_from_text(candidate.schedule, space.lowering().target);
     if (candidate.problem == named.problem)
       same.push_back(std::move(schedule));
     else if (const auto distance = transfer_distance(problem_from_text(candidate.problem), space.problem()))
@@ -39,8 +39,8 @@ class ModelTuner {
       : options_(options), compile_(compile) {}
 
   ModelTuneState tune(const TuneProblem& named) const {
-    const Target& target = target_from_name(named.target);
-    if (target.device != Device::cpu)
+    const generators::Target& target = generators::target_from_name(named.target);
+    if (target.device != generators::Device::cpu)
       throw std::invalid_argument(fmt::format(
           "target: --by-model has nothing to add on '{}': the rule for GPUs is a cost model's choice already",
           target.name));
@@ -99,7 +99,7 @@ ModelRows merge_model_rows(Lockfile& lockfile, const std::vector<ModelTuneState>
   ModelRows rows;
   for (const ModelTuneState& state : states) {
     const ConvProblem problem = problem_from_text(state.problem.problem);
-    const Target& target = target_from_name(state.problem.target);
+    const generators::Target& target = generators::target_from_name(state.problem.target);
     const LockRow* known = lockfile.row(problem, target);
     if (known != nullptr && known->record.seconds) {
       ++rows.measured;
@@ -119,4 +119,4 @@ ModelRows merge_model_rows(Lockfile& lockfile, const std::vector<ModelTuneState>
   return rows;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

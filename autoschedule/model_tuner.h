@@ -11,7 +11,7 @@
 #include "autoschedule/trial.h"
 #include "autoschedule/tuner.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// What compiling a candidate shows.
 struct CompiledFacts {
@@ -62,4 +62,4 @@ struct ModelRows {
 ModelRows merge_model_rows(Lockfile& lockfile, const std::vector<ModelTuneState>& states,
                            const ModelTuneOptions& options);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

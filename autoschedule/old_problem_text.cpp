@@ -5,7 +5,7 @@
 
 #include "runtime/core/text.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 using detail::consume_prefix;
@@ -51,4 +51,4 @@ std::string current_problem_text(std::string_view text) {
   return as_it_is;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

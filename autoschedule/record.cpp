@@ -5,7 +5,7 @@
 #include <charconv>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 const char* to_text(RecordSource source) {
   switch (source) {
@@ -35,4 +35,4 @@ RecordSource record_source_from_text(const std::string& text) {
   throw std::invalid_argument("record source: unknown name '" + text + "'; expected rule, tuned or model");
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

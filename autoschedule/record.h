@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 enum class RecordSource {
   rule,   // chosen by default_schedule; with figures if a tuner found nothing faster, else not measured
@@ -40,4 +40,4 @@ const char* to_text(RecordSource source);
 /// @throws std::invalid_argument naming the text and the known ones.
 RecordSource record_source_from_text(const std::string& text);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

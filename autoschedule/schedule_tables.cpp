@@ -2,13 +2,13 @@
 
 #include "autoschedule/search/transfer.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 ScheduleTables::Table::Table(Lockfile rows_in) : rows(std::move(rows_in)) {
   for (const auto& [key, row] : rows.rows()) problems.emplace_back(problem_from_text(key.first), &row);
 }
 
-const ScheduleTables::Table& ScheduleTables::table(const Target& target) const {
+const ScheduleTables::Table& ScheduleTables::table(const generators::Target& target) const {
   const auto known = tables_.find(target.name);
   if (known != tables_.end()) return known->second;
   const std::filesystem::path path = folder_ / (target.name + ".lock.json");
@@ -16,9 +16,9 @@ const ScheduleTables::Table& ScheduleTables::table(const Target& target) const {
       .first->second;
 }
 
-const Lockfile& ScheduleTables::of(const Target& target) const { return table(target).rows; }
+const Lockfile& ScheduleTables::of(const generators::Target& target) const { return table(target).rows; }
 
-const LockRow* ScheduleTables::row(const ConvProblem& problem, const Target& target) const {
+const LockRow* ScheduleTables::row(const ConvProblem& problem, const generators::Target& target) const {
   const Table& known = table(target);
   if (const LockRow* exact = known.rows.row(problem, target)) return exact;
   for (const auto& [other, row] : known.problems)
@@ -26,13 +26,14 @@ const LockRow* ScheduleTables::row(const ConvProblem& problem, const Target& tar
   return nullptr;
 }
 
-const LockRow* KnownSchedules::row(const ConvProblem& problem, const Target& target) const {
+const LockRow* KnownSchedules::row(const ConvProblem& problem, const generators::Target& target) const {
   if (lockfile_ != nullptr)
     if (const LockRow* row = lockfile_->row(problem, target)) return row;
   return tables_ == nullptr ? nullptr : tables_->row(problem, target);
 }
 
-std::optional<Schedule> KnownSchedules::find(const ConvProblem& problem, const Target& target) const {
+std::optional<generators::Schedule> KnownSchedules::find(const ConvProblem& problem,
+                                                         const generators::Target& target) const {
   if (lockfile_ != nullptr)
     if (const LockRow* row = lockfile_->row(problem, target)) return row->schedule;
   const LockRow* known = tables_ == nullptr ? nullptr : tables_->row(problem, target);
@@ -40,4 +41,4 @@ std::optional<Schedule> KnownSchedules::find(const ConvProblem& problem, const T
   return blocks_for_threads(known->schedule, lower(problem, target), threads_);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -10,7 +10,7 @@
 #include "autoschedule/lockfile.h"
 #include "generators/compile/schedule_source.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 class ScheduleTables {
  public:
@@ -19,11 +19,11 @@ class ScheduleTables {
 
   /// The row of the problem, or of one with the same loops whose bias, activations or pads differ; else null.
   /// @throws std::invalid_argument naming a table that cannot be read.
-  const LockRow* row(const ConvProblem& problem, const Target& target) const;
+  const LockRow* row(const ConvProblem& problem, const generators::Target& target) const;
 
   /// Candidates of the target's rows, which a search starts from.
   /// @throws the same
-  const Lockfile& of(const Target& target) const;
+  const Lockfile& of(const generators::Target& target) const;
 
  private:
   struct Table {
@@ -35,22 +35,22 @@ class ScheduleTables {
     std::vector<std::pair<ConvProblem, const LockRow*>> problems;  // of the rows, their texts read once
   };
 
-  const Table& table(const Target& target) const;
+  const Table& table(const generators::Target& target) const;
 
   std::filesystem::path folder_;
   mutable std::map<std::string, Table> tables_;  // those that were asked for
 };
 
 /// Where `sepconv compile` looks: the user's lockfile, then the shipped tables.
-class KnownSchedules : public ScheduleSource {
+class KnownSchedules : public generators::ScheduleSource {
  public:
   /// Either may be null.
   /// @param threads  of a call, that the blocks of the tables' schedules are made for; the lockfile's stay as they are.
   KnownSchedules(const Lockfile* lockfile, const ScheduleTables* tables, int threads = 1)
       : lockfile_(lockfile), tables_(tables), threads_(threads) {}
 
-  const LockRow* row(const ConvProblem& problem, const Target& target) const;
-  std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const override;
+  const LockRow* row(const ConvProblem& problem, const generators::Target& target) const;
+  std::optional<generators::Schedule> find(const ConvProblem& problem, const generators::Target& target) const override;
 
  private:
   const Lockfile* lockfile_;
@@ -58,4 +58,4 @@ class KnownSchedules : public ScheduleSource {
   int threads_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

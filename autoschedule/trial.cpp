@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 constexpr std::array<const char*, kTrialStatuses> kNames = {
@@ -29,4 +29,4 @@ std::string message_of_output(std::string output) {
   return output.size() > kMessageBytes ? "..." + output.substr(output.size() - kMessageBytes) : output;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

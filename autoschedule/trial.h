@@ -9,10 +9,10 @@
 
 #include "generators/spec/kernel_texts.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// What is tried.
-using Candidate = KernelTexts;
+using Candidate = generators::KernelTexts;
 
 enum class TrialStatus : std::uint8_t {
   ok,             // built, right, timed
@@ -96,4 +96,4 @@ class TuneCancelled : public std::exception {
   const char* what() const noexcept override { return "tune: interrupted; finished trials are kept"; }
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

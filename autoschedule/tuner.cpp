@@ -12,7 +12,7 @@
 #include "autoschedule/search/transfer.h"
 #include "generators/spec/target.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 // Adams2019 with a narrow beam: its own takes minutes for a layer.
@@ -51,13 +51,13 @@ class TuningRun {
     Layer(const TuneProblem& named, const TuneOptions& options)
         : state{.problem = named},
           problem(problem_from_text(named.problem)),
-          target(target_from_name(named.target)),
+          target(generators::target_from_name(named.target)),
           search(SearchSpace(problem, target), options.seed, options.threads) {
       state.best_schedule = to_text(search.space().rule());
     }
     TuneState state;
     ConvProblem problem;
-    Target target;
+    generators::Target target;
     ScheduleSearch search;
     int rounds = 0;                    // in this run
     std::vector<Candidate> suggested;  // Halide's autoschedulers that are still to be tried
@@ -140,7 +140,7 @@ class TuningRun {
       }
       return;
     }
-    const Schedule schedule = schedule_from_text(trial.candidate.schedule, layer.target);
+    const generators::Schedule schedule = schedule_from_text(trial.candidate.schedule, layer.target);
     layer.search.tell(schedule, ok ? trial.ratio() : ScheduleSearch::kFailed);
     if (!ok) return;
     model_.add(features(schedule, lower(layer.problem, layer.target), options_.threads), trial.ratio(),
@@ -206,7 +206,7 @@ class TuningRun {
   void final_round(Layer& layer) {
     check_cancelled();
     TrialTask task{{layer.rule()}, options_.final_timing};
-    for (const Schedule& schedule : layer.search.best(options_.finalists))
+    for (const generators::Schedule& schedule : layer.search.best(options_.finalists))
       task.candidates.push_back(layer.candidate(to_text(schedule)));
     if (!layer.best_halide.empty()) task.candidates.push_back(layer.candidate(layer.best_halide));
     executor_.run({task}, [&](std::size_t, std::vector<Trial> trials) {
@@ -280,4 +280,4 @@ std::vector<TuneState> tune(const std::vector<TuneProblem>& problems, const Tune
   return TuningRun(problems, options, executor, store, observer).run();
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -11,7 +11,7 @@
 #include "autoschedule/records/record_store.h"
 #include "autoschedule/trial.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// One problem to tune for one target.
 struct TuneProblem {
@@ -69,4 +69,4 @@ class TuneObserver {
 std::vector<TuneState> tune(const std::vector<TuneProblem>& problems, const TuneOptions& options,
                             TrialExecutor& executor, RecordStore& store, TuneObserver& observer);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

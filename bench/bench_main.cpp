@@ -19,9 +19,10 @@
 #include "runtime/core/cpu_features.h"
 #include "sepconv/kernel_registry.h"
 
+namespace sepconv::bench {
 namespace {
 
-using Benches = std::vector<std::unique_ptr<bench::LayerBench>>;
+using Benches = std::vector<std::unique_ptr<LayerBench>>;
 using NotRun = std::map<std::string, std::string>;  // targets left out, and why
 
 double last_cache_bytes() {
@@ -32,28 +33,26 @@ double last_cache_bytes() {
   return largest;
 }
 
-bench::Machine this_machine(int threads, bool cold) {
-  bench::Machine machine;
+Machine this_machine(int threads, bool cold) {
+  Machine machine;
   machine.threads = threads;
   if (cold) machine.last_cache_bytes = last_cache_bytes();
-  machine.executor = sepconv::make_thread_pool(threads);
+  machine.executor = make_thread_pool(threads);
   return machine;
 }
 
 /// Calls f(layer, kernel) for each registered kernel that this CPU runs.
-NotRun for_each_kernel(
-    const std::function<void(const std::shared_ptr<bench::SuiteLayer>&, const sepconv::CompiledKernel&)>& f) {
-  const sepconv::KernelTable& table = bench::suite_kernels();
+NotRun for_each_kernel(const std::function<void(const std::shared_ptr<SuiteLayer>&, const CompiledKernel&)>& f) {
+  const KernelTable& table = suite_kernels();
   NotRun not_run;
   for (std::size_t i = 0; i < table.layer_count; ++i) {
-    auto layer =
-        std::make_shared<bench::SuiteLayer>(table.layers[i].name, sepconv::problem_from_text(table.layers[i].problem));
+    auto layer = std::make_shared<SuiteLayer>(table.layers[i].name, problem_from_text(table.layers[i].problem));
     for (std::size_t r = 0; r < table.kernel_count; ++r) {
-      const sepconv::CompiledKernel& kernel = table.kernels[r];
-      if (sepconv::problem_from_text(kernel.problem) != sepconv::kernel_problem(layer->problem())) continue;
-      const std::uint64_t missing = kernel.required_features & ~sepconv::detected_cpu_features();
+      const CompiledKernel& kernel = table.kernels[r];
+      if (problem_from_text(kernel.problem) != kernel_problem(layer->problem())) continue;
+      const std::uint64_t missing = kernel.required_features & ~detected_cpu_features();
       if (missing != 0) {
-        not_run[kernel.target] = "this CPU lacks " + sepconv::cpu_feature_names(missing);
+        not_run[kernel.target] = "this CPU lacks " + cpu_feature_names(missing);
         continue;
       }
       f(layer, kernel);
@@ -63,23 +62,23 @@ NotRun for_each_kernel(
 }
 
 /// The peak of each type that the benches compute in.
-std::map<sepconv::DataType, sepconv::FmaPeak> measure_peaks(const Benches& benches) {
-  std::map<sepconv::DataType, sepconv::FmaPeak> peaks;
+std::map<DataType, runner::FmaPeak> measure_peaks(const Benches& benches) {
+  std::map<DataType, runner::FmaPeak> peaks;
   for (const auto& one : benches)
-    if (peaks.count(one->dtype()) == 0) peaks[one->dtype()] = sepconv::measure_fma_peak(one->dtype());
+    if (peaks.count(one->dtype()) == 0) peaks[one->dtype()] = runner::measure_fma_peak(one->dtype());
   return peaks;
 }
 
-void describe(const bench::Machine& machine, bool pinned, const NotRun& not_run) {
+void describe(const Machine& machine, bool pinned, const NotRun& not_run) {
   benchmark::AddCustomContext("compiler", __VERSION__);
   benchmark::AddCustomContext("threads", fmt::format("{}{}", machine.threads, pinned ? ", pinned" : ""));
   benchmark::AddCustomContext("batch", "1");
   for (const auto& [target, reason] : not_run) benchmark::AddCustomContext("not run: " + target, reason);
 }
 
-void describe_peaks(const std::map<sepconv::DataType, sepconv::FmaPeak>& peaks) {
+void describe_peaks(const std::map<DataType, runner::FmaPeak>& peaks) {
   for (const auto& [dtype, peak] : peaks)
-    benchmark::AddCustomContext(fmt::format("peak {}", sepconv::keras_name(dtype)),
+    benchmark::AddCustomContext(fmt::format("peak {}", keras_name(dtype)),
                                 fmt::format("{:.1f} GFLOP/s a core ({}); the middle burst {:.1f}", peak.gflops_best,
                                             peak.isa, peak.gflops_median));
   benchmark::AddCustomContext("warm", "the same buffers again and again; cold: copies past twice the last cache");
@@ -108,26 +107,26 @@ int run_all(const std::vector<std::unique_ptr<Bench>>& benches, bool manual_time
   return failed == 0 ? 0 : 1;
 }
 
-int run_speed(bench::Machine& machine, bool cold) {
+int run_speed(Machine& machine, bool cold) {
   Benches benches;
   const NotRun not_run = for_each_kernel([&](const auto& layer, const auto& kernel) {
-    benches.push_back(std::make_unique<bench::LayerBench>(layer, kernel, bench::CacheMode::warm, machine));
-    if (cold) benches.push_back(std::make_unique<bench::LayerBench>(layer, kernel, bench::CacheMode::cold, machine));
+    benches.push_back(std::make_unique<LayerBench>(layer, kernel, CacheMode::warm, machine));
+    if (cold) benches.push_back(std::make_unique<LayerBench>(layer, kernel, CacheMode::cold, machine));
   });
-  const bool pinned = machine.threads == 1 && sepconv::pin_to_core(sepconv::current_core());
-  const std::map<sepconv::DataType, sepconv::FmaPeak> peaks = measure_peaks(benches);
+  const bool pinned = machine.threads == 1 && runner::pin_to_core(runner::current_core());
+  const std::map<DataType, runner::FmaPeak> peaks = measure_peaks(benches);
   for (const auto& [dtype, peak] : peaks) machine.peak_flops[dtype] = peak.gflops_best * 1e9 * machine.threads;
   describe(machine, pinned, not_run);
   describe_peaks(peaks);
   return run_all(benches, false);
 }
 
-int run_overhead(const bench::Machine& machine) {
-  std::vector<std::unique_ptr<bench::OverheadBench>> benches;
+int run_overhead(const Machine& machine) {
+  std::vector<std::unique_ptr<OverheadBench>> benches;
   const NotRun not_run = for_each_kernel([&](const auto& layer, const auto& kernel) {
-    benches.push_back(std::make_unique<bench::OverheadBench>(layer, kernel, machine));
+    benches.push_back(std::make_unique<OverheadBench>(layer, kernel, machine));
   });
-  describe(machine, machine.threads == 1 && sepconv::pin_to_core(sepconv::current_core()), not_run);
+  describe(machine, machine.threads == 1 && runner::pin_to_core(runner::current_core()), not_run);
   benchmark::AddCustomContext("time", "of a round: the kernel called directly and the layer's run, so many times each");
   return run_all(benches, true);
 }
@@ -145,9 +144,7 @@ void print_help() {
   benchmark::PrintDefaultHelp();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   benchmark::Initialize(&argc, argv, print_help);  // takes its own options out of argv
   CLI::App app;
   int threads = 1;
@@ -161,11 +158,16 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
-    sepconv::use_kernels(bench::suite_kernels());
-    bench::Machine machine = this_machine(threads, cold);
+    use_kernels(suite_kernels());
+    Machine machine = this_machine(threads, cold);
     return overhead ? run_overhead(machine) : run_speed(machine, cold);
   } catch (const std::exception& error) {
     fmt::print(stderr, "sepconv_bench: {}\n", error.what());
     return 2;
   }
 }
+
+}  // namespace
+}  // namespace sepconv::bench
+
+int main(int argc, char** argv) { return sepconv::bench::run(argc, argv); }

@@ -13,7 +13,7 @@
 #include "runner/compare.h"
 #include "runner/peak.h"
 
-namespace bench {
+namespace sepconv::bench {
 namespace {
 
 constexpr std::int64_t kBatch = 1;
@@ -21,27 +21,27 @@ constexpr std::uint64_t kSeed = 1;
 
 }  // namespace
 
-SuiteLayer::SuiteLayer(std::string name, sepconv::ConvProblem problem) : name_(std::move(name)), problem_(problem) {}
+SuiteLayer::SuiteLayer(std::string name, ConvProblem problem) : name_(std::move(name)), problem_(problem) {}
 
-const sepconv::SeededCase& SuiteLayer::data() {
-  if (!data_) data_ = sepconv::real_values(problem_, kBatch, kSeed);
+const runner::SeededCase& SuiteLayer::data() {
+  if (!data_) data_ = runner::real_values(problem_, kBatch, kSeed);
   return *data_;
 }
 
-const sepconv::ReferenceOutput& SuiteLayer::expected() {
+const runner::ReferenceOutput& SuiteLayer::expected() {
   if (!expected_)
-    expected_ = sepconv::reference_with_limits(problem_, data().weights, kBatch, data().input,
-                                               static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    expected_ = runner::reference_with_limits(problem_, data().weights, kBatch, data().input,
+                                              static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   return *expected_;
 }
 
 double SuiteLayer::bytes() {
-  std::size_t elems = data().input.size() + static_cast<std::size_t>(sepconv::output_elems(problem_)) * kBatch;
-  for (const sepconv::WeightArray& array : data().weights.arrays) elems += array.size();
-  return static_cast<double>(elems * sepconv::size_bytes(problem_.dtype));
+  std::size_t elems = data().input.size() + static_cast<std::size_t>(runner::output_elems(problem_)) * kBatch;
+  for (const WeightArray& array : data().weights.arrays) elems += array.size();
+  return static_cast<double>(elems * size_bytes(problem_.dtype));
 }
 
-LayerBench::LayerBench(std::shared_ptr<SuiteLayer> layer, const sepconv::CompiledKernel& kernel, CacheMode mode,
+LayerBench::LayerBench(std::shared_ptr<SuiteLayer> layer, const CompiledKernel& kernel, CacheMode mode,
                        const Machine& machine)
     : layer_(std::move(layer)), kernel_(&kernel), mode_(mode), machine_(&machine) {}
 
@@ -51,16 +51,16 @@ std::string LayerBench::name() const {
 
 void LayerBench::check() {
   checked_ = true;
-  const sepconv::ConvProblem& problem = layer_->problem();
+  const ConvProblem& problem = layer_->problem();
   try {
-    sepconv::ConvLayer layer(layer_->name(), problem, layer_->data().weights);
+    ConvLayer layer(layer_->name(), problem, layer_->data().weights);
     layer.force_kernel(kernel_->symbol);
-    const sepconv::GuardedRun run =
-        sepconv::run_guarded(layer, *machine_->executor, layer_->data().input, sepconv::input_shape(problem, kBatch),
-                             sepconv::output_shape(problem, kBatch));
+    const runner::GuardedRun run =
+        runner::run_guarded(layer, *machine_->executor, layer_->data().input, runner::input_shape(problem, kBatch),
+                            runner::output_shape(problem, kBatch));
     if (!run.fault.empty()) throw std::runtime_error(run.fault);
-    const sepconv::ReferenceOutput& expected = layer_->expected();
-    const sepconv::Comparison result = sepconv::compare(run.output, expected.values, expected.limits, problem.dtype);
+    const runner::ReferenceOutput& expected = layer_->expected();
+    const runner::Comparison result = runner::compare(run.output, expected.values, expected.limits, problem.dtype);
     if (!result.ok)
       throw std::runtime_error(
           fmt::format("wrong result: off by {} at element {}, limit {}", result.max_error, result.index, result.limit));
@@ -76,15 +76,15 @@ void LayerBench::prepare() {
   const double copies = mode_ == CacheMode::warm
                             ? 1
                             : std::ceil(2 * machine_->last_cache_bytes / std::max(layer_->bytes(), kLeastBytes)) + 1;
-  const sepconv::ConvProblem& problem = layer_->problem();
+  const ConvProblem& problem = layer_->problem();
   for (std::size_t i = 0; i < static_cast<std::size_t>(copies); ++i) {
-    layers_.push_back(std::make_unique<sepconv::ConvLayer>(layer_->name(), problem, layer_->data().weights));
+    layers_.push_back(std::make_unique<ConvLayer>(layer_->name(), problem, layer_->data().weights));
     layers_.back()->force_kernel(kernel_->symbol);
-    runs_.emplace_back(*layers_.back(), *machine_->executor, layer_->data().input,
-                       sepconv::input_shape(problem, kBatch), sepconv::output_shape(problem, kBatch));
+    runs_.emplace_back(*layers_.back(), *machine_->executor, layer_->data().input, runner::input_shape(problem, kBatch),
+                       runner::output_shape(problem, kBatch));
     runs_.back()();
   }
-  if (copy_gbs_ == 0) copy_gbs_ = sepconv::measure_copy_gbs(static_cast<std::size_t>(copies * layer_->bytes()));
+  if (copy_gbs_ == 0) copy_gbs_ = runner::measure_copy_gbs(static_cast<std::size_t>(copies * layer_->bytes()));
 }
 
 void LayerBench::run(benchmark::State& state) {
@@ -101,7 +101,7 @@ void LayerBench::run(benchmark::State& state) {
   }
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   using benchmark::Counter;
-  const sepconv::ConvProblem& problem = layer_->problem();
+  const ConvProblem& problem = layer_->problem();
   const double flops = problem.flops() * kBatch;
   state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate);
   state.counters["bytes/s"] = Counter(layer_->bytes(), Counter::kIsIterationInvariantRate);
@@ -112,4 +112,4 @@ void LayerBench::run(benchmark::State& state) {
   state.SetLabel(kernel_->schedule);
 }
 
-}  // namespace bench
+}  // namespace sepconv::bench

@@ -11,7 +11,7 @@
 
 #include "runner/timing.h"
 
-namespace bench {
+namespace sepconv::bench {
 namespace {
 
 /// A block of calls lasts so long at least, that the clock's own cost does not show.
@@ -20,39 +20,38 @@ constexpr double kBlockSeconds = 50e-6;
 }  // namespace
 
 struct OverheadBench::Calls {
-  Calls(SuiteLayer& suite_layer, const sepconv::CompiledKernel& kernel, sepconv::Executor& executor)
+  Calls(SuiteLayer& suite_layer, const CompiledKernel& kernel, Executor& executor)
       : layer(suite_layer.name(), suite_layer.problem(), suite_layer.data().weights),
-        input(sepconv::make_tensor(suite_layer.data().input, sepconv::input_shape(suite_layer.problem(), 1),
-                                   suite_layer.problem().dtype)),
-        output(sepconv::output_shape(suite_layer.problem(), 1), suite_layer.problem().dtype),
+        input(make_tensor(suite_layer.data().input, runner::input_shape(suite_layer.problem(), 1),
+                          suite_layer.problem().dtype)),
+        output(runner::output_shape(suite_layer.problem(), 1), suite_layer.problem().dtype),
         in(std::as_const(input).view()),
         out(output.view()) {
     layer.force_kernel(kernel.symbol);
     context.executor = &executor;
-    workspace = sepconv::AlignedBuffer(layer.workspace_bytes(context));
+    workspace = AlignedBuffer(layer.workspace_bytes(context));
     context.workspace = {workspace.data(), workspace.bytes()};
-    call = sepconv::detail::LayerAccess::bind_call(layer, context, in, out);
+    call = detail::LayerAccess::bind_call(layer, context, in, out);
   }
 
   void run_layer() {
-    const sepconv::Status status = layer.run(context, in, out);
+    const Status status = layer.run(context, in, out);
     if (!status.ok()) throw std::runtime_error(status.message());
   }
   void run_kernel() {
     if (const int result = call->run()) throw std::runtime_error(fmt::format("the kernel returned error {}", result));
   }
 
-  sepconv::ConvLayer layer;
-  sepconv::Tensor input, output;
-  sepconv::ConstTensorView in;
-  sepconv::TensorView out;
-  sepconv::AlignedBuffer workspace;
-  sepconv::RunContext context;
-  std::unique_ptr<sepconv::detail::KernelCall> call;
+  ConvLayer layer;
+  Tensor input, output;
+  ConstTensorView in;
+  TensorView out;
+  AlignedBuffer workspace;
+  RunContext context;
+  std::unique_ptr<detail::KernelCall> call;
 };
 
-OverheadBench::OverheadBench(std::shared_ptr<SuiteLayer> layer, const sepconv::CompiledKernel& kernel,
-                             const Machine& machine)
+OverheadBench::OverheadBench(std::shared_ptr<SuiteLayer> layer, const CompiledKernel& kernel, const Machine& machine)
     : layer_(std::move(layer)), kernel_(&kernel), machine_(&machine) {}
 OverheadBench::~OverheadBench() = default;
 
@@ -69,15 +68,15 @@ void OverheadBench::prepare() {
   auto both = std::make_unique<Calls>(*layer_, *kernel_, *machine_->executor);
   const auto clear = [&] {
     std::memset(both->output.bytes(), 0xff,
-                static_cast<std::size_t>(both->output.elements()) * sepconv::size_bytes(both->output.dtype()));
+                static_cast<std::size_t>(both->output.elements()) * size_bytes(both->output.dtype()));
   };
   clear();
   both->run_layer();
-  const sepconv::Tensor expected = both->output;
+  const Tensor expected = both->output;
   clear();
   both->run_kernel();
   if (std::memcmp(expected.bytes(), both->output.bytes(),
-                  static_cast<std::size_t>(expected.elements()) * sepconv::size_bytes(expected.dtype())) != 0)
+                  static_cast<std::size_t>(expected.elements()) * size_bytes(expected.dtype())) != 0)
     throw std::runtime_error("the kernel called directly computes something else than the layer's run");
   both_ = std::move(both);
   for (calls_ = 1; block_seconds(true) < kBlockSeconds;) calls_ *= 2;
@@ -97,9 +96,9 @@ void OverheadBench::run(benchmark::State& state) {
       raw.push_back(seconds[1] * 1e9 / static_cast<double>(calls_));
       difference.push_back(run.back() - raw.back());
     }
-    const double kernel = sepconv::median(raw), overhead = sepconv::median(difference);
+    const double kernel = runner::median(raw), overhead = runner::median(difference);
     state.counters["kernel_ns"] = kernel;
-    state.counters["run_ns"] = sepconv::median(run);
+    state.counters["run_ns"] = runner::median(run);
     state.counters["overhead_ns"] = overhead;
     state.counters["overhead_%"] = 100 * overhead / kernel;
     state.SetLabel(kernel_->schedule);
@@ -111,4 +110,4 @@ void OverheadBench::run(benchmark::State& state) {
 
 void OverheadBench::release() { both_.reset(); }
 
-}  // namespace bench
+}  // namespace sepconv::bench

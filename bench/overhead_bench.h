@@ -10,13 +10,13 @@
 #include "runtime/core/bind_call.h"
 #include "sepconv/tensor.h"
 
-namespace bench {
+namespace sepconv::bench {
 
 /// One layer under one kernel: the kernel called directly and the layer's run with a workspace, in alternation, caches
 /// warm.
 class OverheadBench {
  public:
-  OverheadBench(std::shared_ptr<SuiteLayer> layer, const sepconv::CompiledKernel& kernel, const Machine& machine);
+  OverheadBench(std::shared_ptr<SuiteLayer> layer, const CompiledKernel& kernel, const Machine& machine);
   ~OverheadBench();
   std::string name() const;  // "mbv1_56x56x128_128/x86-64-avx2/overhead"
   /// Counters: kernel_ns and run_ns, medians of one call; overhead_ns, the median of their differences in each round;
@@ -31,7 +31,7 @@ class OverheadBench {
   double block_seconds(bool raw);
 
   std::shared_ptr<SuiteLayer> layer_;
-  const sepconv::CompiledKernel* kernel_;
+  const CompiledKernel* kernel_;
   const Machine* machine_;
   std::string error_;
   long calls_ = 1;  // of each kind in a round
@@ -39,4 +39,4 @@ class OverheadBench {
   std::unique_ptr<Calls> both_;
 };
 
-}  // namespace bench
+}  // namespace sepconv::bench

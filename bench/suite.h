@@ -3,8 +3,8 @@
 
 #include "sepconv/detail/compiled_kernel.h"
 
-namespace bench {
+namespace sepconv::bench {
 
-const sepconv::KernelTable& suite_kernels();
+const KernelTable& suite_kernels();
 
-}  // namespace bench
+}  // namespace sepconv::bench

@@ -2,8 +2,8 @@
 
 #include "bench/suite.h"
 
-namespace bench {
+namespace sepconv::bench {
 
-const sepconv::KernelTable& suite_kernels() { return bench_dtypes::kernels(); }
+const KernelTable& suite_kernels() { return bench_dtypes::kernels(); }
 
-}  // namespace bench
+}  // namespace sepconv::bench

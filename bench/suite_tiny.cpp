@@ -2,8 +2,8 @@
 
 #include "bench/suite.h"
 
-namespace bench {
+namespace sepconv::bench {
 
-const sepconv::KernelTable& suite_kernels() { return bench_tiny::kernels(); }
+const KernelTable& suite_kernels() { return bench_tiny::kernels(); }
 
-}  // namespace bench
+}  // namespace sepconv::bench

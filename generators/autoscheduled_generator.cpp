@@ -4,7 +4,7 @@
 #include "generators/kernel_generator.h"
 #include "generators/scratch_meter.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Expr;
 using Halide::Func;
@@ -14,18 +14,18 @@ using Halide::Var;
 class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
  public:
   void configure() {
-    const sepconv::Target& row_target = target_from_name(target_name.value());
-    problem_ = lower(problem_from_text(problem_text.value()), row_target);
+    const generators::Target& wanted = target_from_name(target_name.value());
+    problem_ = lower(problem_from_text(problem_text.value()), wanted);
     if (problem_.is_dynamic())
       throw std::invalid_argument("schedule '" + schedule_text.value() +
                                   "': Halide's autoschedulers are given static extents only");
-    if (!serves(row_target, problem_.dtype))
-      throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + row_target.name +
-                                  " has no rows for this data type");
+    if (!serves(wanted, problem_.dtype))
+      throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + wanted.name +
+                                  " has no kernels for this data type");
     const Autoscheduler autoscheduler = autoscheduler_from_text(schedule_text.value()).value();
-    if (!(row_target.device == Device::cpu ? autoscheduler.for_cpu : autoscheduler.for_gpu))
+    if (!(wanted.device == Device::cpu ? autoscheduler.for_cpu : autoscheduler.for_gpu))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + autoscheduler.name +
-                                  " does not schedule for " + row_target.name);
+                                  " does not schedule for " + wanted.name);
     target_ = problem_.target;
     types_ = ElementTypes(problem_.dtype, target_);
     declare_arguments(false);
@@ -128,6 +128,6 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
   Func padded_, depthwise_{"depthwise_sum"}, middle_{"middle"}, pointwise_{"pointwise_sum"};
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators
 
-HALIDE_REGISTER_GENERATOR(sepconv::AutoscheduledGenerator, autoscheduled)
+HALIDE_REGISTER_GENERATOR(sepconv::generators::AutoscheduledGenerator, autoscheduled)

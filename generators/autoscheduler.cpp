@@ -8,7 +8,7 @@
 
 #include "Halide.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 namespace {
 
@@ -61,4 +61,4 @@ void load_autoscheduler(const Autoscheduler& autoscheduler) {
   Halide::load_plugin(library);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

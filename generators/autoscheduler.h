@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct Autoscheduler {
   std::string name;                     // Halide's: "Adams2019"
@@ -28,4 +28,4 @@ void load_autoscheduler(const Autoscheduler& autoscheduler);
 /// The generator that writes our algorithms for them.
 inline constexpr const char* kAutoscheduledGenerator = "autoscheduled";
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using namespace Halide::Internal;
 
@@ -29,4 +29,4 @@ Stmt BlockChecks::visit(const Allocate* op) {
   return IRMutator::visit(op);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

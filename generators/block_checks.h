@@ -5,7 +5,7 @@
 
 #include "Halide.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// A lowering pass. Where Halide cannot prove that a partial tile lies within the tile that the schedule promises
 /// (bound_extent), it checks so inside of the kernel. It does, since both come from the same splits; and device code
@@ -27,4 +27,4 @@ class BlockChecks : public Halide::Internal::IRMutator {
   bool in_block_ = false;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

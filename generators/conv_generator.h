@@ -6,7 +6,7 @@
 #include "generators/kernel_generator.h"
 #include "generators/scratch_meter.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 template <class Derived>
 class ConvGenerator : public KernelGenerator<Derived> {
@@ -61,4 +61,4 @@ class ConvGenerator : public KernelGenerator<Derived> {
   CpuSchedule schedule_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -6,7 +6,7 @@
 #include "generators/stages/depthwise.h"
 #include "generators/stages/epilogue.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Expr;
 using Halide::Func;
@@ -47,6 +47,6 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
   DepthwiseStage stage_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators
 
-HALIDE_REGISTER_GENERATOR(sepconv::DepthwiseGenerator, depthwise)
+HALIDE_REGISTER_GENERATOR(sepconv::generators::DepthwiseGenerator, depthwise)

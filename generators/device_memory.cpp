@@ -1,6 +1,6 @@
 #include "generators/device_memory.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using namespace Halide::Internal;
 
@@ -15,4 +15,4 @@ Stmt DeviceMemory::visit(const Free* op) {
   return IRMutator::visit(op);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -6,7 +6,7 @@
 
 #include "Halide.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// A lowering pass. For a Func that only device code touches Halide keeps a host allocation that never happens, of no
 /// bytes, and calls the kernel's allocator for it all the same. A GPU kernel's user context is not what that expects.
@@ -20,4 +20,4 @@ class DeviceMemory : public Halide::Internal::IRMutator {
   std::set<std::string> removed_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

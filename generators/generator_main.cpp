@@ -16,7 +16,7 @@
 #include "generators/spec/gpu_schedule.h"
 #include "generators/spec/schedule_fields.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 /// Halide's exceptions cannot be caught across its library's boundary everywhere, so its errors end the process here.
@@ -125,12 +125,9 @@ int print_schedule(const Options& options) {
   return 0;
 }
 
-}  // namespace
-}  // namespace sepconv
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"Compiles one convolution kernel to an object file. Called by sepconv compile, once per kernel."};
-  sepconv::Options options;
+  Options options;
   auto* problem = app.add_option("--problem", options.problem, "what to compute, as a problem text");
   app.add_option("--schedule", options.schedule,
                  "how to run it, as a schedule text; default: the rule's; halide-mullapudi2016, halide-adams2019 and "
@@ -154,16 +151,16 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  static sepconv::ErrorReporter reporter;
+  static ErrorReporter reporter;
   Halide::set_custom_compile_time_error_reporter(&reporter);
   try {
-    if (options.fields) return sepconv::print_fields();
-    if (options.schedule_only) return sepconv::print_schedule(options);
+    if (options.fields) return print_fields();
+    if (options.schedule_only) return print_schedule(options);
     if (options.schedule.empty())
-      options.schedule = sepconv::to_text(sepconv::default_schedule(
-          sepconv::lower(sepconv::problem_from_text(options.problem), sepconv::target_from_name(options.target))));
-    reporter.autoscheduled = sepconv::autoscheduler_from_text(options.schedule).has_value();
-    sepconv::compile(options);
+      options.schedule =
+          to_text(default_schedule(lower(problem_from_text(options.problem), target_from_name(options.target))));
+    reporter.autoscheduled = autoscheduler_from_text(options.schedule).has_value();
+    compile(options);
     return 0;
   } catch (const std::invalid_argument& error) {
     std::fprintf(stderr, "sepconv-generator: %s\n", error.what());
@@ -173,3 +170,8 @@ int main(int argc, char** argv) {
     return 1;
   }
 }
+
+}  // namespace
+}  // namespace sepconv::generators
+
+int main(int argc, char** argv) { return sepconv::generators::run(argc, argv); }

@@ -15,7 +15,7 @@
 #include "generators/thread_registers.h"
 #include "generators/vector_comparisons.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Expr;
 using Halide::Func;
@@ -174,6 +174,6 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   PointwiseStage pointwise_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators
 
-HALIDE_REGISTER_GENERATOR(sepconv::GpuGenerator, gpu)
+HALIDE_REGISTER_GENERATOR(sepconv::generators::GpuGenerator, gpu)

@@ -15,7 +15,7 @@
 #include "generators/stages/padding.h"
 #include "generators/stages/pixels.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// What one compilation finds out. The program that compiles owns it.
 struct KernelReport {
@@ -175,4 +175,4 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   }
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

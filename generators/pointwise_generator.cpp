@@ -8,7 +8,7 @@
 #include "generators/stages/epilogue.h"
 #include "generators/stages/pointwise.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Expr;
 using Halide::Func;
@@ -67,6 +67,6 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
   bool gathers_ = false;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators
 
-HALIDE_REGISTER_GENERATOR(sepconv::PointwiseGenerator, pointwise)
+HALIDE_REGISTER_GENERATOR(sepconv::generators::PointwiseGenerator, pointwise)

@@ -7,7 +7,7 @@
 
 #include "sepconv/detail/compiled_kernel.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 using namespace Halide::Internal;
@@ -68,4 +68,4 @@ Stmt ScratchMeter::visit(const For* op) {
   return result;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -6,7 +6,7 @@
 #include "Halide.h"
 #include "generators/spec/kernel_facts.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// A lowering pass that changes nothing and writes the peaks of simultaneous heap allocations to `facts`: outside of
 /// the parallel tasks, and inside of one.
@@ -25,4 +25,4 @@ class ScratchMeter : public Halide::Internal::IRMutator {
   std::int64_t call_now_ = 0, task_now_ = 0;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -10,7 +10,7 @@
 #include "generators/stages/epilogue.h"
 #include "generators/stages/pointwise.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Expr;
 using Halide::Func;
@@ -132,6 +132,6 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
   PointwiseStage pointwise_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators
 
-HALIDE_REGISTER_GENERATOR(sepconv::SeparableGenerator, separable)
+HALIDE_REGISTER_GENERATOR(sepconv::generators::SeparableGenerator, separable)

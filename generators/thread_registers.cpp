@@ -3,7 +3,7 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using namespace Halide::Internal;
 using Halide::Expr;
@@ -65,4 +65,4 @@ Expr ThreadRegisters::visit(const Load* op) {
                     ModulusRemainder());
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

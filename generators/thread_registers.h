@@ -6,7 +6,7 @@
 
 #include "Halide.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// A lowering pass for the sums of a tile that live across the steps of a block. Halide gives each thread an array as
 /// large as the tile, of which it uses the part that its thread indices select; with those left out of the index, each
@@ -31,4 +31,4 @@ class ThreadRegisters : public Halide::Internal::IRMutator {
   std::map<std::string, Halide::Expr> lets_;  // what indices are made of, as far as they are named
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

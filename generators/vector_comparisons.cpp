@@ -1,6 +1,6 @@
 #include "generators/vector_comparisons.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using namespace Halide::Internal;
 
@@ -12,4 +12,4 @@ Halide::Expr VectorComparisons::visit(const Call* op) {
   return IRMutator::visit(op);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -3,7 +3,7 @@
 
 #include "Halide.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// A lowering pass. Halide 21's OpenCL back end does not know strict_lt, strict_le and strict_eq as conditions of
 /// vectors (EliminateBoolVectors); the plain operators, which it prints as C's, mean the same there, and nothing
@@ -14,4 +14,4 @@ class VectorComparisons : public Halide::Internal::IRMutator {
   Halide::Expr visit(const Halide::Internal::Call* op) override;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

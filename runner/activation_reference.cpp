@@ -11,7 +11,7 @@
 
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 using Kind = ActivationKind;
@@ -217,4 +217,4 @@ void activate_line(const Activation& activation, std::span<const Bounded> line, 
   }
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

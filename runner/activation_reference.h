@@ -7,7 +7,7 @@
 #include "sepconv/detail/activation.h"
 #include "sepconv/detail/data_type.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// A value, and how far a kernel's may be from it.
 struct Bounded {
@@ -36,4 +36,4 @@ Bounded activate_bounded(const Activation& activation, Bounded x, DataType dtype
 /// @throws std::invalid_argument for an elementwise function, and for glu on an odd line.
 void activate_line(const Activation& activation, std::span<const Bounded> line, std::span<Bounded> out, DataType dtype);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 // The two bytes of every 16-bit word: NaN in each floating point type, with payloads that no computation makes.
@@ -78,4 +78,4 @@ bool GuardedBuffer::intact() const {
   return true;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -8,7 +8,7 @@
 
 #include "sepconv/detail/data_type.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// The element that is worst relative to its limit.
 struct Comparison {
@@ -46,4 +46,4 @@ class GuardedBuffer {
   std::vector<std::byte> storage_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

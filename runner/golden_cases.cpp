@@ -10,7 +10,7 @@
 #include "runner/npz.h"
 #include "sepconv/detail/keras_layer.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 using nlohmann::json;
@@ -153,4 +153,4 @@ std::vector<GoldenCase> read_golden_cases(const std::filesystem::path& folder,
   return cases;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -10,7 +10,7 @@
 #include "sepconv/detail/tensor_view.h"
 #include "sepconv/plan.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 struct GoldenCase {
   std::string name;
@@ -33,4 +33,4 @@ double golden_limit(DataType dtype, double keras_error, double max_output);
 std::vector<GoldenCase> read_golden_cases(const std::filesystem::path& folder,
                                           const std::function<bool(const std::string&)>& wanted);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

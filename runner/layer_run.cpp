@@ -7,7 +7,7 @@
 #include "runner/compare.h"
 #include "sepconv/detail/padding.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 Shape shape_of(const ConvProblem& p, std::int64_t batch, std::int64_t H, std::int64_t W, std::int64_t C) {
@@ -107,4 +107,4 @@ ConvProblem with_extents(ConvProblem p, std::int32_t H, std::int32_t W, const st
   return p;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

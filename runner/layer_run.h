@@ -10,7 +10,7 @@
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 struct GuardedRun {
   std::vector<double> output;
@@ -59,4 +59,4 @@ std::vector<ConcreteProblem> concrete_problems(const ConvProblem& dynamic, std::
 /// @throws std::invalid_argument for another word, or when the output would be empty.
 ConvProblem with_extents(ConvProblem dynamic, std::int32_t H, std::int32_t W, const std::string& padding);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -12,7 +12,7 @@
 
 #include "runtime/core/whole_file.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "arrays are copied to and from files without swapping bytes");
@@ -292,4 +292,4 @@ std::string shape_text(std::span<const std::int64_t> shape) {
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

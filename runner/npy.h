@@ -10,7 +10,7 @@
 
 #include "sepconv/detail/data_type.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// An array as the file holds it.
 struct NpyArray {
@@ -52,4 +52,4 @@ void write_npy(const std::filesystem::path& path, const NpyArray& array);
 /// "(2, 96, 96, 3)"
 std::string shape_text(std::span<const std::int64_t> shape);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -5,7 +5,7 @@
 #include <memory>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 // A member that claims more is a mistake or an attack, not test data.
@@ -63,4 +63,4 @@ std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path) {
   return arrays;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -7,10 +7,10 @@
 
 #include "runner/npy.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// The arrays by name, without ".npy".
 /// @throws std::invalid_argument naming the file, the member and what is wrong.
 std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

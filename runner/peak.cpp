@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 volatile float sink;
@@ -149,4 +149,4 @@ double measure_copy_gbs(std::size_t bytes) {
   return best;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -6,7 +6,7 @@
 
 #include "sepconv/detail/data_type.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 struct FmaPeak {
   std::string isa;           // "avx512f", "avx512bf16", "avx2+fma", or "portable" where no intrinsics were compiled in
@@ -33,4 +33,4 @@ FmaPeak measure_fma_peak(DataType dtype = DataType::float32);
 /// calling thread; the best of several. Small sets lie in a cache, as they do for a kernel.
 double measure_copy_gbs(std::size_t bytes);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -4,7 +4,7 @@
 #include <sched.h>
 #endif
 
-namespace sepconv {
+namespace sepconv::runner {
 
 #ifdef __linux__
 int current_core() { return ::sched_getcpu(); }
@@ -21,4 +21,4 @@ int current_core() { return -1; }
 bool pin_to_core(int) { return false; }
 #endif
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 /// Whether values are rounded where a 16-bit kernel stores them, or only the limits know of it.
@@ -312,4 +312,4 @@ std::vector<double> reference(const ConvProblem& problem, const ConvWeights& wei
   return reference(problem, weights, batch, std::vector<double>(input.begin(), input.end()), threads);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

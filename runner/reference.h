@@ -10,7 +10,7 @@
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/conv_weights.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// The exact result and, element by element, how far a kernel may be from it.
 struct ReferenceOutput {
@@ -47,4 +47,4 @@ std::vector<double> reference_rounded(const ConvProblem& problem, const ConvWeig
 std::vector<double> reference(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,
                               std::span<const float> input, int threads = 1);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

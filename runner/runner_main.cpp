@@ -11,7 +11,7 @@
 
 namespace {
 
-void add_common(CLI::App& command, sepconv::RunnerOptions& o) {
+void add_common(CLI::App& command, sepconv::runner::RunnerOptions& o) {
   command.add_option("library", o.library, "lib<name>.so, made by `sepconv compile --shared`")->required();
   command.add_option("weights", o.weights, "<name>.weights, made with it")->required();
   command.add_option("--layer", o.layers, "Only this layer; may be repeated")
@@ -22,12 +22,12 @@ void add_common(CLI::App& command, sepconv::RunnerOptions& o) {
   command.add_option("--threads", o.threads, "Threads of a call")->check(CLI::Range(1, 1024))->capture_default_str();
 }
 
-void add_cases(CLI::App& command, sepconv::RunnerOptions& o) {
+void add_cases(CLI::App& command, sepconv::runner::RunnerOptions& o) {
   command.add_option("--report", o.report, "Write the lines to this file rather than to stdout")->type_name("FILE");
   command.add_flag("--all-kernels", o.all_kernels, "Every kernel that fits, not only the one that the runtime takes");
 }
 
-void add_seeded(CLI::App& command, sepconv::RunnerOptions& o) {
+void add_seeded(CLI::App& command, sepconv::runner::RunnerOptions& o) {
   add_cases(command, o);
   command.add_option("--batch", o.batch, "Images")->check(CLI::Range(1, 4096))->capture_default_str();
   command.add_option("--seed", o.seed, "Of the inputs")->capture_default_str();
@@ -39,7 +39,7 @@ void add_seeded(CLI::App& command, sepconv::RunnerOptions& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  sepconv::RunnerOptions o;
+  sepconv::runner::RunnerOptions o;
   int status = 0;
   CLI::App app{"Runs compiled layers and prints one JSON line a case"};
   app.name("sepconv-runner");
@@ -52,32 +52,32 @@ int main(int argc, char** argv) {
   add_common(check, o);
   add_seeded(check, o);
   check.add_flag("--exact", o.exact, "Small integers for weights and inputs, and no error at all");
-  check.callback([&] { status = sepconv::run_check(o); });
+  check.callback([&] { status = sepconv::runner::run_check(o); });
 
   CLI::App& compare =
       *app.add_subcommand("compare", "Compare with files: DIR/<layer>.input.npy, .expected.npy, limits.json");
   add_common(compare, o);
   add_cases(compare, o);
   compare.add_option("--io", o.io_dir, "The folder of the files")->required()->type_name("DIR");
-  compare.callback([&] { status = sepconv::run_compare(o); });
+  compare.callback([&] { status = sepconv::runner::run_compare(o); });
 
   CLI::App& bench = *app.add_subcommand("bench", "Check, then time; calls are interleaved and caches warm");
   add_common(bench, o);
   add_seeded(bench, o);
   bench.add_option("--seconds", o.seconds, "For each case")->check(CLI::PositiveNumber)->capture_default_str();
-  bench.callback([&] { status = sepconv::run_bench(o); });
+  bench.callback([&] { status = sepconv::runner::run_bench(o); });
 
   CLI::App& run = *app.add_subcommand("run", "Run one layer on a .npy file");
   add_common(run, o);
   run.add_option("--input", o.input, "A float32 .npy file")->required()->type_name("FILE");
   run.add_option("--output", o.output, "The .npy file to write")->required()->type_name("FILE");
   run.add_option("--padding", o.padding, "valid, same or causal: for layers whose extents are dynamic");
-  run.callback([&] { status = sepconv::run_file(o); });
+  run.callback([&] { status = sepconv::runner::run_file(o); });
 
-  sepconv::add_trial_command(app, status);
+  sepconv::runner::add_trial_command(app, status);
 
   app.add_subcommand("machine", "Say what this CPU can do, and how fast its multiply-adds are")->callback([&] {
-    status = sepconv::run_machine();
+    status = sepconv::runner::run_machine();
   });
 
   try {

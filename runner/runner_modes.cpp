@@ -21,7 +21,7 @@
 #include "sepconv/kernel_registry.h"
 #include "sepconv/weights_file.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -381,4 +381,4 @@ int run_machine() {
   return 0;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

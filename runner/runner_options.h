@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::runner {
 
 struct RunnerOptions {
   std::filesystem::path library;    // made by `sepconv compile --shared`
@@ -41,4 +41,4 @@ int run_file(const RunnerOptions& options);
 /// One line: what this machine's CPU can do.
 int run_machine();
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -7,7 +7,7 @@
 
 #include "runner/reference.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 /// splitmix64. The standard library's distributions differ between implementations.
@@ -118,4 +118,4 @@ std::vector<double> real_input(const ConvProblem& p, std::int64_t batch, std::ui
   return made(batch * input_elems(p), [&] { return round_to(p.dtype, random.real(p.dtype)); });
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -7,7 +7,7 @@
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/conv_weights.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// Weights and input of a problem with static extents.
 struct SeededCase {
@@ -32,4 +32,4 @@ SeededCase real_values(const ConvProblem& problem, std::int64_t batch, std::uint
 /// Only the input of real_values, for weights that come from elsewhere.
 std::vector<double> real_input(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 constexpr double kSampleSeconds = 1e-3;
@@ -87,4 +87,4 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::runner {
 
 struct Timing {
   double seconds_median = 0;  // of one call
@@ -27,4 +27,4 @@ Timing time_alone(const std::function<void()>& call, double seconds);
 /// @throws std::invalid_argument for no values.
 double median(std::vector<double> values);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

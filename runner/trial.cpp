@@ -28,7 +28,7 @@
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -315,4 +315,4 @@ int run_trial(const TrialOptions& options) {
   return 0;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -20,7 +20,7 @@
 #include <optional>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -203,4 +203,4 @@ ChildResult run_in_child(const ChildLimits& limits, const std::function<std::str
   return result;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// Where the child says what it is doing, in memory that both see.
 class Progress {
@@ -42,4 +42,4 @@ struct ChildResult {
 /// @throws std::runtime_error when no child can be made.
 ChildResult run_in_child(const ChildLimits& limits, const std::function<std::string(Progress&)>& function);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

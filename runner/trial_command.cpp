@@ -4,7 +4,7 @@
 
 #include "runner/trial_options.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 void add_trial_command(CLI::App& app, int& status) {
   CLI::App& trial = *app.add_subcommand(
@@ -43,4 +43,4 @@ void add_trial_command(CLI::App& app, int& status) {
   trial.callback([options, &status] { status = run_trial(*options); });
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -3,9 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// Adds the subcommand, which sets `status` to what run_trial returns.
 void add_trial_command(CLI::App& app, int& status);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -16,7 +16,7 @@ void* sepconv_abi1_allocate(void*, std::size_t);
 void sepconv_abi1_release(void*, void*);
 }
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 // Keeps them in the program, which calls none of them.
@@ -45,14 +45,14 @@ TrialKernel read_trial_kernel(const std::filesystem::path& folder) {
   kernel.folder = folder;
   try {
     const nlohmann::json json = nlohmann::json::parse(file);
-    if (json.at("format") != kTrialKernelFormat || json.at("abi") != kKernelAbi)
+    if (json.at("format") != generators::kTrialKernelFormat || json.at("abi") != kKernelAbi)
       throw std::invalid_argument("made by another version of sepconv-builder");
     kernel.problem_text = json.at("problem").get<std::string>();
     kernel.target = json.at("target").get<std::string>();
     kernel.schedule = json.at("schedule").get<std::string>();
     kernel.function = json.at("function").get<std::string>();
     kernel.problem = problem_from_text(kernel.problem_text);
-    const KernelFacts facts = facts_from_json(json.at("facts").dump());
+    const generators::KernelFacts facts = generators::facts_from_json(json.at("facts").dump());
     kernel.facts.abi = kKernelAbi;
     kernel.facts.required_features = json.at("required_features").get<std::uint64_t>();
     kernel.facts.rank = json.at("rank").get<std::int32_t>();
@@ -89,4 +89,4 @@ void load_trial_kernel(const TrialKernel& kernel, const ConvProblem& problem, co
   use_kernels(owned->table);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

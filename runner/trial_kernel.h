@@ -7,7 +7,7 @@
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/compiled_kernel.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// kernel.json: the kernel without its function.
 struct TrialKernel {
@@ -26,4 +26,4 @@ TrialKernel read_trial_kernel(const std::filesystem::path& folder);
 /// @throws std::runtime_error with the loader's message.
 void load_trial_kernel(const TrialKernel& kernel, const ConvProblem& problem, const std::string& symbol);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::runner {
 
 struct TrialOptions {
   std::vector<std::filesystem::path> kernels;  // folders made by sepconv-builder, of one problem
@@ -32,4 +32,4 @@ struct TrialOptions {
 ///   used; std::runtime_error where the machine failed.
 int run_trial(const TrialOptions& options);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

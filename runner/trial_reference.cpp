@@ -10,7 +10,7 @@
 
 #include "runtime/core/whole_file.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 constexpr std::uint64_t kSeed = 1;
@@ -90,4 +90,4 @@ TrialReference trial_reference(const ConvProblem& problem, const std::filesystem
   return reference;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

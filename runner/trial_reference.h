@@ -7,7 +7,7 @@
 #include "runner/reference.h"
 #include "runner/seeded.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// Weights and input of a problem with static extents, and the exact result with its limits.
 struct TrialReference {
@@ -21,4 +21,4 @@ struct TrialReference {
 /// @param path  empty: no file.
 TrialReference trial_reference(const ConvProblem& problem, const std::filesystem::path& path, int threads);
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -11,7 +11,7 @@
 
 #include "runner/timing.h"
 
-namespace sepconv {
+namespace sepconv::runner {
 namespace {
 
 constexpr double kSampleSeconds = 1e-3;
@@ -204,4 +204,4 @@ std::size_t evict_bytes() {
   return std::clamp(2 * last_level, kLeast, kMost);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

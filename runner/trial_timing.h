@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::runner {
 
 /// The median of samples and how well it is known.
 struct MedianInterval {
@@ -49,4 +49,4 @@ std::vector<AlternatedTiming> time_in_alternation(std::span<const std::function<
 /// Twice the last-level cache of this machine, at least 16 MiB and at most 256.
 std::size_t evict_bytes();
 
-}  // namespace sepconv
+}  // namespace sepconv::runner

@@ -128,7 +128,7 @@ class BenchService {
   }
 
   void time(BenchRun& run, Json& line) const {
-    const Timing timing = time_alone([&] { run(); }, arguments_.seconds);
+    const runner::Timing timing = runner::time_alone([&] { run(); }, arguments_.seconds);
     line["ms_median"] = timing.seconds_median * 1e3;
     line["ms_min"] = timing.seconds_min * 1e3;
     line["runs"] = timing.calls;
@@ -159,13 +159,13 @@ BenchService make_service(const BenchArguments& arguments) {
   std::vector<PlannedLayer> layers = wanted_layers(arguments);
   BenchBuild build;
   build.target = bench_target(arguments.target);
-  std::optional<Lockfile> lockfile;
-  if (!arguments.lock.empty()) lockfile = Lockfile::read(arguments.lock);
-  const ScheduleTables tables(tables_folder());
-  const KnownSchedules known(lockfile ? &*lockfile : nullptr, arguments.no_tables ? nullptr : &tables,
-                             arguments.threads);
+  std::optional<autoschedule::Lockfile> lockfile;
+  if (!arguments.lock.empty()) lockfile = autoschedule::Lockfile::read(arguments.lock);
+  const autoschedule::ScheduleTables tables(tables_folder());
+  const autoschedule::KnownSchedules known(lockfile ? &*lockfile : nullptr, arguments.no_tables ? nullptr : &tables,
+                                           arguments.threads);
   build.schedules = &known;
-  if (!arguments.no_cache) build.cache_dir = default_cache_dir();
+  if (!arguments.no_cache) build.cache_dir = generators::default_cache_dir();
   if (!arguments.cache.empty()) build.cache_dir = arguments.cache;
   build.jobs = arguments.jobs;
   build.threads = arguments.threads;
@@ -180,7 +180,8 @@ BenchService make_service(const BenchArguments& arguments) {
 
 int bench(const BenchArguments& arguments) {
   BenchService service = make_service(arguments);
-  if (arguments.threads == 1) pin_to_core(current_core());  // where the system refuses, it is only not pinned
+  if (arguments.threads == 1)
+    runner::pin_to_core(runner::current_core());  // where the system refuses, it is only not pinned
   if (arguments.serve) {
     for (std::string name; std::getline(std::cin, name);)
       if (!name.empty()) service.answer(name);

@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kSeed = 1;
 constexpr const char* kLibrary = "suite";
 
-void compile(const Plan& plan, const BenchBuild& build, const fs::path& folder, CompileObserver* observer) {
-  CompileOptions options;
+void compile(const Plan& plan, const BenchBuild& build, const fs::path& folder, generators::CompileObserver* observer) {
+  generators::CompileOptions options;
   options.name = kLibrary;
   options.output_dir = folder;
   options.targets = {build.target};
@@ -45,7 +45,7 @@ std::map<std::string, std::string> drop_failures(Plan& plan, const BenchBuild& b
     try {
       compile({{layer}, {}}, build, folder / "single", nullptr);
       return false;
-    } catch (const CompileCancelled&) {
+    } catch (const generators::CompileCancelled&) {
       throw;
     } catch (const std::runtime_error& error) {
       failures[layer.name] = error.what();
@@ -62,7 +62,7 @@ std::vector<float> read_floats(const fs::path& path, std::size_t count) {
   if (bytes != count * sizeof(float))
     throw std::invalid_argument(fmt::format("{}: {} bytes; expected {} float32 values, {} bytes", path.string(), bytes,
                                             count, count * sizeof(float)));
-  const std::string content = read_file(path);
+  const std::string content = generators::read_file(path);
   std::vector<float> values(count);
   std::memcpy(values.data(), content.data(), content.size());
   return values;
@@ -75,14 +75,14 @@ void check_stays_inside(const std::string& name) {
     throw std::invalid_argument(fmt::format("--io-dir: the layer's name '{}' leads out of the folder", name));
 }
 
-SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) {
+runner::SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) {
   check_stays_inside(layer.name);
   const ConvProblem& p = layer.problem;
   const auto read = [&](const char* what, std::size_t count) {
     return read_floats(io_dir / (layer.name + "." + what + ".bin"), count);
   };
   const auto size = [](auto... extents) { return (static_cast<std::size_t>(extents) * ...); };
-  SeededCase data;
+  runner::SeededCase data;
   // The files of the interchange format (bench/peers) are named after what Keras calls the weights.
   for (const Argument& argument : weights_of(p)) {
     const bool depthwise = p.stages[argument.stage].kind == StageKind::depthwise;
@@ -100,7 +100,7 @@ std::string bench_target(const std::string& name) {
   if (const std::string forced = detail::environment_target(); name.empty() && !forced.empty())
     return bench_target(forced);
   if (name.empty()) return best_target_here(DataType::float32).name;
-  const Target& target = target_from_name(name);
+  const generators::Target& target = generators::target_from_name(name);
   if (const std::string reason = cannot_run_here(target); !reason.empty())
     throw std::invalid_argument(fmt::format("--target: '{}' {}", name, reason));
   if (!serves(target, DataType::float32))
@@ -114,7 +114,7 @@ std::map<std::string, std::string> load_bench_kernels(const std::vector<PlannedL
   std::map<std::string, std::string> failures;
   try {
     compile(plan, build, folder, build.observer);
-  } catch (const CompileCancelled&) {
+  } catch (const generators::CompileCancelled&) {
     throw;
   } catch (const std::runtime_error&) {
     failures = drop_failures(plan, build, folder);
@@ -127,16 +127,19 @@ std::map<std::string, std::string> load_bench_kernels(const std::vector<PlannedL
 }
 
 BenchRun::BenchRun(const PlannedLayer& layer, const std::string& target, Executor& executor, const fs::path& io_dir) {
-  SeededCase data = io_dir.empty() ? real_values(layer.problem, layer.batch, kSeed) : read_case(layer, io_dir);
+  runner::SeededCase data =
+      io_dir.empty() ? runner::real_values(layer.problem, layer.batch, kSeed) : read_case(layer, io_dir);
   layer_ = std::make_unique<ConvLayer>(layer.name, layer.problem, std::move(data.weights));
   layer_->force_kernel(target);
-  run_ = std::make_unique<RepeatedRun>(*layer_, executor, data.input, input_shape(layer.problem, layer.batch),
-                                       output_shape(layer.problem, layer.batch));
+  run_ = std::make_unique<runner::RepeatedRun>(*layer_, executor, data.input,
+                                               runner::input_shape(layer.problem, layer.batch),
+                                               runner::output_shape(layer.problem, layer.batch));
 }
 
 void BenchRun::write_output(const fs::path& path) const {
   const ConstTensorView view = run_->output();
-  replace_file(path, {static_cast<const char*>(view.data), static_cast<std::size_t>(view.elements()) * sizeof(float)});
+  generators::replace_file(
+      path, {static_cast<const char*>(view.data), static_cast<std::size_t>(view.elements()) * sizeof(float)});
 }
 
 }  // namespace sepconv::tools

@@ -17,11 +17,11 @@ namespace sepconv::tools {
 
 struct BenchBuild {
   std::string target;  // a target that this CPU runs
-  const ScheduleSource* schedules = nullptr;
+  const generators::ScheduleSource* schedules = nullptr;
   std::optional<std::filesystem::path> cache_dir;
   int jobs = 0, threads = 1;
   const std::atomic<bool>* cancelled = nullptr;
-  CompileObserver* observer = nullptr;
+  generators::CompileObserver* observer = nullptr;
 };
 
 /// The named target, else that of SEPCONV_TARGET, else the best shipped one that this CPU runs.
@@ -50,7 +50,7 @@ class BenchRun {
 
  private:
   std::unique_ptr<ConvLayer> layer_;  // stays where it is: run_ refers to it
-  std::unique_ptr<RepeatedRun> run_;
+  std::unique_ptr<runner::RepeatedRun> run_;
 };
 
 }  // namespace sepconv::tools

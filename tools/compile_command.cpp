@@ -48,7 +48,7 @@ struct CompileArguments : PlanArguments {
   double timeout = 120;
 };
 
-Plan plan_of(const CompileArguments& arguments, const CompileOptions& options) {
+Plan plan_of(const CompileArguments& arguments, const generators::CompileOptions& options) {
   Plan plan = read_plan(arguments);
   if (arguments.strict_float) make_strict(plan);
   skip_layers_without_schedule(plan, options.targets, options.threads, options.schedules);
@@ -63,13 +63,14 @@ Plan plan_of(const CompileArguments& arguments, const CompileOptions& options) {
 }
 
 /// All rows of the lockfile that was given, and one for each kernel that it lacked.
-std::string lockfile_text(const std::optional<Lockfile>& given, const KnownSchedules& known,
-                          const std::vector<PlannedKernel>& kernels) {
-  Lockfile lockfile = given.value_or(Lockfile{});
-  for (const PlannedKernel& kernel : kernels) {
-    const LockRow* row = known.row(kernel.problem, kernel.target);
+std::string lockfile_text(const std::optional<autoschedule::Lockfile>& given, const autoschedule::KnownSchedules& known,
+                          const std::vector<generators::PlannedKernel>& kernels) {
+  autoschedule::Lockfile lockfile = given.value_or(autoschedule::Lockfile{});
+  for (const generators::PlannedKernel& kernel : kernels) {
+    const autoschedule::LockRow* row = known.row(kernel.problem, kernel.target);
     const bool as_recorded = row != nullptr && to_text(row->schedule) == to_text(kernel.schedule);
-    lockfile.set(kernel.problem, kernel.target, as_recorded ? *row : LockRow{kernel.schedule, Record{}});
+    lockfile.set(kernel.problem, kernel.target,
+                 as_recorded ? *row : autoschedule::LockRow{kernel.schedule, autoschedule::Record{}});
   }
   return lockfile.text();
 }
@@ -77,7 +78,7 @@ std::string lockfile_text(const std::optional<Lockfile>& given, const KnownSched
 /// Keeps how long each kernel took.
 class TimedProgress : public ConsoleProgress {
  public:
-  void kernel_finished(const PlannedKernel& kernel, double seconds) override {
+  void kernel_finished(const generators::PlannedKernel& kernel, double seconds) override {
     seconds_[kernel.target.name].push_back(seconds);
     ConsoleProgress::kernel_finished(kernel, seconds);
   }
@@ -87,7 +88,7 @@ class TimedProgress : public ConsoleProgress {
   CompileSeconds seconds_;
 };
 
-void print_result(const CompileArguments& arguments, const Plan& plan, const CompileResult& result,
+void print_result(const CompileArguments& arguments, const Plan& plan, const generators::CompileResult& result,
                   const std::string& name, double seconds) {
   std::FILE* const out = arguments.json ? stderr : stdout;  // JSON alone goes to stdout
   write_text(out, fmt::format("{}: {} layers, {} kernels ({} from the cache), {} layers skipped, {:.2f} s\n", name,
@@ -101,29 +102,30 @@ void print_result(const CompileArguments& arguments, const Plan& plan, const Com
 
 int compile(const CompileArguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
-  CompileOptions options;
-  options.name = arguments.name.empty() ? library_name_from(arguments.model) : arguments.name;
-  check_library_name(options.name);
+  generators::CompileOptions options;
+  options.name = arguments.name.empty() ? generators::library_name_from(arguments.model) : arguments.name;
+  generators::check_library_name(options.name);
   options.output_dir = arguments.output_dir;
   if (!arguments.targets.empty()) options.targets = arguments.targets;
-  for (const std::string& target : options.targets) target_from_name(target);
+  for (const std::string& target : options.targets) generators::target_from_name(target);
   options.dynamic = arguments.dynamic;
   options.shared = arguments.shared;
   options.locked = arguments.locked;
   options.measure = arguments.report;
   options.threads = arguments.threads;
-  std::optional<Lockfile> lockfile;
-  if (!arguments.lock.empty()) lockfile = Lockfile::read(arguments.lock);
-  const ScheduleTables tables(tables_folder());
+  std::optional<autoschedule::Lockfile> lockfile;
+  if (!arguments.lock.empty()) lockfile = autoschedule::Lockfile::read(arguments.lock);
+  const autoschedule::ScheduleTables tables(tables_folder());
   const bool only_lock = arguments.locked || arguments.no_tables;
-  const KnownSchedules known(lockfile ? &*lockfile : nullptr, only_lock ? nullptr : &tables, arguments.threads);
+  const autoschedule::KnownSchedules known(lockfile ? &*lockfile : nullptr, only_lock ? nullptr : &tables,
+                                           arguments.threads);
   options.schedules = &known;
-  options.lockfile_text = [&](const std::vector<PlannedKernel>& kernels) {
+  options.lockfile_text = [&](const std::vector<generators::PlannedKernel>& kernels) {
     return lockfile_text(lockfile, known, kernels);
   };
   options.jobs = arguments.jobs;
   options.kernel_seconds = arguments.timeout;
-  if (!arguments.no_cache) options.cache_dir = default_cache_dir();
+  if (!arguments.no_cache) options.cache_dir = generators::default_cache_dir();
   if (!arguments.cache.empty()) options.cache_dir = arguments.cache;
   options.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
   options.include_dir =
@@ -134,7 +136,7 @@ int compile(const CompileArguments& arguments) {
   const Plan plan = plan_of(arguments, options);
   const InterruptFlag interrupt;
   options.cancelled = &interrupt.flag();
-  const CompileResult result = compile_library(plan, options);
+  const generators::CompileResult result = compile_library(plan, options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   print_result(arguments, plan, result, options.name, seconds);
   if (arguments.json)

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kBarWidth = 24;
 
-std::string kernel_name(const PlannedKernel& kernel) {
+std::string kernel_name(const generators::PlannedKernel& kernel) {
   std::string name = kernel.layers.front();
   if (kernel.layers.size() > 1) name += fmt::format(" (and {} more)", kernel.layers.size() - 1);
   return fmt::format("{} on {}{}", name, kernel.target.name, kernel.problem.is_dynamic() ? ", dynamic" : "");
@@ -27,11 +27,11 @@ void ConsoleProgress::begin(std::size_t kernels, std::size_t cached) {
   if (cached > 0 && !terminal_) print_error("{} of {} kernels are in the cache\n", cached, kernels);
 }
 
-void ConsoleProgress::kernel_started(const PlannedKernel& kernel) {
+void ConsoleProgress::kernel_started(const generators::PlannedKernel& kernel) {
   if (terminal_) draw_bar(kernel_name(kernel));
 }
 
-void ConsoleProgress::kernel_finished(const PlannedKernel& kernel, double seconds) {
+void ConsoleProgress::kernel_finished(const generators::PlannedKernel& kernel, double seconds) {
   ++done_;
   if (terminal_)
     draw_bar(kernel_name(kernel));

@@ -9,12 +9,12 @@
 
 namespace sepconv::tools {
 
-class ConsoleProgress : public CompileObserver {
+class ConsoleProgress : public generators::CompileObserver {
  public:
   ConsoleProgress();
   void begin(std::size_t kernels, std::size_t cached) override;
-  void kernel_started(const PlannedKernel& kernel) override;
-  void kernel_finished(const PlannedKernel& kernel, double seconds) override;
+  void kernel_started(const generators::PlannedKernel& kernel) override;
+  void kernel_finished(const generators::PlannedKernel& kernel, double seconds) override;
   void note(const std::string& line) override;
   void end() override;
 

@@ -59,9 +59,9 @@ constexpr double kDriverSeconds = 30;  // a driver may compile code of its own w
 
 /// What `find` finds in a child process: drivers abort, and hang, on machines that they do not like.
 std::uint64_t found_in_child(std::uint64_t (*find)()) {
-  const ProcessResult result =
-      run_forked([find] { return static_cast<int>(find() >> kFirstDeviceBit); }, {kDriverSeconds});
-  if (result.end != ProcessResult::End::exited) return 0;
+  const generators::ProcessResult result =
+      generators::run_forked([find] { return static_cast<int>(find() >> kFirstDeviceBit); }, {kDriverSeconds});
+  if (result.end != generators::ProcessResult::End::exited) return 0;
   return static_cast<std::uint64_t>(result.code) << kFirstDeviceBit;
 }
 

@@ -40,10 +40,10 @@ const PlannedLayer& layer_of(const Plan& plan, const std::string& name) {
       fmt::format("--explain: no kernel is made for a layer '{}'; there are {}", name, known.empty() ? "none" : known));
 }
 
-const Target& target_of(const ExplainOptions& options, DataType dtype) {
+const generators::Target& target_of(const ExplainOptions& options, DataType dtype) {
   if (options.target.empty()) return best_target_here(dtype);
-  const Target& target = target_from_name(options.target);
-  if (target.device != Device::cpu)
+  const generators::Target& target = generators::target_from_name(options.target);
+  if (target.device != generators::Device::cpu)
     throw std::invalid_argument(
         fmt::format("--explain: reads the machine code of CPU kernels; '{}' is a GPU's", target.name));
   if (!serves(target, dtype))
@@ -52,44 +52,44 @@ const Target& target_of(const ExplainOptions& options, DataType dtype) {
 }
 
 /// @param target  of a Lowering
-Limits limits_of(const Target& target, DataType dtype, double bytes) {
+Limits limits_of(const generators::Target& target, DataType dtype, double bytes) {
   if (cannot_run_here(target).empty()) {
-    const FmaPeak peak = measure_fma_peak(dtype);
-    return {peak.gflops_best, measure_copy_gbs(static_cast<std::size_t>(bytes)),
+    const runner::FmaPeak peak = runner::measure_fma_peak(dtype);
+    return {peak.gflops_best, runner::measure_copy_gbs(static_cast<std::size_t>(bytes)),
             fmt::format("measured here ({}, and copies of as many bytes)", peak.isa)};
   }
   return {2.0 * kStatedUnits * target.lanes * kStatedGhz, kStatedCopyGbs,
           fmt::format("counted for {:g} GHz, {} units of {} lanes", kStatedGhz, kStatedUnits, target.lanes)};
 }
 
-PlannedKernel kernel_of(const PlannedLayer& layer, const Target& target, const ScheduleTables& tables,
-                        const ExplainOptions& options) {
-  const KnownSchedules known(nullptr, &tables);
-  PlannedKernelOptions rows;
+generators::PlannedKernel kernel_of(const PlannedLayer& layer, const generators::Target& target,
+                                    const autoschedule::ScheduleTables& tables, const ExplainOptions& options) {
+  const autoschedule::KnownSchedules known(nullptr, &tables);
+  generators::PlannedKernelOptions rows;
   rows.library = "explained";
   rows.targets = {target.name};
   rows.schedules = &known;
-  rows.generator_identity = generator_identity(options.generator);
+  rows.generator_identity = generators::generator_identity(options.generator);
   return plan_kernels({{layer}, {}}, rows).front();
 }
 
-std::string source_text(const PlannedKernel& kernel, const ScheduleTables& tables) {
+std::string source_text(const generators::PlannedKernel& kernel, const autoschedule::ScheduleTables& tables) {
   if (!kernel.from_source) return "the rule";
-  const LockRow* row = tables.row(kernel.problem, kernel.target);
+  const autoschedule::LockRow* row = tables.row(kernel.problem, kernel.target);
   const std::string note = row == nullptr ? "" : note_of(row->record);
   return note.empty() ? "the shipped table" : "the shipped table, " + note;
 }
 
-InstructionMix mix_of(const PlannedKernel& kernel, const ExplainOptions& options) {
+InstructionMix mix_of(const generators::PlannedKernel& kernel, const ExplainOptions& options) {
   const ScratchFolder scratch;
-  CompileOptions compile;
+  generators::CompileOptions compile;
   compile.generator = options.generator;
   compile.cache_dir = options.cache_dir;
   compile.jobs = 1;
   compile.cancelled = options.cancelled;
-  const BuiltKernels built = build_kernels({kernel}, compile, scratch.path());
+  const generators::BuiltKernels built = build_kernels({kernel}, compile, scratch.path());
   const std::filesystem::path object = scratch.path() / "kernel.o";
-  write_file(object, built.objects.front().bytes);
+  generators::write_file(object, built.objects.front().bytes);
   return hottest_loop(disassembly_of(object), kernel.target);
 }
 
@@ -129,9 +129,9 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
   if (!cost)
     throw std::invalid_argument(fmt::format(
         "--explain: layer '{}' has dynamic extents; --input-shape or --layer-shape makes them static", layer.name));
-  const Target& target = target_of(options, layer.problem.dtype);
-  const ScheduleTables tables(options.tables);
-  const PlannedKernel kernel = kernel_of(layer, target, tables, options);
+  const generators::Target& target = target_of(options, layer.problem.dtype);
+  const autoschedule::ScheduleTables tables(options.tables);
+  const generators::PlannedKernel kernel = kernel_of(layer, target, tables, options);
   const double bytes = cost->weight_bytes + cost->activation_bytes;
   const Limits limits = limits_of(lower(layer.problem, target).target, layer.problem.dtype, bytes);
   const double compute = cost->flops / (limits.gflops * 1e9), memory = bytes / (limits.copy_gbs * 1e9);
@@ -146,7 +146,7 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
                       time_text(compute), limits.gflops, time_text(memory), limits.copy_gbs, limits.source);
   text += fmt::format("schedule    from {}: ", source_text(kernel, tables));
   const char* indent = "";
-  for (const std::string& line : schedule_words(lower(kernel.problem, target), kernel.schedule)) {
+  for (const std::string& line : autoschedule::schedule_words(lower(kernel.problem, target), kernel.schedule)) {
     text += indent + line + "\n";
     indent = "            ";
   }

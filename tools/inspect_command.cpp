@@ -129,20 +129,20 @@ void print_text(const Plan& plan) {
 }
 
 /// The row that `sepconv compile` chooses without a lockfile, or why the target has no kernel for the problem.
-std::variant<LockRow, std::string> row_on(const ConvProblem& problem, const Target& target,
-                                          const ScheduleTables& tables) {
+std::variant<autoschedule::LockRow, std::string> row_on(const ConvProblem& problem, const generators::Target& target,
+                                                        const autoschedule::ScheduleTables& tables) {
   if (!serves(target, problem.dtype)) return std::string("no kernels for ") + to_text(problem.dtype);
-  if (const LockRow* row = tables.row(problem, target)) return *row;
+  if (const autoschedule::LockRow* row = tables.row(problem, target)) return *row;
   try {
-    return LockRow{default_schedule(lower(problem, target)), {}};
+    return autoschedule::LockRow{default_schedule(lower(problem, target)), {}};
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
 }
 
-void print_schedules(const Plan& plan, const Target& target) {
+void print_schedules(const Plan& plan, const generators::Target& target) {
   std::cout << fmt::format("\nschedules on {}, of the shipped table or the rule:\n", target.name);
-  const ScheduleTables tables(tables_folder());
+  const autoschedule::ScheduleTables tables(tables_folder());
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem problem = kernel_problem(layer.problem);
     const auto chosen = row_on(problem, target, tables);
@@ -150,11 +150,11 @@ void print_schedules(const Plan& plan, const Target& target) {
       std::cout << fmt::format("{}: none: {}\n", layer.name, *reason);
       continue;
     }
-    const LockRow& row = std::get<LockRow>(chosen);
+    const autoschedule::LockRow& row = std::get<autoschedule::LockRow>(chosen);
     std::cout << layer.name << ": ";
     if (const std::string note = note_of(row.record); !note.empty()) std::cout << '(' << note << ") ";
     const char* indent = "";
-    for (const std::string& line : schedule_words(lower(problem, target), row.schedule)) {
+    for (const std::string& line : autoschedule::schedule_words(lower(problem, target), row.schedule)) {
       std::cout << indent << line << '\n';
       indent = "  ";
     }
@@ -162,8 +162,8 @@ void print_schedules(const Plan& plan, const Target& target) {
 }
 
 /// @param target  null: without schedules.
-void print_json(const Plan& plan, const Target* target) {
-  const ScheduleTables tables(tables_folder());
+void print_json(const Plan& plan, const generators::Target* target) {
+  const autoschedule::ScheduleTables tables(tables_folder());
   Json layers = Json::array(), skipped = Json::array();
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem& p = layer.problem;
@@ -184,8 +184,8 @@ void print_json(const Plan& plan, const Target* target) {
       if (const auto* reason = std::get_if<std::string>(&chosen)) {
         row["no_schedule"] = *reason;
       } else {
-        const LockRow& lock = std::get<LockRow>(chosen);
-        row["kernel"] = schedule_json(lower(problem, *target), lock.schedule);
+        const autoschedule::LockRow& lock = std::get<autoschedule::LockRow>(chosen);
+        row["kernel"] = autoschedule::schedule_json(lower(problem, *target), lock.schedule);
         row["kernel"]["record"] = to_text(lock.record.source);
       }
     }
@@ -203,11 +203,13 @@ struct InspectArguments : PlanArguments {
 };
 
 int inspect(const InspectArguments& arguments) {
-  const Target* target = arguments.target.empty() ? nullptr : &target_from_name(arguments.target);
+  const generators::Target* target =
+      arguments.target.empty() ? nullptr : &generators::target_from_name(arguments.target);
   const Plan plan = read_plan(arguments);
   if (!arguments.explain.empty()) {
     const InterruptFlag interrupt;
-    const auto cache = arguments.cache.empty() ? default_cache_dir() : std::filesystem::path(arguments.cache);
+    const auto cache =
+        arguments.cache.empty() ? generators::default_cache_dir() : std::filesystem::path(arguments.cache);
     std::cout << explain(
         plan, {arguments.explain, arguments.target, tables_folder(), generator_program(), cache, &interrupt.flag()});
     return kDone;

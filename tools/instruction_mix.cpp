@@ -36,18 +36,18 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
 }
 
 /// The disassembler explains some instructions: "# ymm14 = (ymm15 * ymm0) + ymm14".
-std::string without_comment(std::string text, Arch arch) {
-  text.erase(std::min(text.find(arch == Arch::x86_64 ? "#" : "//"), text.size()));
+std::string without_comment(std::string text, generators::Arch arch) {
+  text.erase(std::min(text.find(arch == generators::Arch::x86_64 ? "#" : "//"), text.size()));
   text.erase(text.find_last_not_of(' ') + 1);
   return text;
 }
 
-bool is_jump(const std::string& name, Arch arch) {
-  if (arch == Arch::x86_64) return name.starts_with("j");
+bool is_jump(const std::string& name, generators::Arch arch) {
+  if (arch == generators::Arch::x86_64) return name.starts_with("j");
   return name == "b" || starts_with_any(name, {"b.", "cbz", "cbnz", "tbz", "tbnz"});
 }
 
-std::vector<Function> functions_of(const std::string& disassembly, Arch arch) {
+std::vector<Function> functions_of(const std::string& disassembly, generators::Arch arch) {
   static const std::regex symbol(R"(^[0-9a-f]+ <(.*)>:$)");
   static const std::regex instruction(R"(^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$)");
   static const std::regex target(R"((?:^|[\s,])(?:0x)?([0-9a-f]+)(?:\s+<.*>)?\s*$)");
@@ -153,7 +153,7 @@ void count_arm(const Instruction& i, InstructionMix& mix) {
     ++mix.others;
 }
 
-std::vector<InstructionMix> mixes_of_loops(const std::string& disassembly, const Target& target) {
+std::vector<InstructionMix> mixes_of_loops(const std::string& disassembly, const generators::Target& target) {
   std::vector<InstructionMix> mixes;
   for (const Function& function : functions_of(disassembly, target.arch)) {
     const X86 x86(function, target.fuses_multiply_add);
@@ -161,7 +161,7 @@ std::vector<InstructionMix> mixes_of_loops(const std::string& disassembly, const
       InstructionMix mix;
       mix.function = function.name;
       for (std::size_t i = loop.first; i <= loop.last; ++i, ++mix.instructions)
-        if (target.arch == Arch::x86_64)
+        if (target.arch == generators::Arch::x86_64)
           x86.count(function.code[i], mix);
         else
           count_arm(function.code[i], mix);
@@ -173,14 +173,14 @@ std::vector<InstructionMix> mixes_of_loops(const std::string& disassembly, const
 
 }  // namespace
 
-InstructionMix hottest_loop(const std::string& disassembly, const Target& target) {
+InstructionMix hottest_loop(const std::string& disassembly, const generators::Target& target) {
   InstructionMix hottest;
   for (InstructionMix& mix : mixes_of_loops(disassembly, target))
     if (mix.multiply_adds > hottest.multiply_adds) hottest = std::move(mix);
   return hottest;
 }
 
-int spills_in_loops(const std::string& disassembly, const Target& target) {
+int spills_in_loops(const std::string& disassembly, const generators::Target& target) {
   int spills = 0;
   for (const InstructionMix& mix : mixes_of_loops(disassembly, target))
     if (mix.multiply_adds > 0) spills += mix.spills;
@@ -188,16 +188,17 @@ int spills_in_loops(const std::string& disassembly, const Target& target) {
 }
 
 std::string disassembly_of(const std::filesystem::path& object) {
-  const auto objdump = find_llvm_program("llvm-objdump", tool_settings_from_environment().path);
+  const auto objdump = generators::find_llvm_program("llvm-objdump", generators::tool_settings_from_environment().path);
   if (!objdump)
     throw std::runtime_error("llvm-objdump is not in PATH; install the Debian package 'llvm' (apt-get install llvm)");
   const ScratchFolder scratch;
   const std::filesystem::path output = scratch.path() / "code.txt";
   // run_process keeps only the end of a long output.
-  const ProcessResult result = run_process({"sh", "-c", R"(out=$1; shift; exec "$@" > "$out")", "sh", output.string(),
-                                            objdump->string(), "-d", "--no-show-raw-insn", object.string()});
+  const generators::ProcessResult result =
+      generators::run_process({"sh", "-c", R"(out=$1; shift; exec "$@" > "$out")", "sh", output.string(),
+                               objdump->string(), "-d", "--no-show-raw-insn", object.string()});
   if (!result.ok()) throw std::runtime_error(objdump->string() + ": " + end_text(result, {}) + "\n" + result.output);
-  return read_file(output);
+  return generators::read_file(output);
 }
 
 }  // namespace sepconv::tools

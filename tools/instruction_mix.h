@@ -24,11 +24,11 @@ struct InstructionMix {
 
 /// The innermost loop with the most multiply-adds: a jump back, and no other jump back inside.
 /// @param disassembly  of llvm-objdump -d --no-show-raw-insn.
-InstructionMix hottest_loop(const std::string& disassembly, const Target& target);
+InstructionMix hottest_loop(const std::string& disassembly, const generators::Target& target);
 
 /// Vector registers that go through the stack in all innermost loops with multiply-adds: 0 means that no sum is
 /// spilled.
-int spills_in_loops(const std::string& disassembly, const Target& target);
+int spills_in_loops(const std::string& disassembly, const generators::Target& target);
 
 /// Disassembles an object file with llvm-objdump.
 /// @throws std::runtime_error when there is no llvm-objdump, naming the package, or when it fails.

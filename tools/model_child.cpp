@@ -55,8 +55,8 @@ class Mapping {
 
 /// Of 1.5 GB, `inspect` took 4 times the file's memory and `save-weights` of an .h5 5 times, and 10 s of processor
 /// time. The rest is for small files that are unpacked, and for slow machines.
-ProcessLimits limits_of(std::uintmax_t file_bytes) {
-  ProcessLimits limits;
+generators::ProcessLimits limits_of(std::uintmax_t file_bytes) {
+  generators::ProcessLimits limits;
   limits.memory_bytes = (std::uint64_t{768} << 20) + 6 * file_bytes;
   limits.cpu_seconds = static_cast<int>(5 + file_bytes / 20'000'000);
   limits.seconds = 20.0 * limits.cpu_seconds;  // where the machine is busy, or the disk slow
@@ -64,7 +64,7 @@ ProcessLimits limits_of(std::uintmax_t file_bytes) {
 }
 
 /// The child's part: the outcome and what belongs to it go into the file.
-int read_into(std::FILE* file, const std::function<void(std::FILE*)>& read, const ProcessLimits& limits) {
+int read_into(std::FILE* file, const std::function<void(std::FILE*)>& read, const generators::ProcessLimits& limits) {
   const auto fail = [file](Outcome outcome, std::string message) {
     if (message.size() > kMaxMessage) message = message.substr(0, kMaxMessage - 3) + "...";
     message.insert(0, 1, static_cast<char>(outcome));
@@ -102,9 +102,9 @@ std::unique_ptr<std::FILE, FileCloser> nameless_file() {
   return std::unique_ptr<std::FILE, FileCloser>(stream);
 }
 
-[[noreturn]] void throw_end(const std::filesystem::path& model, std::uintmax_t file_bytes, const ProcessResult& result,
-                            const ProcessLimits& limits) {
-  using End = ProcessResult::End;
+[[noreturn]] void throw_end(const std::filesystem::path& model, std::uintmax_t file_bytes,
+                            const generators::ProcessResult& result, const generators::ProcessLimits& limits) {
+  using End = generators::ProcessResult::End;
   const std::string end = end_text(result, limits);
   if (result.end == End::signalled && result.code == SIGKILL)
     throw std::runtime_error(fmt::format("{}: the process that reads it was {}", model.string(), end));
@@ -142,9 +142,9 @@ std::uintmax_t bytes_to_read(const std::filesystem::path& model, const std::file
 /// Runs `read` in a child and hands what it wrote to `take`.
 void in_child(const std::filesystem::path& model, std::uintmax_t file_bytes,
               const std::function<void(std::FILE*)>& read, const std::function<void(std::string_view)>& take) {
-  const ProcessLimits limits = limits_of(file_bytes);
+  const generators::ProcessLimits limits = limits_of(file_bytes);
   const auto file = nameless_file();
-  ProcessResult result = run_forked([&] { return read_into(file.get(), read, limits); }, limits);
+  generators::ProcessResult result = run_forked([&] { return read_into(file.get(), read, limits); }, limits);
   const Mapping mapping(::fileno(file.get()));
   if (!result.ok() || mapping.bytes().empty()) throw_end(model, file_bytes, result, limits);
   const std::string_view rest = mapping.bytes().substr(1);
@@ -154,7 +154,7 @@ void in_child(const std::filesystem::path& model, std::uintmax_t file_bytes,
     case Outcome::failed: throw std::runtime_error(std::string(rest));
     case Outcome::out_of_memory: break;
   }
-  result.end = ProcessResult::End::out_of_memory;
+  result.end = generators::ProcessResult::End::out_of_memory;
   throw_end(model, file_bytes, result, limits);
 }
 

@@ -36,7 +36,7 @@ struct ReportArguments : ModelArguments {
 
 /// GFLOP/s of one core: the number, or what this machine does.
 double peak_from(const std::string& text) {
-  if (text == "here") return measure_fma_peak().gflops_best;
+  if (text == "here") return runner::measure_fma_peak().gflops_best;
   double gflops = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), gflops);
   if (error != std::errc() || end != text.data() + text.size() || !(gflops > 0) || !std::isfinite(gflops))
@@ -57,15 +57,15 @@ std::map<std::string, std::string> names_of(const std::vector<std::string>& mode
 }
 
 int report(const ReportArguments& arguments) {
-  const RecordStore store(arguments.store, RecordStore::Access::read_only);
-  ReportOptions options;
+  const autoschedule::RecordStore store(arguments.store, autoschedule::RecordStore::Access::read_only);
+  autoschedule::ReportOptions options;
   options.store = arguments.store;
   options.names = names_of(arguments.models, {model_options(arguments)});
   options.unix_time = static_cast<double>(std::time(nullptr));
   if (!arguments.peak.empty()) options.core_gflops = peak_from(arguments.peak);
   if (arguments.bandwidth > 0) options.memory_gbs = arguments.bandwidth;
-  const std::vector<TrialRecord> records = store.records();
-  replace_file(arguments.output, report_html(records, options));
+  const std::vector<autoschedule::TrialRecord> records = store.records();
+  generators::replace_file(arguments.output, report_html(records, options));
   print_out("{}: {} trials of {}\n", arguments.output, records.size(), arguments.store);
   return kDone;
 }

@@ -73,16 +73,18 @@ int run(const RunArguments& arguments) {
   add("--target", arguments.target);
   add("--padding", arguments.padding);
   const InterruptFlag interrupt;
-  const ProcessLimits limits{arguments.timeout, &interrupt.flag()};
-  const ProcessResult result = run_process(argv, limits);
-  if (result.end == ProcessResult::End::cancelled) throw CompileCancelled();
-  const std::string line = last_line(result.output, "sepconv-runner");
+  const generators::ProcessLimits limits{arguments.timeout, &interrupt.flag()};
+  const generators::ProcessResult result = run_process(argv, limits);
+  if (result.end == generators::ProcessResult::End::cancelled) throw generators::CompileCancelled();
+  const std::string line = generators::last_line(result.output, "sepconv-runner");
   if (result.ok()) {
     print_out("{}\n", line);
     return kDone;
   }
-  if (result.end == ProcessResult::End::exited && result.code == kWrongUse) throw std::invalid_argument(line);
-  if (result.end == ProcessResult::End::exited && result.code == kMachineFailed) throw std::runtime_error(line);
+  if (result.end == generators::ProcessResult::End::exited && result.code == kWrongUse)
+    throw std::invalid_argument(line);
+  if (result.end == generators::ProcessResult::End::exited && result.code == kMachineFailed)
+    throw std::runtime_error(line);
   throw std::runtime_error(fmt::format("the kernel's process: {}", end_text(result, limits)));
 }
 

@@ -71,9 +71,9 @@ std::vector<RunnerCase> run_cases(const RunnerRequest& request) {
     for (const std::string& layer : remaining) argv.push_back("--layer=" + layer);  // a name may begin with '-'
     argv.insert(argv.end(), request.arguments.begin(), request.arguments.end());
     std::filesystem::remove(request.report);
-    const ProcessLimits limits{request.seconds, request.cancelled};
-    const ProcessResult result = run_process(argv, limits);
-    if (result.end == ProcessResult::End::cancelled) throw CompileCancelled();
+    const generators::ProcessLimits limits{request.seconds, request.cancelled};
+    const generators::ProcessResult result = run_process(argv, limits);
+    if (result.end == generators::ProcessResult::End::cancelled) throw generators::CompileCancelled();
     Report report = read_report(request.report);
     std::set<std::string> done;
     for (RunnerCase& c : report.finished) {
@@ -82,10 +82,12 @@ std::vector<RunnerCase> run_cases(const RunnerRequest& request) {
     }
     const bool complete = std::all_of(remaining.begin(), remaining.end(),
                                       [&](const std::string& layer) { return done.count(layer) != 0; });
-    if (result.end == ProcessResult::End::exited && result.code <= 1 && !report.open && complete) return cases;
+    if (result.end == generators::ProcessResult::End::exited && result.code <= 1 && !report.open && complete)
+      return cases;
     if (!report.open)
       throw std::runtime_error(fmt::format("{}: {} before all layers were done: {}", request.runner.back(),
-                                           end_text(result, limits), last_line(result.output, "sepconv-runner")));
+                                           end_text(result, limits),
+                                           generators::last_line(result.output, "sepconv-runner")));
     RunnerCase crashed = std::move(*report.open);
     done.insert(crashed.layer);
     crashed.status = "error";

@@ -14,7 +14,7 @@ class ScratchFolder {
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  LockedFolder locked_;
+  generators::LockedFolder locked_;
   std::filesystem::path path_;  // inside of it: a build locks its output folder, and would wait for the lock
 };
 

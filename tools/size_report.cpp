@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 struct Total {
   std::size_t kernels = 0, shared = 0;  // shared: those that have no object of their own
-  CodeSize size;
+  generators::CodeSize size;
   std::vector<double> code, seconds;  // of the kernels with code of their own; of those that were compiled
 
   std::optional<double> median_code() const { return median_of(code); }
@@ -25,13 +25,13 @@ struct Total {
 
  private:
   static std::optional<double> median_of(const std::vector<double>& values) {
-    return values.empty() ? std::nullopt : std::optional<double>(median(values));
+    return values.empty() ? std::nullopt : std::optional<double>(runner::median(values));
   }
 };
 
-bool shares(const CompileResult& result, std::size_t kernel) { return result.bodies[kernel] != kernel; }
+bool shares(const generators::CompileResult& result, std::size_t kernel) { return result.bodies[kernel] != kernel; }
 
-void add(Total& total, const CompileResult& result, std::size_t kernel) {
+void add(Total& total, const generators::CompileResult& result, std::size_t kernel) {
   ++total.kernels;
   total.shared += shares(result, kernel);
   if (!shares(result, kernel)) total.code.push_back(static_cast<double>(result.sizes[kernel].code));
@@ -40,14 +40,14 @@ void add(Total& total, const CompileResult& result, std::size_t kernel) {
 }
 
 /// By the target's name.
-std::map<std::string, Total> totals_by_target(const CompileResult& result, const CompileSeconds& seconds) {
+std::map<std::string, Total> totals_by_target(const generators::CompileResult& result, const CompileSeconds& seconds) {
   std::map<std::string, Total> totals;
   for (std::size_t i = 0; i < result.kernels.size(); ++i) add(totals[result.kernels[i].target.name], result, i);
   for (const auto& [target, values] : seconds) totals[target].seconds = values;
   return totals;
 }
 
-Total whole(const CompileResult& result, const CompileSeconds& seconds) {
+Total whole(const generators::CompileResult& result, const CompileSeconds& seconds) {
   Total total;
   for (std::size_t i = 0; i < result.kernels.size(); ++i) add(total, result, i);
   for (const auto& [target, values] : seconds) total.seconds.insert(total.seconds.end(), values.begin(), values.end());
@@ -66,14 +66,14 @@ std::string layers_text(const std::vector<std::string>& layers) {
 
 }  // namespace
 
-void print_size_report(const CompileResult& result, const CompileSeconds& seconds) {
+void print_size_report(const generators::CompileResult& result, const CompileSeconds& seconds) {
   TextTable rows = {{"kernel of", "extents", "target", "code bytes", "constant bytes", ""}};
   for (std::size_t i = 0; i < result.kernels.size(); ++i) {
-    const PlannedKernel& kernel = result.kernels[i];
+    const generators::PlannedKernel& kernel = result.kernels[i];
     rows.push_back({layers_text(kernel.layers), kernel.problem.is_dynamic() ? "dynamic" : "static", kernel.target.name,
                     std::to_string(result.sizes[i].code), std::to_string(result.sizes[i].constants)});
     if (!shares(result, i)) continue;
-    const PlannedKernel& body = result.kernels[result.bodies[i]];
+    const generators::PlannedKernel& body = result.kernels[result.bodies[i]];
     rows.back().push_back("same code as " + layers_text(body.layers) + " on " + body.target.name);
   }
   print_table(rows, {false, false, false, true, true, false});
@@ -91,10 +91,11 @@ void print_size_report(const CompileResult& result, const CompileSeconds& second
   std::cout << "Medians are of a kernel: its own code; the time to compile it, where the cache had it not.\n";
 }
 
-std::string size_report_json(const std::string& library, const CompileResult& result, const CompileSeconds& seconds) {
+std::string size_report_json(const std::string& library, const generators::CompileResult& result,
+                             const CompileSeconds& seconds) {
   Json kernels = Json::array(), targets = Json::array();
   for (std::size_t i = 0; i < result.kernels.size(); ++i) {
-    const PlannedKernel& kernel = result.kernels[i];
+    const generators::PlannedKernel& kernel = result.kernels[i];
     Json row = {{"symbol", kernel.symbol},
                 {"layers", kernel.layers},
                 {"problem", to_text(kernel.problem)},

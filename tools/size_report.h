@@ -14,13 +14,14 @@ using CompileSeconds = std::map<std::string, std::vector<double>>;
 
 /// A row for each kernel, and for each target totals and medians, to stdout.
 /// @param result  of a build with CompileOptions::measure.
-void print_size_report(const CompileResult& result, const CompileSeconds& seconds);
+void print_size_report(const generators::CompileResult& result, const CompileSeconds& seconds);
 
 /// The same as JSON: {"library", "kernels": [{"symbol", "layers", "problem", "target", "schedule", "code_bytes",
 /// "constant_bytes", "shares"?}], "targets": [{"target", "kernels", "shared", "code_bytes", "constant_bytes",
 /// "median_code_bytes", "median_seconds"}], and for all targets "code_bytes", "constant_bytes", "median_code_bytes",
 /// "median_seconds"}. Medians are of the kernels with code of their own, and of those that were compiled; null for
 /// none.
-std::string size_report_json(const std::string& library, const CompileResult& result, const CompileSeconds& seconds);
+std::string size_report_json(const std::string& library, const generators::CompileResult& result,
+                             const CompileSeconds& seconds);
 
 }  // namespace sepconv::tools

@@ -36,7 +36,7 @@ std::vector<std::string> feature_names(std::uint64_t features) {
 }
 
 /// What this machine lacks to run the target's kernels; empty when nothing.
-std::vector<std::string> missing(const Target& target) {
+std::vector<std::string> missing(const generators::Target& target) {
   if (!is_native(target)) return {system_text(target)};
   return feature_names(target.required_features & ~(detected_cpu_features() | detected_devices()));
 }
@@ -51,7 +51,7 @@ std::string kib(std::int64_t bytes) { return std::to_string(bytes / 1024); }
 
 void print_text() {
   TextTable rows = {{"target", "device", "system", "lanes", "registers", "L1 KiB", "L2 KiB", "needs", "this machine"}};
-  for (const Target& target : all_targets()) {
+  for (const generators::Target& target : generators::all_targets()) {
     const std::vector<std::string> lacking = missing(target);
     rows.push_back({target.name, to_text(target.device), system_text(target), std::to_string(target.lanes),
                     std::to_string(target.registers), kib(target.l1_bytes), kib(target.l2_bytes),
@@ -60,14 +60,14 @@ void print_text() {
   }
   print_table(rows, {false, false, false, true, true, true, true, false, false});
   std::string experimental;
-  for (const Target& target : all_targets())
+  for (const generators::Target& target : generators::all_targets())
     if (!target.experimental.empty()) experimental += fmt::format("  {}: {}\n", target.name, target.experimental);
   if (!experimental.empty()) std::cout << "experimental, so compiled only when named:\n" << experimental;
 }
 
 void print_json() {
   Json rows = Json::array();
-  for (const Target& target : all_targets()) {
+  for (const generators::Target& target : generators::all_targets()) {
     const std::vector<std::string> lacking = missing(target);
     Json row = {{"name", target.name},
                 {"device", to_text(target.device)},

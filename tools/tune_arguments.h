@@ -25,10 +25,11 @@ struct TuneArguments : PlanArguments {
 
 /// The problems of the model's layers, each once a target; named after the first layer.
 /// @throws std::invalid_argument when there are none.
-std::vector<TuneProblem> problems_of(const Plan& plan, const TuneArguments& arguments);
+std::vector<autoschedule::TuneProblem> problems_of(const Plan& plan, const TuneArguments& arguments);
 
 /// What starts the search: the schedules of the lockfile and of the shipped tables.
-std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<std::string>& targets);
+std::vector<autoschedule::Candidate> suggestions(const autoschedule::Lockfile& lockfile,
+                                                 const std::vector<std::string>& targets);
 
 /// Where compiled candidates are kept, for other runs and for `sepconv compile`; nothing = nowhere.
 std::optional<std::filesystem::path> cache_of(const TuneArguments& arguments);
@@ -36,6 +37,7 @@ std::optional<std::filesystem::path> cache_of(const TuneArguments& arguments);
 /// `sepconv tune --by-model`: writes the lockfile and prints what was chosen.
 /// @param lockfile  as it was
 /// @return the exit status.
-int run_tune_by_model(const TuneArguments& arguments, const std::vector<TuneProblem>& problems, Lockfile lockfile);
+int run_tune_by_model(const TuneArguments& arguments, const std::vector<autoschedule::TuneProblem>& problems,
+                      autoschedule::Lockfile lockfile);
 
 }  // namespace sepconv::tools

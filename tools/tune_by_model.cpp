@@ -20,28 +20,30 @@
 namespace sepconv::tools {
 namespace {
 
-ModelTuneOptions model_options(const TuneArguments& arguments, const Lockfile& lockfile) {
-  ModelTuneOptions options;
+autoschedule::ModelTuneOptions model_options(const TuneArguments& arguments, const autoschedule::Lockfile& lockfile) {
+  autoschedule::ModelTuneOptions options;
   options.threads = arguments.threads;
   options.seed = arguments.seed;
   if (arguments.trials > 0) options.trials = arguments.trials;
   if (arguments.least_gain > 0) options.least_gain = arguments.least_gain;
   options.suggestions = suggestions(lockfile, arguments.targets);
-  options.versions = {{"sepconv", SEPCONV_VERSION}, {"schedule", std::to_string(kScheduleVersion)}};
+  options.versions = {{"sepconv", SEPCONV_VERSION}, {"schedule", std::to_string(generators::kScheduleVersion)}};
   return options;
 }
 
-CompiledFacts facts_of(const Candidate& candidate, const BuilderOptions& builder) {
-  if (builder.cancelled->load()) throw TuneCancelled();
+autoschedule::CompiledFacts facts_of(const autoschedule::Candidate& candidate,
+                                     const autoschedule::BuilderOptions& builder) {
+  if (builder.cancelled->load()) throw autoschedule::TuneCancelled();
   int spills = 0;
-  const CompiledCandidate compiled = compile_candidate(candidate, builder, [&](const std::filesystem::path& object) {
-    spills = spills_in_loops(disassembly_of(object), target_from_name(candidate.target));
-  });
-  if (builder.cancelled->load()) throw TuneCancelled();
+  const autoschedule::CompiledCandidate compiled =
+      compile_candidate(candidate, builder, [&](const std::filesystem::path& object) {
+        spills = spills_in_loops(disassembly_of(object), generators::target_from_name(candidate.target));
+      });
+  if (builder.cancelled->load()) throw autoschedule::TuneCancelled();
   return {compiled.status, compiled.message, spills};
 }
 
-void print_state(const ModelTuneState& state, std::size_t width) {
+void print_state(const autoschedule::ModelTuneState& state, std::size_t width) {
   for (const std::string& why : state.why)
     print_error("{}: {}: left out: {}\n", state.problem.name, state.problem.target, why);
   print_out("{:<{}}  {:<16} {:>8.2f}x  {:<6} {}\n", state.problem.name, width, state.problem.target,
@@ -50,12 +52,13 @@ void print_state(const ModelTuneState& state, std::size_t width) {
 
 }  // namespace
 
-int run_tune_by_model(const TuneArguments& arguments, const std::vector<TuneProblem>& problems, Lockfile lockfile) {
-  const ModelTuneOptions options = model_options(arguments, lockfile);
+int run_tune_by_model(const TuneArguments& arguments, const std::vector<autoschedule::TuneProblem>& problems,
+                      autoschedule::Lockfile lockfile) {
+  const autoschedule::ModelTuneOptions options = model_options(arguments, lockfile);
 
   const InterruptFlag interrupt;
   const ScratchFolder scratch;
-  BuilderOptions builder;
+  autoschedule::BuilderOptions builder;
   builder.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
   builder.kernels = arguments.work.empty() ? scratch.path() : std::filesystem::path(arguments.work);
   builder.seconds = arguments.build_timeout;
@@ -64,18 +67,18 @@ int run_tune_by_model(const TuneArguments& arguments, const std::vector<TuneProb
   builder.cache_dir = cache_of(arguments);
 
   std::size_t width = 5;
-  for (const TuneProblem& problem : problems) width = std::max(width, problem.name.size());
+  for (const autoschedule::TuneProblem& problem : problems) width = std::max(width, problem.name.size());
   print_out("{:<{}}  {:<16} {:>9}  {:<6} {}\n", "layer", width, "target", "predicted", "by", "schedule");
-  std::vector<ModelTuneState> states;
+  std::vector<autoschedule::ModelTuneState> states;
   try {
     states = tune_by_model(
-        problems, options, [&](const Candidate& candidate) { return facts_of(candidate, builder); },
-        [&](const ModelTuneState& state) { print_state(state, width); });
-  } catch (const TuneCancelled&) {
+        problems, options, [&](const autoschedule::Candidate& candidate) { return facts_of(candidate, builder); },
+        [&](const autoschedule::ModelTuneState& state) { print_state(state, width); });
+  } catch (const autoschedule::TuneCancelled&) {
     print_error("sepconv: tune: interrupted; '{}' is as it was\n", arguments.lock);
     return kMachineFailed;
   }
-  const ModelRows rows = merge_model_rows(lockfile, states, options);
+  const autoschedule::ModelRows rows = merge_model_rows(lockfile, states, options);
   lockfile.write(arguments.lock);
   print_out(
       "by the cost model, nothing was measured: {} of {} layers have a schedule predicted to be {:g}x as fast as the "

@@ -33,15 +33,15 @@
 
 namespace sepconv::tools {
 
-std::vector<TuneProblem> problems_of(const Plan& plan, const TuneArguments& arguments) {
-  std::vector<TuneProblem> problems;
+std::vector<autoschedule::TuneProblem> problems_of(const Plan& plan, const TuneArguments& arguments) {
+  std::vector<autoschedule::TuneProblem> problems;
   for (const std::string& name : arguments.targets) {
-    const Target& target = target_from_name(name);
+    const generators::Target& target = generators::target_from_name(name);
     for (const PlannedLayer& layer : plan.layers) {
       const ConvProblem problem = kernel_problem(layer.problem);
       if (!serves(target, problem.dtype)) continue;
-      const TuneProblem tuned{layer.name, to_text(problem), name};
-      const bool known = std::any_of(problems.begin(), problems.end(), [&](const TuneProblem& other) {
+      const autoschedule::TuneProblem tuned{layer.name, to_text(problem), name};
+      const bool known = std::any_of(problems.begin(), problems.end(), [&](const autoschedule::TuneProblem& other) {
         return other.problem == tuned.problem && other.target == tuned.target;
       });
       if (!known) problems.push_back(tuned);
@@ -53,17 +53,19 @@ std::vector<TuneProblem> problems_of(const Plan& plan, const TuneArguments& argu
   return problems;
 }
 
-std::vector<Candidate> suggestions(const Lockfile& lockfile, const std::vector<std::string>& targets) {
-  std::vector<Candidate> all = import_lock(lockfile);
-  const ScheduleTables tables(tables_folder());
+std::vector<autoschedule::Candidate> suggestions(const autoschedule::Lockfile& lockfile,
+                                                 const std::vector<std::string>& targets) {
+  std::vector<autoschedule::Candidate> all = import_lock(lockfile);
+  const autoschedule::ScheduleTables tables(tables_folder());
   for (const std::string& name : targets)
-    for (Candidate& candidate : import_lock(tables.of(target_from_name(name)))) all.push_back(std::move(candidate));
+    for (autoschedule::Candidate& candidate : autoschedule::import_lock(tables.of(generators::target_from_name(name))))
+      all.push_back(std::move(candidate));
   return all;
 }
 
 std::optional<std::filesystem::path> cache_of(const TuneArguments& arguments) {
   if (!arguments.cache.empty()) return arguments.cache;
-  return arguments.no_cache ? std::nullopt : default_cache_dir();
+  return arguments.no_cache ? std::nullopt : generators::default_cache_dir();
 }
 
 namespace {
@@ -90,8 +92,8 @@ std::filesystem::path store_path(const TuneArguments& arguments) {
 
 /// Kernels can only be timed where they run.
 void check_tunable(const std::string& name, const TuneArguments& arguments) {
-  const Target& target = target_from_name(name);
-  if (target.device != Device::cpu)
+  const generators::Target& target = generators::target_from_name(name);
+  if (target.device != generators::Device::cpu)
     throw std::invalid_argument(
         fmt::format("target: '{}' runs on a GPU, whose kernels the tuner cannot time; its schedules are a cost model's "
                     "choice already, "
@@ -108,13 +110,13 @@ void check_tunable(const std::string& name, const TuneArguments& arguments) {
         "target: '{}' cannot be timed here: it {}; --by-model chooses by the cost model alone", name, reason));
 }
 
-void print_results(const std::vector<TuneState>& states) {
+void print_results(const std::vector<autoschedule::TuneState>& states) {
   std::size_t width = 5;
-  for (const TuneState& state : states) width = std::max(width, state.problem.name.size());
+  for (const autoschedule::TuneState& state : states) width = std::max(width, state.problem.name.size());
   print_out("{:<{}}  {:<16} {:>7} {:>8} {:>14}  {}\n", "layer", width, "target", "trials", "speed-up", "time",
             "schedule");
   double log_sum = 0;
-  for (const TuneState& state : states) {
+  for (const autoschedule::TuneState& state : states) {
     print_out("{:<{}}  {:<16} {:>7} {:>7.2f}x {:>11.1f} us  {}\n", state.problem.name, width, state.problem.target,
               state.trials, 1 / state.best_ratio, 1e6 * state.seconds, state.best_schedule);
     log_sum += std::log(1 / state.best_ratio);
@@ -123,19 +125,22 @@ void print_results(const std::vector<TuneState>& states) {
 }
 
 /// Where not one trial of any layer could be measured, the machine is to blame, and nothing was found.
-void refuse_failures(const std::vector<TuneState>& states, const RecordStore& store) {
-  const auto failed = [](const TuneState& state) { return state.trials > 0 && state.failures == state.trials; };
+void refuse_failures(const std::vector<autoschedule::TuneState>& states, const autoschedule::RecordStore& store) {
+  const auto failed = [](const autoschedule::TuneState& state) {
+    return state.trials > 0 && state.failures == state.trials;
+  };
   if (!std::all_of(states.begin(), states.end(), failed)) return;
-  for (const TuneState& state : states)
-    for (const TrialRecord& record : store.records({.problem = state.problem.problem, .target = state.problem.target}))
-      if (record.trial.status != TrialStatus::ok)
+  for (const autoschedule::TuneState& state : states)
+    for (const autoschedule::TrialRecord& record :
+         store.records({.problem = state.problem.problem, .target = state.problem.target}))
+      if (record.trial.status != autoschedule::TrialStatus::ok)
         throw std::runtime_error(fmt::format("tune: every trial failed; the first of layer '{}': {}",
                                              state.problem.name, record.trial.message));
 }
 
-LocalOptions local_options(const TuneArguments& arguments, const ScratchFolder& scratch,
-                           const InterruptFlag& interrupt) {
-  LocalOptions local;
+autoschedule::LocalOptions local_options(const TuneArguments& arguments, const ScratchFolder& scratch,
+                                         const InterruptFlag& interrupt) {
+  autoschedule::LocalOptions local;
   local.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
   local.runner = arguments.runner.empty() ? std::vector<std::string>{runner_program().string()}
                                           : words(arguments.runner, "--runner");
@@ -150,11 +155,11 @@ LocalOptions local_options(const TuneArguments& arguments, const ScratchFolder& 
   return local;
 }
 
-FleetOptions fleet_options(const TuneArguments& arguments, const LocalOptions& local) {
+autoschedule::FleetOptions fleet_options(const TuneArguments& arguments, const autoschedule::LocalOptions& local) {
   if (arguments.targets.size() > 1 && arguments.resource.empty())
     throw std::invalid_argument(
         "--scheduler: workers are found by the name of the target, or by --worker-resource for several targets");
-  FleetOptions fleet;
+  autoschedule::FleetOptions fleet;
   fleet.scheduler = arguments.scheduler;
   fleet.resource = arguments.resource.empty() ? arguments.targets.front() : arguments.resource;
   fleet.python = arguments.python;
@@ -169,16 +174,18 @@ FleetOptions fleet_options(const TuneArguments& arguments, const LocalOptions& l
 }
 
 /// Where the trials run.
-std::unique_ptr<TrialExecutor> make_executor(const TuneArguments& arguments, const LocalOptions& local) {
-  if (!arguments.scheduler.empty()) return std::make_unique<FleetExecutor>(fleet_options(arguments, local));
-  return std::make_unique<LocalExecutor>(local);
+std::unique_ptr<autoschedule::TrialExecutor> make_executor(const TuneArguments& arguments,
+                                                           const autoschedule::LocalOptions& local) {
+  if (!arguments.scheduler.empty())
+    return std::make_unique<autoschedule::FleetExecutor>(fleet_options(arguments, local));
+  return std::make_unique<autoschedule::LocalExecutor>(local);
 }
 
 /// Trials of an earlier run are used only when that is asked for.
-void refuse_old_trials(const TuneArguments& arguments, const RecordStore& store,
-                       const std::vector<TuneProblem>& problems) {
+void refuse_old_trials(const TuneArguments& arguments, const autoschedule::RecordStore& store,
+                       const std::vector<autoschedule::TuneProblem>& problems) {
   if (arguments.resume) return;
-  for (const TuneProblem& problem : problems)
+  for (const autoschedule::TuneProblem& problem : problems)
     if (!store.records({.problem = problem.problem, .target = problem.target}).empty())
       throw std::invalid_argument(
           fmt::format("'{}' has trials of layer '{}' already; say --resume to go on with them, or --store with another "
@@ -187,18 +194,19 @@ void refuse_old_trials(const TuneArguments& arguments, const RecordStore& store,
 }
 
 /// The rows of the tuned problems; others stay as they are.
-void merge(Lockfile& lockfile, const Lockfile& tuned, const std::vector<TuneProblem>& problems) {
-  for (const TuneProblem& named : problems) {
+void merge(autoschedule::Lockfile& lockfile, const autoschedule::Lockfile& tuned,
+           const std::vector<autoschedule::TuneProblem>& problems) {
+  for (const autoschedule::TuneProblem& named : problems) {
     const ConvProblem problem = problem_from_text(named.problem);
-    const Target& target = target_from_name(named.target);
-    if (const LockRow* row = tuned.row(problem, target)) lockfile.set(problem, target, *row);
+    const generators::Target& target = generators::target_from_name(named.target);
+    if (const autoschedule::LockRow* row = tuned.row(problem, target)) lockfile.set(problem, target, *row);
   }
 }
 
 /// What the lockfile holds already. Refuses one that could not be written in the end.
-Lockfile lockfile_to_write(const std::filesystem::path& path) {
+autoschedule::Lockfile lockfile_to_write(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::exists(path, error)) return Lockfile::read(path);
+  if (std::filesystem::exists(path, error)) return autoschedule::Lockfile::read(path);
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   if (error || ::access(folder.c_str(), W_OK) != 0)
     throw std::invalid_argument(
@@ -210,20 +218,20 @@ int run_tune(const TuneArguments& given) {
   if (!given.by_model && given.trials == 0 && given.minutes <= 0)
     throw std::invalid_argument("tune: say how long: --trials N for each layer, --minutes N for everything, or both");
   TuneArguments arguments = given;
-  Lockfile lockfile = lockfile_to_write(arguments.lock);
+  autoschedule::Lockfile lockfile = lockfile_to_write(arguments.lock);
   const Plan plan = read_plan(arguments);
   if (arguments.targets.empty() && !plan.layers.empty())
     arguments.targets = {best_target_here(plan.layers.front().problem.dtype).name};
   if (!given.by_model)
     for (const std::string& name : arguments.targets) check_tunable(name, arguments);
-  const std::vector<TuneProblem> problems = problems_of(plan, arguments);
+  const std::vector<autoschedule::TuneProblem> problems = problems_of(plan, arguments);
   if (given.by_model) return run_tune_by_model(arguments, problems, std::move(lockfile));
 
   const InterruptFlag interrupt;
   const ScratchFolder scratch;
-  const LocalOptions local = local_options(arguments, scratch, interrupt);
-  const std::unique_ptr<TrialExecutor> executor = make_executor(arguments, local);
-  TuneOptions options;
+  const autoschedule::LocalOptions local = local_options(arguments, scratch, interrupt);
+  const std::unique_ptr<autoschedule::TrialExecutor> executor = make_executor(arguments, local);
+  autoschedule::TuneOptions options;
   options.threads = arguments.threads;
   options.search_timing.threads = options.final_timing.threads = arguments.threads;
   options.search_timing.cold = options.final_timing.cold = arguments.cold;
@@ -233,17 +241,17 @@ int run_tune(const TuneArguments& given) {
   options.halide = !arguments.no_halide;
   options.suggestions = suggestions(lockfile, arguments.targets);
   options.versions = {{"sepconv", SEPCONV_VERSION},
-                      {"schedule", std::to_string(kScheduleVersion)},
-                      {"generator", content_hash(read_file(local.generator)).substr(0, 16)}};
+                      {"schedule", std::to_string(generators::kScheduleVersion)},
+                      {"generator", generators::content_hash(generators::read_file(local.generator)).substr(0, 16)}};
   options.cancelled = &interrupt.flag();
 
-  RecordStore store(store_path(arguments));
+  autoschedule::RecordStore store(store_path(arguments));
   refuse_old_trials(arguments, store, problems);
   TuneProgress progress(problems);
-  std::vector<TuneState> states;
+  std::vector<autoschedule::TuneState> states;
   try {
     states = tune(problems, options, *executor, store, progress);
-  } catch (const TuneCancelled&) {
+  } catch (const autoschedule::TuneCancelled&) {
     progress.end();
     print_error("sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
                 store_path(arguments).string());

@@ -18,27 +18,27 @@ std::string clock_text(double seconds) {
                        : fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-std::string key_of(const TuneState& state) { return state.problem.problem + " " + state.problem.target; }
+std::string key_of(const autoschedule::TuneState& state) { return state.problem.problem + " " + state.problem.target; }
 
 }  // namespace
 
-TuneProgress::TuneProgress(const std::vector<TuneProblem>& problems)
+TuneProgress::TuneProgress(const std::vector<autoschedule::TuneProblem>& problems)
     : terminal_(stderr_is_terminal()), begin_(std::chrono::steady_clock::now()) {
-  for (const TuneProblem& problem : problems) width_ = std::max(width_, problem.name.size());
+  for (const autoschedule::TuneProblem& problem : problems) width_ = std::max(width_, problem.name.size());
 }
 
-void TuneProgress::begin(const std::vector<TuneState>& problems, std::size_t kept) {
+void TuneProgress::begin(const std::vector<autoschedule::TuneState>& problems, std::size_t kept) {
   print_error("tuning {} {}{}\n", problems.size(), problems.size() == 1 ? "problem" : "problems",
               kept > 0 ? fmt::format("; {} trials are in the store already", kept) : "");
-  for (const TuneState& state : problems) best_[key_of(state)] = state.best_ratio;
+  for (const autoschedule::TuneState& state : problems) best_[key_of(state)] = state.best_ratio;
 }
 
-void TuneProgress::trial(const Trial& trial, const TuneState&) {
+void TuneProgress::trial(const autoschedule::Trial& trial, const autoschedule::TuneState&) {
   ++trials_;
-  if (trial.status != TrialStatus::ok && !trial.candidate.schedule.starts_with("halide-")) ++failures_;
+  if (trial.status != autoschedule::TrialStatus::ok && !trial.candidate.schedule.starts_with("halide-")) ++failures_;
 }
 
-void TuneProgress::round(const TuneState& state, double left) {
+void TuneProgress::round(const autoschedule::TuneState& state, double left) {
   best_[key_of(state)] = state.best_ratio;
   double log_sum = 0;
   for (const auto& [key, ratio] : best_) log_sum += std::log(1 / ratio);
@@ -49,7 +49,7 @@ void TuneProgress::round(const TuneState& state, double left) {
                    failures_, mean, state.problem.name, width_, 1 / state.best_ratio, state.trials));
 }
 
-void TuneProgress::finals(const TuneState& state) {
+void TuneProgress::finals(const autoschedule::TuneState& state) {
   show(fmt::format("final round: {:<{}} {:.3f}x over the rule, {:.1f} us  {}", state.problem.name, width_,
                    1 / state.best_ratio, 1e6 * state.seconds, state.best_schedule));
 }

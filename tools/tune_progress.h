@@ -10,14 +10,14 @@
 
 namespace sepconv::tools {
 
-class TuneProgress : public TuneObserver {
+class TuneProgress : public autoschedule::TuneObserver {
  public:
-  explicit TuneProgress(const std::vector<TuneProblem>& problems);
+  explicit TuneProgress(const std::vector<autoschedule::TuneProblem>& problems);
 
-  void begin(const std::vector<TuneState>& problems, std::size_t kept) override;
-  void trial(const Trial& trial, const TuneState& state) override;
-  void round(const TuneState& state, double left) override;
-  void finals(const TuneState& state) override;
+  void begin(const std::vector<autoschedule::TuneState>& problems, std::size_t kept) override;
+  void trial(const autoschedule::Trial& trial, const autoschedule::TuneState& state) override;
+  void round(const autoschedule::TuneState& state, double left) override;
+  void finals(const autoschedule::TuneState& state) override;
   /// Leaves the terminal's line.
   void end();
 

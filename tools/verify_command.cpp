@@ -60,17 +60,17 @@ VerifyJob golden_job(const VerifyArguments& arguments, const std::filesystem::pa
   VerifyJob job{{}, "compare", {"--io", (scratch / "io").string()}};
   std::filesystem::create_directories(scratch / "io");
   nlohmann::json limits = nlohmann::json::object();
-  for (GoldenCase& c : read_golden_cases(arguments.path, NameFilter(arguments.only))) {
+  for (runner::GoldenCase& c : runner::read_golden_cases(arguments.path, NameFilter(arguments.only))) {
     if (!c.skip_reason.empty()) {
       job.plan.skipped.push_back({c.name, "case", c.skip_reason});
       continue;
     }
-    write_npy(scratch / "io" / (c.name + ".input.npy"), npy_from_doubles(c.input, c.in_shape));
-    write_npy(scratch / "io" / (c.name + ".expected.npy"), npy_from_doubles(c.expected, c.out_shape));
+    runner::write_npy(scratch / "io" / (c.name + ".input.npy"), runner::npy_from_doubles(c.input, c.in_shape));
+    runner::write_npy(scratch / "io" / (c.name + ".expected.npy"), runner::npy_from_doubles(c.expected, c.out_shape));
     limits[c.name] = c.limit;
     job.plan.layers.push_back(std::move(c.layer));
   }
-  write_file(scratch / "io" / "limits.json", limits.dump());
+  generators::write_file(scratch / "io" / "limits.json", limits.dump());
   return job;
 }
 
@@ -83,8 +83,8 @@ VerifyJob model_job(const VerifyArguments& arguments) {
   for (PlannedLayer& layer : job.plan.layers) {
     if (layer.has_weights) continue;
     const ConvProblem problem =
-        layer.problem.is_dynamic() ? concrete_problems(layer.problem, 0).front().problem : layer.problem;
-    layer.weights = real_values(problem, 1, 1).weights;
+        layer.problem.is_dynamic() ? runner::concrete_problems(layer.problem, 0).front().problem : layer.problem;
+    layer.weights = runner::real_values(problem, 1, 1).weights;
     layer.has_weights = seeded = true;
   }
   if (seeded) print_error("'{}' holds no weights: seeded ones are used\n", arguments.path);
@@ -93,15 +93,16 @@ VerifyJob model_job(const VerifyArguments& arguments) {
 
 /// Compiles a plan into scratch/libverify.so.
 void compile_plan(const Plan& plan, const VerifyArguments& arguments, const std::vector<std::string>& targets,
-                  const std::filesystem::path& scratch, const std::atomic<bool>& cancelled, CompileObserver* observer) {
-  CompileOptions options;
+                  const std::filesystem::path& scratch, const std::atomic<bool>& cancelled,
+                  generators::CompileObserver* observer) {
+  generators::CompileOptions options;
   options.name = "verify";
   options.output_dir = scratch;
   options.targets = targets;
   options.dynamic = arguments.dynamic;
   options.shared = true;
   options.jobs = arguments.jobs;
-  if (!arguments.no_cache) options.cache_dir = default_cache_dir();
+  if (!arguments.no_cache) options.cache_dir = generators::default_cache_dir();
   if (!arguments.cache.empty()) options.cache_dir = arguments.cache;
   options.generator = arguments.generator.empty() ? generator_program() : std::filesystem::path(arguments.generator);
   options.include_dir =
@@ -127,7 +128,7 @@ std::vector<FailedLayer> compile_job(VerifyJob& job, const VerifyArguments& argu
   try {
     compile_plan(job.plan, arguments, targets, scratch, cancelled, &progress);
     return failed;
-  } catch (const CompileCancelled&) {
+  } catch (const generators::CompileCancelled&) {
     throw;
   } catch (const std::exception&) {
     first = std::current_exception();
@@ -137,7 +138,7 @@ std::vector<FailedLayer> compile_job(VerifyJob& job, const VerifyArguments& argu
     try {
       compile_plan({{layer}, {}}, arguments, targets, scratch, cancelled, nullptr);
       good.layers.push_back(std::move(layer));
-    } catch (const CompileCancelled&) {
+    } catch (const generators::CompileCancelled&) {
       throw;
     } catch (const std::exception& error) {
       failed.push_back({layer.name, error.what()});
@@ -181,8 +182,9 @@ void print_target(const std::vector<RunnerCase>& cases, const std::string& targe
 }
 
 int verify(const VerifyArguments& arguments) {
-  const std::vector<std::string> targets = arguments.targets.empty() ? default_target_names() : arguments.targets;
-  for (const std::string& target : targets) target_from_name(target);
+  const std::vector<std::string> targets =
+      arguments.targets.empty() ? generators::default_target_names() : arguments.targets;
+  for (const std::string& target : targets) generators::target_from_name(target);
   RunnerRequest request;
   request.runner = arguments.runner.empty() ? std::vector<std::string>{runner_program().string()}
                                             : words(arguments.runner, "--runner");
@@ -212,7 +214,8 @@ int verify(const VerifyArguments& arguments) {
     for (const std::string& target : targets) {
       request.layers.clear();
       for (const PlannedLayer& layer : job.plan.layers)
-        if (serves(target_from_name(target), layer.problem.dtype)) request.layers.push_back(layer.name);
+        if (generators::serves(generators::target_from_name(target), layer.problem.dtype))
+          request.layers.push_back(layer.name);
       request.arguments = job.arguments;
       request.arguments.insert(request.arguments.end(), {"--target", target});
       if (arguments.dynamic) request.arguments.emplace_back("--all-kernels");

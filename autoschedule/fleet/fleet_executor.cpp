@@ -16,7 +16,7 @@
 #include "generators/compile/files.h"
 #include "generators/compile/process.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 using Json = nlohmann::json;
@@ -96,14 +96,14 @@ FleetExecutor::FleetExecutor(FleetOptions options) : options_(std::move(options)
   const std::vector<std::string> argv = {options_.python,  options_.script.string(), "describe",
                                          "--scheduler",    options_.scheduler,       "--resource",
                                          options_.resource};
-  const ProcessLimits limits{kDescribeSeconds, options_.cancelled};
-  const ProcessResult result = run_process(argv, limits);
-  if (result.end == ProcessResult::End::cancelled) throw TuneCancelled();
+  const generators::ProcessLimits limits{kDescribeSeconds, options_.cancelled};
+  const generators::ProcessResult result = run_process(argv, limits);
+  if (result.end == generators::ProcessResult::End::cancelled) throw TuneCancelled();
   if (!result.ok())
     throw std::runtime_error(
         fmt::format("--scheduler {}: {}", options_.scheduler,
-                    result.output.empty() ? end_text(result, limits) : last_line(result.output, kProgram)));
-  machine_ = "cluster: " + last_line(result.output, kProgram);
+                    result.output.empty() ? end_text(result, limits) : generators::last_line(result.output, kProgram)));
+  machine_ = "cluster: " + generators::last_line(result.output, kProgram);
   std::error_code error;
   fs::create_directories(options_.work, error);
   if (error)
@@ -124,13 +124,13 @@ void FleetExecutor::run(const std::vector<TrialTask>& tasks,
   }
   work["seconds"] = seconds;
   const WorkFile file(options_.work, ".json"), report(options_.work, ".jsonl");
-  write_file(file.path(), work.dump());
+  generators::write_file(file.path(), work.dump());
 
   const std::vector<std::string> argv = {
       options_.python, options_.script.string(), "run",      "--scheduler",         options_.scheduler,
       "--tasks",       file.path().string(),     "--report", report.path().string()};
   std::atomic<bool> stop{false};  // set when options_.cancelled is, and when `done` throws
-  const ProcessLimits limits{seconds + kDescribeSeconds, &stop};
+  const generators::ProcessLimits limits{seconds + kDescribeSeconds, &stop};
   auto process = std::async(std::launch::async, [&] { return run_process(argv, limits); });
   const StopAtEnd stop_at_end(stop);  // before the future's destructor waits for the process
   std::vector<bool> answered(tasks.size(), false);
@@ -150,13 +150,13 @@ void FleetExecutor::run(const std::vector<TrialTask>& tasks,
     if (options_.cancelled != nullptr && options_.cancelled->load()) stop = true;
     answer();
   }
-  const ProcessResult result = process.get();
+  const generators::ProcessResult result = process.get();
   answer();
-  if (result.end == ProcessResult::End::cancelled) throw TuneCancelled();
+  if (result.end == generators::ProcessResult::End::cancelled) throw TuneCancelled();
   if (!result.ok() && std::find(answered.begin(), answered.end(), true) == answered.end())
     throw std::runtime_error(
         fmt::format("--scheduler {}: {}", options_.scheduler,
-                    result.output.empty() ? end_text(result, limits) : last_line(result.output, kProgram)));
+                    result.output.empty() ? end_text(result, limits) : generators::last_line(result.output, kProgram)));
   for (std::size_t task = 0; task < tasks.size(); ++task) {
     if (answered[task]) continue;
     std::vector<Trial> trials(tasks[task].candidates.size());
@@ -168,4 +168,4 @@ void FleetExecutor::run(const std::vector<TrialTask>& tasks,
   }
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -11,7 +11,7 @@
 
 #include "autoschedule/trial.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 struct FleetOptions {
   std::string scheduler;           // "tcp://head:8786", or the path of a --scheduler-file
@@ -46,4 +46,4 @@ class FleetExecutor final : public TrialExecutor {
   std::string machine_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -8,8 +8,8 @@
 #include "autoschedule/measure/candidate_builder.h"
 
 int main(int argc, char** argv) {
-  sepconv::Candidate candidate;
-  sepconv::BuilderOptions options;
+  sepconv::autoschedule::Candidate candidate;
+  sepconv::autoschedule::BuilderOptions options;
   std::uint64_t memory_mb = options.memory_bytes >> 20;
   CLI::App app{"Compiles one candidate kernel, and prints one JSON line: status, message, folder, seconds, cached"};
   app.name("sepconv-builder");
@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   }
   options.memory_bytes = memory_mb << 20;
   try {
-    const sepconv::BuiltCandidate built = sepconv::build_candidate(candidate, options);
+    const sepconv::autoschedule::BuiltCandidate built = sepconv::autoschedule::build_candidate(candidate, options);
     nlohmann::ordered_json line;
     line["status"] = to_text(built.status);
     line["message"] = built.message;
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
     line["seconds"] = built.seconds;
     line["cached"] = built.cached;
     std::cout << line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
-    return built.status == sepconv::TrialStatus::ok ? 0 : 1;
+    return built.status == sepconv::autoschedule::TrialStatus::ok ? 0 : 1;
   } catch (const std::exception& error) {
     std::cerr << "sepconv-builder: " << error.what() << '\n';
     return 3;

@@ -20,7 +20,7 @@
 #include "generators/spec/gpu_schedule.h"
 #include "sepconv/detail/kernel_abi.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 namespace fs = std::filesystem;
@@ -34,39 +34,39 @@ struct BuildFailure {
   std::string message;
 };
 
-TrialStatus status_of(ProcessResult::End end) {
+TrialStatus status_of(generators::ProcessResult::End end) {
   switch (end) {
-    case ProcessResult::End::exited: return TrialStatus::build_failed;
-    case ProcessResult::End::signalled: return TrialStatus::build_crashed;
-    case ProcessResult::End::out_of_cpu_time:
-    case ProcessResult::End::timed_out: return TrialStatus::build_timeout;
-    case ProcessResult::End::out_of_memory: return TrialStatus::out_of_memory;
-    case ProcessResult::End::cancelled: return TrialStatus::lost;
+    case generators::ProcessResult::End::exited: return TrialStatus::build_failed;
+    case generators::ProcessResult::End::signalled: return TrialStatus::build_crashed;
+    case generators::ProcessResult::End::out_of_cpu_time:
+    case generators::ProcessResult::End::timed_out: return TrialStatus::build_timeout;
+    case generators::ProcessResult::End::out_of_memory: return TrialStatus::out_of_memory;
+    case generators::ProcessResult::End::cancelled: return TrialStatus::lost;
   }
   return TrialStatus::lost;
 }
 
-BuildFailure failure_of(const char* what, const std::string& reason, const ProcessResult& result) {
+BuildFailure failure_of(const char* what, const std::string& reason, const generators::ProcessResult& result) {
   const std::string output = message_of_output(result.output);
   return {status_of(result.end), fmt::format("{}: {}{}", what, reason, output.empty() ? "" : "\n" + output)};
 }
 
 /// Runs a tool.
 /// @throws BuildFailure unless it succeeds; std::runtime_error if it cannot be started.
-void run_step(const std::vector<std::string>& argv, const char* what, const ProcessLimits& limits) {
-  const ProcessResult result = run_process(argv, limits);
+void run_step(const std::vector<std::string>& argv, const char* what, const generators::ProcessLimits& limits) {
+  const generators::ProcessResult result = run_process(argv, limits);
   if (!result.ok()) throw failure_of(what, end_text(result, limits), result);
 }
 
 /// The tools that link for the target's system, searched for once.
-const Toolchain& toolchain_for(const Target& target) {
+const generators::Toolchain& toolchain_for(const generators::Target& target) {
   static std::mutex mutex;
-  static std::map<std::string, Toolchain> known;
+  static std::map<std::string, generators::Toolchain> known;
   const std::lock_guard lock(mutex);
   const auto [place, added] = known.try_emplace(system_text(target));
   if (added) {
     try {
-      place->second = find_toolchain(&target, tool_settings_from_environment());
+      place->second = find_toolchain(&target, generators::tool_settings_from_environment());
     } catch (...) {
       known.erase(place);
       throw;
@@ -78,8 +78,9 @@ const Toolchain& toolchain_for(const Target& target) {
 /// Whether the folder holds the whole kernel; a machine that went down may have left half of one.
 bool is_whole(const fs::path& folder) {
   try {
-    const auto json = nlohmann::json::parse(read_file(folder / "kernel.json"));
-    return json.at("library_hash").get<std::string>() == content_hash(read_file(folder / "kernel.so"));
+    const auto json = nlohmann::json::parse(generators::read_file(folder / "kernel.json"));
+    return json.at("library_hash").get<std::string>() ==
+           generators::content_hash(generators::read_file(folder / "kernel.so"));
   } catch (const std::exception&) {
     return false;
   }
@@ -118,52 +119,53 @@ class WorkFolder {
     return folder;
   }
 
-  LockedFolder folder_;
+  generators::LockedFolder folder_;
 };
 
 /// kernel.json: the row, and the hash of the library beside it.
-std::string row_json(const Candidate& candidate, const Target& target, const KernelFacts& facts,
+std::string row_json(const Candidate& candidate, const generators::Target& target, const generators::KernelFacts& facts,
                      const std::string& library) {
   nlohmann::ordered_json json;
-  json["format"] = kTrialKernelFormat;
+  json["format"] = generators::kTrialKernelFormat;
   json["abi"] = kKernelAbi;
   json["problem"] = candidate.problem;
   json["target"] = candidate.target;
   json["schedule"] = candidate.schedule;
-  json["function"] = std::string(kPlaceholderSymbol) + "_argv";
+  json["function"] = std::string(generators::kPlaceholderSymbol) + "_argv";
   json["required_features"] = target.required_features;
   json["rank"] = target.rank;
   json["facts"] = nlohmann::ordered_json::parse(to_json(facts));
-  json["library_hash"] = content_hash(library);
+  json["library_hash"] = generators::content_hash(library);
   return json.dump(2) + "\n";
 }
 
-ProcessLimits limits_of(const BuilderOptions& options) {
+generators::ProcessLimits limits_of(const BuilderOptions& options) {
   return {options.seconds, options.cancelled, options.memory_bytes};
 }
 
 /// The compiled candidate: from the cache, or made now.
-KernelObject compiled(const Candidate& candidate, const BuilderOptions& options, const fs::path& folder) {
-  const KernelCompiler compiler(options.generator, options.cache_dir);
-  if (std::optional<KernelObject> known = compiler.cached(candidate)) return std::move(*known);
+generators::KernelObject compiled(const Candidate& candidate, const BuilderOptions& options, const fs::path& folder) {
+  const generators::KernelCompiler compiler(options.generator, options.cache_dir);
+  if (std::optional<generators::KernelObject> known = compiler.cached(candidate)) return std::move(*known);
   try {
     // Where the cache cannot be written, a later build takes longer; that is no reason to fail.
     return compiler.compile(candidate, folder, limits_of(options)).object;
-  } catch (const GeneratorFailure& failure) {
+  } catch (const generators::GeneratorFailure& failure) {
     if (failure.result().ok()) throw BuildFailure{TrialStatus::build_failed, failure.what()};
     throw failure_of("the generator", failure.what(), failure.result());
   }
 }
 
 /// Links the object to a library. What the kernel calls stays open: the runner has it.
-void link_library(const fs::path& object, const fs::path& library, const Target& target,
+void link_library(const fs::path& object, const fs::path& library, const generators::Target& target,
                   const BuilderOptions& options) {
-  const Toolchain& tools = toolchain_for(target);
+  const generators::Toolchain& tools = toolchain_for(target);
   std::vector<std::string> rename = {tools.objcopy.string()};
-  for (const auto& [name, ours] : kRuntimeCalls) rename.push_back(fmt::format("--redefine-sym={}={}", name, ours));
-  if (target.device != Device::cpu)
-    for (const char* name : kDeviceCalls)
-      rename.push_back(fmt::format("--redefine-sym={0}={1}{0}", name, kDevicePrefix));
+  for (const auto& [name, ours] : generators::kRuntimeCalls)
+    rename.push_back(fmt::format("--redefine-sym={}={}", name, ours));
+  if (target.device != generators::Device::cpu)
+    for (const char* name : generators::kDeviceCalls)
+      rename.push_back(fmt::format("--redefine-sym={0}={1}{0}", name, generators::kDevicePrefix));
   rename.push_back(object.string());
   run_step(rename, "renaming symbols", limits_of(options));
 
@@ -174,33 +176,36 @@ void link_library(const fs::path& object, const fs::path& library, const Target&
   run_step(link, "linking the kernel", limits_of(options));
 }
 
-void build(const Candidate& candidate, const Target& target, const BuilderOptions& options, const fs::path& folder) {
+void build(const Candidate& candidate, const generators::Target& target, const BuilderOptions& options,
+           const fs::path& folder) {
   toolchain_for(target);  // reports a missing linker before the kernel is compiled
   const WorkFolder work(options.kernels);
-  const KernelObject kernel = compiled(candidate, options, work.generated());
+  const generators::KernelObject kernel = compiled(candidate, options, work.generated());
   const fs::path object = work.generated() / "kernel.o", library = work.kernel() / "kernel.so";
-  write_file(object, kernel.bytes);
+  generators::write_file(object, kernel.bytes);
   link_library(object, library, target, options);
-  write_file(work.kernel() / "kernel.json", row_json(candidate, target, kernel.facts, read_file(library)));
+  generators::write_file(work.kernel() / "kernel.json",
+                         row_json(candidate, target, kernel.facts, generators::read_file(library)));
   work.publish(folder);
 }
 
 /// The key of the folder: of the compiled kernel, and of what linking and kernel.json add.
 std::string folder_key(const Candidate& candidate, const BuilderOptions& options) {
-  return content_hash(
-      fmt::format("{}\n{}", kTrialKernelFormat, kernel_key(candidate, generator_identity(options.generator))));
+  return generators::content_hash(
+      fmt::format("{}\n{}", generators::kTrialKernelFormat,
+                  kernel_key(candidate, generators::generator_identity(options.generator))));
 }
 
 }  // namespace
 
-void remove_forgotten_builds(const fs::path& kernels) { remove_stale_folders(kernels, kBuildingPrefix); }
+void remove_forgotten_builds(const fs::path& kernels) { generators::remove_stale_folders(kernels, kBuildingPrefix); }
 
 CompiledCandidate compile_candidate(const Candidate& candidate, const BuilderOptions& options,
                                     const std::function<void(const fs::path&)>& look) {
   const WorkFolder work(options.kernels);
   const fs::path object = work.generated() / "kernel.o";
   try {
-    write_file(object, compiled(candidate, options, work.generated()).bytes);
+    generators::write_file(object, compiled(candidate, options, work.generated()).bytes);
   } catch (const std::invalid_argument& error) {
     return {TrialStatus::build_failed, error.what()};
   } catch (const BuildFailure& failure) {
@@ -215,7 +220,7 @@ BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions&
   BuiltCandidate built;
   try {
     problem_from_text(candidate.problem);
-    const Target& target = target_from_name(candidate.target);
+    const generators::Target& target = generators::target_from_name(candidate.target);
     const std::string key = folder_key(candidate, options);
     const fs::path folder = options.kernels / key.substr(0, 2) / key;
     built.cached = is_whole(folder);
@@ -232,4 +237,4 @@ BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions&
   return built;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

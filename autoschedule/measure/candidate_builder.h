@@ -10,7 +10,7 @@
 
 #include "autoschedule/trial.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 struct BuilderOptions {
   std::filesystem::path generator;                      // the sepconv-generator program
@@ -53,4 +53,4 @@ CompiledCandidate compile_candidate(const Candidate& candidate, const BuilderOpt
 /// Removes what builds that were killed have left in the folder.
 void remove_forgotten_builds(const std::filesystem::path& kernels);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -16,7 +16,7 @@
 #include "generators/compile/files.h"
 #include "generators/compile/process.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 namespace fs = std::filesystem;
@@ -38,7 +38,7 @@ class ReportFile {
   ReportFile& operator=(const ReportFile&) = delete;
   const fs::path& path() const { return path_; }
   /// Empty when the runner wrote none.
-  std::string text() const { return fs::exists(path_) ? read_file(path_) : std::string(); }
+  std::string text() const { return fs::exists(path_) ? generators::read_file(path_) : std::string(); }
 
  private:
   void remove() const {
@@ -149,16 +149,17 @@ std::vector<Trial> LocalExecutor::measure(const TrialTask& task,
   if (kernels.empty()) return trials;
 
   const ReportFile report(options_.work);
-  const fs::path reference = options_.work / "references" / (content_hash(task.candidates.front().problem) + ".ref");
+  const fs::path reference =
+      options_.work / "references" / (generators::content_hash(task.candidates.front().problem) + ".ref");
   const RunnerSettings settings{options_.call_seconds, options_.run_memory_bytes, options_.cpu, reference,
                                 report.path()};
   std::vector<std::string> argv = options_.runner;
   const bool yardstick = runnable.front() == &trials.front();
   for (std::string& word : runner_arguments(kernels, yardstick, task.timing, settings)) argv.push_back(std::move(word));
-  const ProcessLimits limits{options_.runner_seconds + runner_seconds(kernels.size(), task.timing, settings),
-                             options_.cancelled};
-  const ProcessResult result = run_process(argv, limits);
-  if (result.end == ProcessResult::End::cancelled) throw TuneCancelled();
+  const generators::ProcessLimits limits{
+      options_.runner_seconds + runner_seconds(kernels.size(), task.timing, settings), options_.cancelled};
+  const generators::ProcessResult result = run_process(argv, limits);
+  if (result.end == generators::ProcessResult::End::cancelled) throw TuneCancelled();
 
   std::size_t reported = 0;
   std::string why = fmt::format("the runner: {}\n{}", end_text(result, limits), message_of_output(result.output));
@@ -171,7 +172,8 @@ std::vector<Trial> LocalExecutor::measure(const TrialTask& task,
     Trial fresh;
     fresh.candidate = runnable[i]->candidate;
     fresh.build_seconds = runnable[i]->build_seconds;
-    fresh.status = result.end == ProcessResult::End::timed_out ? TrialStatus::run_timeout : TrialStatus::lost;
+    fresh.status =
+        result.end == generators::ProcessResult::End::timed_out ? TrialStatus::run_timeout : TrialStatus::lost;
     fresh.message = message_of_output(why);
     *runnable[i] = fresh;
   }
@@ -185,4 +187,4 @@ std::string LocalExecutor::machine() const {
   return text;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

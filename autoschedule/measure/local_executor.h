@@ -13,7 +13,7 @@
 #include "autoschedule/measure/candidate_builder.h"
 #include "autoschedule/trial.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 struct LocalOptions {
   std::filesystem::path generator;  // the sepconv-generator program
@@ -55,4 +55,4 @@ class LocalExecutor final : public TrialExecutor {
   LocalOptions options_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -11,7 +11,7 @@
 
 #include "runtime/core/cpu_features.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 /// The first line of a file; empty where there is none. Device-tree texts end with a zero byte.
@@ -94,4 +94,4 @@ std::string to_text(const Machine& machine) {
   return text;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

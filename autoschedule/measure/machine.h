@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 struct Machine {
   std::string cpu;       // "AMD EPYC 7B13"; of the device tree or the architecture where the system names no CPU
@@ -24,4 +24,4 @@ std::string machine_name(const Machine& machine);
 /// All of it on one line.
 std::string to_text(const Machine& machine);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

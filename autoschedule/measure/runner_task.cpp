@@ -6,7 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 /// Null, as JSON has no NaN, or left out, where a figure is not there.
@@ -90,4 +90,4 @@ Trial trial_from_line(const Candidate& candidate, const std::string& line) {
   return trial;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

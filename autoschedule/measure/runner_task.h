@@ -7,7 +7,7 @@
 
 #include "autoschedule/trial.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// What the runner is told besides the kernels.
 struct RunnerSettings {
@@ -36,4 +36,4 @@ std::size_t read_report(const std::string& report, const std::vector<std::filesy
 /// @throws std::runtime_error for a line that is no report's.
 Trial trial_from_line(const Candidate& candidate, const std::string& line);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

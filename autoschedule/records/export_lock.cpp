@@ -10,7 +10,7 @@
 
 #include "generators/spec/target.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 using Key = std::pair<std::string, std::string>;  // problem text, target name
@@ -23,7 +23,7 @@ double rounded(double value) { return significant_digits(value, kDigits); }
 /// Whether the texts of schedules mean to this program what they meant to the one that measured them.
 bool same_schedule_version(const TrialRecord& record) {
   const auto version = record.context.versions.find("schedule");
-  return version == record.context.versions.end() || version->second == std::to_string(kScheduleVersion);
+  return version == record.context.versions.end() || version->second == std::to_string(generators::kScheduleVersion);
 }
 
 void check_machine(const std::vector<TrialRecord>& records, const std::string& machine) {
@@ -53,9 +53,10 @@ std::map<Key, Round> last_rounds(const std::vector<TrialRecord>& records, const 
 }
 
 /// The schedule, if this program would compile it for the problem and target.
-std::optional<Schedule> legal_schedule(const std::string& text, const ConvProblem& problem, const Target& target) {
+std::optional<generators::Schedule> legal_schedule(const std::string& text, const ConvProblem& problem,
+                                                   const generators::Target& target) {
   try {
-    Schedule schedule = schedule_from_text(text, target);
+    generators::Schedule schedule = schedule_from_text(text, target);
     if (reject_reason(schedule, lower(problem, target))) return std::nullopt;
     return schedule;
   } catch (const std::invalid_argument&) {  // one of Halide's autoschedulers, or not of this program
@@ -83,7 +84,7 @@ Record record_of(const TrialRecord& measured, bool is_rule) {
 
 /// The row that a round gives. Where the rule's schedule could not be measured, there is no ratio and the least time
 /// counts.
-std::optional<LockRow> best_row(const Round& round, const ConvProblem& problem, const Target& target) {
+std::optional<LockRow> best_row(const Round& round, const ConvProblem& problem, const generators::Target& target) {
   const bool rule_measured = is_measured(round.front().trial);
   std::optional<LockRow> best;
   std::pair<double, std::string> least;  // ties: the first text
@@ -95,7 +96,7 @@ std::optional<LockRow> best_row(const Round& round, const ConvProblem& problem, 
     if (!(cost > 0) || !std::isfinite(cost) || (rule_measured && !is_rule && cost >= 1)) continue;
     const std::pair<double, std::string> rank = {cost, trial.candidate.schedule};
     if (best && least <= rank) continue;
-    if (std::optional<Schedule> schedule = legal_schedule(trial.candidate.schedule, problem, target)) {
+    if (std::optional<generators::Schedule> schedule = legal_schedule(trial.candidate.schedule, problem, target)) {
       best = LockRow{*schedule, record_of(record, is_rule)};
       least = rank;
     }
@@ -112,7 +113,7 @@ Lockfile export_lock(const RecordStore& store, const std::string& machine) {
   for (const auto& [key, round] : last_rounds(records, machine)) {
     try {
       const ConvProblem problem = problem_from_text(key.first);
-      const Target& target = target_from_name(key.second);
+      const generators::Target& target = generators::target_from_name(key.second);
       if (std::optional<LockRow> row = best_row(round, problem, target)) lockfile.set(problem, target, *std::move(row));
     } catch (const std::invalid_argument&) {
       continue;  // a problem or target that this program does not know: it has no row for it either
@@ -127,4 +128,4 @@ std::vector<Candidate> import_lock(const Lockfile& lockfile) {
   return candidates;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

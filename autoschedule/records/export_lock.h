@@ -4,7 +4,7 @@
 #include "autoschedule/lockfile.h"
 #include "autoschedule/records/record_store.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// The best schedule of each problem and target of the store on one machine: that with the smallest ratio in the last
 /// final round, if it beats the rule's there (source "tuned"), else the rule's (source "rule"). Problems without a
@@ -17,4 +17,4 @@ Lockfile export_lock(const RecordStore& store, const std::string& machine = {});
 /// Candidates of the lockfile's rows, which a search starts from.
 std::vector<Candidate> import_lock(const Lockfile& lockfile);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -9,7 +9,7 @@
 #include "autoschedule/records/sqlite.h"
 #include "autoschedule/records/store_schema.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 /// The figures of a trial, by column: the only list of them.
@@ -201,4 +201,4 @@ std::vector<TrialRecord> RecordStore::records(const Filter& filter) const {
   return impl_->read(rows);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

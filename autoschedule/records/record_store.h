@@ -11,7 +11,7 @@
 
 #include "autoschedule/trial.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// Who measured: trials are comparable only within one of these.
 struct TrialContext {
@@ -66,4 +66,4 @@ class RecordStore {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

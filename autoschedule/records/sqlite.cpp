@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace sepconv::sqlite {
+namespace sepconv::autoschedule::sqlite {
 namespace {
 
 namespace fs = std::filesystem;
@@ -149,4 +149,4 @@ void Transaction::commit() {
   open_ = false;
 }
 
-}  // namespace sepconv::sqlite
+}  // namespace sepconv::autoschedule::sqlite

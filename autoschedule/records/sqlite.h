@@ -11,7 +11,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace sepconv::sqlite {
+namespace sepconv::autoschedule::sqlite {
 
 /// What SQLite reported, in one line that names the file.
 class Error : public std::runtime_error {
@@ -97,4 +97,4 @@ class Transaction {
   bool open_ = true;
 };
 
-}  // namespace sepconv::sqlite
+}  // namespace sepconv::autoschedule::sqlite

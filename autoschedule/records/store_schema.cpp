@@ -13,7 +13,7 @@
 
 #include "autoschedule/old_problem_text.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 namespace fs = std::filesystem;
@@ -200,4 +200,4 @@ Database open_store(const fs::path& path, bool write) {
   }
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

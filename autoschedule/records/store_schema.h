@@ -5,7 +5,7 @@
 
 #include "autoschedule/records/sqlite.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// Version of the tables. A store of version 1, whose problems have an older text form, is brought to this one when it
 /// is written, and read as if it had been; a store of another version is refused.
@@ -15,4 +15,4 @@ inline constexpr int kStoreVersion = 2;
 /// @throws std::invalid_argument naming the path, what is wrong and what to do; std::runtime_error for a full disk.
 sqlite::Database open_store(const std::filesystem::path& path, bool write);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

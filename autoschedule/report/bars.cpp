@@ -6,7 +6,7 @@
 #include "autoschedule/report/charts.h"
 #include "autoschedule/report/report_text.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 namespace {
 
 std::string row(const Bar& bar, double longest, double reference, const std::string& classes) {
@@ -35,4 +35,4 @@ std::string speedup_bars(std::vector<Bar> bars, double reference, const std::str
   return text + row(mean, longest, reference, "mean") + "</ol>\n";
 }
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

@@ -7,7 +7,7 @@
 
 #include "autoschedule/report/run_report.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 
 struct Bar {
   std::string label, detail;  // plain texts
@@ -32,4 +32,4 @@ struct Roof {
 /// as in `layers`. Empty if no layer has static extents and was measured.
 std::string roofline(const std::vector<LayerReport>& layers, const Roof& roof);
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

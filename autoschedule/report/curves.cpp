@@ -8,7 +8,7 @@
 #include "autoschedule/report/charts.h"
 #include "autoschedule/report/report_text.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 namespace {
 
 constexpr double kWidth = 280, kHeight = 150, kLeft = 34, kRight = 8, kTop = 8, kBottom = 24;
@@ -104,4 +104,4 @@ std::string search_curves(const std::vector<LayerReport>& layers) {
   return text + "</div>\n";
 }
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

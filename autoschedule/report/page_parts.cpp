@@ -9,7 +9,7 @@
 #include "autoschedule/report/report_text.h"
 #include "autoschedule/schedule_words.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 namespace {
 
 constexpr std::size_t kMessageBytes = 2000;
@@ -90,7 +90,7 @@ std::string figure_cells(const LayerReport& layer, const Roof& roof, bool with_t
 /// The winning schedule in words; its bare text where this program cannot read it.
 std::vector<std::string> words_of(const LayerReport& layer) {
   try {
-    const Target& target = target_from_name(layer.target);
+    const generators::Target& target = generators::target_from_name(layer.target);
     return schedule_words(lower(problem_from_text(layer.problem), target),
                           schedule_from_text(layer.best_schedule, target));
   } catch (const std::invalid_argument& error) {
@@ -247,4 +247,4 @@ std::string schedules_section(const RunReport& run) {
                  fmt::format("<div class=\"schedules\">\n{}</div>\n", cards));
 }
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

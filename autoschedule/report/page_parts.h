@@ -6,7 +6,7 @@
 #include "autoschedule/report/charts.h"
 #include "autoschedule/report/run_report.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 
 std::string tiles(const RunReport& run);
 std::string rule_section(const RunReport& run);
@@ -17,4 +17,4 @@ std::string failures_section(const RunReport& run);
 std::string figures_section(const RunReport& run, const Roof& roof);
 std::string schedules_section(const RunReport& run);
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

@@ -12,7 +12,7 @@
 #include "autoschedule/report/run_report.h"
 #include "autoschedule/report/style.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 using namespace report;
@@ -62,4 +62,4 @@ std::string report_html(const std::vector<TrialRecord>& records, const ReportOpt
       html(options.store), kStyle, date_text(options.unix_time), body);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -8,7 +8,7 @@
 
 #include "autoschedule/records/record_store.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 struct ReportOptions {
   std::string store;                         // its file name, for the head
@@ -23,4 +23,4 @@ struct ReportOptions {
 /// @throws std::invalid_argument when there are no records.
 std::string report_html(const std::vector<TrialRecord>& records, const ReportOptions& options);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -10,7 +10,7 @@
 
 #include "sepconv/conv_problem.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 namespace {
 
 constexpr const char* kReplacement = "\xef\xbf\xbd";  // U+FFFD
@@ -166,4 +166,4 @@ std::vector<std::string> problem_labels(const std::vector<std::string>& problems
   return labels;
 }
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 
 /// The text as HTML shows it, in elements and in quoted attributes: markup is escaped; control characters and bytes
 /// that are no UTF-8 become U+FFFD.
@@ -26,4 +26,4 @@ std::string problem_label(const std::string& problem);
 /// Labels of problems, with what tells those apart whose short labels are the same.
 std::vector<std::string> problem_labels(const std::vector<std::string>& problems);
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

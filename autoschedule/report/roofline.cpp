@@ -7,7 +7,7 @@
 #include "autoschedule/report/charts.h"
 #include "autoschedule/report/report_text.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 namespace {
 
 constexpr double kWidth = 860, kHeight = 440, kLeft = 62, kRight = 20, kTop = 16, kBottom = 46;
@@ -181,4 +181,4 @@ std::string roofline(const std::vector<LayerReport>& layers, const Roof& roof) {
          key(points);
 }
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

@@ -8,7 +8,7 @@
 #include "autoschedule/report/report_text.h"
 #include "sepconv/detail/kernel_arguments.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 namespace {
 
 constexpr std::string_view kHalide = "halide-";
@@ -220,4 +220,4 @@ std::vector<RunReport> run_reports(const std::vector<TrialRecord>& records,
   return runs;
 }
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

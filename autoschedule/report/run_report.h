@@ -10,7 +10,7 @@
 #include "generators/spec/gpu_schedule.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 
 /// What one of Halide's autoschedulers reached.
 struct HalideResult {
@@ -80,4 +80,4 @@ struct RunReport {
 std::vector<RunReport> run_reports(const std::vector<TrialRecord>& records,
                                    const std::map<std::string, std::string>& names);
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

@@ -1,6 +1,6 @@
 #include "autoschedule/report/style.h"
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
 
 const char* const kStyle = R"(
 :root {
@@ -117,4 +117,4 @@ footer { margin-top: 26px; color: var(--quiet); font-size: 13px; }
 }
 )";
 
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

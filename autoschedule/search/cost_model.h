@@ -8,7 +8,7 @@
 #include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// Cycles of one core by what they are spent on. The parts of a CPU kernel; of a GPU only `total` has a meaning.
 struct CostParts {
@@ -24,11 +24,12 @@ struct CostParts {
 
 /// @param threads  that the blocks are dealt to.
 /// @param costs    of a CPU's work
-CostParts estimate_cost(const Schedule& schedule, const Lowering& problem, int threads = 1,
-                        const CpuCosts& costs = kCpuCosts);
+CostParts estimate_cost(const generators::Schedule& schedule, const generators::Lowering& problem, int threads = 1,
+                        const generators::CpuCosts& costs = generators::kCpuCosts);
 
 /// What a learned model looks at: the logarithm of the estimate first, then the shares of its parts and the tiles.
 /// Every schedule of a device kind has as many.
-std::vector<double> features(const Schedule& schedule, const Lowering& problem, int threads = 1);
+std::vector<double> features(const generators::Schedule& schedule, const generators::Lowering& problem,
+                             int threads = 1);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

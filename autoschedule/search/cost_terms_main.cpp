@@ -14,24 +14,25 @@ using Json = nlohmann::ordered_json;
 
 /// The estimate is a linear function of each fitted cost: a term is what is missing without it.
 Json terms_of(const std::string& problem, const std::string& target, const std::string& schedule, int threads) {
-  const sepconv::Target& t = sepconv::target_from_name(target);
-  const sepconv::Lowering p = sepconv::lower(sepconv::problem_from_text(problem), t);
-  const sepconv::Schedule s = sepconv::schedule_from_text(schedule);
-  if (t.device != sepconv::Device::cpu) throw std::invalid_argument("target '" + target + "' is no CPU");
-  const double total = sepconv::estimate_cost(s, p, threads).total;
+  const sepconv::generators::Target& t = sepconv::generators::target_from_name(target);
+  const sepconv::generators::Lowering p = sepconv::generators::lower(sepconv::problem_from_text(problem), t);
+  const sepconv::generators::Schedule s = sepconv::generators::schedule_from_text(schedule);
+  if (t.device != sepconv::generators::Device::cpu) throw std::invalid_argument("target '" + target + "' is no CPU");
+  const double total = sepconv::autoschedule::estimate_cost(s, p, threads).total;
   Json terms;
-  sepconv::visit_fitted_costs([&](const char* name, double sepconv::CpuCosts::*cost) {
-    sepconv::CpuCosts without;
+  sepconv::generators::visit_fitted_costs([&](const char* name, double sepconv::generators::CpuCosts::*cost) {
+    sepconv::generators::CpuCosts without;
     without.*cost = 0;
-    terms[name] = total - sepconv::estimate_cost(s, p, threads, without).total;
+    terms[name] = total - sepconv::autoschedule::estimate_cost(s, p, threads, without).total;
   });
   return {{"total", total}, {"terms", terms}};
 }
 
 Json costs() {
   Json json;
-  sepconv::visit_fitted_costs(
-      [&](const char* name, double sepconv::CpuCosts::*cost) { json[name] = sepconv::kCpuCosts.*cost; });
+  sepconv::generators::visit_fitted_costs([&](const char* name, double sepconv::generators::CpuCosts::*cost) {
+    json[name] = sepconv::generators::kCpuCosts.*cost;
+  });
   return json;
 }
 

@@ -5,28 +5,28 @@
 #include "generators/spec/integers.h"
 #include "generators/spec/schedule_fields.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 /// Swaps the sides of a tile where only the other one is whole vectors.
-void put_vectors_on(int& vectors, int& scalars, const Target& target) {
+void put_vectors_on(int& vectors, int& scalars, const generators::Target& target) {
   if (vectors % target.lanes != 0 && scalars % target.lanes == 0) std::swap(vectors, scalars);
 }
 
-void settle(CpuSchedule& s, const Lowering& p, const Target& target) {
+void settle(generators::CpuSchedule& s, const generators::Lowering& p, const generators::Target& target) {
   if (s.depthwise && s.pointwise && p.layout == Layout::nchw) {
-    DepthwiseCpuSchedule& dw = *s.depthwise;
+    generators::DepthwiseCpuSchedule& dw = *s.depthwise;
     if (dw.vector_c) {
       dw.pad_tile = s.pointwise->vector_f = true;
       put_vectors_on(dw.c_tile, dw.ow_tile, target);
     } else {
       s.block.spread = 0;
-      if (dw.c_tile > kMostChannelsOfColumns) put_vectors_on(dw.ow_tile, dw.c_tile, target);
+      if (dw.c_tile > generators::kMostChannelsOfColumns) put_vectors_on(dw.ow_tile, dw.c_tile, target);
     }
   }
   if (s.pointwise && p.layout == Layout::nchw) {
     // The side of vectors is whole vectors; the other side keeps what it had, if registers allow.
-    PointwiseCpuSchedule& pw = *s.pointwise;
+    generators::PointwiseCpuSchedule& pw = *s.pointwise;
     if (pw.vector_f)
       put_vectors_on(pw.nr, pw.mr, target);
     else
@@ -38,15 +38,15 @@ void settle(CpuSchedule& s, const Lowering& p, const Target& target) {
     if (s.pointwise) s.pointwise->mr = std::min(s.pointwise->mr, s.block.oh_block * p.OW());
   } else {
     s.block.ow_block =
-        round_up(std::min(s.block.ow_block, p.OW()), s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
+        generators::round_up(std::min(s.block.ow_block, p.OW()), s.pointwise ? s.pointwise->mr : s.depthwise->ow_tile);
   }
 }
 
 }  // namespace
 
-std::vector<Knob> knobs(Schedule& schedule) {
+std::vector<Knob> knobs(generators::Schedule& schedule) {
   std::vector<Knob> all;
-  const auto add = [&]<class Part>(Part& part, const ScheduleField<Part>& field) {
+  const auto add = [&]<class Part>(Part& part, const generators::ScheduleField<Part>& field) {
     all.push_back(
         {full_name(field), field.tried, [&] { return field.value(part); }, [&](int value) { field.set(part, value); }});
   };
@@ -54,15 +54,15 @@ std::vector<Knob> knobs(Schedule& schedule) {
   return all;
 }
 
-std::vector<int> knob_values(const Knob& knob, const Lowering& problem) {
+std::vector<int> knob_values(const Knob& knob, const generators::Lowering& problem) {
   std::vector<int> values = knob.tried(problem);
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
   return values;
 }
 
-void settle(Schedule& schedule, const Lowering& problem) {
-  if (auto* cpu = std::get_if<CpuSchedule>(&schedule)) settle(*cpu, problem, problem.target);
+void settle(generators::Schedule& schedule, const generators::Lowering& problem) {
+  if (auto* cpu = std::get_if<generators::CpuSchedule>(&schedule)) settle(*cpu, problem, problem.target);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

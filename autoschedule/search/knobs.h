@@ -9,23 +9,23 @@
 #include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// A field of a schedule by its name in the text form: "pw.mr", "gpu.tf".
 struct Knob {
   std::string name;
-  std::vector<int> (*tried)(const Lowering&);
+  std::vector<int> (*tried)(const generators::Lowering&);
   std::function<int()> value;
   std::function<void(int)> set;
 };
 
 /// All fields, in the order of the text form. They refer to `schedule`.
-std::vector<Knob> knobs(Schedule& schedule);
+std::vector<Knob> knobs(generators::Schedule& schedule);
 
 /// Values that a field may take, ascending; at least one. What does not fit the other fields is left to reject_reason.
-std::vector<int> knob_values(const Knob& knob, const Lowering& problem);
+std::vector<int> knob_values(const Knob& knob, const generators::Lowering& problem);
 
 /// Makes fields agree that others decide: the columns of a block, and the sides of a micro-tile.
-void settle(Schedule& schedule, const Lowering& problem);
+void settle(generators::Schedule& schedule, const generators::Lowering& problem);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -4,7 +4,7 @@
 #include <map>
 #include <numeric>
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 /// Solves the symmetric positive definite system a * x = b in place, by Cholesky's factors.
@@ -86,4 +86,4 @@ double LearnedModel::score(std::span<const double> features) const {
   return score;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 class LearnedModel {
  public:
@@ -30,4 +30,4 @@ class LearnedModel {
   std::vector<double> scale_, weights_;  // empty: not fitted
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

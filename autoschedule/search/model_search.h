@@ -6,11 +6,11 @@
 
 #include "autoschedule/search/search_space.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// A schedule that the cost model expects to be faster than the rule's.
 struct ModelPick {
-  Schedule schedule;
+  generators::Schedule schedule;
   double ratio = 1;  // its estimate over that of the rule's schedule: below 1
 };
 
@@ -24,7 +24,7 @@ struct ModelSearchOptions {
 /// The best candidates of a search as the tuner's, by ratio, then text; at most `picks`, none without a gain. The same
 /// options give the same picks.
 /// @param suggestions  tried first, where they are legal.
-std::vector<ModelPick> search_by_model(const SearchSpace& space, const std::vector<Schedule>& suggestions,
+std::vector<ModelPick> search_by_model(const SearchSpace& space, const std::vector<generators::Schedule>& suggestions,
                                        const ModelSearchOptions& options);
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

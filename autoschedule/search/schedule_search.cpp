@@ -4,7 +4,7 @@
 
 #include "autoschedule/search/cost_model.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 constexpr std::size_t kElite = 12;       // parents
@@ -22,11 +22,11 @@ ScheduleSearch::ScheduleSearch(SearchSpace space, std::uint64_t seed, int thread
   if (threads > 1) suggest(blocks_for_threads(space_.rule(), space_.lowering(), threads), "model");
 }
 
-void ScheduleSearch::suggest(const Schedule& schedule, const std::string& origin) {
+void ScheduleSearch::suggest(const generators::Schedule& schedule, const std::string& origin) {
   if (space_.legal(schedule)) suggested_.push_back({schedule, origin});
 }
 
-void ScheduleSearch::tell(const Schedule& schedule, double ratio) {
+void ScheduleSearch::tell(const generators::Schedule& schedule, double ratio) {
   const std::string text = to_text(schedule);
   proposed_.insert(text);
   told_.insert_or_assign(text, Told{schedule, ratio});
@@ -46,14 +46,15 @@ std::vector<ScheduleSearch::Told> ScheduleSearch::elite(std::size_t count) const
 std::vector<Proposal> ScheduleSearch::pool() {
   std::vector<Proposal> all;
   std::set<std::string> seen;
-  const auto add = [&](Schedule schedule, const char* origin) {
+  const auto add = [&](generators::Schedule schedule, const char* origin) {
     const std::string text = to_text(schedule);
     if (proposed_.count(text) == 0 && seen.insert(text).second) all.push_back({std::move(schedule), origin});
   };
   std::vector<Told> parents = elite(kElite);
   const bool first = parents.empty();
   parents.push_back({space_.rule(), 1});
-  for (Schedule& schedule : space_.neighbours(parents.front().schedule)) add(std::move(schedule), "mutation");
+  for (generators::Schedule& schedule : space_.neighbours(parents.front().schedule))
+    add(std::move(schedule), "mutation");
   for (std::size_t i = 0; i < kMutations; ++i)
     add(space_.mutated(parents[random_.below(parents.size())].schedule, random_), "mutation");
   for (std::size_t i = 0; i < kCrossings; ++i)
@@ -94,8 +95,8 @@ std::vector<Proposal> ScheduleSearch::ask(std::size_t count, const LearnedModel&
   return chosen;
 }
 
-std::vector<Schedule> ScheduleSearch::best(std::size_t count) const {
-  std::vector<Schedule> result;
+std::vector<generators::Schedule> ScheduleSearch::best(std::size_t count) const {
+  std::vector<generators::Schedule> result;
   for (const Told& told : elite(count + 1))
     if (to_text(told.schedule) != to_text(space_.rule()) && result.size() < count) result.push_back(told.schedule);
   return result;
@@ -106,4 +107,4 @@ double ScheduleSearch::best_ratio() const {
   return first.empty() ? 1 : std::min(1.0, first.front().ratio);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -10,10 +10,10 @@
 #include "autoschedule/search/learned_model.h"
 #include "autoschedule/search/search_space.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 struct Proposal {
-  Schedule schedule;
+  generators::Schedule schedule;
   std::string origin;  // "transfer", "lock", "model", "mutation", "crossover", "random"
 };
 
@@ -23,17 +23,17 @@ class ScheduleSearch {
   ScheduleSearch(SearchSpace space, std::uint64_t seed, int threads);
 
   /// Tried first, in the order of suggestion; illegal schedules are left out.
-  void suggest(const Schedule& schedule, const std::string& origin);
+  void suggest(const generators::Schedule& schedule, const std::string& origin);
 
   /// What a trial found: the time relative to the rule's, or kFailed.
-  void tell(const Schedule& schedule, double ratio);
+  void tell(const generators::Schedule& schedule, double ratio);
   static constexpr double kFailed = std::numeric_limits<double>::infinity();
 
   /// Schedules that were neither told nor proposed, at most `count`; fewer when the space is exhausted.
   std::vector<Proposal> ask(std::size_t count, const LearnedModel& model);
 
   /// The best told, by ratio, then text; at most `count`. Never the rule.
-  std::vector<Schedule> best(std::size_t count) const;
+  std::vector<generators::Schedule> best(std::size_t count) const;
   /// The best ratio told; 1, the rule's, where nothing was better.
   double best_ratio() const;
 
@@ -41,7 +41,7 @@ class ScheduleSearch {
 
  private:
   struct Told {
-    Schedule schedule;
+    generators::Schedule schedule;
     double ratio;
   };
   /// Schedules that could be tried, without those that were.
@@ -56,4 +56,4 @@ class ScheduleSearch {
   std::set<std::string> proposed_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

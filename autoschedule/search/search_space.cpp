@@ -6,7 +6,7 @@
 
 #include "autoschedule/search/knobs.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 namespace {
 
 constexpr int kTries = 200;  // before a random draw falls back on what it has
@@ -18,7 +18,7 @@ std::size_t nearest_index(const std::vector<int>& values, int wanted) {
 
 }  // namespace
 
-SearchSpace::SearchSpace(const ConvProblem& problem, const Target& target)
+SearchSpace::SearchSpace(const ConvProblem& problem, const generators::Target& target)
     : problem_(problem), lowering_(lower(problem, target)), rule_(default_schedule(lowering_)) {
   for (const Knob& knob : knobs(rule_)) {
     std::vector<int> values = knob_values(knob, lowering_);
@@ -29,18 +29,18 @@ SearchSpace::SearchSpace(const ConvProblem& problem, const Target& target)
   }
 }
 
-bool SearchSpace::legal(const Schedule& schedule) const {
+bool SearchSpace::legal(const generators::Schedule& schedule) const {
   return schedule.index() == rule_.index() && !reject_reason(schedule, lowering_);
 }
 
-bool SearchSpace::accept(Schedule& schedule) const {
+bool SearchSpace::accept(generators::Schedule& schedule) const {
   settle(schedule, lowering_);
   return legal(schedule);
 }
 
-Schedule SearchSpace::random(Random& random) const {
+generators::Schedule SearchSpace::random(Random& random) const {
   for (int i = 0; i < kTries; ++i) {
-    Schedule schedule = rule_;
+    generators::Schedule schedule = rule_;
     const auto fields = knobs(schedule);
     for (std::size_t k = 0; k < fields.size(); ++k) fields[k].set(values_[k][random.below(values_[k].size())]);
     if (accept(schedule)) return schedule;
@@ -48,10 +48,10 @@ Schedule SearchSpace::random(Random& random) const {
   return rule_;
 }
 
-Schedule SearchSpace::mutated(const Schedule& from, Random& random) const {
+generators::Schedule SearchSpace::mutated(const generators::Schedule& from, Random& random) const {
   const std::string before = to_text(from);
   for (int i = 0; i < kTries; ++i) {
-    Schedule schedule = from;
+    generators::Schedule schedule = from;
     const auto fields = knobs(schedule);
     const std::size_t changes = 1 + (random.chance(0.4) ? 1 : 0) + (random.chance(0.15) ? 1 : 0);
     for (std::size_t change = 0; change < changes; ++change) {
@@ -70,11 +70,12 @@ Schedule SearchSpace::mutated(const Schedule& from, Random& random) const {
   return from;
 }
 
-Schedule SearchSpace::crossed(const Schedule& a, const Schedule& b, Random& random) const {
-  Schedule other = b;
+generators::Schedule SearchSpace::crossed(const generators::Schedule& a, const generators::Schedule& b,
+                                          Random& random) const {
+  generators::Schedule other = b;
   const auto other_fields = knobs(other);
   for (int i = 0; i < kTries; ++i) {
-    Schedule schedule = a;
+    generators::Schedule schedule = a;
     const auto fields = knobs(schedule);
     for (std::size_t k = 0; k < fields.size(); ++k)
       if (random.chance(0.5)) fields[k].set(other_fields[k].value());
@@ -83,8 +84,8 @@ Schedule SearchSpace::crossed(const Schedule& a, const Schedule& b, Random& rand
   return a;
 }
 
-Schedule SearchSpace::adapted(const Schedule& other) const {
-  Schedule from = other, schedule = rule_;
+generators::Schedule SearchSpace::adapted(const generators::Schedule& other) const {
+  generators::Schedule from = other, schedule = rule_;
   if (from.index() != rule_.index()) return rule_;
   const auto fields = knobs(schedule);
   for (const Knob& given : knobs(from))
@@ -93,11 +94,11 @@ Schedule SearchSpace::adapted(const Schedule& other) const {
   return accept(schedule) ? schedule : rule_;
 }
 
-std::vector<Schedule> SearchSpace::neighbours(const Schedule& from) const {
-  std::vector<Schedule> result;
+std::vector<generators::Schedule> SearchSpace::neighbours(const generators::Schedule& from) const {
+  std::vector<generators::Schedule> result;
   for (std::size_t k = 0; k < values_.size(); ++k)
     for (int value : values_[k]) {
-      Schedule schedule = from;
+      generators::Schedule schedule = from;
       const auto fields = knobs(schedule);
       if (value == fields[k].value()) continue;
       fields[k].set(value);
@@ -112,4 +113,4 @@ double SearchSpace::size() const {
   return product;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -9,7 +9,7 @@
 #include "generators/spec/gpu_schedule.h"
 #include "generators/spec/lowering.h"
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 /// A generator of random numbers whose sequence is the same everywhere; the standard's distributions are not.
 class Random {
@@ -26,39 +26,39 @@ class Random {
 class SearchSpace {
  public:
   /// @throws std::invalid_argument when no schedule serves the problem on the target.
-  SearchSpace(const ConvProblem& problem, const Target& target);
+  SearchSpace(const ConvProblem& problem, const generators::Target& target);
 
   const ConvProblem& problem() const { return problem_; }
-  const Lowering& lowering() const { return lowering_; }
-  const Schedule& rule() const { return rule_; }
+  const generators::Lowering& lowering() const { return lowering_; }
+  const generators::Schedule& rule() const { return rule_; }
 
   /// Whether the search may try it: reject_reason has nothing against it.
-  bool legal(const Schedule& schedule) const;
+  bool legal(const generators::Schedule& schedule) const;
 
   /// Each gives a legal schedule; `from` itself in the end, where nothing else was found.
-  Schedule random(Random& random) const;
+  generators::Schedule random(Random& random) const;
   /// One to three fields of `from` have other values, mostly neighbouring ones.
-  Schedule mutated(const Schedule& from, Random& random) const;
+  generators::Schedule mutated(const generators::Schedule& from, Random& random) const;
   /// Each field from one of the parents.
-  Schedule crossed(const Schedule& a, const Schedule& b, Random& random) const;
+  generators::Schedule crossed(const generators::Schedule& a, const generators::Schedule& b, Random& random) const;
   /// A schedule of another problem, with each field moved to the nearest value that this problem has.
-  Schedule adapted(const Schedule& other) const;
+  generators::Schedule adapted(const generators::Schedule& other) const;
 
   /// Every schedule that differs from `from` in one field.
-  std::vector<Schedule> neighbours(const Schedule& from) const;
+  std::vector<generators::Schedule> neighbours(const generators::Schedule& from) const;
 
   /// Product of the counts of values: an upper limit of the number of schedules.
   double size() const;
 
  private:
   /// Settles and checks; nothing when it is not legal.
-  bool accept(Schedule& schedule) const;
+  bool accept(generators::Schedule& schedule) const;
 
   ConvProblem problem_;
-  Lowering lowering_;
-  Schedule rule_;
+  generators::Lowering lowering_;
+  generators::Schedule rule_;
   std::vector<std::size_t> free_;         // knobs with more than one value
   std::vector<std::vector<int>> values_;  // of each knob
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

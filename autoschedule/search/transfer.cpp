@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <tuple>
 
-namespace sepconv {
+namespace sepconv::autoschedule {
 
 std::optional<double> transfer_distance(const ConvProblem& a, const ConvProblem& b) {
   const auto kind = [](const ConvProblem& p) { return std::tuple(p.layout, p.dtype, p.dynamic_h(), p.dynamic_w()); };
@@ -31,4 +31,4 @@ std::optional<double> transfer_distance(const ConvProblem& a, const ConvProblem&
   return distance;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::autoschedule

@@ -8,7 +8,7 @@ namespace {
 
 sepconv::Plan read_plan(const std::string& path) {
   sepconv::Plan plan;
-  for (const auto& [name, problem] : sepconv::read_named_problems(path)) {
+  for (const auto& [name, problem] : sepconv::bench::read_named_problems(path)) {
     sepconv::PlannedLayer layer;
     layer.name = name;
     layer.problem = problem;
@@ -20,5 +20,5 @@ sepconv::Plan read_plan(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return sepconv::run_compile_program(argc, argv, "sepconv_gpu_bench_compile", "LAYERS", read_plan);
+  return sepconv::bench::run_compile_program(argc, argv, "sepconv_gpu_bench_compile", "LAYERS", read_plan);
 }

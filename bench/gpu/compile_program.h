@@ -6,7 +6,7 @@
 
 #include "generators/compile/compile_library.h"
 
-namespace sepconv {
+namespace sepconv::bench {
 
 /// The main() of PROGRAM LAYERS NAME OUT CACHE GENERATOR TARGET...
 /// @param layers_word  what the usage calls the first argument
@@ -15,6 +15,6 @@ namespace sepconv {
 /// @return the exit status: 0 compiled, 1 failed (the reason on stderr), 2 wrong use
 int run_compile_program(int argc, char** argv, const std::string& program, const std::string& layers_word,
                         const std::function<Plan(const std::string&)>& read_plan,
-                        const ScheduleSource* schedules = nullptr);
+                        const generators::ScheduleSource* schedules = nullptr);
 
-}  // namespace sepconv
+}  // namespace sepconv::bench

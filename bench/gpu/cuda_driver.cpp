@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::bench {
 
 // As cuda.h declares them: a CUresult and a CUdevice are int, contexts, streams and events are pointers.
 struct CudaDriver::Functions {
@@ -133,4 +133,4 @@ double CudaDriver::seconds_between(std::size_t begin, std::size_t end) {
   return milliseconds * 1e-3;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::bench

@@ -8,7 +8,7 @@
 
 #include "sepconv/gpu.h"
 
-namespace sepconv {
+namespace sepconv::bench {
 
 /// The first device's primary context, as applications of the CUDA runtime have it, and a stream in it.
 class CudaDriver {
@@ -51,4 +51,4 @@ class CudaDriver {
   std::vector<void*> events_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::bench

@@ -6,7 +6,7 @@
 
 #include "bench/gpu/cuda_driver.h"
 
-namespace sepconv {
+namespace sepconv::bench {
 namespace {
 
 class CudaTimer : public DeviceTimer {
@@ -98,4 +98,4 @@ std::unique_ptr<DeviceTimer> open_device_timer(GpuApi api) {
   return std::make_unique<WallTimer>();
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::bench

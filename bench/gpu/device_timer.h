@@ -8,7 +8,7 @@
 
 #include "sepconv/gpu.h"
 
-namespace sepconv {
+namespace sepconv::bench {
 
 /// What the caches hold when a timed call begins: the call's own data, or something else.
 enum class Caches { warm, flushed };
@@ -29,4 +29,4 @@ class DeviceTimer {
 /// @throws std::runtime_error saying what is missing: the driver, a platform or a device.
 std::unique_ptr<DeviceTimer> open_device_timer(GpuApi api);
 
-}  // namespace sepconv
+}  // namespace sepconv::bench

@@ -15,7 +15,7 @@
 #include "gpu_bench_layers.h"
 #include "sepconv/kernel_registry.h"
 
-namespace sepconv {
+namespace sepconv::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -159,16 +159,16 @@ int serve(GpuApi api, const std::string& layers) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::bench
 
 int main(int argc, char** argv) {
   const bool cuda = argc == 3 && std::strcmp(argv[1], "cuda") == 0;
   if (argc != 3 || (!cuda && std::strcmp(argv[1], "opencl") != 0)) {
-    std::fputs(sepconv::kUsage, stderr);
+    std::fputs(sepconv::bench::kUsage, stderr);
     return 2;
   }
   try {
-    return sepconv::serve(cuda ? sepconv::GpuApi::cuda : sepconv::GpuApi::opencl, argv[2]);
+    return sepconv::bench::serve(cuda ? sepconv::GpuApi::cuda : sepconv::GpuApi::opencl, argv[2]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sepconv_gpu_bench: %s\n", error.what());
     return 3;

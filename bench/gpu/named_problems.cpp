@@ -4,7 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::bench {
 
 std::map<std::string, ConvProblem> read_named_problems(const std::filesystem::path& path) {
   std::ifstream file(path);
@@ -27,4 +27,4 @@ std::map<std::string, ConvProblem> read_named_problems(const std::filesystem::pa
   return problems;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::bench

@@ -7,10 +7,10 @@
 
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::bench {
 
 /// Reads lines of a name and a problem text; empty ones and those that begin with # are left out.
 /// @throws std::invalid_argument naming the file and the line that cannot be read, or a name that is there twice.
 std::map<std::string, ConvProblem> read_named_problems(const std::filesystem::path& path);
 
-}  // namespace sepconv
+}  // namespace sepconv::bench

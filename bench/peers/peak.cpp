@@ -105,7 +105,7 @@ class Team {
 
 /// GFLOP/s of bursts of about a millisecond: short, so that some run undisturbed. For so many seconds, but at least
 /// nine that count; the units need the first few to reach their speed. Ascending.
-std::vector<double> bursts(const sepconv::FmaBurner& burner, const std::vector<int>& cores, double seconds) {
+std::vector<double> bursts(const sepconv::runner::FmaBurner& burner, const std::vector<int>& cores, double seconds) {
   constexpr double kFlops = 1e8;
   constexpr int kWarmUp = 3, kLeast = 9;
   const long steps = static_cast<long>(kFlops / burner.flops_per_step);
@@ -122,7 +122,7 @@ std::vector<double> bursts(const sepconv::FmaBurner& burner, const std::vector<i
 }
 
 void serve_turns(const std::vector<int>& cores, double seconds) {
-  const sepconv::FmaBurner burner = sepconv::widest_fma_burner();
+  const sepconv::runner::FmaBurner burner = sepconv::runner::widest_fma_burner();
   for (std::string line; std::getline(std::cin, line);) {
     const std::vector<double> gflops = bursts(burner, cores, seconds);
     std::printf("{\"gflops_median\": %.2f, \"gflops_best\": %.2f, \"bursts\": %zu}\n", gflops[gflops.size() / 2],
@@ -165,7 +165,7 @@ double copy_gbs(const std::vector<int>& cores, std::size_t bytes) {
 
 void print_limits(const std::vector<int>& cores) {
   constexpr double kSeconds = 0.12;
-  const sepconv::FmaBurner burner = sepconv::widest_fma_burner();
+  const sepconv::runner::FmaBurner burner = sepconv::runner::widest_fma_burner();
   std::printf("{\"isa\": \"%s\", \"threads\": %zu, \"peak_gflops\": %.1f, \"copy\": [", burner.isa, cores.size(),
               bursts(burner, cores, kSeconds).back());
   const char* comma = "";

@@ -37,16 +37,16 @@ std::string shape_text(const sepconv::ConvProblem& p) {
 
 /// Median seconds of a warm call of each block, in rounds over all blocks.
 std::vector<double> time_blocks(const std::vector<demo::CheckedBlock>& blocks, double seconds) {
-  std::vector<sepconv::RepeatedRun> runs;
+  std::vector<sepconv::runner::RepeatedRun> runs;
   runs.reserve(blocks.size());
   for (const demo::CheckedBlock& block : blocks) {
     const sepconv::ConvProblem& problem = block.layer.problem();
-    runs.emplace_back(block.layer, sepconv::single_thread(), block.input, sepconv::input_shape(problem, 1),
-                      sepconv::output_shape(problem, 1));
+    runs.emplace_back(block.layer, sepconv::single_thread(), block.input, sepconv::runner::input_shape(problem, 1),
+                      sepconv::runner::output_shape(problem, 1));
   }
   const std::vector<std::function<void()>> calls(runs.begin(), runs.end());
   std::vector<double> medians;
-  for (const sepconv::Timing& timing : sepconv::time_interleaved(calls, seconds))
+  for (const sepconv::runner::Timing& timing : sepconv::runner::time_interleaved(calls, seconds))
     medians.push_back(timing.seconds_median);
   return medians;
 }
@@ -57,9 +57,9 @@ int run(const std::string& model, const std::string& target, double seconds) {
   const demo::ChainResult chain = demo::run_chain(blocks);
 
   const int core = pin_to_core();
-  const sepconv::FmaPeak before = sepconv::measure_fma_peak();
+  const sepconv::runner::FmaPeak before = sepconv::runner::measure_fma_peak();
   const std::vector<double> times = time_blocks(blocks, seconds);
-  const double peak = std::max(before.gflops_best, sepconv::measure_fma_peak().gflops_best);
+  const double peak = std::max(before.gflops_best, sepconv::runner::measure_fma_peak().gflops_best);
 
   std::vector<std::vector<std::string>> rows = {
       {"layer", "shape", "kernel", "max error", "limit", "", "us", "GFLOP/s", "% of peak"}};

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 constexpr std::size_t kObjectsAtATime = 4;  // the tool's text of these is well below what run_process keeps
@@ -62,4 +62,4 @@ std::vector<CodeSize> code_sizes(const Toolchain& tools, const std::vector<std::
   return sizes;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -8,7 +8,7 @@
 #include "generators/compile/process.h"
 #include "generators/compile/toolchain.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Bytes of an object that end in a program: without symbols, unwinding tables and notes.
 struct CodeSize {
@@ -21,4 +21,4 @@ struct CodeSize {
 std::vector<CodeSize> code_sizes(const Toolchain& tools, const std::vector<std::filesystem::path>& objects,
                                  const ProcessLimits& limits);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

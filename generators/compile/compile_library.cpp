@@ -19,7 +19,7 @@
 #include "generators/compile/toolchain.h"
 #include "sepconv/weights_file.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 void check(const Plan& plan, const CompileOptions& options) {
@@ -173,4 +173,4 @@ std::optional<std::filesystem::path> default_cache_dir() {
   return std::nullopt;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

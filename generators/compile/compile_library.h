@@ -15,7 +15,7 @@
 #include "generators/compile/toolchain.h"
 #include "sepconv/plan.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Hears how a build goes. Calls come from several threads, one at a time.
 class CompileObserver {
@@ -80,4 +80,4 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options);
 /// $XDG_CACHE_HOME/sepconv or ~/.cache/sepconv; nothing when neither variable is set.
 std::optional<std::filesystem::path> default_cache_dir();
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -2,7 +2,7 @@
 // The functions of Halide's runtime that kernels for GPUs call. libsepconv_gpu has them under our prefix; a call that
 // this list lacks keeps its name, and the program does not link.
 
-namespace sepconv {
+namespace sepconv::generators {
 
 inline constexpr const char* kDevicePrefix = "sepconv_gpu_";
 
@@ -39,4 +39,4 @@ inline constexpr const char* kDeviceCalls[] = {
     "halide_opencl_run",
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -14,7 +14,7 @@
 
 #include "runtime/core/whole_file.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 std::string content_hash(std::string_view bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
@@ -69,4 +69,4 @@ void replace_file(const std::filesystem::path& path, std::string_view bytes) {
     throw std::runtime_error(fmt::format("cannot write '{}': {}", path.string(), *reason));
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// 32 hex digits.
 std::string content_hash(std::string_view bytes);
@@ -27,4 +27,4 @@ void sync_file(const std::filesystem::path& path);
 /// @throws std::runtime_error as write_file
 void replace_file(const std::filesystem::path& path, std::string_view bytes);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

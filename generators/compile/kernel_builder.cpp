@@ -11,7 +11,7 @@
 
 #include "generators/compile/kernel_compiler.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 /// One line for one kernel: which layers, and how many more.
@@ -142,4 +142,4 @@ BuiltKernels build_kernels(const std::vector<PlannedKernel>& kernels, const Comp
   return Builder(kernels, options, work_dir).build();
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

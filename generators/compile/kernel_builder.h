@@ -6,7 +6,7 @@
 #include "generators/compile/compile_library.h"
 #include "generators/compile/kernel_object.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct BuiltKernels {
   std::vector<KernelObject> objects;  // one per kernel, in order
@@ -19,4 +19,4 @@ struct BuiltKernels {
 BuiltKernels build_kernels(const std::vector<PlannedKernel>& kernels, const CompileOptions& options,
                            const std::filesystem::path& work_dir);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

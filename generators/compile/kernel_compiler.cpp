@@ -13,7 +13,7 @@
 #include "generators/spec/target.h"
 #include "sepconv/detail/kernel_abi.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 namespace fs = std::filesystem;
 
@@ -83,4 +83,4 @@ KernelObject KernelCompiler::run_generator(const KernelTexts& texts, const fs::p
   }
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

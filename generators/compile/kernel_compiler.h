@@ -11,7 +11,7 @@
 #include "generators/compile/process.h"
 #include "generators/spec/kernel_texts.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The hash of the generator program, read again only when the file has changed. It covers the version of the Halide
 /// that the program was built with; a libHalide that changes under an unchanged program needs an empty cache.
@@ -63,4 +63,4 @@ class KernelCompiler {
   std::optional<ObjectCache> cache_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

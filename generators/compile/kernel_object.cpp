@@ -7,7 +7,7 @@
 #include "generators/compile/files.h"
 #include "runtime/core/whole_file.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 constexpr std::string_view kEntryMagic = "sepconv-kernel-cache 2\n";
@@ -43,4 +43,4 @@ std::optional<std::string> ObjectCache::store(const std::string& key, const Kern
   return detail::write_whole_file(path, std::string(kEntryMagic) + content_hash(content) + "\n" + content);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

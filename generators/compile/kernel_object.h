@@ -7,7 +7,7 @@
 
 #include "generators/spec/kernel_facts.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct KernelObject {
   KernelFacts facts;
@@ -32,4 +32,4 @@ class ObjectCache {
   std::filesystem::path folder_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -8,7 +8,7 @@
 #include <set>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 #include "system_names.inc"  // kSystemNames, sorted; kSystemHeaders
@@ -102,4 +102,4 @@ void check_layer_names(const Plan& plan) {
   }
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -7,7 +7,7 @@
 
 #include "sepconv/plan.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Letters and digits kept, every run of anything else one underscore.
 std::string identifier_from(std::string_view text);
@@ -25,4 +25,4 @@ std::string library_name_from(const std::filesystem::path& model);
 ///   than 1000 characters: the library's files could not hold it.
 void check_layer_names(const Plan& plan);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

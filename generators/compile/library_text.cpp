@@ -4,7 +4,7 @@
 
 #include "sepconv/detail/kernel_abi.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 constexpr const char* kBanner = "// Made by sepconv compile; changes are lost when the library is compiled again.\n";
@@ -138,4 +138,4 @@ set({0}_WEIGHTS "${{CMAKE_CURRENT_LIST_DIR}}/{0}.weights")
       name, shared ? "SHARED" : "STATIC", shared ? "so" : "a", gpu ? "sepconv::gpu" : "sepconv::core");
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

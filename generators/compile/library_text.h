@@ -8,7 +8,7 @@
 #include "generators/compile/planned_kernels.h"
 #include "sepconv/plan.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// What a library holds.
 struct LibraryContents {
@@ -42,4 +42,4 @@ std::string package_text(const std::string& name, bool shared, bool gpu);
 /// A C++ string literal, quotes included.
 std::string string_literal(std::string_view text);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -13,7 +13,7 @@
 #include <string>
 #include <system_error>
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 int open_folder(const std::filesystem::path& folder) {
@@ -68,4 +68,4 @@ void remove_stale_folders(const std::filesystem::path& parent, std::string_view 
   }
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// A new folder that is removed with the object, and locked while the object lives. What processes that were killed
 /// left in `parent` is removed first.
@@ -27,4 +27,4 @@ class LockedFolder {
 /// Removes the folders of this user in `parent` that begin with `prefix` and that no process holds the lock of.
 void remove_stale_folders(const std::filesystem::path& parent, std::string_view prefix);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

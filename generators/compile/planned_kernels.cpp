@@ -14,10 +14,11 @@
 #include "generators/compile/kernel_compiler.h"
 #include "generators/compile/library_names.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
-constexpr std::size_t kMaxSymbolTextLength = 100;  // keeps name + kernel + hash + "_metadata" below 200 characters
+constexpr std::size_t kMaxSymbolTextLength =
+    100;  // keeps name + problem text + hash + "_metadata" below 200 characters
 constexpr std::size_t kSymbolHashLength = 16;
 
 std::vector<const Target*> find_targets(const std::vector<std::string>& names) {
@@ -86,7 +87,7 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOpt
       if (options.schedules != nullptr) known = options.schedules->find(use.problem, *target);
       if (!known && options.locked)
         throw std::invalid_argument(
-            fmt::format("lockfile: no kernel for layer '{}' on target '{}' (problem '{}'); leave out --locked to let "
+            fmt::format("lockfile: no row for layer '{}' on target '{}' (problem '{}'); leave out --locked to let "
                         "the rule choose",
                         use.layers.front(), target->name, text));
       kernel.from_source = known.has_value();
@@ -144,4 +145,4 @@ std::vector<std::string> default_target_names() {
   return names;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -9,7 +9,7 @@
 #include "generators/spec/target.h"
 #include "sepconv/plan.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// One kernel of a library, before it is compiled.
 struct PlannedKernel {
@@ -19,7 +19,7 @@ struct PlannedKernel {
   bool from_source = false;         // the schedule came from the ScheduleSource, not from the rule
   std::vector<std::string> layers;  // names of the layers that it serves
   std::string key;                  // 32 hex digits: everything that the object's bytes depend on
-  std::string symbol;  // library name + kernel + the key's first digits; a C identifier under 200 characters
+  std::string symbol;  // library name + problem text + the key's first digits; a C identifier under 200 characters
 
   /// The function's name in its object file, as long as that of the placeholder which the generator writes. `symbol`
   /// replaces it when the archive is made; the names of its loops keep it, so no other library has it.
@@ -33,7 +33,7 @@ struct PlannedKernelOptions {
   std::string library;               // as checked by check_library_name
   std::vector<std::string> targets;  // names, each once
   bool dynamic = false;              // a dynamic-extent kernel beside each static one
-  bool locked = false;               // refuse kernels that `schedules` lacks
+  bool locked = false;               // refuse kernels without a row in `schedules`
   int threads = 1;                   // of a call, that the rule's blocks are made for
   const ScheduleSource* schedules = nullptr;
   std::string generator_identity;  // changes whenever the generator may produce other bytes
@@ -52,4 +52,4 @@ void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& ta
 /// The names of native_cpu_targets(): what a library is compiled for unless told otherwise.
 std::vector<std::string> default_target_names();
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -18,7 +18,7 @@
 #include <stdexcept>
 #include <thread>
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -268,4 +268,4 @@ std::string last_line(const std::string& output, const std::string& program) {
   return line.starts_with(prefix) ? line.substr(prefix.size()) : line;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct ProcessLimits {
   double seconds = 120;                          // wall clock; the process group is killed after it
@@ -52,4 +52,4 @@ std::uint64_t resident_bytes(int pid);
 /// The last line of a program's output, without the program's name in front.
 std::string last_line(const std::string& output, const std::string& program);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 inline constexpr std::pair<const char*, const char*> kRuntimeCalls[] = {
     {"halide_do_par_for", "sepconv_abi1_parallel_for"},
@@ -11,4 +11,4 @@ inline constexpr std::pair<const char*, const char*> kRuntimeCalls[] = {
     {"halide_free", "sepconv_abi1_release"},
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

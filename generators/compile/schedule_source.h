@@ -7,7 +7,7 @@
 #include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 class ScheduleSource {
  public:
@@ -16,4 +16,4 @@ class ScheduleSource {
   virtual std::optional<Schedule> find(const ConvProblem& problem, const Target& target) const = 0;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

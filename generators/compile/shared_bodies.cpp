@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 std::vector<std::size_t> shared_bodies(const std::vector<KernelObject>& objects) {
   std::map<std::string_view, std::size_t> first;
@@ -22,4 +22,4 @@ std::string with_symbol(std::string bytes, const std::string& symbol) {
   return bytes;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

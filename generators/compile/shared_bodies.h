@@ -7,7 +7,7 @@
 
 #include "generators/compile/kernel_object.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The function's name in every object that the generator writes, and so the reason that equal code gives equal bytes.
 inline constexpr const char* kPlaceholderSymbol = "sepconv_kernel_00000000000000000000000000000000";
@@ -20,4 +20,4 @@ std::vector<std::size_t> shared_bodies(const std::vector<KernelObject>& objects)
 /// @throws std::logic_error when its length differs.
 std::string with_symbol(std::string bytes, const std::string& symbol);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

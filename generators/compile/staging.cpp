@@ -12,7 +12,7 @@
 
 #include "generators/compile/files.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 namespace fs = std::filesystem;
@@ -119,4 +119,4 @@ void Staging::restore(const fs::path& old_files, const std::vector<fs::path>& wr
   }
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

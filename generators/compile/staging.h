@@ -7,7 +7,7 @@
 
 #include "generators/compile/locked_folder.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The temporary folder of one build. It is removed with the object; what a killed build left is removed by the next
 /// one.
@@ -34,4 +34,4 @@ class Staging {
   LockedFolder folder_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -11,7 +11,7 @@
 
 #include "generators/compile/files.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 constexpr int kNewestLlvm = 24, kOldestLlvm = 13;  // Debian's versioned names; --redefine-syms works on archives in all
@@ -146,4 +146,4 @@ void link_shared(const Toolchain& tools, const std::filesystem::path& archive, c
   run_tool(argv, "linking the shared library", limits);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

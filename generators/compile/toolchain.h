@@ -10,7 +10,7 @@
 #include "generators/compile/process.h"
 #include "generators/spec/target.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Programs that were found.
 struct Toolchain {
@@ -56,4 +56,4 @@ void link_shared(const Toolchain& tools, const std::filesystem::path& archive, c
                  const std::filesystem::path& include_dir, const std::string& exported,
                  const std::filesystem::path& library, ProcessLimits limits);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -1,6 +1,6 @@
 #include "generators/schedules/block_cpu.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Func;
 using Halide::TailStrategy;
@@ -48,4 +48,4 @@ BlockExtents block_extents(const Lowering& p, const BlockCpuSchedule& s, int til
   return {round_up(s.fuse ? s.ow_block : p.OW(), tile), s.fuse ? s.oh_block : round_up(p.OH(), s.oh_block)};
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

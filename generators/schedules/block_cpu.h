@@ -4,7 +4,7 @@
 #include "generators/spec/schedule.h"
 #include "generators/stages/pixels.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The loops that a pixel variable was split into; the variable itself (x or q) then runs within one tile.
 struct BlockLoops {
@@ -35,4 +35,4 @@ struct BlockExtents {
 /// @param tile  the register tile that columns are rounded up to where a block is not made of whole rows.
 BlockExtents block_extents(const Lowering& problem, const BlockCpuSchedule& schedule, int tile);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -8,7 +8,7 @@
 #include "generators/spec/cpu_costs.h"
 #include "generators/spec/schedule.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 /// Work of a block of `rows` x `columns` output pixels, in multiply-adds of the pointwise stage.
@@ -84,4 +84,4 @@ CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const Lowering& p, i
   return best;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -1,6 +1,6 @@
 #include "generators/schedules/dense_cpu.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::TailStrategy;
 using Halide::Var;
@@ -23,4 +23,4 @@ Var schedule_dense_cpu(Halide::Func dense, const Lowering& p, int c_tile, const 
   return panel;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

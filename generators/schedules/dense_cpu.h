@@ -5,7 +5,7 @@
 #include "generators/spec/schedule.h"
 #include "generators/stages/pixels.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The loops that the copy is given; panels of channels outermost, so that a panel's rows are copied while in L1.
 struct DenseLoops {
@@ -19,4 +19,4 @@ struct DenseLoops {
 Halide::Var schedule_dense_cpu(Halide::Func dense, const Lowering& problem, int c_tile, const Target& target,
                                const Pixels& rows, const DenseLoops& loops);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

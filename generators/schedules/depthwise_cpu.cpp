@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 using Halide::Func;
@@ -99,4 +99,4 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   if (s.pad_tile) schedule_input_tile(padded, out, outermost, p, s, target, loops.extents);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -6,7 +6,7 @@
 #include "generators/stages/depthwise.h"
 #include "generators/stages/padding.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The loops of the Func that consumes the sums, all inside of one block.
 struct DepthwiseLoops {
@@ -26,4 +26,4 @@ void schedule_depthwise_cpu(Halide::Func out, DepthwiseStage& stage, const Padde
 /// last tile then moves inwards and straddles what would be two panels).
 int depthwise_panel(const Lowering& problem, const DepthwiseCpuSchedule& schedule);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -1,6 +1,6 @@
 #include "generators/schedules/depthwise_gpu.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Func;
 using Halide::MemoryType;
@@ -42,4 +42,4 @@ void schedule_staged_depthwise_gpu(Func middle, const Var& item, DepthwiseStage&
                 9);  // beside the sums of a tile
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -4,7 +4,7 @@
 #include "generators/schedules/tile_gpu.h"
 #include "generators/stages/depthwise.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The stage alone: `out` is what its kernel writes, already split by schedule_output_gpu.
 /// @param at  the innermost loop of `out` outside of a thread's tile.
@@ -16,4 +16,4 @@ void schedule_depthwise_gpu(Halide::Func out, const Halide::Var& at, DepthwiseSt
 void schedule_staged_depthwise_gpu(Halide::Func middle, const Halide::Var& item, DepthwiseStage& stage,
                                    const Lowering& problem, const GpuSchedule& schedule);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -2,7 +2,7 @@
 
 #include "generators/schedules/block_cpu.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Func;
 using Halide::RVar;
@@ -64,4 +64,4 @@ void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const Lowering& p, 
       .unroll(ku);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

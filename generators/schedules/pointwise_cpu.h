@@ -4,7 +4,7 @@
 #include "generators/spec/schedule.h"
 #include "generators/stages/pointwise.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Micro-tiles of mr pixels x nr channels with their sums in registers; a panel of weights is read once for all the
 /// pixel tiles of a block.
@@ -14,4 +14,4 @@ void schedule_pointwise_cpu(Halide::Func out, PointwiseStage& stage, const Lower
                             const PointwiseCpuSchedule& schedule, const Target& target, const Pixels& pixels,
                             const Halide::Var& f, const Halide::Var& tile, const std::vector<Halide::Var>& outer);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

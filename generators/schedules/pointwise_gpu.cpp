@@ -1,6 +1,6 @@
 #include "generators/schedules/pointwise_gpu.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Func;
 using Halide::MemoryType;
@@ -50,4 +50,4 @@ Var schedule_staging_gpu(Func middle, Func unpacked, PointwiseStage& stage, cons
               : schedule_flat_gpu(middle, p.layout, s, q, s.block_q(), c, s.k_step, 1);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

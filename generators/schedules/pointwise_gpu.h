@@ -4,7 +4,7 @@
 #include "generators/schedules/tile_gpu.h"
 #include "generators/stages/pointwise.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct PointwiseGpuLoops {
   Halide::Var f, q;
@@ -24,4 +24,4 @@ Halide::Var schedule_staging_gpu(Halide::Func middle, Halide::Func unpacked, Poi
                                  const Lowering& problem, const GpuSchedule& schedule, const Halide::Var& c,
                                  const Halide::Var& q);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -5,7 +5,7 @@
 #include "generators/schedules/rules_cpu.h"
 #include "generators/spec/cpu_costs.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 /// Time of blocks of `rows` whole rows of flat pixels, relative to that of computing each pixel once. A last block of
@@ -55,4 +55,4 @@ int columns_of_one_row(const Lowering& p, int mr) {
   return mr * ceil_div(tiles, ceil_div(tiles, most));
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

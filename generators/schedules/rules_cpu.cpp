@@ -6,7 +6,7 @@
 
 #include "generators/spec/cpu_costs.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 constexpr int kBlocksForThreads = 8;
@@ -100,4 +100,4 @@ CpuSchedule default_cpu_schedule(const Lowering& p) {
   return s;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -4,7 +4,7 @@
 
 #include "generators/spec/schedule.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Bytes of an element of the depthwise result.
 inline std::int64_t sum_bytes(const Lowering& p) {
@@ -60,4 +60,4 @@ bool reads_input(const Lowering& p);
 /// @param copied   its rows are copied, a panel at a time
 DepthwiseCpuSchedule depthwise_rule(const Lowering& p, int columns, bool direct, bool copied);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

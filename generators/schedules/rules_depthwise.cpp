@@ -4,7 +4,7 @@
 
 #include "generators/schedules/rules_cpu.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 constexpr int kFewTaps = 9, kWindowOfRow = 7, kRowTile = 7;
@@ -140,4 +140,4 @@ DepthwiseCpuSchedule depthwise_rule(const Lowering& p, int columns, bool direct,
   return dw;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

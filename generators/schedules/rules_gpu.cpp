@@ -7,7 +7,7 @@
 #include "generators/spec/gpu_schedule.h"
 #include "generators/spec/schedule.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 /// Times the least that the problem could take: on a server's GPU with large batches, and on an embedded one with
@@ -70,4 +70,4 @@ GpuSchedule default_gpu_schedule(const Lowering& p) {
   return best;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -7,7 +7,7 @@
 #include "generators/schedules/rules_cpu.h"
 #include "generators/spec/cpu_costs.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 bool fits(TileCase problems, const Lowering& p, bool flat) {
@@ -84,4 +84,4 @@ PointwiseCpuSchedule pointwise_rule(const Lowering& p, const MicroTile& tile, in
   return pw;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

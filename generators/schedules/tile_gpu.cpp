@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 using Halide::Func;
@@ -77,4 +77,4 @@ Var schedule_flat_gpu(Func func, Layout layout, const GpuSchedule& s, const Var&
   return item;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

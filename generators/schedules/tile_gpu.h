@@ -7,7 +7,7 @@
 #include "generators/spec/gpu_schedule.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The loops of an output whose blocks make tiles.
 struct GpuLoops {
@@ -36,4 +36,4 @@ void schedule_tile_gpu(Halide::Stage stage, Layout layout, const GpuSchedule& sc
 Halide::Var schedule_flat_gpu(Halide::Func func, Layout layout, const GpuSchedule& schedule, const Halide::Var& column,
                               int columns, const Halide::Var& row, int rows, int vector);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -5,7 +5,7 @@
 // The tuner's cost model (autoschedule/search) counts cycles. They stay apart because the rules' choices were measured
 // as they are: with the model's figures, schedules would change.
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Costs of the tuner's model. Those that visit_fitted_costs lists are a non-negative least-squares fit to 6,400 trials
 /// of 105 layers on an AMD EPYC with AVX2, rounded. The others are facts of the cores of the last ten years, or were
@@ -72,4 +72,4 @@ struct RuleCosts {
 
 inline constexpr RuleCosts kRuleCosts;
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -6,7 +6,7 @@
 #include "generators/spec/integers.h"
 #include "generators/spec/schedule_fields.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 using Values = FieldValues;
@@ -344,4 +344,4 @@ std::span<const ScheduleField<Pointwise>> fields_of() {
   return kPointwiseFields;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

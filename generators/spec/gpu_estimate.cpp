@@ -4,7 +4,7 @@
 
 #include "generators/spec/schedule.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 constexpr double kSum = 4;  // bytes of a sum, and of a packed weight
@@ -154,4 +154,4 @@ GpuEstimate estimate_gpu(const GpuSchedule& s, const Lowering& p, std::int64_t b
   return e;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -7,7 +7,7 @@
 
 #include "generators/spec/gpu_schedule.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Published figures of a device, but for launch_seconds.
 struct GpuFigures {
@@ -44,4 +44,4 @@ struct GpuEstimate {
 GpuEstimate estimate_gpu(const GpuSchedule& schedule, const Lowering& problem, std::int64_t batch, int registers,
                          const GpuFigures& gpu);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -5,7 +5,7 @@
 #include "generators/spec/integers.h"
 #include "generators/spec/schedule_fields.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 constexpr int kMaxThreads = 256;          // OpenCL devices may have no more
@@ -102,4 +102,4 @@ std::span<const ScheduleField<GpuSchedule>> fields_of() {
   return kGpuFields;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

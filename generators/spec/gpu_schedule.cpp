@@ -6,7 +6,7 @@
 
 #include "generators/spec/schedule_fields.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 /// Problems that GPU kernels are not made for.
@@ -87,4 +87,4 @@ Schedule default_schedule(const Lowering& problem, int threads) {
   return default_gpu_schedule(problem);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

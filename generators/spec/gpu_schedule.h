@@ -10,7 +10,7 @@
 #include "generators/spec/target.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// A block of threads makes a tile of output channels x pixels, numbered y * OW + x; each thread keeps its part of the
 /// tile's sums in registers. With a pointwise stage the block walks over the input channels in steps: its threads put
@@ -81,4 +81,4 @@ Schedule blocks_for_threads(const Schedule& schedule, const Lowering& problem, i
 /// @param threads  of a call, on a CPU
 Schedule default_schedule(const Lowering& problem, int threads = 1);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

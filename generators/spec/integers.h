@@ -4,7 +4,7 @@
 #include <bit>
 #include <concepts>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 constexpr auto ceil_div(std::integral auto value, std::integral auto divisor) {
   return (value + divisor - 1) / divisor;
@@ -16,4 +16,4 @@ constexpr int round_up(int value, int multiple) { return ceil_div(value, multipl
 constexpr int power_of_two_below(int value) { return static_cast<int>(std::bit_floor(static_cast<unsigned>(value))); }
 constexpr int power_of_two_from(int value) { return static_cast<int>(std::bit_ceil(static_cast<unsigned>(value))); }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -5,7 +5,7 @@
 
 #include "sepconv/detail/compiled_kernel.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 std::uint64_t take_count(nlohmann::json& json, const char* field, std::uint64_t limit) {
@@ -45,4 +45,4 @@ KernelFacts facts_from_json(const std::string& text) {
   return facts;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// CompiledKernel explains the fields.
 struct KernelFacts {
@@ -27,4 +27,4 @@ std::string to_json(const KernelFacts& facts);
 /// @throws std::invalid_argument naming the field that is missing, unknown or out of range.
 KernelFacts facts_from_json(const std::string& text);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct KernelTexts {
   std::string problem;   // to_text(ConvProblem)
@@ -13,4 +13,4 @@ struct KernelTexts {
   friend bool operator==(const KernelTexts&, const KernelTexts&) = default;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 bool has_one_tap(const Stage& stage) { return stage.window.KH == 1 && stage.window.KW == 1; }
@@ -79,4 +79,4 @@ double Lowering::flops() const {
   return double(OH()) * OW() * per_pixel;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -10,7 +10,7 @@
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/kernel_arguments.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The lists of stages that have a generator. A new family is a new entry here, in family_of() and in to_text().
 enum class KernelFamily : std::uint8_t {
@@ -60,4 +60,4 @@ struct Lowering {
 /// @throws std::invalid_argument with why_not_compiled()'s reason.
 Lowering lower(const ConvProblem& problem, const Target& target);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

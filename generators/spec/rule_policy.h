@@ -7,7 +7,7 @@
 #include <limits>
 #include <span>
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Sums of the pointwise stage that stay in registers: whole vectors along one side, single elements along the other.
 struct MicroTile {
@@ -66,4 +66,4 @@ struct RulePolicy {
   bool spreads_pixels = false;          // pixels in scratch are kept from lying multiples of 2 KiB apart (block.spread)
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -8,7 +8,7 @@
 #include "generators/spec/schedule_fields.h"
 #include "sepconv/detail/compiled_kernel.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 /// The product, or the largest number where it is larger.
@@ -102,4 +102,4 @@ std::optional<std::string> reject_reason(const CpuSchedule& s, const Lowering& p
   return register_reason(s, p);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

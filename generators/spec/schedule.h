@@ -11,7 +11,7 @@
 #include "generators/spec/integers.h"
 #include "generators/spec/lowering.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Changes when a text of an older version would mean another schedule; part of the lockfile's keys.
 inline constexpr int kScheduleVersion = 2;
@@ -105,4 +105,4 @@ CpuSchedule default_cpu_schedule(const Lowering& problem);
 /// have more blocks than threads anyway. As it is for one thread, dynamic extents and unfused stages.
 CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const Lowering& problem, int threads);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -14,7 +14,7 @@
 #include "generators/spec/gpu_schedule.h"
 #include "generators/spec/schedule.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The integers from least to most.
 struct FieldRange {
@@ -171,4 +171,4 @@ inline FieldValues powers_of_two(int least, int most) {
 /// Channels of a depthwise tile with vectors along columns that a search tries.
 inline constexpr int kMostChannelsOfColumns = 8;
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

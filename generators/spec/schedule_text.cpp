@@ -5,7 +5,7 @@
 #include "generators/spec/schedule_fields.h"
 #include "runtime/core/text.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 template <class Part>
@@ -110,4 +110,4 @@ GpuSchedule gpu_schedule_from_text(std::string_view text) {
   return parse_part<GpuSchedule>(text, text);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 std::vector<Target> sorted(std::vector<Target> targets) {
@@ -83,4 +83,4 @@ const Target& target_from_name(std::string_view name) {
   throw std::invalid_argument("target: unknown name '" + std::string(name) + "'; expected one of " + known);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -10,7 +10,7 @@
 #include "generators/spec/rule_policy.h"
 #include "sepconv/detail/data_type.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 enum class Arch : std::uint8_t { x86_64, arm_64 };
 enum class Os : std::uint8_t { linux, osx, android };
@@ -68,4 +68,4 @@ std::vector<Target> x86_targets();
 std::vector<Target> arm_targets();
 std::vector<Target> gpu_targets();
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

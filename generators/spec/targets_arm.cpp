@@ -3,7 +3,7 @@
 #include "generators/spec/target.h"
 #include "sepconv/detail/compiled_kernel.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 // 24 of the 32 registers, 21 for 3 x 7: A64 multiplies by one element of a register, and LLVM holds several of them at
@@ -61,4 +61,4 @@ const std::vector<RefusedTarget>& refused_targets() {
   return refused;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

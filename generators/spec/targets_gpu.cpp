@@ -1,7 +1,7 @@
 #include "generators/spec/target.h"
 #include "sepconv/detail/compiled_kernel.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 const std::vector<DataType> kDeviceTypes = {DataType::float32, DataType::float16, DataType::bfloat16};
@@ -43,4 +43,4 @@ std::vector<Target> gpu_targets() {
   };
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -1,7 +1,7 @@
 #include "generators/spec/target.h"
 #include "runtime/core/feature_table.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 namespace {
 
@@ -105,4 +105,4 @@ std::vector<Target> x86_targets() {
   return {sse41, avx2, avx512, avx512_bf16};
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -1,6 +1,6 @@
 #include "generators/stages/dense.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Expr;
 using Halide::Func;
@@ -13,4 +13,4 @@ Func dense_pixels(const Lowering& p, const Func& rows, const Pixels& flat, const
   return dense;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

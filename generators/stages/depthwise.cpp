@@ -1,6 +1,6 @@
 #include "generators/stages/depthwise.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Expr;
 using Halide::Func;
@@ -34,4 +34,4 @@ DepthwiseStage depthwise_stage(const Lowering& p, const PaddedInput& padded, con
   return stage;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -5,7 +5,7 @@
 #include "generators/stages/padding.h"
 #include "generators/stages/pixels.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct DepthwiseStage {
   Halide::Func sum;  // middle_arguments(layout, c, pixels, m, n)
@@ -26,4 +26,4 @@ DepthwiseStage depthwise_stage(const Lowering& problem, const PaddedInput& padde
                                int panel, const Pixels& pixels, const std::vector<Halide::Var>& at,
                                const Halide::Expr& c, const Halide::Expr& m, const Halide::Var& n);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

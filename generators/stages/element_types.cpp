@@ -1,6 +1,6 @@
 #include "generators/stages/element_types.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 using namespace Halide;
@@ -61,4 +61,4 @@ Expr ElementTypes::narrow(const Expr& value) const {
 
 Expr ElementTypes::rounded(const Expr& value) const { return is_16_bit() ? widen(narrow(value)) : value; }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

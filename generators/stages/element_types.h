@@ -5,7 +5,7 @@
 #include "generators/spec/target.h"
 #include "sepconv/detail/data_type.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// The types of a kernel, and the conversions between them that its target can run.
 class ElementTypes {
@@ -32,4 +32,4 @@ class ElementTypes {
   bool converts_float16_ = false;  // the CPU does
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

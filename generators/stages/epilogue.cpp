@@ -5,7 +5,7 @@
 
 #include "generators/stages/math.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 namespace {
 
 using Halide::abs;
@@ -137,4 +137,4 @@ Expr activate(const Activation& activation, const Expr& value) {
   return Halide::strict_float(Formula(activation, value).evaluate());
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -5,9 +5,9 @@
 #include "Halide.h"
 #include "sepconv/detail/activation.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// activation(value), as Keras 3's keras.activations defines it.
 Halide::Expr activate(const Activation& activation, const Halide::Expr& value);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace sepconv::math {
+namespace sepconv::generators::math {
 namespace {
 
 using Halide::abs;
@@ -195,4 +195,4 @@ Expr times_normal_cdf(const Expr& x) {
                 x * (one - e.times(tail)));
 }
 
-}  // namespace sepconv::math
+}  // namespace sepconv::generators::math

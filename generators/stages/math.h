@@ -5,7 +5,7 @@
 
 #include "Halide.h"
 
-namespace sepconv::math {
+namespace sepconv::generators::math {
 
 /// The constant rounded to the type of `like`.
 Halide::Expr constant_like(const Halide::Expr& like, double value);
@@ -49,4 +49,4 @@ Halide::Expr times_sigmoid(const Halide::Expr& factor, const Halide::Expr& x);
 /// x * P(X < x) for a standard normal X: x / 2 * (1 + erf(x / sqrt 2)), without cancellation below 0.
 Halide::Expr times_normal_cdf(const Halide::Expr& x);
 
-}  // namespace sepconv::math
+}  // namespace sepconv::generators::math

@@ -4,7 +4,7 @@
 
 #include "generators/spec/integers.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::clamp;
 using Halide::Expr;
@@ -71,4 +71,4 @@ Func unpadded_input(const Lowering& p, const Func& input, const ElementTypes& ty
   return unpadded;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -6,7 +6,7 @@
 #include "generators/stages/element_types.h"
 #include "generators/stages/pixels.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 /// Pads of the low sides; constants, or parameters of the kernel where the problem is dynamic.
 struct Pads {
@@ -40,4 +40,4 @@ PaddedInput padded_rows(const Lowering& problem, const Halide::Func& input, cons
 /// The input itself in padded coordinates, for problems without any padding: no select, no clamp.
 Halide::Func unpadded_input(const Lowering& problem, const Halide::Func& input, const ElementTypes& types);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -7,7 +7,7 @@
 #include "Halide.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct Pixels {
   Halide::Var x{"x"}, y{"y"}, q{"q"};
@@ -44,4 +44,4 @@ inline std::vector<Halide::Expr> as_exprs(const std::vector<Halide::Var>& vars) 
   return std::vector<Halide::Expr>(vars.begin(), vars.end());
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

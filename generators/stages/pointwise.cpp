@@ -1,6 +1,6 @@
 #include "generators/stages/pointwise.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 using Halide::Expr;
 using Halide::Func;
@@ -41,4 +41,4 @@ Expr finished(PointwiseStage& stage, const Expr& value, bool transposed, const P
   return stage.result(at);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

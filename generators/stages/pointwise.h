@@ -4,7 +4,7 @@
 #include "generators/spec/lowering.h"
 #include "generators/stages/pixels.h"
 
-namespace sepconv {
+namespace sepconv::generators {
 
 struct PointwiseStage {
   Halide::Func sum;     // image_arguments(layout, c, pixels, n)
@@ -33,4 +33,4 @@ Halide::Func unpacked_weights(const Lowering& problem, const Halide::Func& weigh
 Halide::Expr finished(PointwiseStage& stage, const Halide::Expr& value, bool transposed, const Pixels& pixels,
                       const Halide::Var& f, const Halide::Var& n);
 
-}  // namespace sepconv
+}  // namespace sepconv::generators

@@ -12,7 +12,11 @@
 #include "autoschedule/search/search_space.h"
 #include "tests/autoschedule/search/problems.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 const char* const kTarget = "x86-64-avx512";
@@ -146,4 +150,4 @@ TEST_F(ModelTunerTest, RefusesGpusAndNothing) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -6,7 +6,11 @@
 #include <filesystem>
 #include <fstream>
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 const char* const kTuned = "f32_nhwc_i28x28x64.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu6";
@@ -87,4 +91,4 @@ TEST_F(ScheduleTablesTest, ADamagedTableIsNamed) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

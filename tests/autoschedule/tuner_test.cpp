@@ -12,7 +12,11 @@
 #include "autoschedule/search/search_space.h"
 #include "tests/autoschedule/search/problems.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 const char* const kTarget = "x86-64-avx2";
@@ -214,4 +218,4 @@ TEST_F(TunerTest, RefusesARunWithoutWorkOrEnd) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

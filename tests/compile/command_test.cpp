@@ -24,7 +24,10 @@
 
 extern char** environ;
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 constexpr const char* kLayers = R"([
@@ -298,4 +301,4 @@ TEST_F(CompileCommand, ATerminalGetsABar) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -9,7 +9,7 @@
 
 #include "tests/compile/compile_fixture.h"
 
-namespace sepconv {
+namespace sepconv::test {
 namespace {
 
 TEST_F(CompileLibrary, AFailingKernelIsNamedWithItsMessage) {
@@ -72,7 +72,7 @@ TEST_F(CompileLibrary, StopsSoonWhenCancelled) {
     cancelled = true;
   });
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_THROW(compile_library(small_plan(), options_), CompileCancelled);
+  EXPECT_THROW(compile_library(small_plan(), options_), generators::CompileCancelled);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
   EXPECT_EQ(output_files(), std::set<std::string>{});
 }
@@ -85,4 +85,4 @@ TEST_F(CompileLibrary, LeftOversOfAKilledBuildAreRemoved) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

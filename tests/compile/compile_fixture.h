@@ -15,7 +15,7 @@
 #include "tests/compile/test_environment.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
+namespace sepconv::test {
 
 inline PlannedLayer layer(const std::string& name, int extent, int channels) {
   PlannedLayer planned;
@@ -47,7 +47,7 @@ class CompileLibrary : public testing::Test {
     options_.cache_dir = dir_.path() / "cache";
     options_.generator = FAKE_GENERATOR;
     options_.include_dir = RUNTIME_INCLUDE_DIR;
-    options_.lockfile_text = [](const std::vector<PlannedKernel>& kernels) {
+    options_.lockfile_text = [](const std::vector<generators::PlannedKernel>& kernels) {
       return std::to_string(kernels.size()) + "\n";
     };
     options_.jobs = 2;
@@ -61,7 +61,7 @@ class CompileLibrary : public testing::Test {
     return names;
   }
 
-  std::string output(const std::string& name) const { return read_file(options_.output_dir / name); }
+  std::string output(const std::string& name) const { return generators::read_file(options_.output_dir / name); }
 
   std::size_t generator_calls() const {
     std::ifstream log(log_);
@@ -91,7 +91,7 @@ class CompileLibrary : public testing::Test {
   TempDir dir_;
   std::filesystem::path log_ = dir_.path() / "log";
   ScopedVariable log_variable_{"FAKE_GENERATOR_LOG", log_.string()};
-  CompileOptions options_;
+  generators::CompileOptions options_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -15,7 +15,10 @@
 #include "tests/compile/test_environment.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 TEST_F(CompileLibrary, WritesTheFilesAndOneKernelForEachProblemAndTarget) {
@@ -284,4 +287,4 @@ TEST_F(CompileLibrary, RefusesWrongOptions) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

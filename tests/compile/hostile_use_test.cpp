@@ -10,7 +10,10 @@
 #include "generators/compile/process.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -257,4 +260,4 @@ TEST_F(HostileUse, WhatIsNoFileInTheOutputFolderIsRefused) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

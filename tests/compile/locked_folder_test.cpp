@@ -10,7 +10,10 @@
 
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 TEST(LockedFolder, NobodyTakesAFolderThatIsBeingMade) {
@@ -32,4 +35,4 @@ TEST(LockedFolder, NobodyTakesAFolderThatIsBeingMade) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -10,10 +10,12 @@
 #include "tests/compile/test_environment.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+using namespace autoschedule;
+
+namespace {
 
 ConvProblem example_problem() {
   ConvProblem problem = problem_of(separable_stages());
@@ -241,4 +243,4 @@ TEST(Lockfile, WritesAndReadsAFile) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

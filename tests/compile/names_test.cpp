@@ -9,7 +9,10 @@
 #include "generators/compile/library_names.h"
 #include "tests/compile/compile_fixture.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 TEST(LayerNames, AreThoseThatFilesCanHold) {
@@ -57,4 +60,4 @@ TEST(LibraryName, IsCheckedAndMadeFromAFileName) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -13,7 +13,10 @@
 #include <thread>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 TEST(Process, CapturesBothStreamsAndTheStatus) {
@@ -196,4 +199,4 @@ TEST(Process, LastLineIsTheMessageWithoutItsProgram) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

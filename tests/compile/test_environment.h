@@ -7,7 +7,7 @@
 #include <string>
 #include <system_error>
 
-namespace sepconv {
+namespace sepconv::test {
 
 /// A folder that is removed with the object.
 class TempDir {
@@ -53,4 +53,4 @@ class ScopedVariable {
   std::string old_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::test

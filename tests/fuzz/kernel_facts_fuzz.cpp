@@ -7,8 +7,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text = sepconv::fuzz::text_of(data, size);
   sepconv::fuzz::read_or_refuse([&] {
-    const std::string written = to_json(sepconv::facts_from_json(text));
-    sepconv::fuzz::require(to_json(sepconv::facts_from_json(written)) == written,
+    const std::string written = to_json(sepconv::generators::facts_from_json(text));
+    sepconv::fuzz::require(to_json(sepconv::generators::facts_from_json(written)) == written,
                            "facts are written as they were read");
   });
   return 0;

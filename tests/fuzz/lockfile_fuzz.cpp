@@ -7,8 +7,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   sepconv::fuzz::read_or_refuse([&] {
-    const std::string text = sepconv::Lockfile::from_text(sepconv::fuzz::text_of(data, size)).text();
-    sepconv::fuzz::require(sepconv::Lockfile::from_text(text).text() == text, "a lockfile is written as it was read");
+    const std::string text = sepconv::autoschedule::Lockfile::from_text(sepconv::fuzz::text_of(data, size)).text();
+    sepconv::fuzz::require(sepconv::autoschedule::Lockfile::from_text(text).text() == text,
+                           "a lockfile is written as it was read");
   });
   return 0;
 }

@@ -8,8 +8,8 @@
 namespace {
 
 void read(std::span<const std::byte> bytes) {
-  const sepconv::NpyArray array = sepconv::parse_npy(bytes, "input");
-  const sepconv::NpyArray again = sepconv::parse_npy(sepconv::npy_bytes(array), "copy");
+  const sepconv::runner::NpyArray array = sepconv::runner::parse_npy(bytes, "input");
+  const sepconv::runner::NpyArray again = sepconv::runner::parse_npy(sepconv::runner::npy_bytes(array), "copy");
   sepconv::fuzz::require(again.dtype == array.dtype && again.shape == array.shape && again.data == array.data,
                          "an array is written as it was read");
   for (const sepconv::DataType type : {sepconv::DataType::float32, sepconv::DataType::float64,

@@ -7,7 +7,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const sepconv::fuzz::MemoryFile file(data, size);
-  sepconv::fuzz::read_or_refuse([&] { sepconv::read_npz(file.path()); });
+  sepconv::fuzz::read_or_refuse([&] { sepconv::runner::read_npz(file.path()); });
   return 0;
 }
 

@@ -27,24 +27,25 @@ void read_twice(Value (*read)(std::string_view), Text text) {
 
 void read_line(std::string_view line) {
   read_twice<sepconv::ConvProblem>(sepconv::problem_from_text, line);
-  read_twice<sepconv::CpuSchedule>(sepconv::schedule_from_text, line);
-  read_twice<sepconv::GpuSchedule>(sepconv::gpu_schedule_from_text, line);
+  read_twice<sepconv::generators::CpuSchedule>(sepconv::generators::schedule_from_text, line);
+  read_twice<sepconv::generators::GpuSchedule>(sepconv::generators::gpu_schedule_from_text, line);
   read_twice<sepconv::Activation>(sepconv::activation_from_text, line);
-  read_or_refuse([&] { sepconv::target_from_name(line); });
+  read_or_refuse([&] { sepconv::generators::target_from_name(line); });
   read_or_refuse([&] { sepconv::keras_rules_from_text(line); });
   read_or_refuse([&] { sepconv::tools::named_shape_from_text(std::string(line), "--input-shape"); });
 }
 
 void judge(const std::vector<std::string_view>& parts) {
   const sepconv::ConvProblem problem = sepconv::problem_from_text(parts[0]);
-  const sepconv::Target& target = sepconv::target_from_name(parts[1]);
+  const sepconv::generators::Target& target = sepconv::generators::target_from_name(parts[1]);
   read_or_refuse([&] {
-    const sepconv::Schedule chosen = default_schedule(lower(problem, target), 3);
-    if (target.device == sepconv::Device::cpu)
+    const sepconv::generators::Schedule chosen = default_schedule(lower(problem, target), 3);
+    if (target.device == sepconv::generators::Device::cpu)
       sepconv::fuzz::require(!reject_reason(chosen, lower(problem, target)),
                              "the rule picks a schedule that is accepted");
   });
-  if (parts.size() == 3) reject_reason(sepconv::schedule_from_text(parts[2], target), lower(problem, target));
+  if (parts.size() == 3)
+    reject_reason(sepconv::generators::schedule_from_text(parts[2], target), lower(problem, target));
 }
 
 }  // namespace

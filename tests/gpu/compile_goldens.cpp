@@ -6,7 +6,11 @@
 #include "bench/gpu/compile_program.h"
 #include "runner/golden_cases.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace runner;
+
 namespace {
 
 /// The rule's schedules, but every other separable problem is fused and the others are not: the cases are small, and
@@ -33,9 +37,10 @@ Plan read_plan(const std::string& folder) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test
 
 int main(int argc, char** argv) {
-  const sepconv::EveryOtherFused schedules;
-  return sepconv::run_compile_program(argc, argv, "sepconv_gpu_compile_goldens", "DIR", sepconv::read_plan, &schedules);
+  const sepconv::test::EveryOtherFused schedules;
+  return sepconv::bench::run_compile_program(argc, argv, "sepconv_gpu_compile_goldens", "DIR", sepconv::test::read_plan,
+                                             &schedules);
 }

@@ -12,9 +12,7 @@
 #include "tests/gpu/fake_cuda.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-
-using namespace sepconv::test;
+namespace sepconv::test {
 
 FakeCuda& fake_cuda() {
   static FakeCuda* const fake = [] {
@@ -123,7 +121,7 @@ TEST_F(CudaCalls, MemoryIsReusedOnItsOwnStreamOnly) {
 
 TEST_F(CudaCalls, TheBenchmarkTimesByEvents) {
   {
-    const std::unique_ptr<DeviceTimer> timer = open_device_timer(GpuApi::cuda);
+    const std::unique_ptr<bench::DeviceTimer> timer = bench::open_device_timer(GpuApi::cuda);
     EXPECT_EQ(timer->device(), "Fake, CUDA 12.4");
     const GpuLayer layer = CudaCalls::layer(timer->context(), "fused");
     GpuTensor in(timer->context(), DataType::float32, layer.input_shape(1));
@@ -131,9 +129,9 @@ TEST_F(CudaCalls, TheBenchmarkTimesByEvents) {
     cuda_.launches.clear();
     const auto start = [&] { ASSERT_TRUE(layer.run(in, out).ok()); };
     // The fake's clock ticks once a launch, a millisecond: nothing else lies between two events.
-    EXPECT_EQ(timer->time(start, 25, Caches::warm), std::vector<double>(25, 1.0f * 1e-3));
+    EXPECT_EQ(timer->time(start, 25, bench::Caches::warm), std::vector<double>(25, 1.0f * 1e-3));
     EXPECT_EQ(cuda_.launches.size(), 33u);  // three series of ten, and one before each
-    EXPECT_EQ(timer->time(start, 4, Caches::flushed), std::vector<double>(4, 1.0f * 1e-3));
+    EXPECT_EQ(timer->time(start, 4, bench::Caches::flushed), std::vector<double>(4, 1.0f * 1e-3));
     EXPECT_EQ(cuda_.launches.size(), 37u);
     EXPECT_EQ(cuda_.launches.back().stream, cuda_.launches.front().stream);
     EXPECT_NE(cuda_.launches.back().stream, nullptr);
@@ -145,4 +143,4 @@ TEST_F(CudaCalls, TheBenchmarkTimesByEvents) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <exception>
 
-namespace sepconv {
+namespace sepconv::test {
 
 std::vector<std::byte> bytes_of(const std::vector<double>& values, DataType dtype) {
   std::vector<std::byte> bytes(values.size() * size_bytes(dtype));
@@ -53,4 +53,4 @@ const Device& device_for(const std::string& target) {
   return cuda;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -7,7 +7,7 @@
 
 #include "sepconv/gpu.h"
 
-namespace sepconv {
+namespace sepconv::test {
 
 /// The values as elements of the type.
 std::vector<std::byte> bytes_of(const std::vector<double>& values, DataType dtype);
@@ -20,4 +20,4 @@ struct Device {
 };
 const Device& device_for(const std::string& target);
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -9,7 +9,7 @@
 
 namespace {
 
-sepconv::FakeCuda state;
+sepconv::test::FakeCuda state;
 int primary_context, own_context;
 std::uint64_t ticks = 0;  // of the clock that events read
 
@@ -31,7 +31,7 @@ void* at(std::uint64_t address) { return reinterpret_cast<void*>(address); }
 
 extern "C" {
 
-sepconv::FakeCuda* sepconv_fake_cuda() { return &state; }
+sepconv::test::FakeCuda* sepconv_fake_cuda() { return &state; }
 
 int cuInit(unsigned) { return kOk; }
 int cuDriverGetVersion(int* version) { return *version = 12040, kOk; }

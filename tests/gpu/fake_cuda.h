@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::test {
 
 struct FakeLaunch {
   std::string kernel;
@@ -28,4 +28,4 @@ struct FakeCuda {
 /// @throws std::runtime_error unless libcuda.so.1 is this one.
 FakeCuda& fake_cuda();
 
-}  // namespace sepconv
+}  // namespace sepconv::test

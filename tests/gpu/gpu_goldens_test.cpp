@@ -12,10 +12,11 @@
 #include "tests/gpu/device_values.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace runner;
+
+namespace {
 
 const std::vector<GoldenCase>& cases() {
   static const std::vector<GoldenCase> all = [] {
@@ -149,4 +150,4 @@ std::string case_name(const testing::TestParamInfo<Parameter>& info) {
 INSTANTIATE_TEST_SUITE_P(Keras, Goldens, testing::ValuesIn(parameters()), case_name);
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

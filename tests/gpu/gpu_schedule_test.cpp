@@ -8,10 +8,11 @@
 #include "sepconv/detail/compiled_kernel.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+
+namespace {
 
 ConvProblem block(int size, int channels, int filters, int stride, const std::string& layout = "nhwc") {
   const std::string pads = stride == 1 ? "1x1x1x1" : "0x1x0x1", s = std::to_string(stride), i = std::to_string(size);
@@ -154,4 +155,4 @@ TEST(GpuEstimate, MobileNetV1) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

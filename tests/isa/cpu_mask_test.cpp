@@ -7,7 +7,7 @@
 
 #include "runtime/core/cpu_features.h"
 
-namespace sepconv {
+namespace sepconv::test {
 namespace {
 
 TEST(CpuMask, HidesWhatTheNamedCpuLacks) {
@@ -20,4 +20,4 @@ TEST(CpuMask, HidesWhatTheNamedCpuLacks) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

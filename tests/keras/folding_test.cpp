@@ -14,6 +14,9 @@
 #include "tests/stage_lists.h"
 
 namespace sepconv::keras::test {
+
+using namespace runner;
+
 namespace {
 
 using namespace sepconv::test;

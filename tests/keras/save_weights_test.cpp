@@ -14,6 +14,9 @@
 #include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {
+
+using namespace runner;
+
 namespace {
 
 using nlohmann::json;

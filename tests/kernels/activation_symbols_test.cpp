@@ -11,7 +11,10 @@
 #include "sepconv/detail/activation.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 class ActivationSymbols : public testing::TestWithParam<const char*> {};
@@ -55,4 +58,4 @@ INSTANTIATE_TEST_SUITE_P(Targets, ActivationSymbols, testing::Values("x86-64-sse
                          [](const auto& test) { return std::string(test.param).substr(7); });
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -22,10 +22,12 @@
 #include "tests/kernels/kernel_check.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+using namespace runner;
+
+namespace {
 
 constexpr std::int64_t kImage = 64 * 16;  // elements
 constexpr const char* kTargets[] = {"x86-64-avx512", "x86-64-avx2", "x86-64-sse41"};
@@ -320,4 +322,4 @@ TEST(AxisActivations, AreWithinTwiceTheErrorOfKeras) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

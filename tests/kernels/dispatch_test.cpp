@@ -14,7 +14,10 @@
 #include "sepconv/layer.h"
 #include "tests/kernels/kernel_check.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace runner;
+
 namespace {
 
 class DispatchTest : public testing::Test {
@@ -136,4 +139,4 @@ TEST_F(DispatchTest, ADynamicRowServesExtentsThatNobodyCompiled) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

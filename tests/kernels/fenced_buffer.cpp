@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <system_error>
 
-namespace sepconv {
+namespace sepconv::test {
 namespace {
 
 /// The start of the 16-bit word at an address: 0x7ffd is NaN in float16, bfloat16, float32 and float64.
@@ -60,4 +60,4 @@ bool FencedBuffer::untouched(std::size_t first, std::size_t count) const {
   return is_start(data_ + first, data_ + first + count);
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace sepconv {
+namespace sepconv::test {
 
 /// Which end of the values lies at the forbidden page.
 enum class Fence { after, before };
@@ -34,4 +34,4 @@ class FencedBuffer {
   std::byte* data_ = nullptr;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -13,7 +13,10 @@
 #include "runtime/core/feature_table.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 /// Runs a tool with its output in a file: run_process keeps only the end of a long output.
@@ -149,4 +152,4 @@ std::vector<std::string> foreign_instructions(const Disassembly& code, Arch arch
   return foreign;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -9,7 +9,7 @@
 
 #include "generators/spec/target.h"
 
-namespace sepconv {
+namespace sepconv::test {
 
 struct Disassembly {
   std::vector<std::string> instructions;         // as the disassembler prints them, without symbols and comments
@@ -17,12 +17,12 @@ struct Disassembly {
 };
 
 /// @throws std::runtime_error when a tool is missing or fails, or the object holds no instruction.
-Disassembly disassemble(const std::filesystem::path& object, Arch arch);
+Disassembly disassemble(const std::filesystem::path& object, generators::Arch arch);
 
 /// A line for each instruction that the features do not cover, with the assembler's reason: "vaddps %ymm0,%ymm1,%ymm2:
 /// `vaddps' is not supported on `generic64.sse4.1'". Encodings are judged too: an instruction that AVX has and that is
 /// encoded as AVX-512's is foreign to AVX.
 /// @throws std::runtime_error when a tool is missing, or its output cannot be read.
-std::vector<std::string> foreign_instructions(const Disassembly& code, Arch arch, std::uint64_t features);
+std::vector<std::string> foreign_instructions(const Disassembly& code, generators::Arch arch, std::uint64_t features);
 
-}  // namespace sepconv
+}  // namespace sepconv::test

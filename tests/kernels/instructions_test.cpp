@@ -11,7 +11,10 @@
 #include "tests/compile/test_environment.h"
 #include "tests/kernels/instruction_check.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 /// Every activation with its default parameters.
@@ -79,7 +82,7 @@ bool is_compiled(const std::string& problem, const Target& target) {
 
 class KernelInstructions : public testing::TestWithParam<std::string> {};
 
-TEST_P(KernelInstructions, BelongToTheFeaturesThatTheRowAsksFor) {
+TEST_P(KernelInstructions, BelongToTheFeaturesThatTheKernelAsksFor) {
   const Target& target = target_from_name(GetParam());
   for (const std::string& problem : problems()) {
     if (!is_compiled(problem, target)) continue;
@@ -164,4 +167,4 @@ TEST(InstructionCheck, JudgesEncodings) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -9,7 +9,10 @@
 #include "sepconv/kernel_registry.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 /// The schedules of one library: a problem has at most one on each target.
@@ -108,4 +111,4 @@ std::vector<BatchKernel> compile_and_load(const std::string& name, const std::ve
   return results;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -8,11 +8,11 @@
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/compiled_kernel.h"
 
-namespace sepconv {
+namespace sepconv::test {
 
 struct KernelSpec {
   ConvProblem problem;
-  CpuSchedule schedule;
+  generators::CpuSchedule schedule;
   std::string target;
 };
 
@@ -31,4 +31,4 @@ struct BatchKernel {
 /// @throws std::runtime_error when the library cannot be linked or loaded.
 std::vector<BatchKernel> compile_and_load(const std::string& name, const std::vector<KernelSpec>& specs);
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -16,10 +16,12 @@
 #include "sepconv/tensor.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+using namespace runner;
+
+namespace {
 
 SeededCase make_case(const ConvProblem& problem, const TestCall& call) {
   SeededCase result = call.values == Values::reals ? real_values(problem, call.batch, call.seed)
@@ -163,4 +165,4 @@ std::vector<ConvProblem> shapes_around(const CompiledKernel& kernel) {
 
 std::string kernel_test_name(const CompiledKernel& kernel) { return kernel.symbol; }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -11,7 +11,7 @@
 #include "sepconv/executor.h"
 #include "tests/kernels/fenced_buffer.h"
 
-namespace sepconv {
+namespace sepconv::test {
 
 /// What the input holds.
 enum class Values {
@@ -49,4 +49,4 @@ std::vector<ConvProblem> shapes_around(const CompiledKernel& kernel);
 /// A name for a test's parameter: the kernel's symbol.
 std::string kernel_test_name(const CompiledKernel& kernel);
 
-}  // namespace sepconv
+}  // namespace sepconv::test

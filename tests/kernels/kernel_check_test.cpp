@@ -12,10 +12,8 @@
 #include "sepconv/tensor.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
+namespace sepconv::test {
 namespace {
-
-using namespace sepconv::test;
 
 // A pointwise kernel by hand: y = x * w of one channel, as kernel_abi.h asks for it, and faults on demand.
 constexpr const char* kProblem = "f32_nhwc_i1x6x1.conv_o1_k1x1.relu6";
@@ -142,4 +140,4 @@ TEST(ShapesAroundTest, ReachesTheTilesEdges) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -5,9 +5,9 @@
 
 static_assert(__cplusplus == 201703L, "generated headers are C++17");
 
-namespace sepconv {
+namespace sepconv::test {
 
 const KernelTable& layers_seen_elsewhere() { return test_layers::kernels(); }
 const KernelTable& twin_seen_elsewhere() { return test_twin::kernels(); }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -11,10 +11,11 @@
 #include "tests/kernels/random_kernels.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+
+namespace {
 
 constexpr std::size_t kBatch = 60;  // kernels compiled together
 
@@ -123,4 +124,4 @@ TEST(RandomConfigsTest, DrawsEveryKindOfProblem) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

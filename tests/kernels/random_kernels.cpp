@@ -7,10 +7,11 @@
 #include <cstring>
 #include <stdexcept>
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+
+namespace {
 
 Epilogue random_epilogue(Draw& draw) {
   static const std::vector<std::string> activations = {"linear",       "relu",
@@ -148,4 +149,4 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
   return s;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

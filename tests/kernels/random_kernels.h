@@ -7,7 +7,7 @@
 #include "generators/spec/schedule.h"
 #include "sepconv/conv_problem.h"
 
-namespace sepconv {
+namespace sepconv::test {
 
 /// splitmix64. The standard library's distributions differ between implementations.
 class Draw {
@@ -36,6 +36,6 @@ std::uint64_t random_count(std::uint64_t otherwise);
 ConvProblem random_problem(Draw& draw);
 
 /// A schedule with the parts that the problem needs and values near those that matter; reject_reason may refuse it.
-CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Draw& draw);
+generators::CpuSchedule random_schedule(const ConvProblem& problem, const generators::Target& target, Draw& draw);
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -11,10 +11,11 @@
 #include "tests/kernels/random_kernels.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+
+namespace {
 
 constexpr const char* kMobileNet = "f32_nhwc_i9x11x17.dw_k3x3_p1x1x1x1.bias.relu6.conv_o19_k1x1.bias.relu6";
 constexpr const char* kUneven = "f32_nhwc_i8x9x12.dw_k3x4_s2x1_d1x2_p0x3x5x1_m2.bias.relu.conv_o21_k1x1";
@@ -212,4 +213,4 @@ TEST(ScheduleVariantsTest, ARefusedScheduleIsNamed) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

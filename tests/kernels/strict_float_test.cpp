@@ -13,10 +13,12 @@
 #include "tests/kernels/kernel_check.h"
 #include "tests/stage_weights.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+using namespace runner;
+
+namespace {
 
 /// What the strict mode promises, computed in T one rounding at a time: taps from the first row's first, products of
 /// the padding's zeros included; then the bias, or for the pointwise sum the bias first and the channels of each
@@ -128,4 +130,4 @@ TEST(StrictFloatTest, SumsInTheStatedOrder) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -11,7 +11,10 @@
 #include "generators/compile/files.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 /// Runs a shell command, whose words hold no quotes, and returns its standard output.
@@ -120,4 +123,4 @@ TEST(SymbolsTest, ThePatternsTellInstructionsApart) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -6,7 +6,7 @@
 #include "sepconv/kernel_registry.h"
 #include "tests/kernels/kernel_check.h"
 
-namespace sepconv {
+namespace sepconv::test {
 namespace {
 
 class TestLayersTest : public testing::TestWithParam<const CompiledKernel*> {
@@ -54,4 +54,4 @@ INSTANTIATE_TEST_SUITE_P(Table, TestLayersTest, testing::ValuesIn(kernels()),
                          [](const auto& kernel) { return kernel_test_name(*kernel.param); });
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -13,7 +13,10 @@
 #include "sepconv/kernel_registry.h"
 #include "tests/kernels/kernel_check.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace runner;
+
 namespace {
 
 /// Starts its threads for each loop, so that every run may share the tasks out otherwise.
@@ -125,4 +128,4 @@ TEST(SameBitsTest, TellsBitsApart) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

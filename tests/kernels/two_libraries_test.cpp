@@ -11,7 +11,7 @@
 #include "tests/kernels/kernel_check.h"
 #include "tests/kernels/other_unit.h"
 
-namespace sepconv {
+namespace sepconv::test {
 namespace {
 
 /// The kernel of the table for the same problem, schedule and target; nullptr if it has none.
@@ -59,4 +59,4 @@ TEST(TwoLibrariesTest, NameTheLayersOfTheirModels) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

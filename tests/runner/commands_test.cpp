@@ -17,7 +17,11 @@
 #include "runner/npz.h"
 #include "tools/runner_client.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace runner;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -297,7 +301,7 @@ TEST_F(RunCommand, RefusesWhatDoesNotFit) {
   expect(run({}), 2, "--layer");
   expect(run({"--layer", "c9"}), 2, "has no layer 'c9'; it has c0, c1");
   expect(run({"--layer", "c0", "--padding", "same"}), 2, "static extents");
-  expect(run({"--layer", "c0", "--target", "x86-64-avx2"}), 3, "no row of the library");
+  expect(run({"--layer", "c0", "--target", "x86-64-avx2"}), 3, "no kernel of the library");
   write_input({3, 63, 20});
   expect(run({"--layer", "c0"}), 2, "63");
   write_input({64, 20});
@@ -384,4 +388,4 @@ TEST(RunnerClientText, Words) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -10,7 +10,10 @@
 
 #include "sepconv/tensor.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace runner;
+
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -107,4 +110,4 @@ TEST(GuardedBuffer, NoticesWritesOnEitherSideOnly) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -12,7 +12,10 @@
 #include "runner/npz.h"
 #include "runner/reference.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace runner;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -181,4 +184,4 @@ TEST(Npz, ReadsEveryGoldenWithoutLoss) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -12,10 +12,11 @@
 #include "sepconv/kernel_registry.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace runner;
+
+namespace {
 
 // Kernels written by hand, well-behaved and not, for out[i] = 2 * in[i] over 5 elements.
 constexpr const char* kProblem = "f32_nhwc_i1x5x1.dw_k1x1";
@@ -162,4 +163,4 @@ TEST(Timing, SlowerCallsTakeLonger) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

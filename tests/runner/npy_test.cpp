@@ -8,7 +8,10 @@
 #include <numeric>
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace runner;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -144,4 +147,4 @@ TEST_F(NpyTest, FileErrorsNameThePath) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -9,10 +9,11 @@
 #include "runner/seeded.h"
 #include "tests/stage_weights.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace runner;
+
+namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -257,4 +258,4 @@ TEST(Activate, RefusesFunctionsAlongAnAxis) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -11,10 +11,11 @@
 #include "runner/seeded.h"
 #include "tests/stage_weights.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace runner;
+
+namespace {
 
 using Values = std::vector<double>;
 
@@ -210,4 +211,4 @@ TEST(ReferenceAxis, LimitsCoverFloatArithmeticAndNotAWrongValue) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -9,10 +9,11 @@
 #include "runner/reference.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace runner;
+
+namespace {
 
 ConvProblem problem(int size, int channels, int filters) {
   ConvProblem p = problem_of(separable_stages());
@@ -110,4 +111,4 @@ TEST(FmaPeak, IsAPlausibleRateForEachType) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

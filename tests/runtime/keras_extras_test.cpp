@@ -12,6 +12,9 @@
 #include "sepconv/layers.h"
 
 namespace sepconv::test {
+
+using namespace runner;
+
 namespace {
 
 using json = nlohmann::json;

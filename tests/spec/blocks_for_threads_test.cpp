@@ -6,7 +6,10 @@
 #include "generators/spec/integers.h"
 #include "generators/spec/schedule.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 const char* const kOdd14 = "f32_nhwc_i14x14x512.dw_k3x3_p1x1x1x1.conv_o512_k1x1.bias.relu";
@@ -62,4 +65,4 @@ TEST_F(BlocksForThreads, OneThreadDynamicExtentsAndGpusKeepTheirSchedule) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -13,10 +13,11 @@
 #include "sepconv/detail/compiled_kernel.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+
+namespace {
 
 std::string error_of(const std::string& text) {
   try {
@@ -290,4 +291,4 @@ TEST(Schedule, WhatCannotBeAddressedIsRefused) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

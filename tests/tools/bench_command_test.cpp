@@ -17,10 +17,12 @@
 #include "tests/compile/test_environment.h"
 #include "tests/stage_weights.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+using namespace runner;
+
+namespace {
 
 using nlohmann::json;
 
@@ -265,4 +267,4 @@ TEST_F(BenchCommand, RefusesWrongOptions) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

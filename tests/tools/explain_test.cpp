@@ -11,7 +11,10 @@
 #include "tests/compile/test_environment.h"
 #include "tools/instruction_mix.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 using tools::hottest_loop;
@@ -151,4 +154,4 @@ TEST_F(Explain, SaysWhatItCannotExplain) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -10,7 +10,10 @@
 #include "generators/spec/schedule.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 class InspectTarget : public testing::Test {
@@ -74,4 +77,4 @@ TEST_F(InspectTarget, SaysWhyATargetHasNoKernel) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

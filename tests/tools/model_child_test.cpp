@@ -19,6 +19,10 @@
 #include "tools/plan_bytes.h"
 
 namespace sepconv::tools::test {
+
+using namespace sepconv::test;
+using namespace generators;
+
 namespace {
 
 std::filesystem::path data(const std::string& name) {

@@ -9,7 +9,10 @@
 #include "generators/compile/process.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 constexpr const char* kModel = R"({"class_name": "Functional", "config": {"name": "m", "layers": [
@@ -79,4 +82,4 @@ TEST_F(ShapeOptions, StandOnEveryCommandThatReadsAModel) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

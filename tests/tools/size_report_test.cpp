@@ -12,7 +12,10 @@
 #include "generators/spec/target.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 constexpr const char* kLayers = R"([
@@ -133,4 +136,4 @@ TEST_F(SizeReport, JsonIsOfTheReport) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

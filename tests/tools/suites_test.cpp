@@ -10,10 +10,12 @@
 #include "sepconv/plan.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+using namespace autoschedule;
+
+namespace {
 
 using nlohmann::json;
 
@@ -65,4 +67,4 @@ TEST(NetworksSuite, HasEachProblemOnceAndItsNetwork) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

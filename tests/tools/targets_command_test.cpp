@@ -10,7 +10,10 @@
 #include "generators/spec/target.h"
 #include "runtime/core/cpu_features.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 std::string output_of(const std::vector<std::string>& words) {
@@ -96,4 +99,4 @@ TEST(TargetsCommand, HelpHasExamplesAndWrongUseIsRefused) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -12,7 +12,10 @@
 #include "generators/spec/target.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+
 namespace {
 
 using nlohmann::json;
@@ -131,4 +134,4 @@ TEST_F(TuneByModel, RefusesWhatOnlyMeasuringHas) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -10,7 +10,10 @@
 
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace autoschedule;
+
 namespace {
 
 /// Answers the first task, and then works on for a minute.
@@ -40,4 +43,4 @@ TEST(FleetExecutor, AnExceptionOfTheCallerEndsTheProgram) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -13,7 +13,11 @@
 #include "generators/compile/locked_folder.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 const Candidate kCandidate = {"f32_nhwc_i4x4x8.dw_k1x1", "x86-64-avx2", "block_fuse1_flat0_oh1_ow4.dw_c8_ow4_pad1"};
@@ -266,4 +270,4 @@ TEST(CandidateBuilder, ThrowsWhenNothingCouldBeBuilt) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

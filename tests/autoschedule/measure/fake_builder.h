@@ -11,17 +11,19 @@
 #include "autoschedule/measure/candidate_builder.h"
 #include "sepconv/detail/kernel_abi.h"
 
-namespace sepconv {
+namespace sepconv::test {
 
 inline constexpr const char* kFakeProblem = "f32_nhwc_i4x4x8.dw_k1x1";
 
 /// A candidate whose schedule names a function of fake_kernels.cpp, "ok"; what follows a '.' tells candidates apart.
-inline Candidate fake_candidate(const std::string& schedule) { return {kFakeProblem, "x86-64-sse41", schedule}; }
+inline autoschedule::Candidate fake_candidate(const std::string& schedule) {
+  return {kFakeProblem, "x86-64-sse41", schedule};
+}
 
 inline std::string fake_mode(const std::string& schedule) { return schedule.substr(0, schedule.find('.')); }
 
 /// The kernel of a fake kernel.
-inline std::string fake_kernel(const Candidate& candidate, std::uint64_t required_features = 0) {
+inline std::string fake_kernel(const autoschedule::Candidate& candidate, std::uint64_t required_features = 0) {
   return "{\"format\": 1, \"abi\": " + std::to_string(kKernelAbi) + ", \"problem\": \"" + candidate.problem +
          "\", \"target\": \"" + candidate.target + "\", \"schedule\": \"" + candidate.schedule +
          "\", \"function\": \"fake_" + fake_mode(candidate.schedule) +
@@ -35,12 +37,12 @@ class FakeBuilder {
  public:
   explicit FakeBuilder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  BuiltCandidate operator()(const Candidate& candidate) const {
+  autoschedule::BuiltCandidate operator()(const autoschedule::Candidate& candidate) const {
     const std::string mode = fake_mode(candidate.schedule);
-    BuiltCandidate built;
+    autoschedule::BuiltCandidate built;
     built.seconds = 0.25;
     if (mode.starts_with("build-")) {
-      built.status = trial_status_from_text(mode);
+      built.status = autoschedule::trial_status_from_text(mode);
       built.message = "as asked";
       return built;
     }
@@ -57,4 +59,4 @@ class FakeBuilder {
   std::filesystem::path folder_;
 };
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -10,7 +10,10 @@
 #include "tests/autoschedule/measure/fake_builder.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace autoschedule;
+
 namespace {
 
 #if defined(__SANITIZE_THREAD__)
@@ -277,4 +280,4 @@ TEST(LocalExecutor, RecordsAHundredMixedCandidates) { run_mixed(100); }
 TEST(LocalExecutorLong, RecordsAThousandMixedCandidates) { run_mixed(1000); }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -12,7 +12,11 @@
 #include "runtime/core/cpu_features.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 constexpr const char* kSeparable = "f32_nhwc_i9x9x24.dw_k3x3_p1x1x1x1.conv_o32_k1x1.bias.relu";
@@ -165,4 +169,4 @@ TEST_F(RealKernels, ForGpusAreBuiltButNotRunOnACpu) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -4,7 +4,10 @@
 
 #include <stdexcept>
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace runner;
+
 namespace {
 
 TEST(MedianInterval, LiesBetweenTwoOfTheSamples) {
@@ -117,4 +120,4 @@ TEST(TimeInAlternation, TakesTheMachinesClockUnlessItIsGivenOne) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -5,7 +5,9 @@
 #include <stdexcept>
 #include <system_error>
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace autoschedule;
 
 TestFolder::TestFolder() {
   std::string path = (std::filesystem::temp_directory_path() / "sepconv_records_XXXXXX").string();
@@ -44,4 +46,4 @@ TrialRecord example_record(int number) {
   return record;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

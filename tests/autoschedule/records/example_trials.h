@@ -6,7 +6,7 @@
 
 #include "autoschedule/records/record_store.h"
 
-namespace sepconv {
+namespace sepconv::test {
 
 /// A folder of its own, removed at the end.
 class TestFolder {
@@ -20,10 +20,10 @@ class TestFolder {
   std::filesystem::path path_;
 };
 
-TrialContext example_context();
+autoschedule::TrialContext example_context();
 
 /// A search trial of the `number`th schedule, whose every field differs from its default.
-TrialRecord example_record(int number);
+autoschedule::TrialRecord example_record(int number);
 
 /// The message of what `action` throws, or "nothing was thrown".
 template <class Exception, class Action>
@@ -36,4 +36,4 @@ std::string message_of(Action action) {
   return "nothing was thrown";
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -8,7 +8,11 @@
 
 #include "tests/autoschedule/records/example_trials.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 constexpr const char* kTarget = "x86-64-avx2";
@@ -202,4 +206,4 @@ TEST_F(ExportTest, RowsBecomeCandidatesAgain) {
 TEST_F(ExportTest, AnEmptyStoreGivesNoRows) { EXPECT_EQ(export_lock(store).size(), 0u); }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -14,7 +14,11 @@
 #include "generators/compile/files.h"
 #include "tests/compile/test_environment.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -106,4 +110,4 @@ TEST_F(OldStore, GivesRowsToALockfile) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

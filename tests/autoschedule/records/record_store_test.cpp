@@ -10,7 +10,10 @@
 
 #include "tests/autoschedule/records/example_trials.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace autoschedule;
+
 namespace {
 
 /// Of everything but id and batch, which the store gives.
@@ -176,4 +179,4 @@ TEST(RecordStore, AddsAllOrNothing) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

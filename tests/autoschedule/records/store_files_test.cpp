@@ -15,7 +15,11 @@
 #include "generators/compile/files.h"
 #include "tests/autoschedule/records/example_trials.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -216,4 +220,4 @@ TEST(StoreFiles, AFullDiskIsAClearErrorAndLosesNothing) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

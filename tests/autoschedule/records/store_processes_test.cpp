@@ -15,7 +15,10 @@
 #include "autoschedule/records/record_store.h"
 #include "tests/autoschedule/records/example_trials.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace autoschedule;
+
 namespace {
 
 /// Runs `body` in a child process, which ends with status 0 if it returns and 1 if it throws.
@@ -125,4 +128,4 @@ TEST(StoreProcesses, KillLosesNothingThatWasAdded) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

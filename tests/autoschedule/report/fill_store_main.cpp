@@ -11,9 +11,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    sepconv::RecordStore store(argv[1]);
-    std::vector<sepconv::TrialRecord> batch;
-    for (const sepconv::TrialRecord& record : sepconv::plausible_records(13, 160, 7)) {
+    sepconv::autoschedule::RecordStore store(argv[1]);
+    std::vector<sepconv::autoschedule::TrialRecord> batch;
+    for (const sepconv::autoschedule::TrialRecord& record : sepconv::test::plausible_records(13, 160, 7)) {
       if (!batch.empty() && batch.back().batch != record.batch) {
         store.add(batch);
         batch.clear();

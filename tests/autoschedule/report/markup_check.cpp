@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::test {
 namespace {
 
 const std::set<std::string> kVoid = {"meta", "br"};
@@ -71,4 +71,4 @@ std::string markup_error(const std::string& page) {
   return open.empty() ? "" : "<" + open.back() + "> is not closed";
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

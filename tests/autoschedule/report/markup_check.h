@@ -3,10 +3,10 @@
 
 #include <string>
 
-namespace sepconv {
+namespace sepconv::test {
 
 /// What is wrong first: a tag that is not closed in order, an attribute without quotes or given twice, a '<', '>' or
 /// '&' that is no markup, a script, anything that would be loaded from elsewhere. Empty when nothing is.
 std::string markup_error(const std::string& page);
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -11,10 +11,12 @@
 #include "generators/spec/gpu_schedule.h"
 #include "tests/stage_lists.h"
 
-namespace sepconv {
-namespace {
+namespace sepconv::test {
 
-using namespace sepconv::test;
+using namespace generators;
+using namespace autoschedule;
+
+namespace {
 
 struct Shape {
   int size, in, out, stride;
@@ -187,4 +189,4 @@ std::vector<TrialRecord> plausible_records(std::size_t layers, std::size_t trial
   return maker.records;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

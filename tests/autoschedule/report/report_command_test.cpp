@@ -12,7 +12,11 @@
 #include "generators/compile/files.h"
 #include "tests/autoschedule/report/plausible_store.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -85,4 +89,4 @@ TEST_F(ReportCommand, SaysWhereItCouldNotWrite) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -15,7 +15,11 @@
 #include "tests/autoschedule/report/markup_check.h"
 #include "tests/autoschedule/report/plausible_store.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 constexpr const char* kProblem = "f32_nhwc_i14x14x32.dw_k3x3_p1x1x1x1.conv_o64_k1x1.bias.relu";
@@ -251,4 +255,4 @@ TEST(MarkupCheck, FindsWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

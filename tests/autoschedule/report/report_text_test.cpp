@@ -6,7 +6,10 @@
 
 #include <limits>
 
-namespace sepconv::report {
+namespace sepconv::autoschedule::report {
+
+using namespace autoschedule;
+
 namespace {
 
 constexpr const char* kSeparable = "f32_nhwc_i56x56x128.dw_k3x3_s2x2_p0x1x0x1.bias.relu6.conv_o256_k1x1.bias.relu6";
@@ -80,4 +83,4 @@ TEST(ReportText, LabelsOfDifferentProblemsDiffer) {
 }
 
 }  // namespace
-}  // namespace sepconv::report
+}  // namespace sepconv::autoschedule::report

@@ -8,7 +8,11 @@
 #include "autoschedule/search/search_space.h"
 #include "tests/autoschedule/search/problems.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 using CostModelTest = testing::TestWithParam<std::string>;
@@ -98,4 +102,4 @@ TEST(LearnedModel, KeepsToTheEstimateUntilItKnowsEnough) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace sepconv {
+namespace sepconv::test {
 
 inline const std::vector<std::string>& search_problems() {
   static const std::vector<std::string> problems = {
@@ -20,4 +20,4 @@ inline const std::vector<std::string>& search_problems() {
   return problems;
 }
 
-}  // namespace sepconv
+}  // namespace sepconv::test

@@ -7,15 +7,18 @@
 #include "autoschedule/search/knobs.h"
 #include "tests/autoschedule/search/problems.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace autoschedule;
+
 namespace {
 
 SearchSpace space_of(std::size_t problem) {
-  return SearchSpace(problem_from_text(search_problems()[problem]), target_from_name("x86-64-avx2"));
+  return SearchSpace(problem_from_text(search_problems()[problem]), generators::target_from_name("x86-64-avx2"));
 }
 
 /// A world in which a schedule's time grows with its distance from another one.
-double ratio_in_world(Schedule schedule, Schedule best) {
+double ratio_in_world(generators::Schedule schedule, generators::Schedule best) {
   double distance = 0;
   const auto wanted = knobs(best);
   const auto given = knobs(schedule);
@@ -27,7 +30,7 @@ double ratio_in_world(Schedule schedule, Schedule best) {
 std::string run(std::uint64_t seed, int rounds, double& best) {
   ScheduleSearch search(space_of(0), seed, 1);
   Random random(99);
-  const Schedule wanted = search.space().random(random);
+  const generators::Schedule wanted = search.space().random(random);
   LearnedModel model;
   std::string asked;
   for (int round = 0; round < rounds; ++round)
@@ -66,9 +69,9 @@ TEST(ScheduleSearch, RepeatsItselfAndNeverAProposal) {
 TEST(ScheduleSearch, SuggestionsComeFirstIfLegal) {
   ScheduleSearch search(space_of(0), 1, 1);
   Random random(1);
-  const Schedule good = search.space().random(random);
-  Schedule bad = good;
-  std::get<CpuSchedule>(bad).pointwise->mr = 1000;
+  const generators::Schedule good = search.space().random(random);
+  generators::Schedule bad = good;
+  std::get<generators::CpuSchedule>(bad).pointwise->mr = 1000;
   search.suggest(bad, "lock");
   search.suggest(good, "transfer");
   const auto proposals = search.ask(4, LearnedModel());
@@ -92,7 +95,7 @@ TEST(ScheduleSearch, FailuresAreNeverTheBest) {
 
 TEST(ScheduleSearch, ASmallSpaceEnds) {
   const ConvProblem tiny = problem_from_text("f32_nhwc_i1x2x2.conv_o3_k1x1.bias");
-  ScheduleSearch search(SearchSpace(tiny, target_from_name("x86-64-avx2")), 1, 1);
+  ScheduleSearch search(SearchSpace(tiny, generators::target_from_name("x86-64-avx2")), 1, 1);
   std::size_t total = 0;
   for (int round = 0; round < 200; ++round) {
     const auto proposals = search.ask(16, LearnedModel());
@@ -105,4 +108,4 @@ TEST(ScheduleSearch, ASmallSpaceEnds) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

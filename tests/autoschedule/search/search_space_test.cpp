@@ -7,7 +7,11 @@
 #include "autoschedule/search/knobs.h"
 #include "tests/autoschedule/search/problems.h"
 
-namespace sepconv {
+namespace sepconv::test {
+
+using namespace generators;
+using namespace autoschedule;
+
 namespace {
 
 using SearchSpaceTest = testing::TestWithParam<std::string>;
@@ -97,4 +101,4 @@ TEST(SearchSpace, EveryFieldHasValuesInOrder) {
 }
 
 }  // namespace
-}  // namespace sepconv
+}  // namespace sepconv::test

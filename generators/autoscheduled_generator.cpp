@@ -26,8 +26,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     if (!(wanted.device == Device::cpu ? autoscheduler.for_cpu : autoscheduler.for_gpu))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + autoscheduler.name +
                                   " does not schedule for " + wanted.name);
-    target_ = problem_.target;
-    types_ = ElementTypes(problem_.dtype, target_);
+    types_ = ElementTypes(problem_.dtype, problem_.target);
     declare_arguments(false);
   }
 
@@ -64,7 +63,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
  protected:
   Halide::Pipeline build_pipeline() override {
     Halide::Pipeline built = Halide::Generator<AutoscheduledGenerator>::build_pipeline();
-    if (target_.device == Device::cpu) built.add_custom_lowering_pass(new ScratchMeter(facts()));
+    if (problem_.target.device == Device::cpu) built.add_custom_lowering_pass(new ScratchMeter(facts()));
     return built;
   }
 

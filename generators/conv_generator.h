@@ -19,7 +19,6 @@ class ConvGenerator : public KernelGenerator<Derived> {
  protected:
   using KernelGenerator<Derived>::input_;
   using KernelGenerator<Derived>::problem_;
-  using KernelGenerator<Derived>::target_;
   using KernelGenerator<Derived>::types_;
 
   Halide::Pipeline build_pipeline() override {
@@ -48,7 +47,7 @@ class ConvGenerator : public KernelGenerator<Derived> {
     const int channels = std::max(p.IC, dw.c_tile);
     const bool whole_rows = !p.is_dynamic() && schedule_.block.ow_block >= p.OW();
     if (dw.pad_tile && p.layout == Layout::nchw && whole_rows)
-      return padded_rows(p, *input_, this->pads(), inner_layout(dw, p), channels, target_.lanes, types_);
+      return padded_rows(p, *input_, this->pads(), inner_layout(dw, p), channels, problem_.target.lanes, types_);
     // Tiles of more channels than there are read beyond the last one. A depthwise stage alone guards them, but not
     // where its loop over multiples makes whole tiles of all.
     const bool reads_past_channels =

@@ -37,7 +37,7 @@ class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
     DepthwiseLoops loops{c_, pixels_.x, blocks.tile, pixels_.y, m_, blocks.blocks, {}};
     loops.outer.push_back(n_);
     loops.extents = block_extents(problem_, schedule_.block, tile);
-    schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, target_, loops);
+    schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, loops);
     parallel_loops(out, loops.outer);
   }
 

@@ -91,7 +91,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
     if (is_unfused()) built.add_custom_lowering_pass(new DeviceMemory);
     built.add_custom_lowering_pass(new BlockChecks(report().shared_bytes));
-    if (target_.device == Device::opencl) built.add_custom_lowering_pass(new VectorComparisons);
+    if (problem_.target.device == Device::opencl) built.add_custom_lowering_pass(new VectorComparisons);
     return built;
   }
 

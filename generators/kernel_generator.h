@@ -55,12 +55,11 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   template <class Schedule>
   Schedule read_parameters(Schedule (*from_text)(std::string_view)) {
     problem_ = lower(problem_from_text(problem_text.value()), target_from_name(target_name.value()));
-    target_ = problem_.target;
-    types_ = ElementTypes(problem_.dtype, target_);
+    types_ = ElementTypes(problem_.dtype, problem_.target);
     const Schedule schedule = from_text(schedule_text.value());
     if (const auto reason = reject_reason(schedule, problem_))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "' cannot serve '" + problem_text.value() +
-                                  "' on " + target_.name + ": " + *reason);
+                                  "' on " + problem_.target.name + ": " + *reason);
     return schedule;
   }
 
@@ -120,7 +119,6 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   }
 
   Lowering problem_;
-  Target target_;  // its lanes are those of the sums' type
   ElementTypes types_;
   Pixels pixels_;  // of the output
   InputBuffer* input_ = nullptr;

@@ -39,7 +39,7 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
     const BlockLoops blocks = split_output(out, problem_, schedule_.block, pixels_, schedule_.pointwise->mr);
     std::vector<Var> outer = blocks.blocks;
     outer.push_back(n_);
-    schedule_pointwise_cpu(out, stage_, problem_, *schedule_.pointwise, target_, pixels_, f_, blocks.tile, outer);
+    schedule_pointwise_cpu(out, stage_, problem_, *schedule_.pointwise, pixels_, f_, blocks.tile, outer);
     parallel_loops(out, outer);
     if (!gathers_) return;
     // The pixels that the strides pick are copied together once a block, so that the GEMM reads them densely.
@@ -49,13 +49,13 @@ class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
       dense_.compute_at(out, outer.front())
           .bound_storage(pixels_.q, extents.columns * extents.rows)
           .split(pixels_.q, rows_.y, rows_.x, problem_.OW(), Halide::TailStrategy::RoundUp);
-      schedule_dense_cpu(dense_, problem_, nhwc ? std::min(target_.lanes, problem_.IC) : 1, target_, rows_,
+      schedule_dense_cpu(dense_, problem_, nhwc ? std::min(problem_.target.lanes, problem_.IC) : 1, rows_,
                          {c_, m_, {n_}});
     } else {
       middle_.compute_at(out, outer.front())
           .bound_storage(rows_.x, extents.columns)
           .bound_storage(rows_.y, extents.rows);
-      if (nhwc) middle_.vectorize(c_, target_.lanes, Halide::TailStrategy::GuardWithIf);
+      if (nhwc) middle_.vectorize(c_, problem_.target.lanes, Halide::TailStrategy::GuardWithIf);
     }
   }
 

@@ -48,7 +48,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     const BlockLoops blocks = split_output(out, problem_, block, pixels_, schedule_.pointwise->mr);
     std::vector<Var> outer = blocks.blocks;
     outer.push_back(n_);
-    schedule_pointwise_cpu(out, pointwise_, problem_, *schedule_.pointwise, target_, pixels_, f_, blocks.tile, outer);
+    schedule_pointwise_cpu(out, pointwise_, problem_, *schedule_.pointwise, pixels_, f_, blocks.tile, outer);
     // Fused: the depthwise result of one block. Unfused: of the whole image first, in parallel blocks of rows of its
     // own, and images one after the other.
     parallel_loops(out, block.fuse ? outer : blocks.blocks);
@@ -80,7 +80,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
   /// A panel's rows are computed as rows, and copied to flat pixels.
   void schedule_flat_copied() {
     const std::vector<Var> outer = split_flat_scratch(dense_, rows_.x);
-    const Var panel = schedule_dense_cpu(dense_, inner_, schedule_.depthwise->c_tile, target_, rows_, {c_, m_, outer});
+    const Var panel = schedule_dense_cpu(dense_, inner_, schedule_.depthwise->c_tile, rows_, {c_, m_, outer});
     middle_.compute_at(dense_, panel)
         .bound_storage(rows_.x, flat_extents().columns)
         .bound_storage(rows_.y, schedule_.block.oh_block);
@@ -119,7 +119,7 @@ class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
     const int tile = schedule_.depthwise->ow_tile;
     Var x_tile("x_tile");
     middle_.split(column, x_tile, column, tile, pixels_.flat ? tile_tail(columns, tile) : TailStrategy::RoundUp);
-    schedule_depthwise_cpu(middle_, depthwise_, padded_, inner_, *schedule_.depthwise, target_,
+    schedule_depthwise_cpu(middle_, depthwise_, padded_, inner_, *schedule_.depthwise,
                            {c_, column, x_tile, rows_.y, m_, outer, {columns, schedule_.block.oh_block}, true});
   }
 

@@ -13,24 +13,24 @@ void put_vectors_on(int& vectors, int& scalars, const generators::Target& target
   if (vectors % target.lanes != 0 && scalars % target.lanes == 0) std::swap(vectors, scalars);
 }
 
-void settle(generators::CpuSchedule& s, const generators::Lowering& p, const generators::Target& target) {
+void settle(generators::CpuSchedule& s, const generators::Lowering& p) {
   if (s.depthwise && s.pointwise && p.layout == Layout::nchw) {
     generators::DepthwiseCpuSchedule& dw = *s.depthwise;
     if (dw.vector_c) {
       dw.pad_tile = s.pointwise->vector_f = true;
-      put_vectors_on(dw.c_tile, dw.ow_tile, target);
+      put_vectors_on(dw.c_tile, dw.ow_tile, p.target);
     } else {
       s.block.spread = 0;
-      if (dw.c_tile > generators::kMostChannelsOfColumns) put_vectors_on(dw.ow_tile, dw.c_tile, target);
+      if (dw.c_tile > generators::kMostChannelsOfColumns) put_vectors_on(dw.ow_tile, dw.c_tile, p.target);
     }
   }
   if (s.pointwise && p.layout == Layout::nchw) {
     // The side of vectors is whole vectors; the other side keeps what it had, if registers allow.
     generators::PointwiseCpuSchedule& pw = *s.pointwise;
     if (pw.vector_f)
-      put_vectors_on(pw.nr, pw.mr, target);
+      put_vectors_on(pw.nr, pw.mr, p.target);
     else
-      put_vectors_on(pw.mr, pw.nr, target);
+      put_vectors_on(pw.mr, pw.nr, p.target);
   }
   if (p.dynamic_w()) return;
   if (s.block.flat()) {
@@ -62,7 +62,7 @@ std::vector<int> knob_values(const Knob& knob, const generators::Lowering& probl
 }
 
 void settle(generators::Schedule& schedule, const generators::Lowering& problem) {
-  if (auto* cpu = std::get_if<generators::CpuSchedule>(&schedule)) settle(*cpu, problem, problem.target);
+  if (auto* cpu = std::get_if<generators::CpuSchedule>(&schedule)) settle(*cpu, problem);
 }
 
 }  // namespace sepconv::autoschedule

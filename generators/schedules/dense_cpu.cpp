@@ -6,8 +6,7 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
-Var schedule_dense_cpu(Halide::Func dense, const Lowering& p, int c_tile, const Target& target, const Pixels& rows,
-                       const DenseLoops& loops) {
+Var schedule_dense_cpu(Halide::Func dense, const Lowering& p, int c_tile, const Pixels& rows, const DenseLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
   Var panel("dense_panel");
   dense.split(loops.c, panel, loops.c, c_tile, scratch_tail(p.IC, c_tile));
@@ -17,9 +16,9 @@ Var schedule_dense_cpu(Halide::Func dense, const Lowering& p, int c_tile, const 
   nest.insert(nest.end(), loops.outer.begin(), loops.outer.end());
   dense.reorder(nest);
   if (nhwc)
-    dense.vectorize(loops.c, vector_elems(c_tile, target)).unroll(loops.c);
+    dense.vectorize(loops.c, vector_elems(c_tile, p.target)).unroll(loops.c);
   else
-    dense.vectorize(rows.x, vector_below(p.OW(), target), TailStrategy::ShiftInwards);
+    dense.vectorize(rows.x, vector_below(p.OW(), p.target), TailStrategy::ShiftInwards);
   return panel;
 }
 

@@ -16,7 +16,7 @@ struct DenseLoops {
 /// @param dense   its flat pixels already split into rows.y and rows.x.
 /// @param c_tile  channels of a panel.
 /// @return the loop over panels, at which the rows are to be computed.
-Halide::Var schedule_dense_cpu(Halide::Func dense, const Lowering& problem, int c_tile, const Target& target,
-                               const Pixels& rows, const DenseLoops& loops);
+Halide::Var schedule_dense_cpu(Halide::Func dense, const Lowering& problem, int c_tile, const Pixels& rows,
+                               const DenseLoops& loops);
 
 }  // namespace sepconv::generators

@@ -13,7 +13,7 @@ using Halide::VarOrRVar;
 
 /// Copies the input of one panel of channels, with its zeros, into a dense tile that stays in L1.
 void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& panel, const Lowering& p,
-                         const DepthwiseCpuSchedule& s, const Target& target, const BlockExtents& extents) {
+                         const DepthwiseCpuSchedule& s, const BlockExtents& extents) {
   const bool nhwc = p.layout == Layout::nhwc;
   Func padded = input.func;
   const auto args = padded.args();
@@ -23,7 +23,7 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
   padded.bound_storage(y, (extents.rows - 1) * p.window.stride_h + p.window.KH_eff());
   const int copied = input.columns.empty() ? 0 : ceil_div(p.window.pad_left + p.IW, input.phases);
   if (nhwc && copied > 0) {
-    const int vector = vector_elems(s.c_tile, target);
+    const int vector = vector_elems(s.c_tile, p.target);
     const Var c = args[0], block("c_block");
     padded.bound_storage(x, std::max(width, copied)).vectorize(c, vector, TailStrategy::RoundUp).unroll(c);
     // Squares of the image, which LLVM transposes in registers.
@@ -42,14 +42,14 @@ void schedule_input_tile(const PaddedInput& input, const Func& out, const Var& p
       Var tile("c_tile");
       padded.bound_storage(args[0], std::min(s.c_block, p.IC))
           .split(args[0], tile, args[0], s.c_tile, tile_tail(p.IC, s.c_tile))
-          .vectorize(args[0], vector_elems(s.c_tile, target))
+          .vectorize(args[0], vector_elems(s.c_tile, p.target))
           .unroll(args[0]);
     } else if (p.IC >= s.c_tile) {
-      padded.vectorize(args[0], vector_elems(s.c_tile, target), TailStrategy::RoundUp).unroll(args[0]);
+      padded.vectorize(args[0], vector_elems(s.c_tile, p.target), TailStrategy::RoundUp).unroll(args[0]);
     }
   } else {
-    padded.bound_storage(x, round_up(std::max(width, copied), target.lanes));
-    padded.vectorize(x, target.lanes, TailStrategy::RoundUp);
+    padded.bound_storage(x, round_up(std::max(width, copied), p.target.lanes));
+    padded.vectorize(x, p.target.lanes, TailStrategy::RoundUp);
     for (std::size_t i = 0; i < input.columns.size(); ++i)
       padded.update(static_cast<int>(i)).vectorize(input.columns[i].x, input.vectors[i]);
   }
@@ -62,9 +62,9 @@ int depthwise_panel(const Lowering& p, const DepthwiseCpuSchedule& s) {
 }
 
 void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& padded, const Lowering& p,
-                            const DepthwiseCpuSchedule& s, const Target& target, const DepthwiseLoops& loops) {
+                            const DepthwiseCpuSchedule& s, const DepthwiseLoops& loops) {
   const bool nhwc = p.layout == Layout::nhwc;
-  const int vector = vector_elems(nhwc ? s.c_tile : s.ow_tile, target);
+  const int vector = vector_elems(nhwc ? s.c_tile : s.ow_tile, p.target);
   const auto order = [&](const Var& c, const Var& x) {
     return nhwc ? std::vector<VarOrRVar>{c, x} : std::vector<VarOrRVar>{x, c};
   };
@@ -96,7 +96,7 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   else if (s.k_unroll == 0 && p.window.KW <= kUnrolledTaps)
     stage.sum.update().unroll(stage.tap.x);
 
-  if (s.pad_tile) schedule_input_tile(padded, out, outermost, p, s, target, loops.extents);
+  if (s.pad_tile) schedule_input_tile(padded, out, outermost, p, s, loops.extents);
 }
 
 }  // namespace sepconv::generators

@@ -20,7 +20,7 @@ struct DepthwiseLoops {
 /// @param out     the consumer of the stage's sums: the kernel's output, or the depthwise result of a block.
 /// @param padded  the stage's input; copied into a tile for each panel if the schedule says so, else inlined.
 void schedule_depthwise_cpu(Halide::Func out, DepthwiseStage& stage, const PaddedInput& padded, const Lowering& problem,
-                            const DepthwiseCpuSchedule& schedule, const Target& target, const DepthwiseLoops& loops);
+                            const DepthwiseCpuSchedule& schedule, const DepthwiseLoops& loops);
 
 /// Channels of a packed depthwise panel: the tile where it divides the channels or exceeds them, else all channels (the
 /// last tile then moves inwards and straddles what would be two panels).

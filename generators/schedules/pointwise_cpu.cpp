@@ -11,10 +11,9 @@ using Halide::Var;
 using Halide::VarOrRVar;
 
 void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const Lowering& p, const PointwiseCpuSchedule& s,
-                            const Target& target, const Pixels& pixels, const Var& f, const Var& tile,
-                            const std::vector<Var>& outer) {
+                            const Pixels& pixels, const Var& f, const Var& tile, const std::vector<Var>& outer) {
   const bool vectors_f = s.vector_f, transposes = stage.result.defined();
-  const int vector = vector_elems(vectors_f ? s.nr : s.mr, target);
+  const int vector = vector_elems(vectors_f ? s.nr : s.mr, p.target);
   const Var pixel = pixels.vars.front(), vectors = vectors_f ? f : pixel;
   Var panel("f_panel");
   // Packed weights are zero filled to the panel, so only the stores of the last panel need a guard.

@@ -11,7 +11,7 @@ namespace sepconv::generators {
 /// @param out    the kernel's output, its pixels already split into blocks and tiles of mr.
 /// @param outer  the loops outside of the block, innermost first.
 void schedule_pointwise_cpu(Halide::Func out, PointwiseStage& stage, const Lowering& problem,
-                            const PointwiseCpuSchedule& schedule, const Target& target, const Pixels& pixels,
-                            const Halide::Var& f, const Halide::Var& tile, const std::vector<Halide::Var>& outer);
+                            const PointwiseCpuSchedule& schedule, const Pixels& pixels, const Halide::Var& f,
+                            const Halide::Var& tile, const std::vector<Halide::Var>& outer);
 
 }  // namespace sepconv::generators

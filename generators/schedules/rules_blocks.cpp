@@ -31,7 +31,7 @@ BlockRows flat_block_rows(const Lowering& p, int mr) {
     if (rows > 1 && share > kRuleCosts.most_of_l2) break;
     double cost = flat_block_cost(p, rows, mr);
     if (share > few) cost *= kRuleCosts.more_of_l2;
-    if ((rows >= p.OH()) == (p.flops() > kWorthThreads)) cost *= kRuleCosts.unsuitable_threads;
+    if ((rows >= p.OH()) == (p.flops > kWorthThreads)) cost *= kRuleCosts.unsuitable_threads;
     if (rows == 1 || cost <= best.cost) best = {rows, cost};
   }
   return best;

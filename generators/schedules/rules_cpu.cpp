@@ -76,9 +76,9 @@ CpuSchedule unlimited_schedule(const Lowering& p) {
     constexpr int kRowsForEachShared = 4;
     if (!p.has_pointwise())
       rows = std::max<std::int64_t>(rows, kRowsForEachShared * (p.window.KH_eff() - 1) / p.window.stride_h);
-    if (direct && !p.has_pointwise()) rows = p.flops() > kWorthThreads ? ceil_div(OH, kBlocksForThreads) : OH;
+    if (direct && !p.has_pointwise()) rows = p.flops > kWorthThreads ? ceil_div(OH, kBlocksForThreads) : OH;
     // Channel by channel, a row of all channels is never in use at once.
-    if (!nhwc && !p.has_pointwise()) rows = p.flops() > kWorthThreads ? ceil_div(OH, kBlocksForThreads / 2) : OH;
+    if (!nhwc && !p.has_pointwise()) rows = p.flops > kWorthThreads ? ceil_div(OH, kBlocksForThreads / 2) : OH;
     rows = std::clamp<std::int64_t>(rows, 1, OH);
     s.block.oh_block = even_rows(OH, rows);
   }

@@ -66,17 +66,11 @@ Lowering lower(const ConvProblem& problem, const Target& target) {
     l.IW *= l.IH;
     l.IH = 1;
   }
+  if (!l.is_dynamic()) l.flops = problem.flops();
   l.arguments = arguments_of(kernel_problem(problem));
   l.target = target;
   if (l.dtype == DataType::float64) l.target.lanes /= 2;
   return l;
-}
-
-double Lowering::flops() const {
-  double per_pixel = 0;
-  if (has_depthwise()) per_pixel += 2.0 * window.KH * window.KW * middle_channels();
-  if (has_pointwise()) per_pixel += 2.0 * middle_channels() * OC;
-  return double(OH()) * OW() * per_pixel;
 }
 
 }  // namespace sepconv::generators

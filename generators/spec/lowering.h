@@ -41,6 +41,7 @@ struct Lowering {
   std::int32_t depth_multiplier = 1;
   Epilogue middle;  // between the stages; separable only
   Epilogue output;
+  double flops = 0;                 // of one image, a multiply-add counted as two; 0 where extents are dynamic
   std::vector<Argument> arguments;  // of the kernel, in its order
   Target target;                    // its lanes are those of the type of sums
 
@@ -53,8 +54,6 @@ struct Lowering {
   bool is_dynamic() const { return dynamic_h() || dynamic_w(); }
   std::int32_t OH() const { return window.OH(IH); }
   std::int32_t OW() const { return window.OW(IW); }
-  /// Multiply-adds counted as two operations, for one image; requires static extents.
-  double flops() const;
 };
 
 /// @throws std::invalid_argument with why_not_compiled()'s reason.

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
-#include <map>
 #include <mutex>
 #include <stdexcept>
-#include <tuple>
 #include <utility>
 
 #include "runtime/core/axis_activation.h"
@@ -14,6 +12,7 @@
 #include "runtime/core/fork_guard.h"
 #include "runtime/core/kernel_call.h"
 #include "runtime/core/kernel_choice.h"
+#include "runtime/core/shared_weights.h"
 #include "runtime/core/view_checks.h"
 #include "sepconv/executor.h"
 
@@ -23,26 +22,7 @@ namespace {
 using detail::Images;
 using detail::KernelCall;
 using detail::PreparedKernel;
-
-/// The weights of a layer and of its copies, and what has been packed from them.
-struct SharedWeights {
-  explicit SharedWeights(ConvWeights weights) : unpacked(std::move(weights)) {}
-
-  std::shared_ptr<const PackedWeights> pack(const ConvProblem& problem, const CompiledKernel& kernel) {
-    const detail::ForkSafeLock lock(mutex);
-    std::shared_ptr<const PackedWeights>& packed =
-        by_form[{problem.dtype, kernel.depthwise_panel, kernel.pointwise_panel}];
-    if (!packed)
-      packed = std::make_shared<const PackedWeights>(
-          pack_weights(unpacked, problem, {kernel.depthwise_panel, kernel.pointwise_panel}));
-    return packed;
-  }
-
-  const ConvWeights unpacked;
-  std::mutex mutex;
-  /// By the type that the elements are rounded to and by panels; guarded by mutex.
-  std::map<std::tuple<DataType, int, int>, std::shared_ptr<const PackedWeights>> by_form;
-};
+using detail::SharedWeights;
 
 /// The images of a call, and the pads before H and W.
 struct CallImages {

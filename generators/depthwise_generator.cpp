@@ -1,6 +1,6 @@
 // Depthwise convolution alone: Keras DepthwiseConv1D and DepthwiseConv2D.
 
-#include "generators/conv_generator.h"
+#include "generators/cpu_generator.h"
 #include "generators/schedules/block_cpu.h"
 #include "generators/schedules/depthwise_cpu.h"
 #include "generators/stages/depthwise.h"
@@ -13,7 +13,7 @@ using Halide::Func;
 using Halide::TailStrategy;
 using Halide::Var;
 
-class DepthwiseGenerator : public ConvGenerator<DepthwiseGenerator> {
+class DepthwiseGenerator : public CpuGenerator<DepthwiseGenerator> {
  public:
   void generate() {
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);

@@ -1,6 +1,6 @@
 // 1x1 convolution, strided or not: Keras Conv1D and Conv2D with a window of one.
 
-#include "generators/conv_generator.h"
+#include "generators/cpu_generator.h"
 #include "generators/schedules/block_cpu.h"
 #include "generators/schedules/dense_cpu.h"
 #include "generators/schedules/pointwise_cpu.h"
@@ -14,7 +14,7 @@ using Halide::Expr;
 using Halide::Func;
 using Halide::Var;
 
-class PointwiseGenerator : public ConvGenerator<PointwiseGenerator> {
+class PointwiseGenerator : public CpuGenerator<PointwiseGenerator> {
  public:
   void generate() {
     facts().pointwise_panel = schedule_.pointwise->nr;

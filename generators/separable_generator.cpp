@@ -1,6 +1,6 @@
 // Depthwise then pointwise convolution: Keras SeparableConv1D and SeparableConv2D, and joined depthwise + 1x1 chains.
 
-#include "generators/conv_generator.h"
+#include "generators/cpu_generator.h"
 #include "generators/schedules/block_cpu.h"
 #include "generators/schedules/dense_cpu.h"
 #include "generators/schedules/depthwise_cpu.h"
@@ -17,7 +17,7 @@ using Halide::Func;
 using Halide::TailStrategy;
 using Halide::Var;
 
-class SeparableGenerator : public ConvGenerator<SeparableGenerator> {
+class SeparableGenerator : public CpuGenerator<SeparableGenerator> {
  public:
   void generate() {
     inner_ = problem_;

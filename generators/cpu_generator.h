@@ -1,5 +1,5 @@
 #pragma once
-// What the three generators for CPUs share.
+// What the generators for CPUs share.
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 namespace sepconv::generators {
 
 template <class Derived>
-class ConvGenerator : public KernelGenerator<Derived> {
+class CpuGenerator : public KernelGenerator<Derived> {
  public:
   void configure() {
     schedule_ = this->read_parameters(schedule_from_text);

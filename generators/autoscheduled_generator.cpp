@@ -69,16 +69,16 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
 
  private:
   // The autoschedulers search over every loop: results of the stages have no dimension for the batch, which is 1, and
-  // one for the multiplier only where there is one.
+  // one for the multiplier, or the taps of a conv, only where there are several.
   template <class T>
   std::vector<T> stage_arguments(const T& c, const std::vector<T>& pixel, const T& m) const {
     std::vector<T> arguments(pixel);
     arguments.insert(problem_.layout == Layout::nhwc ? arguments.begin() : arguments.end(), c);
-    if (problem_.depth_multiplier != 1) arguments.push_back(m);
+    if (problem_.planes() != 1) arguments.push_back(m);
     return arguments;
   }
 
-  Expr multiplier(const Expr& m) const { return problem_.depth_multiplier == 1 ? Expr(0) : m; }
+  Expr multiplier(const Expr& m) const { return problem_.planes() == 1 ? Expr(0) : m; }
 
   void make_depthwise() {
     const Lowering& p = problem_;
@@ -110,10 +110,13 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
       if (middle_bias_) bias = (*middle_bias_)(multiplier(m_) * p.IC + c_);
       middle_(at) = middle_value(depthwise_(at), bias);
     } else {
-      middle_(at) = padded_(image_arguments<Expr>(
-          p.layout, c_, {pixels_.column * p.window.stride_w, pixels_.row * p.window.stride_h}, 0));
+      const Expr tap = multiplier(m_), kw = tap % p.window.KW, kh = tap / p.window.KW;
+      middle_(at) = padded_(image_arguments<Expr>(p.layout, c_,
+                                                  {pixels_.column * p.window.stride_w + kw * p.window.dilation_w,
+                                                   pixels_.row * p.window.stride_h + kh * p.window.dilation_h},
+                                                  0));
     }
-    const RDom k(0, p.IC, 0, p.depth_multiplier, "k");
+    const RDom k(0, p.IC, 0, p.planes(), "k");
     const Expr m = multiplier(k.y);
     std::vector<Var> out_at = pixels_.vars;
     out_at.insert(p.layout == Layout::nhwc ? out_at.begin() : out_at.end(), f_);

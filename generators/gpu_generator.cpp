@@ -1,4 +1,4 @@
-// Kernels for GPUs, for all three operations. Fused, a separable layer is one kernel, and the depthwise result of a
+// Kernels for GPUs, of all families. Fused, a separable layer is one kernel, and the depthwise result of a
 // block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its own, which leaves its
 // result in device memory.
 
@@ -12,6 +12,7 @@
 #include "generators/stages/depthwise.h"
 #include "generators/stages/epilogue.h"
 #include "generators/stages/pointwise.h"
+#include "generators/stages/taps.h"
 #include "generators/thread_registers.h"
 #include "generators/vector_comparisons.h"
 
@@ -43,6 +44,8 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
       middle_(at) = padded_.func(image_arguments<Expr>(
           problem_.layout, c_, {pixels_.column * problem_.window.stride_w, pixels_.row * problem_.window.stride_h},
           n_));
+    } else if (problem_.family == KernelFamily::conv) {
+      middle_ = taps_as_planes(problem_, padded_, pixels_, c_, m_, n_);
     } else {
       const int channels = round_up(problem_.IC, facts().depthwise_panel);
       Expr bias;

@@ -15,7 +15,8 @@ inline std::vector<Stage> separable_stages() { return {{}, {StageKind::conv, {},
 
 /// @param name  "depthwise", "pointwise" or "separable"
 inline std::vector<Stage> stages_named(std::string_view name) {
-  return name == "depthwise" ? depthwise_stages() : name == "pointwise" ? pointwise_stages() : separable_stages();
+  if (name == "depthwise") return depthwise_stages();
+  return name == "pointwise" || name == "conv" ? pointwise_stages() : separable_stages();
 }
 
 /// A problem of one input element and these stages.

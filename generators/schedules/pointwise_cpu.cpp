@@ -61,6 +61,10 @@ void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const Lowering& p, 
       .unroll(f)
       .unroll(pixel)
       .unroll(ku);
+  // A loop over taps of few channels would cost more than their sums.
+  constexpr int kFewChannels = 4, kUnrolledTaps = 7;
+  if (p.family == KernelFamily::conv && p.IC <= kFewChannels && p.window.KW <= kUnrolledTaps)
+    stage.sum.update().unroll(stage.k.y, p.window.KW);
 }
 
 }  // namespace sepconv::generators

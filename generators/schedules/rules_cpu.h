@@ -37,6 +37,11 @@ int rows_of_direct_block(const Lowering& p);
 /// Columns of a block of one row, in whole tiles of `mr` that leave no partial block.
 int columns_of_one_row(const Lowering& p, int mr);
 
+// rules_conv.cpp
+
+/// The schedule of a conv whose window has several taps.
+CpuSchedule conv_rule(const Lowering& p);
+
 // rules_pointwise.cpp
 
 /// The tile that wastes the fewest sums. `columns`: of a block, or of the image where it has one row, if not flat.

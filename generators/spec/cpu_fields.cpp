@@ -26,7 +26,7 @@ std::string fuse_refusal(const CpuSchedule& s, const Lowering& p) {
 std::string flat_refusal(const CpuSchedule& s, const Lowering& p) {
   if (!s.block.flat()) return "";
   if (p.family == KernelFamily::depthwise) return "a depthwise problem has no GEMM to flatten";
-  if (p.family == KernelFamily::pointwise && s.block.pixels == PixelOrder::flat_direct)
+  if (!p.has_depthwise() && s.block.pixels == PixelOrder::flat_direct)
     return "expected 0 or 1: without a depthwise stage there is only the copy";
   return p.is_dynamic() ? "flattened pixels need static extents" : "";
 }

@@ -75,7 +75,8 @@ Work pointwise_work(const GpuSchedule& s, const Lowering& p, std::int64_t batch,
   work.blocks = f_blocks * q_blocks * batch;
   const double results = double(work.blocks) * s.block_q() * K;  // that blocks put into shared memory
   const double weights = kSum * K * p.OC, output = pixels * p.OC * element;
-  const double input = fused ? double(p.IH) * p.IW * p.IC * double(batch) * element : pixels * K * element;
+  const bool reads_input = fused || p.family == KernelFamily::conv;  // the taps of a conv come through L2
+  const double input = reads_input ? double(p.IH) * p.IW * p.IC * double(batch) * element : pixels * K * element;
   const double share = fused ? input_share(p, s.block_q()) : s.block_q() * K * element;
   const double filter = fused ? filter_bytes(p) : 0;
   work.flops = 2.0 * double(work.blocks) * s.block_f() * s.block_q() * K + (fused ? results * tap_flops(p) : 0);

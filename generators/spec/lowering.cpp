@@ -16,7 +16,7 @@ bool is_plain(const Window& w) {
 std::optional<KernelFamily> family_of(const ConvProblem& p) {
   const std::vector<Stage>& stages = p.stages;
   if (stages.size() == 1 && stages[0].kind == StageKind::depthwise) return KernelFamily::depthwise;
-  if (stages.size() == 1 && has_one_tap(stages[0])) return KernelFamily::pointwise;
+  if (stages.size() == 1) return has_one_tap(stages[0]) ? KernelFamily::pointwise : KernelFamily::conv;
   if (stages.size() == 2 && stages[0].kind == StageKind::depthwise && stages[1].kind == StageKind::conv &&
       has_one_tap(stages[1]) && is_plain(stages[1].window))
     return KernelFamily::separable;
@@ -31,15 +31,16 @@ bool is_keras_epilogue(const Epilogue& epilogue) {
 }  // namespace
 
 const char* to_text(KernelFamily family) {
-  constexpr const char* kNames[] = {"depthwise", "pointwise", "separable"};
+  constexpr const char* kNames[] = {"depthwise", "pointwise", "conv", "separable"};
   return kNames[static_cast<int>(family)];
 }
 
 std::optional<std::string> why_not_compiled(const ConvProblem& p) {
   if (!family_of(p))
     return "no generator for the stages " + stages_name(p) +
-           "; there are generators for one depthwise stage, for one 1x1 conv stage, and for a depthwise stage followed "
-           "by a 1x1 conv stage without strides and pads";
+           "; there are generators for one depthwise stage, for one conv stage, and for a depthwise stage followed by "
+           "a "
+           "1x1 conv stage without strides and pads";
   for (const Stage& stage : p.stages)
     if (!is_keras_epilogue(stage.epilogue))
       return std::string("no generator for the epilogue of the ") + to_text(stage.kind) +

@@ -16,6 +16,7 @@ namespace sepconv::generators {
 enum class KernelFamily : std::uint8_t {
   depthwise,  // one depthwise stage
   pointwise,  // one conv stage of a 1x1 window, strided and padded or not
+  conv,       // one conv stage of any other window
   separable,  // a depthwise stage, then an unstrided and unpadded conv stage of a 1x1 window
 };
 
@@ -45,10 +46,14 @@ struct Lowering {
   std::vector<Argument> arguments;  // of the kernel, in its order
   Target target;                    // its lanes are those of the type of sums
 
-  bool has_depthwise() const { return family != KernelFamily::pointwise; }
+  bool has_depthwise() const { return family == KernelFamily::depthwise || family == KernelFamily::separable; }
+  /// A GEMM over the channels of a pixel, or of its taps.
   bool has_pointwise() const { return family != KernelFamily::depthwise; }
-  /// Channels between the stages: IC * depth_multiplier; the K of the pointwise GEMM.
-  std::int32_t middle_channels() const { return IC * depth_multiplier; }
+  /// Planes of IC channels that the GEMM sums over: the multipliers of a depthwise stage, or the taps of a conv's
+  /// window.
+  std::int32_t planes() const { return family == KernelFamily::conv ? window.KH * window.KW : depth_multiplier; }
+  /// Channels that the GEMM reads of a pixel, its K: those between the stages where there are two.
+  std::int32_t middle_channels() const { return IC * planes(); }
   bool dynamic_h() const { return IH == kDynamic; }
   bool dynamic_w() const { return IW == kDynamic; }
   bool is_dynamic() const { return dynamic_h() || dynamic_w(); }

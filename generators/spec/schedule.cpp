@@ -19,17 +19,32 @@ std::int64_t saturated_product(std::initializer_list<std::int64_t> factors) {
   return product;
 }
 
+constexpr auto kMost = static_cast<std::int64_t>(kMaxScratchBytes);
+
+std::string too_large(std::string_view field, int value, const char* what, std::int64_t needed) {
+  return refused_value(field, value,
+                       std::string(what) + " needs " + std::to_string(needed) + " bytes; at most " +
+                           std::to_string(kMost) + " can be addressed");
+}
+
+/// Why the copy of a block's input, or of its taps, cannot be addressed.
+std::optional<std::string> conv_scratch_reason(const CpuSchedule& s, const Lowering& p) {
+  const auto bytes = static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
+  const std::int64_t columns = s.block.ow_block, rows = s.block.oh_block;
+  const std::int64_t copy =
+      s.block.flat() ? saturated_product({columns, rows, p.IC, p.planes(), bytes})
+                     : saturated_product({(columns - 1) * p.window.stride_w + p.window.KW_eff() + p.target.lanes,
+                                          (rows - 1) * p.window.stride_h + p.window.KH_eff(), p.IC, bytes});
+  if (copy > kMost) return too_large("block.oh", s.block.oh_block, "the copy of a block's input", copy);
+  return std::nullopt;
+}
+
 /// Why the copy of a block's input, or the depthwise result, cannot be addressed. The generator counts exactly.
 std::optional<std::string> scratch_reason(const CpuSchedule& s, const Lowering& p) {
+  if (p.family == KernelFamily::conv) return conv_scratch_reason(s, p);
   if (!s.depthwise) return std::nullopt;
   const DepthwiseCpuSchedule& dw = *s.depthwise;
-  constexpr auto kMost = static_cast<std::int64_t>(kMaxScratchBytes);
   const auto bytes = static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
-  const auto too_large = [](std::string_view field, int value, const char* what, std::int64_t needed) {
-    return refused_value(field, value,
-                         std::string(what) + " needs " + std::to_string(needed) + " bytes; at most " +
-                             std::to_string(kMost) + " can be addressed");
-  };
   const std::int64_t columns = p.dynamic_w() ? s.block.ow_block : std::min(s.block.ow_block, p.OW());
   const std::int64_t rows = s.block.oh_block;
   if (dw.pad_tile) {

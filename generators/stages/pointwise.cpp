@@ -16,7 +16,7 @@ PointwiseStage pointwise_stage(const Lowering& p, const Func& middle, const Func
                                const Pixels& pixels, const Var& f, const Var& n) {
   PointwiseStage stage;
   stage.sum = Func("pointwise_sum");
-  stage.k = RDom(0, p.IC, 0, p.depth_multiplier, "k");
+  stage.k = RDom(0, p.IC, 0, p.planes(), "k");
   const Expr c = stage.k.x, m = stage.k.y;
   const auto out = image_arguments<Var>(p.layout, f, pixels.vars, n);
   // Starting from the bias saves an addition per output.
@@ -28,7 +28,7 @@ PointwiseStage pointwise_stage(const Lowering& p, const Func& middle, const Func
 Func unpacked_weights(const Lowering& p, const Func& weights, int panel) {
   Var f("f"), c("c"), m("m");
   Func unpacked("unpacked");
-  unpacked(f, c, m) = weights(f % panel + panel * (c + p.IC * (m + p.depth_multiplier * (f / panel))));
+  unpacked(f, c, m) = weights(f % panel + panel * (c + p.IC * (m + p.planes() * (f / panel))));
   return unpacked;
 }
 

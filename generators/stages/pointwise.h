@@ -8,7 +8,7 @@ namespace sepconv::generators {
 
 struct PointwiseStage {
   Halide::Func sum;     // image_arguments(layout, c, pixels, n)
-  Halide::RDom k;       // x: channel, y: multiplier
+  Halide::RDom k;       // x: channel, y: plane
   Halide::Func result;  // what finished() made of the sums: image_arguments(nhwc, c, pixels, n)
 };
 

@@ -36,7 +36,8 @@ Epilogue random_epilogue(Draw& draw) {
 
 ConvProblem draw_problem(Draw& draw) {
   ConvProblem p = problem_of(separable_stages());
-  p.stages = stages_named(draw.one_of<const char*>({"depthwise", "pointwise", "separable", "separable"}));
+  const std::string name = draw.one_of<const char*>({"depthwise", "pointwise", "conv", "separable", "separable"});
+  p.stages = stages_named(name);
   p.layout = draw.chance(0.3) ? Layout::nchw : Layout::nhwc;
   if (draw.chance(0.5)) p.dtype = draw.one_of<DataType>({DataType::float64, DataType::float16, DataType::bfloat16});
   p.strict_float = draw.chance(0.1);
@@ -48,7 +49,7 @@ ConvProblem draw_problem(Draw& draw) {
   p.IH = one_dimension ? 1 : extent();
   p.IW = one_dimension ? draw.between(1, 150) : extent();
   p.IC = channels();
-  const bool has_window = p.has(StageKind::depthwise);
+  const bool depthwise = p.has(StageKind::depthwise), has_window = name != "pointwise";
   const auto taps = [&] { return !has_window ? 1 : draw.chance(0.1) ? draw.between(8, 13) : draw.between(1, 5); };
   window(p).KH = one_dimension ? 1 : taps();
   window(p).KW = taps();
@@ -59,7 +60,7 @@ ConvProblem draw_problem(Draw& draw) {
   const auto pad = [&](int effective) { return !has_window || draw.chance(0.4) ? 0 : draw.between(0, effective); };
   if (!one_dimension) window(p).pad_top = pad(window(p).KH_eff()), window(p).pad_bottom = pad(window(p).KH_eff());
   window(p).pad_left = pad(window(p).KW_eff()), window(p).pad_right = pad(window(p).KW_eff());
-  p.stages[0].depth_multiplier = has_window && draw.chance(0.4) ? draw.between(2, 4) : 1;
+  p.stages[0].depth_multiplier = depthwise && draw.chance(0.4) ? draw.between(2, 4) : 1;
   if (p.has(StageKind::conv)) p.stages.back().out_channels = channels();
   if (p.stages.size() == 2) middle(p) = random_epilogue(draw);
   output(p) = random_epilogue(draw);

@@ -88,7 +88,7 @@ ConvProblem conv_problem(const LayerConfig& config, const std::vector<std::int64
   if (config.groups > 1 && config.groups != extents.C)
     throw NotCompiledError(config.class_name + " with groups=" + std::to_string(config.groups) + " on " +
                            std::to_string(extents.C) +
-                           " channels: compiled are 1x1 windows with groups=1, and groups equal to the channels");
+                           " channels is not compiled; expected groups=1, or as many groups as channels");
   // The first check keeps the product within 64 bits.
   if (extents.C > kMaxExtent) throw NotCompiledError("too large: more than 2^28 channels");
   if (std::max(largest, extents.C * config.depth_multiplier) > kMaxExtent)

@@ -71,9 +71,6 @@ class ConfigReader : keras::ArgumentReader {
     for (const std::string& error : {deferred_error(), config.build_error})
       if (!error.empty()) throw std::invalid_argument(error);
     config.why_not = why_not_;
-    if (config.why_not.empty() && config.is_pointwise() && (config.KH != 1 || config.KW != 1))
-      config.why_not = class_name() + " with a " + (config.rank == 2 ? std::to_string(config.KH) + "x" : "") +
-                       std::to_string(config.KW) + " window: only 1x1 windows are compiled";
     return config;
   }
 

@@ -158,7 +158,7 @@ class Planner {
       skip(layer, layer.custom ? "a custom class: " + layer.why_custom
                                : layer.class_name +
                                      " is not compiled: only SeparableConv, "
-                                     "DepthwiseConv and 1x1 Conv layers of 1 and 2 dimensions are");
+                                     "DepthwiseConv and Conv layers of 1 and 2 dimensions are");
       return;
     }
     if (layer.class_name == "Activation" && !layer.custom) {
@@ -230,7 +230,8 @@ class Planner {
 
   /// The zeros of a ZeroPadding layer in front that only this call reads.
   std::optional<std::array<std::int32_t, 4>> absorbable_padding(const LayerConfig& config, const LayerCall& use) const {
-    if (config.is_pointwise() || config.padding != Padding::valid || use.inputs.size() != 1) return std::nullopt;
+    const bool one_tap = config.is_ungrouped_conv() && config.KH == 1 && config.KW == 1;
+    if (one_tap || config.padding != Padding::valid || use.inputs.size() != 1) return std::nullopt;
     const LayerCall& source = call(use.inputs[0].call);
     if (source.layer < 0 || source.is_output || source.consumers.size() != 1 || source.inputs.size() != 1)
       return std::nullopt;

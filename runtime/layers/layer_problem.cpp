@@ -84,14 +84,16 @@ ConvProblem problem_for(const LayerConfig& config, const InputExtents& extents) 
   p.layout = config.layout;
   p.IC = static_cast<std::int32_t>(extents.C);
   Stage first;
-  if (config.is_pointwise())
+  if (config.is_ungrouped_conv())
     first.kind = StageKind::conv, first.out_channels = config.filters;
   else
     first.depth_multiplier = config.depth_multiplier;
   Window& w = first.window;
   w.KH = config.KH, w.KW = config.KW;
   w.stride_h = config.stride_h, w.stride_w = config.stride_w;
-  if (!config.is_pointwise()) w.dilation_h = config.dilation_h, w.dilation_w = config.dilation_w;
+  // The dilation of one tap has no effect.
+  if (!config.is_ungrouped_conv() || config.KH > 1) w.dilation_h = config.dilation_h;
+  if (!config.is_ungrouped_conv() || config.KW > 1) w.dilation_w = config.dilation_w;
   if (config.rank == 2) set_axis(config.padding, extents.H, w.KH_eff(), w.stride_h, p.IH, w.pad_top, w.pad_bottom);
   set_axis(config.padding, extents.W, w.KW_eff(), w.stride_w, p.IW, w.pad_left, w.pad_right);
   p.stages = {first};

@@ -208,7 +208,7 @@ TEST_F(CompileCommand, InputFilesThatAreWrongAreNamed) {
 
 TEST_F(CompileCommand, SkippedLayersAreListedWithTheirReason) {
   write_file(layers_, R"([{"class_name": "Conv2D", "input_shape": [null, 14, 14, 8],
-                           "config": {"name": "wide", "filters": 4, "kernel_size": [3, 3]}}])");
+                           "config": {"name": "wide", "filters": 4, "groups": 2, "kernel_size": [3, 3]}}])");
   expect_wrong_use({}, "skipped 'wide' (Conv2D): ");
   expect_wrong_use({}, "has no layer that can be compiled");
 }

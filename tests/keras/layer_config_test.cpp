@@ -81,7 +81,22 @@ TEST(LayerConfig, StridedPointwiseNeedsNoPads) {
                        {{"filters", 6}, {"kernel_size", 1}, {"strides", 2}, {"padding", "same"}, {"dilation_rate", 1}}),
               {1, 29, 29, 24}),
       "f32_nhwc_i29x29x24.conv_o6_k1x1_s2x2.bias");
-  EXPECT_THROW(problem(of_class("Conv1D", {{"filters", 6}, {"kernel_size", 2}}), {1, 29, 24}), NotCompiledError);
+}
+
+TEST(LayerConfig, ConvolutionsOfAnyWindow) {
+  EXPECT_EQ(
+      problem(of_class("Conv1D", {{"filters", 6}, {"kernel_size", 2}, {"padding", "causal"}, {"dilation_rate", 4}}),
+              {1, 29, 24}),
+      "f32_nhwc_i1x29x24.conv_o6_k1x2_d1x4_p0x0x4x0.bias");
+  EXPECT_EQ(problem(of_class("Conv2D", {{"filters", 6},
+                                        {"kernel_size", {3, 1}},
+                                        {"dilation_rate", {2, 3}},
+                                        {"padding", "same"},
+                                        {"data_format", "channels_first"},
+                                        {"activation", "relu"}}),
+                    {1, 3, 20, 30}),
+            "f32_nchw_i20x30x3.conv_o6_k3x1_d2x1_p2x2x0x0.bias.relu")
+      << "the dilation of one tap is nothing";
 }
 
 TEST(LayerConfig, CausalIsTfKerasSeparableConv1D) {

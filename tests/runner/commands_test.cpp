@@ -36,7 +36,7 @@ constexpr const char* kLayers = R"([
   {"class_name": "DepthwiseConv1D", "input_shape": [null, null, 8],
    "config": {"name": "open", "kernel_size": 3, "padding": "same"}},
   {"class_name": "Conv2D", "input_shape": [null, 6, 5, 4],
-   "config": {"name": "full", "filters": 8, "kernel_size": [3, 3]}}
+   "config": {"name": "full", "filters": 8, "groups": 2, "kernel_size": [3, 3]}}
 ])";
 
 class Commands : public testing::Test {

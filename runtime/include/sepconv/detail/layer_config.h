@@ -19,7 +19,7 @@ struct LayerConfig {
   enum class Kind : std::uint8_t {
     separable,
     depthwise,
-    conv,  // Conv1D, Conv2D: planned where the window is 1x1 or each group has one channel; never a layer object
+    conv,  // Conv1D, Conv2D: planned without groups, or where each group has one channel; never a layer object
   };
 
   std::string class_name;  // "SeparableConv1D", "DepthwiseConv2D", "Conv1D", ...
@@ -57,7 +57,7 @@ struct LayerConfig {
 
   bool separable() const noexcept { return kind == Kind::separable; }
   /// A Conv layer without groups: no depthwise stage.
-  bool is_pointwise() const noexcept { return kind == Kind::conv && groups == 1; }
+  bool is_ungrouped_conv() const noexcept { return kind == Kind::conv && groups == 1; }
   /// As Keras saves them: rank numbers each.
   std::vector<int> kernel_size() const;
   std::vector<int> strides() const;

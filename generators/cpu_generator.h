@@ -48,10 +48,8 @@ class CpuGenerator : public KernelGenerator<Derived> {
     const bool whole_rows = !p.is_dynamic() && schedule_.block.ow_block >= p.OW();
     if (dw.pad_tile && p.layout == Layout::nchw && whole_rows)
       return padded_rows(p, *input_, this->pads(), inner_layout(dw, p), channels, problem_.target.lanes, types_);
-    // Tiles of more channels than there are read beyond the last one. A depthwise stage alone guards them, but not
-    // where its loop over multiples makes whole tiles of all.
-    const bool reads_past_channels =
-        channels > p.IC && (p.family == KernelFamily::separable || p.depth_multiplier != 1);
+    // Tiles of more channels than there are would read beyond the last pixel: the copy repeats the last channel.
+    const bool reads_past_channels = channels > p.IC;
     if (dw.pad_tile || needs_padding || reads_past_channels)
       return {.func = padded_input(p, *input_, *input_, this->pads(), channels, types_)};
     return {.func = unpadded_input(p, *input_, types_)};

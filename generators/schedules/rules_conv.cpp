@@ -20,7 +20,8 @@ CpuSchedule conv_rule(const Lowering& p) {
   const std::int64_t input_columns = std::int64_t{s.block.ow_block - 1} * p.window.stride_w + p.window.KW_eff();
   const std::int64_t row_bytes = sum_bytes(p) * input_columns * p.IC * p.window.stride_h;
   const std::int64_t shared = kRowsForEachShared * (p.window.KH_eff() - 1) / p.window.stride_h;
-  s.block.oh_block = even_rows(OH, std::clamp<std::int64_t>(std::max(p.target.l2_bytes / 2 / row_bytes, shared), 1, OH));
+  s.block.oh_block =
+      even_rows(OH, std::clamp<std::int64_t>(std::max(p.target.l2_bytes / 2 / row_bytes, shared), 1, OH));
   return s;
 }
 

@@ -7,8 +7,8 @@
 
 namespace sepconv::generators {
 
-/// planes(c, pixel, tap, n) = padded(c, pixel * stride + (kh, kw) * dilation, n), where tap = kh * KW + kw: in the order
-/// middle_arguments(layout, c, pixels, tap, n).
+/// planes(c, pixel, tap, n) = padded(c, pixel * stride + (kh, kw) * dilation, n), where tap = kh * KW + kw: in the
+/// order middle_arguments(layout, c, pixels, tap, n).
 Halide::Func taps_as_planes(const Lowering& problem, const PaddedInput& padded, const Pixels& pixels,
                             const Halide::Var& c, const Halide::Var& tap, const Halide::Var& n);
 

@@ -78,8 +78,8 @@ TEST(RandomConfigsTest, EqualTheReference) {
   }
 }
 
-/// Problems whose kernels once read beyond the last input element: fewer channels than a tile with several multiples,
-/// and blocks that whole depthwise tiles do not fill.
+/// Problems whose kernels once read beyond the last input element: fewer channels than a tile, with one multiple or
+/// several, and blocks that whole depthwise tiles do not fill.
 TEST(RandomConfigsTest, ReadsNothingBeyondTheInput) {
   std::vector<KernelSpec> specs;
   for (const std::string& target : targets_here()) {
@@ -93,6 +93,11 @@ TEST(RandomConfigsTest, ReadsNothingBeyondTheInput) {
     uneven.depthwise->ow_tile = 4, uneven.depthwise->pad_tile = 0;
     uneven.pointwise->mr = 2;
     specs.push_back({blocks, uneven, target});
+    // The last pixel's channels are fewer than a vector, whatever the window.
+    for (const char* window : {"k1x1", "k1x2", "k1x3_s1x2", "k1x9", "k1x2_d1x3"}) {
+      const ConvProblem few = problem_from_text(std::string("f32_nhwc_i1x99x7.dw_") + window + ".bias.relu");
+      specs.push_back({few, default_cpu_schedule(lower(few, target_from_name(target))), target});
+    }
   }
   const auto kernels = compile_and_load("fenced", specs);
   for (std::size_t i = 0; i < kernels.size(); ++i) {

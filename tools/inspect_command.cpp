@@ -35,9 +35,9 @@ constexpr const char* kExamples = R"(Examples:
   sepconv inspect mobilenet.keras --json
   sepconv inspect mobilenet.keras --explain conv_dw_3 --target x86-64-avx2
 
-Operations count a multiply-add as two; bytes are of one image, inputs and outputs read and written once.
+A multiply-add counts as two operations. Bytes are per image, with each input read and each output written once.
 --explain compiles the layer's kernel and disassembles it with llvm-objdump.
-Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
+Exit status: 0 success, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 std::string extent(std::int32_t value) { return value == kDynamic ? "?" : std::to_string(value); }
 
@@ -228,18 +228,19 @@ int inspect(const InspectArguments& arguments) {
 void add_inspect_command(CLI::App& app, int& status) {
   auto arguments = std::make_shared<InspectArguments>();
   InspectArguments& a = *arguments;
-  CLI::App* command = app.add_subcommand("inspect", "Show a model's layers, their problems, costs, and what fuses");
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show a model's layers, their problems and costs, and which layers fuse");
   command->footer(kExamples);
   add_plan_options(*command, a);
-  command->add_option("--target", a.target, "Also show the schedules that compile chooses on this target, in words");
-  CLI::Option* json = command->add_flag("--json", a.json, "Print JSON rather than a table");
+  command->add_option("--target", a.target, "Also describe the schedules that compile chooses for this target");
+  CLI::Option* json = command->add_flag("--json", a.json, "Print JSON instead of a table");
   CLI::Option* explained =
       command
           ->add_option("--explain", a.explain,
-                       "Compile this layer and tell its roofline, its schedule and its inner loop's instructions")
+                       "Compile this layer and report its roofline, schedule and inner loop instructions")
           ->type_name("LAYER")
           ->excludes(json);
-  command->add_option("--cache", a.cache, "For --explain: the folder of compiled kernels")->needs(explained);
+  command->add_option("--cache", a.cache, "Folder that caches compiled kernels, for --explain")->needs(explained);
   command->callback([arguments, &status] { status = inspect(*arguments); });
 }
 

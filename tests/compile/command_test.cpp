@@ -186,7 +186,7 @@ TEST_F(CompileCommand, WrongUseIsNamed) {
   for (const char* name : {"two words", "class", "1st", "../up", "sepconv"})
     expect_wrong_use({"--name", name}, std::string("name: '") + name + "' cannot name a library");
   expect_wrong_use({"--layers", "none*"}, "matches 'none*'");
-  expect_wrong_use({"--name", ""}, "--name: expected a text that is not empty");
+  expect_wrong_use({"--name", ""}, "--name: must not be empty");
   expect_wrong_use({"--locked"}, "--lock");
   expect_wrong_use({"--lock", path("none.lock.json")}, "none.lock.json");
   expect_wrong_use({"-j", "0"}, "--jobs");

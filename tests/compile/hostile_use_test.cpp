@@ -228,7 +228,7 @@ TEST_F(HostileUse, EmptyTextsAreRefused) {
                                              {SEPCONV_PROGRAM, "report", "store.sqlite", "-o", ""}}) {
     const ProcessResult result = run_process(argv);
     expect_status(result, 2);
-    expect_has(result, "expected a text that is not empty");
+    expect_has(result, "must not be empty");
   }
 }
 

@@ -65,8 +65,9 @@ std::vector<PlannedLayer> wanted_layers(const BenchArguments& arguments) {
     throw std::invalid_argument(fmt::format("--only: '{}' matches no layer of '{}'", arguments.only, arguments.suite));
   for (PlannedLayer& layer : layers) {
     if (layer.problem.is_dynamic() || layer.problem.dtype != DataType::float32)
-      throw std::invalid_argument(fmt::format("{}: layer '{}' is '{}'; layers with fixed extents in float32 are timed",
-                                              arguments.suite, layer.name, to_text(layer.problem)));
+      throw std::invalid_argument(
+          fmt::format("{}: layer '{}' is '{}'; only float32 layers with static extents can be timed", arguments.suite,
+                      layer.name, to_text(layer.problem)));
     layer.weights = {};  // every run has its own
     layer.has_weights = false;
   }
@@ -155,7 +156,7 @@ class BenchService {
 
 BenchService make_service(const BenchArguments& arguments) {
   if (!arguments.io_dir.empty() && !fs::is_directory(arguments.io_dir))
-    throw std::invalid_argument(fmt::format("--io-dir: '{}' is no folder", arguments.io_dir));
+    throw std::invalid_argument(fmt::format("--io-dir: '{}' is not a folder", arguments.io_dir));
   std::vector<PlannedLayer> layers = wanted_layers(arguments);
   BenchBuild build;
   build.target = bench_target(arguments.target);

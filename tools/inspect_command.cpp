@@ -111,12 +111,12 @@ void print_text(const Plan& plan) {
     rows.push_back(std::move(row));
   }
   if (plan.layers.empty())
-    std::cout << "no layer that kernels are made for\n";
+    std::cout << "no kernel is made for any layer\n";
   else
     print_table(rows, {false, false, false, false, false, false, true, true, true, true, false});
   std::cout << fmt::format(
       "{} kernel calls, {} of them do the work of several layers: {:.3f} MFLOP, {:.1f} KB of weights, "
-      "{:.1f} KB of inputs and outputs an image\n",
+      "{:.1f} KB of inputs and outputs per image\n",
       plan.layers.size(), fused, total.flops * 1e-6, total.weight_bytes / 1024, total.activation_bytes / 1024);
   if (dynamic)
     std::cout << fmt::format(
@@ -141,7 +141,7 @@ std::variant<autoschedule::LockRow, std::string> row_on(const ConvProblem& probl
 }
 
 void print_schedules(const Plan& plan, const generators::Target& target) {
-  std::cout << fmt::format("\nschedules on {}, of the shipped table or the rule:\n", target.name);
+  std::cout << fmt::format("\nschedules on {}, from the shipped table or the rule:\n", target.name);
   const autoschedule::ScheduleTables tables(tables_folder());
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem problem = kernel_problem(layer.problem);

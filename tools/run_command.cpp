@@ -42,7 +42,7 @@ struct CompiledLibrary {
 };
 
 CompiledLibrary find_library(const fs::path& folder) {
-  if (!fs::is_directory(folder)) throw std::invalid_argument(fmt::format("'{}' is no folder", folder.string()));
+  if (!fs::is_directory(folder)) throw std::invalid_argument(fmt::format("'{}' is not a folder", folder.string()));
   std::vector<fs::path> weights;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".weights") weights.push_back(entry.path());
@@ -54,7 +54,7 @@ CompiledLibrary find_library(const fs::path& folder) {
   if (fs::exists(shared)) return {shared, weights[0]};
   if (fs::exists(folder / ("lib" + name + ".a")))
     throw std::invalid_argument(fmt::format(
-        "'{}' has lib{}.a only, which cannot be loaded; compile it again with --shared", folder.string(), name));
+        "'{}' has only lib{}.a, which cannot be loaded; compile again with --shared", folder.string(), name));
   throw std::invalid_argument(
       fmt::format("'{}' has no lib{}.so; compile the model with --shared", folder.string(), name));
 }

@@ -95,14 +95,13 @@ void check_tunable(const std::string& name, const TuneArguments& arguments) {
   const generators::Target& target = generators::target_from_name(name);
   if (target.device != generators::Device::cpu)
     throw std::invalid_argument(
-        fmt::format("target: '{}' runs on a GPU, whose kernels the tuner cannot time; its schedules are a cost model's "
-                    "choice already, "
-                    "so that --by-model has nothing to add",
+        fmt::format("target: '{}' runs on a GPU, whose kernels the tuner cannot time; a cost model already chooses its "
+                    "schedules, so --by-model has nothing to add",
                     name));
   if (!arguments.runner.empty() || !arguments.scheduler.empty()) return;  // an emulator, or other machines
   if (!is_native(target))
     throw std::invalid_argument(fmt::format(
-        "target: '{}' is for {}; say how its programs run with --runner, as in 'qemu-aarch64 arm/sepconv-runner', or "
+        "target: '{}' is for {}; pass --runner to run its programs, such as 'qemu-aarch64 arm/sepconv-runner', or "
         "--by-model to choose by the cost model alone",
         name, system_text(target)));
   if (const std::string reason = cannot_run_here(target); !reason.empty())
@@ -134,7 +133,7 @@ void refuse_failures(const std::vector<autoschedule::TuneState>& states, const a
     for (const autoschedule::TrialRecord& record :
          store.records({.problem = state.problem.problem, .target = state.problem.target}))
       if (record.trial.status != autoschedule::TrialStatus::ok)
-        throw std::runtime_error(fmt::format("tune: every trial failed; the first of layer '{}': {}",
+        throw std::runtime_error(fmt::format("tune: every trial failed; first failure, of layer '{}': {}",
                                              state.problem.name, record.trial.message));
 }
 
@@ -158,7 +157,7 @@ autoschedule::LocalOptions local_options(const TuneArguments& arguments, const S
 autoschedule::FleetOptions fleet_options(const TuneArguments& arguments, const autoschedule::LocalOptions& local) {
   if (arguments.targets.size() > 1 && arguments.resource.empty())
     throw std::invalid_argument(
-        "--scheduler: workers are found by the name of the target, or by --worker-resource for several targets");
+        "--scheduler: workers are found by the target's name; with several targets, pass --worker-resource");
   autoschedule::FleetOptions fleet;
   fleet.scheduler = arguments.scheduler;
   fleet.resource = arguments.resource.empty() ? arguments.targets.front() : arguments.resource;
@@ -188,8 +187,8 @@ void refuse_old_trials(const TuneArguments& arguments, const autoschedule::Recor
   for (const autoschedule::TuneProblem& problem : problems)
     if (!store.records({.problem = problem.problem, .target = problem.target}).empty())
       throw std::invalid_argument(
-          fmt::format("'{}' has trials of layer '{}' already; say --resume to go on with them, or --store with another "
-                      "file to begin anew",
+          fmt::format("'{}' already has trials of layer '{}'; pass --resume to continue them, or --store with another "
+                      "file to start over",
                       store_path(arguments).string(), problem.name));
 }
 
@@ -216,7 +215,7 @@ autoschedule::Lockfile lockfile_to_write(const std::filesystem::path& path) {
 
 int run_tune(const TuneArguments& given) {
   if (!given.by_model && given.trials == 0 && given.minutes <= 0)
-    throw std::invalid_argument("tune: say how long: --trials N for each layer, --minutes N for everything, or both");
+    throw std::invalid_argument("tune: no limit; pass --trials N (per layer), --minutes N (in all), or both");
   TuneArguments arguments = given;
   autoschedule::Lockfile lockfile = lockfile_to_write(arguments.lock);
   const Plan plan = read_plan(arguments);
@@ -253,7 +252,7 @@ int run_tune(const TuneArguments& given) {
     states = tune(problems, options, *executor, store, progress);
   } catch (const autoschedule::TuneCancelled&) {
     progress.end();
-    print_error("sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
+    print_error("sepconv: tune: interrupted; finished trials are in '{}', and --resume continues\n",
                 store_path(arguments).string());
     return kMachineFailed;
   }

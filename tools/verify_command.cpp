@@ -87,7 +87,7 @@ VerifyJob model_job(const VerifyArguments& arguments) {
     layer.weights = runner::real_values(problem, 1, 1).weights;
     layer.has_weights = seeded = true;
   }
-  if (seeded) print_error("'{}' holds no weights: seeded ones are used\n", arguments.path);
+  if (seeded) print_error("'{}' holds no weights; using seeded ones\n", arguments.path);
   return job;
 }
 
@@ -196,7 +196,7 @@ int verify(const VerifyArguments& arguments) {
   for (const SkippedLayer& layer : job.plan.skipped) print_out("skipped  {}: {}\n", layer.name, layer.reason);
   if (job.plan.layers.empty() && job.plan.skipped.empty())
     throw std::invalid_argument(fmt::format("'{}' has nothing to verify{}", arguments.path,
-                                            arguments.only.empty() ? "" : " that --only picks"));
+                                            arguments.only.empty() ? "" : " that --only matches"));
   Counts counts;
   if (!job.plan.layers.empty()) {
     for (const FailedLayer& layer : compile_job(job, arguments, targets, scratch.path(), interrupt.flag())) {

@@ -108,7 +108,7 @@ class Session {
     const auto found = problems_.find(name);
     if (found == problems_.end()) throw std::invalid_argument("no layer is named '" + name + "'");
     if (found->second.dtype != DataType::float32)
-      throw std::invalid_argument("layer '" + name + "': only float32 layers are timed");
+      throw std::invalid_argument("layer '" + name + "': only float32 layers can be timed");
     loaded_.reset();
     loaded_.emplace(timer_->context(), name, found->second, batch, folder, target);
     const CompiledKernel& kernel = loaded_->layer.kernel();

@@ -180,7 +180,7 @@ TEST_F(CompileCommand, WrongUseIsNamed) {
     expect_wrong_use({"--input-shape", shape}, shape[0] == '\0' ? "--input-shape" : "expected HxWxC or LxC");
   for (const char* shape : {"14", "14x14x8x8", "9x9x9"})
     expect_wrong_use({"--input-shape", shape}, "fits no layer of the list");
-  expect_wrong_use({"--input-shape", "image=14x14x8"}, "a list of layers has no inputs with names");
+  expect_wrong_use({"--input-shape", "image=14x14x8"}, "a list of layers has no named inputs");
   expect_wrong_use({"--layer-shape", "14x14x8"}, "expected NAME=HxWxC");
   expect_wrong_use({"--layer-shape", "=14x14x8"}, "expected a name before the '='");
   for (const char* name : {"two words", "class", "1st", "../up", "sepconv"})

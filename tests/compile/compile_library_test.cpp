@@ -282,7 +282,7 @@ TEST_F(CompileLibrary, RefusesWrongOptions) {
   refused([](CompileOptions& o) { o.kernel_seconds = 0; });
   EXPECT_THROW(compile_library(Plan{}, options_), std::invalid_argument);
   options_.generator = dir_.path() / "none";
-  EXPECT_NE(failure().find("is not there or cannot be run"), std::string::npos);
+  EXPECT_NE(failure().find("does not exist or cannot be run"), std::string::npos);
   EXPECT_EQ(output_files(), std::set<std::string>{});
 }
 

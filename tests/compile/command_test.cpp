@@ -196,7 +196,7 @@ TEST_F(CompileCommand, WrongUseIsNamed) {
 
 TEST_F(CompileCommand, InputFilesThatAreWrongAreNamed) {
   write_file(path("new.lock.json"), R"({"format": "sepconv-lock", "version": 7, "schedule_version": 2, "rows": []})");
-  expect_wrong_use({"--lock", path("new.lock.json")}, "new.lock.json: lockfile: version 7 is not known");
+  expect_wrong_use({"--lock", path("new.lock.json")}, "new.lock.json: lockfile: version 7 is unknown");
   write_file(layers_, "[{");
   expect_wrong_use({}, "layers.json");
   write_file(layers_, "[]");

@@ -38,7 +38,7 @@ const Json& take(const Json& object, const char* field) {
 
 std::string take_text(const Json& object, const char* field) {
   const Json& value = take(object, field);
-  if (!value.is_string()) throw std::invalid_argument(fmt::format("field '{}': expected a text", field));
+  if (!value.is_string()) throw std::invalid_argument(fmt::format("field '{}': expected a string", field));
   return value.get<std::string>();
 }
 
@@ -46,7 +46,7 @@ void check_version(const Json& object, const char* field, int wanted, const char
   const Json& value = take(object, field);
   if (!value.is_number_integer() || value != wanted)
     throw std::invalid_argument(
-        fmt::format("{} {} is not known; this sepconv reads {}; {}", field, value.dump(), wanted, remedy));
+        fmt::format("{} {} is unknown; this sepconv reads {}; {}", field, value.dump(), wanted, remedy));
 }
 
 std::optional<double> number_from(const Json& object, const char* field, bool zero_allowed) {
@@ -71,12 +71,14 @@ std::optional<int> count_from(const Json& object, const char* field) {
 /// A prediction never looks like a measurement, nor the other way round.
 void check_source(const Record& record, const Json& json) {
   if (record.source != RecordSource::model) {
-    if (record.predicted) throw std::invalid_argument("field 'predicted': only a record of source 'model' has it");
+    if (record.predicted)
+      throw std::invalid_argument("field 'predicted': only allowed in a record with source 'model'");
     return;
   }
   for (const char* field : {"seconds", "ratio", "spread", "samples", "machine"})
     if (json.contains(field))
-      throw std::invalid_argument(fmt::format("field '{}': what the cost model chose was not measured", field));
+      throw std::invalid_argument(
+          fmt::format("field '{}': not allowed in a record with source 'model', which was not measured", field));
 }
 
 Record record_from(const Json& json) {
@@ -150,11 +152,11 @@ Lockfile Lockfile::from_text(const std::string& text) {
   try {
     check_fields(json, {"format", "version", "schedule_version", "rows"});
     if (const std::string format = take_text(json, "format"); format != kFormat)
-      throw std::invalid_argument(fmt::format("format '{}' is not known; expected '{}'", format, kFormat));
+      throw std::invalid_argument(fmt::format("format '{}' is unknown; expected '{}'", format, kFormat));
     if (take(json, "version") != kOldVersion)
       check_version(json, "version", kVersion, "use the sepconv that wrote the file");
     check_version(json, "schedule_version", generators::kScheduleVersion,
-                  "write the file again with 'sepconv compile' or tune again");
+                  "write the file again with 'sepconv compile', or tune again");
     if (!take(json, "rows").is_array()) throw std::invalid_argument("field 'rows': expected a list");
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(fmt::format("lockfile: {}", error.what()));

@@ -1,5 +1,5 @@
 #pragma once
-// The lockfile: which schedule each row of a library has, and why. Small, sorted text that is committed and reviewed.
+// The lockfile: the schedule of each row of a library, and why. Small, sorted text that is committed and reviewed.
 //
 //   {"format": "sepconv-lock", "version": 1, "schedule_version": 1,
 //    "rows": [{"problem": "...", "target": "x86-64-avx2", "schedule": "...", "record": {"source": "rule"}}]}
@@ -31,7 +31,7 @@ class Lockfile : public generators::ScheduleSource {
   /// Version of the file's form. A file of another version, or of another kScheduleVersion, is refused.
   static constexpr int kVersion = 2;
 
-  /// @throws std::invalid_argument naming what is wrong, and the row: text that is no JSON, an unknown format, version,
+  /// @throws std::invalid_argument naming the row and what is wrong: text that is not JSON, an unknown format, version,
   ///   field, target or source, a duplicate row, a problem or schedule that cannot be read, a schedule that
   ///   reject_reason refuses.
   static Lockfile from_text(const std::string& text);
@@ -42,7 +42,7 @@ class Lockfile : public generators::ScheduleSource {
   /// Sorted by problem, then target; the same rows give the same bytes. Ends with a line feed.
   std::string text() const;
 
-  /// Writes a temporary file beside `path` and renames it.
+  /// Writes a temporary file next to `path` and renames it.
   /// @throws std::runtime_error naming the path when that fails.
   void write(const std::filesystem::path& path) const;
 

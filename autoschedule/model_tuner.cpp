@@ -42,8 +42,7 @@ class ModelTuner {
     const generators::Target& target = generators::target_from_name(named.target);
     if (target.device != generators::Device::cpu)
       throw std::invalid_argument(fmt::format(
-          "target: --by-model has nothing to add on '{}': the rule for GPUs is a cost model's choice already",
-          target.name));
+          "target: --by-model has nothing to add on '{}': the rule for GPUs already uses a cost model", target.name));
     const SearchSpace space(problem_from_text(named.problem), target);
     ModelTuneState state{.problem = named, .schedule = to_text(space.rule()), .why = {}};
     const std::vector<ModelPick> picks =

@@ -1,5 +1,5 @@
 #pragma once
-// Schedules for targets that cannot be measured: the cost model ranks, compiling checks, nothing runs.
+// Schedules for targets that cannot be measured. The cost model ranks, the compiler checks, and nothing runs.
 
 #include <cstdint>
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace sepconv::autoschedule {
 
-/// What compiling a candidate shows.
+/// The result of compiling a candidate.
 struct CompiledFacts {
   TrialStatus status = TrialStatus::ok;
   std::string message;  // why not ok
@@ -25,16 +25,16 @@ struct ModelTuneOptions {
   std::uint64_t seed = 1;
   std::size_t trials = 512;  // candidates of each problem that are drawn and estimated
   std::size_t picks = 8;     // of them, those that are compiled, if need be, until one passes
-  /// The gain over the rule that must be predicted: below it, predictions say nothing about which is faster.
+  /// The smallest predicted gain over the rule. Below it, predictions do not show which is faster.
   double least_gain = 1.3;
   std::vector<Candidate> suggestions;           // tried first, where they fit
   std::map<std::string, std::string> versions;  // for the records
 };
 
-/// How one problem ended.
+/// The result for one problem.
 struct ModelTuneState {
   TuneProblem problem;
-  std::string schedule;          // the rule's where nothing passed
+  std::string schedule;          // the rule's if nothing passed
   double ratio = 1;              // predicted time over the rule's
   double best_ratio = 1;         // of the best candidate, whether it passed or not
   std::size_t compiled = 0;      // candidates
@@ -45,20 +45,20 @@ struct ModelTuneState {
 /// Searches each problem by the model, and takes the best candidate whose predicted gain is large enough, which
 /// compiles, and whose inner loops spill no more than those of the rule's schedule.
 /// @param compile  called from the calling thread for candidates, and for the rule's schedule of their problem.
-/// @param done     is called with each problem's end.
-/// @throws std::invalid_argument for no problems, problems that no schedule serves, GPU targets, whose rule takes the
-///   model's best already; what `compile` and `done` throw.
+/// @param done     is called with each problem's result.
+/// @throws std::invalid_argument for no problems, problems that no schedule serves, and GPU targets, whose rule already
+///   takes the model's best; what `compile` and `done` throw.
 std::vector<ModelTuneState> tune_by_model(const std::vector<TuneProblem>& problems, const ModelTuneOptions& options,
                                           const std::function<CompiledFacts(const Candidate&)>& compile,
                                           const std::function<void(const ModelTuneState&)>& done);
 
-/// What merge_model_rows did.
+/// Counts of merge_model_rows().
 struct ModelRows {
-  std::size_t written = 0, removed = 0, measured = 0;  // measured: rows that stay as they are
+  std::size_t written = 0, removed = 0, measured = 0;  // measured: unchanged rows
 };
 
-/// Puts the chosen schedules into the lockfile, source "model", and takes out rows of that source whose problem has no
-/// such schedule any more. A row with figures of a measurement stays whatever the model says.
+/// Puts the chosen schedules into the lockfile with source "model", and removes rows of that source whose problem no
+/// longer has such a schedule. Measured rows stay, whatever the model says.
 ModelRows merge_model_rows(Lockfile& lockfile, const std::vector<ModelTuneState>& states,
                            const ModelTuneOptions& options);
 

@@ -1,6 +1,6 @@
 #pragma once
 // The text form that problems had until November 2026 (schedule version 2, lockfile version 1, store version 1), so
-// that tuned lockfiles and record stores are not lost. Delete this file when nobody has such files any more.
+// that tuned lockfiles and record stores are not lost. Delete this file when such files are no longer in use.
 
 #include <string>
 #include <string_view>

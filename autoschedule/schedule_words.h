@@ -1,5 +1,5 @@
 #pragma once
-// What a schedule of a problem means: tiles, and the sums of registers and cache that decided them.
+// Describes a schedule of a problem: its tiles, and the register and cache sums that decided them.
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>

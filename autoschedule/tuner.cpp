@@ -275,8 +275,9 @@ std::vector<TuneState> tune(const std::vector<TuneProblem>& problems, const Tune
                             TrialExecutor& executor, RecordStore& store, TuneObserver& observer) {
   if (problems.empty()) throw std::invalid_argument("tune: no layers to tune");
   if (options.trials == 0 && options.minutes <= 0)
-    throw std::invalid_argument("tune: say how long, in trials of each layer or in minutes");
-  if (options.batch == 0 || options.group == 0) throw std::invalid_argument("tune: a batch needs a candidate");
+    throw std::invalid_argument("tune: no limit; set the trials per layer or the minutes");
+  if (options.batch == 0 || options.group == 0)
+    throw std::invalid_argument("tune: a batch needs at least one candidate");
   return TuningRun(problems, options, executor, store, observer).run();
 }
 

@@ -29,7 +29,7 @@ double last_cache_bytes() {
   int largest = 0;
   for (const auto& cache : benchmark::CPUInfo::Get().caches)
     if (cache.type != "Instruction") largest = std::max(largest, cache.size);
-  if (largest == 0) throw std::runtime_error("--cold: the system does not tell the size of its caches");
+  if (largest == 0) throw std::runtime_error("--cold: the system does not report the size of its caches");
   return largest;
 }
 
@@ -79,9 +79,10 @@ void describe(const Machine& machine, bool pinned, const NotRun& not_run) {
 void describe_peaks(const std::map<DataType, runner::FmaPeak>& peaks) {
   for (const auto& [dtype, peak] : peaks)
     benchmark::AddCustomContext(fmt::format("peak {}", keras_name(dtype)),
-                                fmt::format("{:.1f} GFLOP/s a core ({}); the middle burst {:.1f}", peak.gflops_best,
+                                fmt::format("{:.1f} GFLOP/s per core ({}); median burst {:.1f}", peak.gflops_best,
                                             peak.isa, peak.gflops_median));
-  benchmark::AddCustomContext("warm", "the same buffers again and again; cold: copies past twice the last cache");
+  benchmark::AddCustomContext("warm",
+                              "reuses the same buffers; cold: rotates through copies larger than twice the last cache");
 }
 
 /// Runs the benches that the filter matches. @return the exit status
@@ -100,7 +101,7 @@ int run_all(const std::vector<std::unique_ptr<Bench>>& benches, bool manual_time
     manual_time ? registered->UseManualTime() : registered->UseRealTime();
   }
   if (benchmark::RunSpecifiedBenchmarks() == 0)
-    throw std::invalid_argument("no benchmark is named like '" + benchmark::GetBenchmarkFilter() +
+    throw std::invalid_argument("no benchmark matches '" + benchmark::GetBenchmarkFilter() +
                                 "'; --benchmark_list_tests lists all");
   const auto failed = std::count_if(benches.begin(), benches.end(), [](const auto& one) { return one->failed(); });
   if (failed > 0) fmt::print(stderr, "sepconv_bench: {} benchmarks failed or computed wrong results\n", failed);
@@ -127,19 +128,19 @@ int run_overhead(const Machine& machine) {
     benches.push_back(std::make_unique<OverheadBench>(layer, kernel, machine));
   });
   describe(machine, machine.threads == 1 && runner::pin_to_core(runner::current_core()), not_run);
-  benchmark::AddCustomContext("time", "of a round: the kernel called directly and the layer's run, so many times each");
+  benchmark::AddCustomContext("time", "per round: the kernel called directly and the layer's run, equally often");
   return run_all(benches, true);
 }
 
-/// What --help prints: Google Benchmark answers it, before the options below are looked at.
+/// Prints the --help text. Google Benchmark handles --help before the options below are parsed.
 void print_help() {
   fmt::print(
       "Times the kernels of the suite, after checking each against a reference in double precision.\n"
-      "Exit status: 0 done, 1 a wrong result, 2 wrong use.\n\n"
-      "sepconv_bench [--threads N]   threads a call; 1, the default, is the calling thread, pinned to its core\n"
-      "          [--cold]            time with cold caches too\n"
-      "          [--overhead]        what a layer's run costs beyond its kernel, in place of the kernels' speed\n"
-      "and the options of Google Benchmark (--benchmark_filter=mbv1.*avx2, for example):\n\n");
+      "Exit status: 0 success, 1 a wrong result, 2 invalid usage.\n\n"
+      "sepconv_bench [--threads N]   threads per call; with 1, the default, the calling thread is pinned to its core\n"
+      "          [--cold]            also time with cold caches\n"
+      "          [--overhead]        time what a layer's run costs beyond its kernel, instead of the kernels\n"
+      "and the options of Google Benchmark, such as --benchmark_filter=mbv1.*avx2:\n\n");
   std::fflush(stdout);
   benchmark::PrintDefaultHelp();
 }

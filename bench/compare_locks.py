@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Two lockfiles' kernels against each other, and against Halide's autoschedulers, in one alternated run.
+"""Compares the kernels of two lockfiles, and Halide's autoschedulers, in one interleaved run.
 
 Each problem that both lockfiles have for the target is built with both schedules. In each round every problem's kernels
 are timed in alternation in one process, on one pinned core with warm caches, the order turned round from round to
@@ -8,7 +8,7 @@ checked against the double reference first. Prints a table, and with --json writ
 
   bench/compare_locks.py bench/baselines/rules_2026_11_21.lock.json tuned.lock.json --target x86-64-avx2
 
-Exit status: 0 done, 1 a kernel was wrong or could not be built, 2 wrong use.
+Exit status: 0 success, 1 a kernel was wrong or could not be built, 2 invalid usage.
 """
 
 import argparse
@@ -86,14 +86,14 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("first", help="the lockfile that is the measure, such as the rules'")
+    parser.add_argument("first", help="the baseline lockfile, such as the rules'")
     parser.add_argument("second")
     parser.add_argument("--target", required=True)
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"), help="the build tree")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.1, help="for each kernel in each round")
+    parser.add_argument("--seconds", type=float, default=0.1, help="seconds per kernel and round")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cpu", type=int, help="the core; the last one if left out")
+    parser.add_argument("--cpu", type=int, help="core that times the kernels; default: the last one")
     parser.add_argument("--halide", nargs="*", default=[], help="Halide's autoschedulers, such as halide-mullapudi2016")
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()

@@ -77,7 +77,7 @@ void OverheadBench::prepare() {
   both->run_kernel();
   if (std::memcmp(expected.bytes(), both->output.bytes(),
                   static_cast<std::size_t>(expected.elements()) * size_bytes(expected.dtype())) != 0)
-    throw std::runtime_error("the kernel called directly computes something else than the layer's run");
+    throw std::runtime_error("the kernel called directly and the layer's run compute different results");
   both_ = std::move(both);
   for (calls_ = 1; block_seconds(true) < kBlockSeconds;) calls_ *= 2;
 }

@@ -29,13 +29,13 @@ function(_sepconv_shards model result)
 endfunction()
 
 # sepconv_add_kernels(<name>
-#   MODEL <file>              a Keras model, a JSON list of layers, or a suite as bench/suites/peers.json
-#   [WEIGHTS <file>]          a .h5, .weights.h5 or .keras file with the weights, in place of the model's own
-#   [TARGETS <target> ...]    all of the architecture that this build is for if left out
+#   MODEL <file>              a Keras model, a JSON list of layers, or a suite such as bench/suites/peers.json
+#   [WEIGHTS <file>]          a .h5, .weights.h5 or .keras file with the weights, instead of the model's own
+#   [TARGETS <target> ...]    default: all that are shipped for this build's architecture
 #   [LAYERS <glob>] [INPUT_SHAPE [<name>=]<HxWxC> ...] [LAYER_SHAPE <name>=<HxWxC> ...]
 #   [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED]
 #   [THREADS <count>])
-#   THREADS cuts the blocks of layers so that so many threads end together; one if left out.
+#   THREADS sizes the blocks so that <count> threads finish at the same time; default: 1.
 #
 # Compiles the model's layers when the model, its weights (the shards of TensorFlow.js' model.json too), the lockfile or
 # the compiler changes, and adds the library target <name>: link it, include <name.h>, call

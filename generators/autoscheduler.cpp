@@ -42,10 +42,10 @@ std::optional<Autoscheduler> autoscheduler_from_text(std::string_view text) {
   take_number(rest, "_p", result.threads);
   if (result.name != "Mullapudi2016") take_number(rest, "_b", result.beam);
   if (result.name.empty() || !rest.empty())
-    throw std::invalid_argument("schedule '" + std::string(text) +
-                                "': expected halide-mullapudi2016, halide-adams2019 or halide-anderson2021, and behind "
-                                "it the threads to schedule for and, of the latter two, the beam: "
-                                "halide-adams2019_p8_b4");
+    throw std::invalid_argument(
+        "schedule '" + std::string(text) +
+        "': expected halide-mullapudi2016, halide-adams2019 or halide-anderson2021, followed by the threads to "
+        "schedule for and, for the latter two, the beam: halide-adams2019_p8_b4");
   return result;
 }
 

@@ -12,17 +12,17 @@ struct Autoscheduler {
   std::string library;                  // its plug-in: "autoschedule_adams2019"
   int threads = 1;                      // that it schedules for; of a GPU its multiprocessors
   bool for_cpu = true, for_gpu = true;  // where it can be used
-  int beam = 0;  // of Adams2019 and Anderson2021: candidates kept at each step of their search; 0 = their own
+  int beam = 0;  // Adams2019 and Anderson2021: candidates kept at each step of the search; 0 = their default
 };
 
-/// "halide-mullapudi2016", "halide-adams2019" or "halide-anderson2021", and behind any of them the threads to schedule
-/// for, and behind the latter two the beam, which their time is in proportion to: "halide-adams2019_p8_b4". Nothing for
-/// a text that does not begin with "halide-".
+/// "halide-mullapudi2016", "halide-adams2019" or "halide-anderson2021", followed by the threads to schedule for and,
+/// for the latter two, the beam, to which their time is proportional: "halide-adams2019_p8_b4". Nothing for a text that
+/// does not begin with "halide-".
 /// @throws std::invalid_argument naming the text and what is allowed.
 std::optional<Autoscheduler> autoscheduler_from_text(std::string_view text);
 
-/// Loads the plug-in: from the folder of the libHalide that this program runs with, else where the system looks.
-/// Halide's error reporter hears of one that is missing.
+/// Loads the plug-in from the folder of this program's libHalide, else from the system's library path. If it is
+/// missing, Halide's error reporter is called.
 void load_autoscheduler(const Autoscheduler& autoscheduler);
 
 /// The generator that writes our algorithms for them.

@@ -1,5 +1,5 @@
 #pragma once
-// What a GPU block takes, and the checks that it could not report.
+// The shared memory of a GPU block, and checks that device code cannot report.
 
 #include <cstdint>
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the generators for CPUs share.
+// Common base of the generators for CPUs.
 
 #include <algorithm>
 
@@ -39,8 +39,8 @@ class CpuGenerator : public KernelGenerator<Derived> {
   /// True where tiles with vectors along channels must be stored along pixels.
   bool transposes() const { return problem_.layout == Layout::nchw && schedule_.pointwise->vector_f; }
 
-  /// What the depthwise stage reads.
-  /// @param needs_padding  false where no read lies outside of the image
+  /// The input of the depthwise stage.
+  /// @param needs_padding  false if no read lies outside the image
   PaddedInput depthwise_input(bool needs_padding) const {
     const Lowering& p = problem_;
     const DepthwiseCpuSchedule& dw = *schedule_.depthwise;

@@ -1,5 +1,5 @@
-// sepconv-generator: compiles one kernel in a process of its own, which gives reproducible objects (Halide's
-// unique-name counter never resets) and keeps a crash or a hang away from the caller.
+// sepconv-generator: compiles one kernel in a separate process. That makes objects reproducible (Halide's unique-name
+// counter never resets) and isolates the caller from a crash or a hang.
 
 #include <cerrno>
 #include <cstdio>
@@ -130,14 +130,14 @@ int run(int argc, char** argv) {
   Options options;
   auto* problem = app.add_option("--problem", options.problem, "what to compute, as a problem text");
   app.add_option("--schedule", options.schedule,
-                 "how to run it, as a schedule text; default: the rule's; halide-mullapudi2016, halide-adams2019 and "
-                 "halide-anderson2021: Halide's autoschedulers, for comparison");
+                 "how to run it, as a schedule text; default: the rule's schedule; halide-mullapudi2016, "
+                 "halide-adams2019 and halide-anderson2021 select Halide's autoschedulers, for comparison");
   auto* target = app.add_option("--target", options.target, "target name, for example x86-64-avx2");
-  auto* symbol = app.add_option("--symbol", options.symbol, "name of the function and of the files");
+  auto* symbol = app.add_option("--symbol", options.symbol, "name of the function and the files");
   auto* output = app.add_option("--output", options.output, "folder for SYMBOL.o and SYMBOL.json");
   app.add_flag("--listings", options.listings, "also write the lowered code (SYMBOL.stmt) and the assembly (SYMBOL.s)");
   app.add_flag("--schedule-only", options.schedule_only,
-               "print the rule's schedule, or the reason for which there is none, and compile nothing");
+               "print the rule's schedule, or why there is none, and compile nothing");
   app.add_flag("--fields", options.fields, "print the table of all schedule fields, and compile nothing");
   app.set_version_flag("--version", "Halide " + std::to_string(HALIDE_VERSION_MAJOR) + "." +
                                         std::to_string(HALIDE_VERSION_MINOR) + "." +

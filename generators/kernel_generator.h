@@ -17,13 +17,13 @@
 
 namespace sepconv::generators {
 
-/// What one compilation finds out. The program that compiles owns it.
+/// Results of one compilation. The compiling program owns them.
 struct KernelReport {
   KernelFacts facts;
   std::int64_t shared_bytes = 0;  // of a GPU block
 };
 
-/// What the program sees of a generator that Halide's registry has made for it.
+/// The program's view of a generator that Halide's registry has made.
 class ReportingGenerator {
  public:
   virtual ~ReportingGenerator() = default;
@@ -92,7 +92,7 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     return p.is_dynamic() || p.window.pad_top + p.window.pad_bottom + p.window.pad_left + p.window.pad_right > 0;
   }
 
-  /// What the pointwise stage of a separable problem reads, made of the depthwise sum.
+  /// The input of the pointwise stage of a separable problem, made from the depthwise sum.
   /// @param bias  undefined: none
   Halide::Expr middle_value(const Halide::Expr& sum, const Halide::Expr& bias) const {
     Halide::Expr value = types_.rounded(sum);

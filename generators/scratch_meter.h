@@ -8,8 +8,8 @@
 
 namespace sepconv::generators {
 
-/// A lowering pass that changes nothing and writes the peaks of simultaneous heap allocations to `facts`: outside of
-/// the parallel tasks, and inside of one.
+/// A lowering pass that changes nothing and writes the peaks of simultaneous heap allocations to `facts`: outside
+/// the parallel tasks, and inside one.
 class ScratchMeter : public Halide::Internal::IRMutator {
  public:
   explicit ScratchMeter(KernelFacts& facts) : facts_(facts) {}

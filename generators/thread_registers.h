@@ -11,7 +11,7 @@ namespace sepconv::generators {
 /// A lowering pass for the sums of a tile that live across the steps of a block. Halide gives each thread an array as
 /// large as the tile, of which it uses the part that its thread indices select; with those left out of the index, each
 /// thread's part lies at the same constant place and the assembler keeps it in registers. That is right because a
-/// thread never reads another's part: the stages of the sums are all dealt to threads in the same way.
+/// thread never reads another's part: all stages of the sums are distributed over threads in the same way.
 class ThreadRegisters : public Halide::Internal::IRMutator {
  public:
   /// @param name  of the Func whose storage it is.

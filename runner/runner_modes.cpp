@@ -54,7 +54,7 @@ std::vector<NamedWeights> wanted_layers(const RunnerOptions& options) {
   std::vector<NamedWeights> layers = load_weights(options.weights);
   if (layers.empty())
     throw std::invalid_argument(options.weights.string() +
-                                ": holds no weights; compile a model that has them, or give --weights");
+                                ": holds no weights; compile a model that has them, or pass --weights");
   for (const std::string& name : options.layers)
     if (std::none_of(layers.begin(), layers.end(), [&](const NamedWeights& layer) { return layer.name == name; })) {
       std::string known;
@@ -331,7 +331,7 @@ int run_file(const RunnerOptions& options) {
     std::string known;
     for (const NamedWeights& layer : named) known += (known.empty() ? "" : ", ") + layer.name;
     throw std::invalid_argument(options.weights.string() + ": has " + std::to_string(named.size()) +
-                                " layers; say --layer with one of " + known);
+                                " layers; pass --layer with one of " + known);
   }
   load_kernel_library(options.library);
   const std::unique_ptr<Executor> executor = make_thread_pool(options.threads);
@@ -342,7 +342,7 @@ int run_file(const RunnerOptions& options) {
   if (problem.is_dynamic()) {
     if (options.padding.empty())
       throw std::invalid_argument("layer '" + named[0].name +
-                                  "' has dynamic extents: say --padding valid, same or causal, as the model does");
+                                  "' has dynamic extents; pass --padding valid, same or causal, as in the model");
     const auto extent = [&](std::size_t axis) {
       return static_cast<std::int32_t>(std::clamp<std::int64_t>(in_shape[axis], 1, 1 << 28));
     };

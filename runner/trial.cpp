@@ -282,7 +282,8 @@ class TrialSession {
     CPU_ZERO(&allowed);
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
     if (options_.cpu >= 0 && (options_.cpu >= CPU_SETSIZE || !CPU_ISSET(options_.cpu, &allowed)))
-      throw std::invalid_argument("--cpu " + std::to_string(options_.cpu) + ": this process may not use that CPU");
+      throw std::invalid_argument("--cpu " + std::to_string(options_.cpu) +
+                                  ": this process is not allowed to use that CPU");
     cpu_ = options_.cpu;
     for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && cpu_ < 0; --cpu)
       if (CPU_ISSET(cpu, &allowed)) cpu_ = cpu;

@@ -40,7 +40,7 @@ TrialKernel read_trial_kernel(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "kernel.json";
   std::ifstream file(path);
   if (!file)
-    throw std::invalid_argument(path.string() + ": cannot read the file; expected a folder of sepconv-builder");
+    throw std::invalid_argument(path.string() + ": cannot read the file; expected a folder that sepconv-builder wrote");
   TrialKernel kernel;
   kernel.folder = folder;
   try {

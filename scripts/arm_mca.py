@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""How well the pointwise inner loop of an arm-64 kernel keeps a core's FMA ports busy, by llvm-mca's models.
+"""Estimates with llvm-mca how busy the pointwise inner loop of an arm-64 kernel keeps a core's FMA ports.
 
-For each problem the generator writes the kernel's assembly; llvm-mca then runs the innermost loop that has the most
-by-element multiply-adds. A line for each core: FMAs a cycle, their share of what the ports can do, loads for each FMA,
-and what the loop keeps on the stack. Nothing runs on an ARM CPU.
+For each problem the generator writes the kernel's assembly. llvm-mca then simulates the innermost loop with the most
+by-element multiply-adds. Prints one line per core: FMAs per cycle, their share of the ports' peak, loads per FMA, and
+what the loop keeps on the stack. Nothing runs on an ARM CPU.
 
   scripts/arm_mca.py --generator build/release/generators/sepconv-generator
   scripts/arm_mca.py --generator PATH --min-use 85 --cpu cortex-a76 --schedule SCHEDULE PROBLEM
 
-Exit status: 0 done, 1 a loop is below --min-use or spills, 2 wrong use, 3 a tool failed.
+Exit status: 0 success, 1 a loop is below --min-use or spills, 2 invalid usage, 3 a tool failed.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def find_mca():
     for name in ("llvm-mca-19", "llvm-mca"):
         if path := shutil.which(name):
             return path
-    raise ToolFailed("no llvm-mca; install the Debian package llvm-19 or llvm")
+    raise ToolFailed("llvm-mca is not in PATH; install the Debian package llvm-19 or llvm")
 
 
 def innermost_loops(assembly):
@@ -131,12 +131,12 @@ def assembly_of(generator, problem, schedule, target, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--generator", required=True, help="the sepconv-generator program")
+    parser.add_argument("--generator", required=True, help="path of the sepconv-generator program")
     parser.add_argument("--target", default="arm-64")
-    parser.add_argument("--schedule", help="a schedule text; the rule's if left out")
+    parser.add_argument("--schedule", help="a schedule text; default: the rule's")
     parser.add_argument("--cpu", action="append", choices=CPUS, help="only this core; may be repeated")
-    parser.add_argument("--min-use", type=float, metavar="PERCENT", help="fail below this share, and on spills")
-    parser.add_argument("problem", nargs="*", help="problem texts; MobileNetV1's layers if left out")
+    parser.add_argument("--min-use", type=float, metavar="PERCENT", help="fail if a loop's share is lower or it spills")
+    parser.add_argument("problem", nargs="*", help="problem texts; default: MobileNetV1's layers")
     arguments = parser.parse_args()
     problems = {text: text for text in arguments.problem} or PROBLEMS
     mca = find_mca()

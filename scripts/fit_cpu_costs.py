@@ -3,13 +3,13 @@
 
     scripts/fit_cpu_costs.py mobilenet.lock.sqlite --target x86-64-avx2
 
-Takes the trials of the stores that `sepconv tune` wrote and asks sepconv-cost-terms how many cycles the model counts for
-each, and which costs they are due to. The measured times are then explained as cycle time * (fixed cycles + sum of cost *
-amount), with costs of at least 0, so that the sum of squared relative errors is least. Prints the costs of the table
-(generators/spec/cpu_costs.h) and the fitted ones, and how well each of them ranks the schedules of a problem. Nothing is
-written: figures go into the table by hand, rounded.
+Reads the trials in the stores that `sepconv tune` wrote, and asks sepconv-cost-terms how many cycles the model counts
+for each and which costs cause them. Fits cycle time * (fixed cycles + sum of cost * amount) to the measured times, with
+costs of at least 0 and the smallest sum of squared relative errors. Prints the costs in the table
+(generators/spec/cpu_costs.h) and the fitted ones, and how well each set ranks the schedules of a problem. Writes
+nothing: update the table by hand, with rounded figures.
 
-Exit status: 0 done, 2 wrong use or no trials, 3 the program failed.
+Exit status: 0 success, 2 invalid usage or no trials, 3 the program failed.
 """
 
 import argparse
@@ -40,12 +40,12 @@ def read_trials(stores, targets):
     trials = []
     for store in stores:
         if not store.is_file():
-            raise WrongUse(f"'{store}' is not there; expected the store of a `sepconv tune`")
+            raise WrongUse(f"'{store}' does not exist; expected a store that `sepconv tune` wrote")
         try:
             with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
                 rows = connection.execute(QUERY).fetchall()
         except sqlite3.DatabaseError as error:
-            raise WrongUse(f"'{store}' is no record store: {error}") from None
+            raise WrongUse(f"'{store}' is not a record store: {error}") from None
         trials += [row for row in rows if not targets or row[1] in targets]
     if len(trials) < LEAST_TRIALS:
         raise WrongUse(f"{len(trials)} trials of CPU schedules; a fit needs at least {LEAST_TRIALS}")
@@ -124,9 +124,9 @@ def relative_error(cycles, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stores", nargs="+", type=pathlib.Path, help="record stores of sepconv tune")
-    parser.add_argument("--target", action="append", default=[], help="only trials of this target; may be repeated")
-    parser.add_argument("--program", type=pathlib.Path, default=PROGRAM, help="the sepconv-cost-terms program")
+    parser.add_argument("stores", nargs="+", type=pathlib.Path, help="record stores that sepconv tune wrote")
+    parser.add_argument("--target", action="append", default=[], help="use only trials of this target; may be repeated")
+    parser.add_argument("--program", type=pathlib.Path, default=PROGRAM, help="path of the sepconv-cost-terms program")
     options = parser.parse_args()
     try:
         trials = read_trials(options.stores, options.target)

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """Times compiled layers on a GPU against cuDNN and torch.compile, in turns within one run.
 
-Ours are run by the program sepconv_gpu_bench (CUDA events on a stream of the program's own context); the others by
-torch (events as well): cuDNN with both memory formats and cudnn.benchmark on, and torch.compile with Triton. All
-compute in float32 without TF32. Before anything is timed each result is checked against cuDNN's. Per layer the
-contenders take turns for several rounds; a figure is the median over all rounds. "warm": calls follow each other, the
-first left out; "flushed": a buffer larger than L2 is written before each call. Where Keras pads one side more than the
-other, which torch's convolution cannot, torch gets its input padded beforehand, outside of the timed part.
+sepconv_gpu_bench runs our layers, timed by CUDA events on a stream of its own context. torch runs the others, also
+timed by events: cuDNN with both memory formats and cudnn.benchmark on, and torch.compile with Triton. All compute in
+float32 without TF32. Each result is checked against cuDNN's before anything is timed. The contenders take turns on each
+layer for several rounds; a figure is the median over all rounds. "warm": calls follow each other, and the first is not
+counted. "flushed": a buffer larger than L2 is written before each call. torch's convolution cannot pad one side more
+than the other, as Keras does; its input is then padded outside the timed part.
 
   scripts/gpu_bench.py --program PATH --layers bench/gpu/layers.txt --json FILE
   scripts/gpu_bench.py --dry-run ...   on an OpenCL device, by the wall clock, against plain Python instead of torch
 
-Exit status: 0 done, 1 a result differs, 2 wrong use, 3 there is no device, or a program failed.
+Exit status: 0 success, 1 a result differs, 2 invalid usage, 3 there is no device, or a program failed.
 """
 
 import argparse
@@ -186,16 +186,16 @@ def write_json(path, report):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", required=True, help="sepconv_gpu_bench, which has the layers' kernels")
-    parser.add_argument("--layers", required=True, help="a name and a problem a line")
-    parser.add_argument("--only", default="", help="a regular expression that the names of layers must match")
-    parser.add_argument("--batch", type=int, help="images of a call (16; 2 with --dry-run)")
-    parser.add_argument("--rounds", type=int, help="turns of each contender (7; 2 with --dry-run)")
-    parser.add_argument("--repeats", type=int, help="timed calls of a turn (30; 2 with --dry-run)")
-    parser.add_argument("--json", required=True, help="the file for all figures")
+    parser.add_argument("--program", required=True, help="path of sepconv_gpu_bench, linked with the layers' kernels")
+    parser.add_argument("--layers", required=True, help="file with one layer per line: its name and its problem")
+    parser.add_argument("--only", default="", help="only layers whose names match this regular expression")
+    parser.add_argument("--batch", type=int, help="images per call; default: 16, or 2 with --dry-run")
+    parser.add_argument("--rounds", type=int, help="turns of each contender; default: 7, or 2 with --dry-run")
+    parser.add_argument("--repeats", type=int, help="timed calls per turn; default: 30, or 2 with --dry-run")
+    parser.add_argument("--json", required=True, help="file to write all figures to")
     parser.add_argument("--no-compile", action="store_true",
-                        help="leave torch.compile out, which takes up to a minute for each layer")
-    parser.add_argument("--dry-run", action="store_true", help="no CUDA and no torch: OpenCL, against plain Python")
+                        help="skip torch.compile, which takes up to a minute per layer")
+    parser.add_argument("--dry-run", action="store_true", help="use OpenCL and plain Python instead of CUDA and torch")
     arguments = parser.parse_args(argv)
     usual = (2, 2, 2) if arguments.dry_run else (16, 7, 30)
     given = (arguments.batch, arguments.rounds, arguments.repeats)

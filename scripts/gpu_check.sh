@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# On a machine with an NVIDIA GPU: runs the golden cases through the CUDA driver, once for each CUDA target, and then
-# times the layers of MobileNetV1 and Xception against cuDNN and torch.compile (scripts/gpu_bench.py). torch goes into
-# an environment of its own, build/gpu-check/venv.
+# Needs an NVIDIA GPU. Runs the golden cases through the CUDA driver, once for each CUDA target, then times the layers
+# of MobileNetV1 and Xception against cuDNN and torch.compile (scripts/gpu_bench.py). Installs torch into its own
+# virtual environment, build/gpu-check/venv.
 #
 # Environment:
-#   SEPCONV_GPU_CHECK_TARGETS   targets of the golden cases, separated by semicolons; those that the GPU is too old for
-#                               fail (cuda-sm50;cuda-sm70;cuda-sm80)
-#   SEPCONV_GPU_BENCH_TARGETS   targets of the timed layers; the GPU runs the highest that it can (cuda-sm70;cuda-sm80)
-#   SEPCONV_GPU_BENCH_PYTHON    a Python that has torch with CUDA: nothing is installed
-#   SEPCONV_GPU_BENCH_OPTIONS   more options of scripts/gpu_bench.py, such as --only mobilenet --batch 1
+#   SEPCONV_GPU_CHECK_TARGETS   targets of the golden cases, separated by semicolons; targets newer than the GPU fail
+#                               (default: cuda-sm50;cuda-sm70;cuda-sm80)
+#   SEPCONV_GPU_BENCH_TARGETS   targets of the timed layers; the GPU runs its highest (default: cuda-sm70;cuda-sm80)
+#   SEPCONV_GPU_BENCH_PYTHON    a Python that has torch with CUDA; nothing is installed
+#   SEPCONV_GPU_BENCH_OPTIONS   more options for scripts/gpu_bench.py, such as --only mobilenet --batch 1
 #   SEPCONV_GPU_CHECK_PROGRAMS  a folder with sepconv_gpu_goldens_tests and sepconv_gpu_bench from another machine's
-#                               build/gpu-check, for a machine that can install nothing: nothing is built
+#                               build/gpu-check; nothing is built
 # Exit status: 0 all cases passed and all results agree, 1 a case failed or a result differs, 3 there is no NVIDIA GPU,
 # or something could not be built, installed or run.
 set -euo pipefail

@@ -16,12 +16,12 @@ def _numbers(text):
 def parse(text):
     """{dtype, layout, IH, IW, IC, stages: [{kind, KH, ..., multiplier or filters, steps}]}; "?" is DYNAMIC.
 
-    Raises ValueError for a text that is not a problem's.
+    Raises ValueError if the text is not a problem.
     """
     head, *parts = re.split(r"\.(?![^()]*\))", text)
     match = re.fullmatch(r"(f32|f64|f16|bf16)(strict)?_(nhwc|nchw)_i(\S+)", head)
     if not match:
-        raise ValueError(f"'{text}' is no problem: it begins with '{head}'")
+        raise ValueError(f"'{text}' is not a problem: it begins with '{head}'")
     problem = {"dtype": match[1], "strict": match[2] is not None, "layout": match[3], "stages": []}
     problem["IH"], problem["IW"], problem["IC"] = _numbers(match[4])
     for part in parts:

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Registers, spills and shared memory of CUDA kernels, by NVIDIA's assembler. No GPU is needed.
+"""Checks registers, spills and shared memory of CUDA kernels with NVIDIA's assembler. No GPU is needed.
 
 For each layer of MobileNetV1 and some others (or each PROBLEM) the generator compiles the kernels with the rule's
-schedule (or --schedule), and on the newest target also fused where the rule does not and the other way round; ptxas
-then assembles their PTX under the register limit that libsepconv_gpu sets. ptxas comes with CUDA 12, or from PyPI as
-nvidia-cuda-nvcc-cu12 (CUDA 13's refuses sm_50 and sm_70).
+schedule (or --schedule). On the newest target it also compiles them fused if the rule does not fuse, and unfused if it
+does. ptxas then assembles their PTX under the register limit that libsepconv_gpu sets. ptxas comes with CUDA 12, or
+from PyPI as nvidia-cuda-nvcc-cu12 (CUDA 13's refuses sm_50 and sm_70).
 
   scripts/ptxas_check.py --generator build/release/generators/sepconv-generator
   scripts/ptxas_check.py --generator PATH --target cuda-sm80 --schedule SCHEDULE PROBLEM
 
-Exit status: 0 done, 1 a kernel spills or its block needs more shared memory than 48 KiB, 2 wrong use, 3 a tool failed or
-is not there.
+Exit status: 0 success, 1 a kernel spills or its block needs more than 48 KiB of shared memory, 2 invalid usage, 3 a
+tool failed or is missing.
 """
 
 import argparse
@@ -127,11 +127,11 @@ def check_schedule(arguments, ptxas, folder, problem, target, schedule):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--generator", required=True, help="the sepconv-generator program")
-    parser.add_argument("--ptxas", default=find_ptxas(), help="the assembler; default: .venv's, else that in PATH")
-    parser.add_argument("--target", action="append", choices=TARGETS, help="default: all of them")
-    parser.add_argument("--schedule", help="default: the rule's")
-    parser.add_argument("--registers", type=int, default=REGISTERS, help="the limit; default: the runtime's")
+    parser.add_argument("--generator", required=True, help="path of the sepconv-generator program")
+    parser.add_argument("--ptxas", default=find_ptxas(), help="path of ptxas; default: in .venv, else in PATH")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="only this target; may be repeated")
+    parser.add_argument("--schedule", help="a schedule text; default: the rule's")
+    parser.add_argument("--registers", type=int, default=REGISTERS, help="register limit; default: the runtime's")
     parser.add_argument("problem", nargs="*", help="problem texts; default: MobileNetV1's blocks and others")
     arguments = parser.parse_args()
     if not arguments.ptxas:

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Runs ctest, and judges the tests that were skipped. A skipped test is a failed set-up, but for four causes:
+"""Runs ctest and checks why tests were skipped. A skipped test is an error, except for four causes:
 
   instruction set   the CPU does not have it
   device            there is no such GPU
   right             the user may not do it: "lacks right: WHAT"
   package           scripts/setup.sh reported that it could not install it: "lacks package NAME[ NAME...]: WHY"
 
-What was skipped, and what the set-up went without, is told before ctest's summary, which stays the last thing printed.
+Skipped tests and packages missing from the set-up are reported before ctest's summary, which is printed last.
 
 Usage: scripts/run_tests.py [ctest's options], such as --preset quick or --test-dir build/release
-Environment: CI=true makes what the set-up went without an error.
-Exit status: 0 all tests passed, 1 a test failed or was skipped for another cause, 2 wrong use, 3 ctest could not run.
+Environment: with CI=true, a package that the set-up could not install is an error.
+Exit status: 0 all tests passed, 1 a test failed or was skipped for another cause, 2 invalid usage, 3 ctest did not run.
 """
 
 import dataclasses

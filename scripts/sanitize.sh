@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds and runs the tests under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer.
-# scripts/sanitizers/left_out.txt says which tests either leaves out, and why. Prints the time of each step.
+# scripts/sanitizers/left_out.txt lists the tests that each one skips, and why. Prints the time of each step.
 #
-# Usage: scripts/sanitize.sh [asan-ubsan | tsan ...]   both if none is named
+# Usage: scripts/sanitize.sh [asan-ubsan | tsan ...]   default: both
 # Exit status: 0 all passed, 1 a test failed or a sanitizer reported, 3 a build failed.
 set -euo pipefail
 
@@ -39,7 +39,7 @@ check_list() {
       return 1
     fi
     if [[ $(ctest --test-dir "$root/build/$preset" -N -R "$pattern") != *'Test '*'#'* ]]; then
-      printf 'sanitize: %s: no test is named like %s\n' "$list" "$pattern" >&2
+      printf 'sanitize: %s: no test matches %s\n' "$list" "$pattern" >&2
       return 1
     fi
     printf 'sanitize: %s: left out: %s: %s\n' "$preset" "$pattern" "$reason"

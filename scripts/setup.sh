@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Makes a checkout ready to build: system packages, and a virtual environment with CMake, Ninja and Halide.
 #
-# Does only what is missing and prints only what it does, so every make target can call it. System packages are
-# installed on Debian and Ubuntu by root or where sudo asks for no password; elsewhere one line says what to install.
+# Does only what is missing and prints only what it does, so every make target can call it. Installs system packages on
+# Debian and Ubuntu, as root or if sudo needs no password; otherwise prints one line that says what to install.
 #
-# Usage: scripts/setup.sh [fuzz]    fuzz: also what `make fuzz` needs, Clang with libFuzzer
+# Usage: scripts/setup.sh [fuzz]    fuzz: also install Clang with libFuzzer for `make fuzz`
 #
 # Environment:
-#   CXX                       the C++ compiler, also the one whose headers are looked for (c++)
-#   SEPCONV_PYTHON            the Python that .venv is made from (python3)
-#   Halide_DIR, Halide_ROOT   an installed Halide 21: the wheel is not installed
-#   SEPCONV_NO_VENV_HALIDE=1  the same, for a Halide that CMake finds by itself
+#   CXX                       the C++ compiler, which must also find the headers (default: c++)
+#   SEPCONV_PYTHON            the Python that creates .venv (default: python3)
+#   Halide_DIR, Halide_ROOT   an installed Halide 21; the wheel is not installed
+#   SEPCONV_NO_VENV_HALIDE=1  the wheel is not installed; for a Halide that CMake finds by itself
 # Exit status: 0 ready, 3 something is missing or could not be installed.
 set -euo pipefail
 

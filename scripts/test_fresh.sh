@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Proves that `make demo` and `make test` pass on a fresh system: a minimal Debian in build/test-fresh/DISTRO, with only
-# what the README takes as given, and a clone of HEAD. The packages come from the mirror of this machine's apt, and
-# Python's from the index of its pip; its certificates and proxies are used too.
+# Checks that `make demo` and `make test` pass on a fresh system: a minimal Debian in build/test-fresh/DISTRO with only
+# the README's prerequisites and a clone of HEAD. Packages come from this machine's apt mirror and pip index; its
+# certificates and proxies are used too.
 #
 # Usage: scripts/test_fresh.sh DISTRO [MAKE_TARGET ...]
 #   DISTRO        a release that debootstrap knows: bookworm, trixie
-#   MAKE_TARGET   what is made, in this order (demo test)
+#   MAKE_TARGET   targets to make, in this order (default: demo test)
 # Environment:
-#   CMAKE_BUILD_PARALLEL_LEVEL, CI   reach the builds inside
-#   SEPCONV_FRESH_REUSE=1            goes on in the root that an earlier run left; not a proof, but quick
-# The root stays for a look: chroot build/test-fresh/DISTRO/root.
-# Exit status: 0 all passed, 1 a make target failed, 2 wrong use, 3 the root could not be made.
+#   CMAKE_BUILD_PARALLEL_LEVEL, CI   passed on to the builds
+#   SEPCONV_FRESH_REUSE=1            reuses the root of an earlier run; quick, but no longer a fresh system
+# The root is kept for inspection: chroot build/test-fresh/DISTRO/root.
+# Exit status: 0 all passed, 1 a make target failed, 2 invalid usage, 3 the root could not be made.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

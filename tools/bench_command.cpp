@@ -43,12 +43,12 @@ constexpr const char* kExamples = R"(Examples:
   echo mbv1_b4_56x56x128_128_s1 | sepconv bench --suite bench/suites/peers.json --serve
   sepconv bench --suite bench/suites/peers.json --only '^odd_' --io-dir data
 
-A line a layer: {"peer", "version", "name", "ms_median", "ms_min", "runs", "note", "variant", "strict"}, or {"peer",
-"name", "error"}. A call is the layer's run with a workspace, caches warm; after a warm-up, samples of one call, or of as
-many as take 20 us, until --seconds and five samples. One thread is pinned to its core.
-With --io-dir nothing is timed: DIR/NAME.x.bin, .dw.bin (kh,kw,C,depth_multiplier), .pw.bin (C*depth_multiplier,F) and
-.b.bin (F), raw float32, are read, and DIR/NAME.sepconv.TARGET.y.bin is written, x and y in the layer's data_format.
-Exit status: 0 done, 1 a layer has no result, 2 wrong use or input, 3 a tool or the machine failed.)";
+Prints one line per layer: {"peer", "version", "name", "ms_median", "ms_min", "runs", "note", "variant", "strict"}, or
+{"peer", "name", "error"}. A call runs the layer with a workspace and warm caches. After a warm-up, a sample times one
+call, or as many as take 20 us; sampling takes --seconds and at least five samples. A single thread is pinned.
+--io-dir times nothing. It reads raw float32 from DIR/NAME.x.bin, .dw.bin (kh,kw,C,depth_multiplier), .pw.bin
+(C*depth_multiplier,F) and .b.bin (F), and writes DIR/NAME.sepconv.TARGET.y.bin; x and y have the layer's data_format.
+Exit status: 0 success, 1 a layer has no result, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 struct BenchArguments : ModelArguments {
   std::string suite, only, io_dir, target, lock, cache;
@@ -65,15 +65,16 @@ std::vector<PlannedLayer> wanted_layers(const BenchArguments& arguments) {
     throw std::invalid_argument(fmt::format("--only: '{}' matches no layer of '{}'", arguments.only, arguments.suite));
   for (PlannedLayer& layer : layers) {
     if (layer.problem.is_dynamic() || layer.problem.dtype != DataType::float32)
-      throw std::invalid_argument(fmt::format("{}: layer '{}' is '{}'; layers with fixed extents in float32 are timed",
-                                              arguments.suite, layer.name, to_text(layer.problem)));
+      throw std::invalid_argument(
+          fmt::format("{}: layer '{}' is '{}'; only float32 layers with static extents can be timed", arguments.suite,
+                      layer.name, to_text(layer.problem)));
     layer.weights = {};  // every run has its own
     layer.has_weights = false;
   }
   return layers;
 }
 
-/// Without the notes: each answer tells its schedule.
+/// Omits the notes: each answer includes its schedule.
 class BuildProgress : public ConsoleProgress {
  public:
   void note(const std::string& /*line*/) override {}
@@ -155,7 +156,7 @@ class BenchService {
 
 BenchService make_service(const BenchArguments& arguments) {
   if (!arguments.io_dir.empty() && !fs::is_directory(arguments.io_dir))
-    throw std::invalid_argument(fmt::format("--io-dir: '{}' is no folder", arguments.io_dir));
+    throw std::invalid_argument(fmt::format("--io-dir: '{}' is not a folder", arguments.io_dir));
   std::vector<PlannedLayer> layers = wanted_layers(arguments);
   BenchBuild build;
   build.target = bench_target(arguments.target);
@@ -197,30 +198,30 @@ int bench(const BenchArguments& arguments) {
 void add_bench_command(CLI::App& app, int& status) {
   auto arguments = std::make_shared<BenchArguments>();
   BenchArguments& a = *arguments;
-  CLI::App* command = app.add_subcommand("bench", "Time the layers of a suite, one JSON line a layer");
+  CLI::App* command = app.add_subcommand("bench", "Time the layers of a suite; prints one JSON line per layer");
   command->footer(kExamples);
-  command->add_option("--suite", a.suite, "The suite, as bench/suites/peers.json, or a model")
+  command->add_option("--suite", a.suite, "A suite, such as bench/suites/peers.json, or a model")
       ->required()
       ->type_name("FILE");
   add_model_options(*command, a);
-  command->add_option("--threads", a.threads, "Threads of a call, and that blocks are made for")
+  command->add_option("--threads", a.threads, "Number of threads per call; also sizes the blocks")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  command->add_option("--only", a.only, "Only layers whose names match")->type_name("REGEX");
-  command->add_option("--seconds", a.seconds, "That a layer's samples take at least")
+  command->add_option("--only", a.only, "Time only the layers whose names match")->type_name("REGEX");
+  command->add_option("--seconds", a.seconds, "Minimum sampling time per layer, in seconds")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_flag("--serve", a.serve, "Read layer names from stdin and answer each with a line");
-  command->add_option("--io-dir", a.io_dir, "Read data from this folder, and write results rather than times")
+  command->add_flag("--serve", a.serve, "Read layer names from stdin and answer each with one line");
+  command->add_option("--io-dir", a.io_dir, "Read data from this folder and write results to it; time nothing")
       ->type_name("DIR");
-  command->add_option("--target", a.target, "The kernels' target; SEPCONV_TARGET, or the best, if left out");
-  command->add_option("--lock", a.lock, "Lockfile to take schedules from")->type_name("FILE");
-  command->add_flag("--no-tables", a.no_tables, "Let the rule choose where the shipped tables have a tuned schedule");
-  command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
+  command->add_option("--target", a.target, "Target of the kernels; default: SEPCONV_TARGET, else this CPU's best");
+  command->add_option("--lock", a.lock, "Lockfile to read schedules from")->type_name("FILE");
+  command->add_flag("--no-tables", a.no_tables, "Ignore the shipped tables of tuned schedules; use the rule");
+  command->add_option("-j,--jobs", a.jobs, "Kernels compiled in parallel; default: the number of cores")
       ->check(CLI::Range(1, 4096));
   CLI::Option* cache =
-      command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out");
-  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and keep none")->excludes(cache);
+      command->add_option("--cache", a.cache, "Folder that caches compiled kernels; default: in the user's cache");
+  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and cache none")->excludes(cache);
   command->callback([arguments, &status] { status = bench(*arguments); });
 }
 

@@ -72,7 +72,7 @@ std::vector<float> read_floats(const fs::path& path, std::size_t count) {
 void check_stays_inside(const std::string& name) {
   const fs::path path = name;
   if (path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end())
-    throw std::invalid_argument(fmt::format("--io-dir: the layer's name '{}' leads out of the folder", name));
+    throw std::invalid_argument(fmt::format("--io-dir: the file of layer '{}' would lie outside the folder", name));
 }
 
 runner::SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) {

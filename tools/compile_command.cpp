@@ -35,9 +35,9 @@ constexpr const char* kExamples = R"(Examples:
   sepconv compile mobilenet.keras -o out --target arm-64,arm-64-fp16 --report
 
 Writes lib<name>.a (with --shared lib<name>.so), <name>.h, <name>.weights, <name>.lock.json and <name>Config.cmake.
---threads cuts the blocks of layers so that so many threads end together; any number of threads may run them, and
-rows of --lock stay as they are.
-Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
+--threads N sizes the blocks so that N threads finish at the same time. Any number of threads may run the layers, and
+schedules from --lock stay as they are.
+Exit status: 0 success, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 struct CompileArguments : PlanArguments {
   std::string output_dir, name, lock, cache, generator, include_dir;
@@ -154,32 +154,32 @@ void add_compile_command(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("compile", "Compile the convolution layers of a model into a library");
   command->footer(kExamples);
   add_plan_options(*command, a);
-  command->add_option("-o,--output", a.output_dir, "Folder for the library's files")->required();
-  command->add_option("--name", a.name, "The library's name and C++ namespace; the model file's name if left out");
-  command->add_option("--target", a.targets, "Targets, separated by commas; this machine's shipped ones if left out")
+  command->add_option("-o,--output", a.output_dir, "Folder to write the library to")->required();
+  command->add_option("--name", a.name, "The library's name and C++ namespace; default: the model file's name");
+  command->add_option("--target", a.targets, "Comma-separated targets; default: the shipped ones of this architecture")
       ->delimiter(',');
-  command->add_flag("--dynamic", a.dynamic, "Also compile each layer for extents that are known at run time only");
-  CLI::Option* lock = command->add_option("--lock", a.lock, "Lockfile to take schedules from");
-  command->add_flag("--locked", a.locked, "Refuse layers that the lockfile lacks")->needs(lock);
-  command->add_flag("--no-tables", a.no_tables, "Let the rule choose where the shipped tables have a tuned schedule");
-  command->add_option("--threads", a.threads, "Threads of a call, that blocks are made for")
+  command->add_flag("--dynamic", a.dynamic, "Also compile each layer for extents that are known only at run time");
+  CLI::Option* lock = command->add_option("--lock", a.lock, "Lockfile to read schedules from");
+  command->add_flag("--locked", a.locked, "Fail if the lockfile lacks a layer")->needs(lock);
+  command->add_flag("--no-tables", a.no_tables, "Ignore the shipped tables of tuned schedules; use the rule");
+  command->add_option("--threads", a.threads, "Number of threads per call, for which blocks are sized")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  command->add_flag("--shared", a.shared, "Make a loadable library in place of an archive");
+  command->add_flag("--shared", a.shared, "Build a shared library instead of an archive");
   CLI::Option* report = command->add_flag(
-      "--report", a.report, "Print the bytes of code by kernel and by target, and medians of code and compile time");
-  command->add_flag("--json", a.json, "Print the report as JSON, and everything else to stderr")->needs(report);
-  command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
+      "--report", a.report, "Print code bytes per kernel and per target, and medians of code size and compile time");
+  command->add_flag("--json", a.json, "Print the report as JSON; everything else goes to stderr")->needs(report);
+  command->add_option("-j,--jobs", a.jobs, "Kernels compiled in parallel; default: the number of cores")
       ->check(CLI::Range(1, 4096));
-  command->add_option("--timeout", a.timeout, "Seconds that one kernel may take to compile")
+  command->add_option("--timeout", a.timeout, "Time limit for compiling one kernel, in seconds")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   CLI::Option* cache =
-      command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out");
-  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and keep none")->excludes(cache);
+      command->add_option("--cache", a.cache, "Folder that caches compiled kernels; default: in the user's cache");
+  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and cache none")->excludes(cache);
   command->add_flag("--strict-float", a.strict_float, kStrictFloatHelp);
-  command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
-  command->add_option("--include-dir", a.include_dir, "Folder of sepconv's headers, which --shared compiles with");
+  command->add_option("--generator", a.generator, "Path of sepconv-generator, if it is not alongside this program");
+  command->add_option("--include-dir", a.include_dir, "Folder of sepconv's headers, used by --shared");
   command->callback([arguments, &status] { status = compile(*arguments); });
 }
 

@@ -36,8 +36,8 @@ const PlannedLayer& layer_of(const Plan& plan, const std::string& name) {
   if (found != plan.layers.end()) return *found;
   std::string known;
   for (const PlannedLayer& layer : plan.layers) known += (known.empty() ? "" : ", ") + layer.name;
-  throw std::invalid_argument(
-      fmt::format("--explain: no kernel is made for a layer '{}'; there are {}", name, known.empty() ? "none" : known));
+  throw std::invalid_argument(fmt::format("--explain: no kernel is made for layer '{}'; layers with kernels: {}", name,
+                                          known.empty() ? "none" : known));
 }
 
 const generators::Target& target_of(const ExplainOptions& options, DataType dtype) {
@@ -45,7 +45,7 @@ const generators::Target& target_of(const ExplainOptions& options, DataType dtyp
   const generators::Target& target = generators::target_from_name(options.target);
   if (target.device != generators::Device::cpu)
     throw std::invalid_argument(
-        fmt::format("--explain: reads the machine code of CPU kernels; '{}' is a GPU's", target.name));
+        fmt::format("--explain: '{}' is a GPU target; only CPU kernels can be explained", target.name));
   if (!serves(target, dtype))
     throw std::invalid_argument(fmt::format("--explain: '{}' has no kernels for {}", target.name, keras_name(dtype)));
   return target;
@@ -56,10 +56,10 @@ Limits limits_of(const generators::Target& target, DataType dtype, double bytes)
   if (cannot_run_here(target).empty()) {
     const runner::FmaPeak peak = runner::measure_fma_peak(dtype);
     return {peak.gflops_best, runner::measure_copy_gbs(static_cast<std::size_t>(bytes)),
-            fmt::format("measured here ({}, and copies of as many bytes)", peak.isa)};
+            fmt::format("measured here ({}, and copies of that many bytes)", peak.isa)};
   }
   return {2.0 * kStatedUnits * target.lanes * kStatedGhz, kStatedCopyGbs,
-          fmt::format("counted for {:g} GHz, {} units of {} lanes", kStatedGhz, kStatedUnits, target.lanes)};
+          fmt::format("assuming {:g} GHz, {} units of {} lanes", kStatedGhz, kStatedUnits, target.lanes)};
 }
 
 generators::PlannedKernel kernel_of(const PlannedLayer& layer, const generators::Target& target,
@@ -103,7 +103,7 @@ std::string time_text(double seconds) {
 }
 
 std::string loop_text(const InstructionMix& mix, bool fused) {
-  if (mix.instructions == 0) return "the kernel has no loop with multiply-adds: all of them are unrolled\n";
+  if (mix.instructions == 0) return "the kernel has no loop with multiply-adds; all are unrolled\n";
   const auto share = [&](int count) { return 100.0 * count / mix.instructions; };
   std::string text = fmt::format("{} instructions in {}\n", mix.instructions, mix.function);
   const auto line = [&](const char* what, int count, const std::string& more) {
@@ -112,12 +112,12 @@ std::string loop_text(const InstructionMix& mix, bool fused) {
   line("multiply-adds", mix.multiply_adds,
        fmt::format("  {}{} with an operand in memory", fused ? "" : "as products and sums; ", mix.memory_operands));
   line("loads", mix.loads,
-       fmt::format("  {:.2g} reads a multiply-add",
+       fmt::format("  {:.2g} reads per multiply-add",
                    static_cast<double>(mix.loads + mix.memory_operands) / std::max(mix.multiply_adds, 1)));
   line("stores", mix.stores, "");
   line("shuffles", mix.shuffles, "");
   line("others", mix.others, "");
-  line("spills", mix.stack_accesses, mix.stack_accesses == 0 ? "  nothing on the stack" : "  accesses of the stack");
+  line("spills", mix.stack_accesses, mix.stack_accesses == 0 ? "  nothing on the stack" : "  stack accesses");
   return text;
 }
 
@@ -138,7 +138,7 @@ std::string explain(const Plan& plan, const ExplainOptions& options) {
 
   std::string text = fmt::format("{} on {}\n", layer.name, target.name);
   text += fmt::format("problem     {}\n", to_text(layer.problem));
-  text += fmt::format("operations  {:.4g} MFLOP an image, a multiply-add counted as two\n", cost->flops * 1e-6);
+  text += fmt::format("operations  {:.4g} MFLOP per image; a multiply-add counts as two\n", cost->flops * 1e-6);
   text += fmt::format("least bytes {}: input and output {}, weights {}; {:.1f} FLOP/byte\n", size_text(bytes),
                       size_text(cost->activation_bytes), size_text(cost->weight_bytes), cost->intensity());
   text += fmt::format("roofline    {}, bound by {}: {} at {:.1f} GFLOP/s, {} at {:.1f} GB/s; one thread, {}\n",

@@ -35,9 +35,9 @@ constexpr const char* kExamples = R"(Examples:
   sepconv inspect mobilenet.keras --json
   sepconv inspect mobilenet.keras --explain conv_dw_3 --target x86-64-avx2
 
-Operations count a multiply-add as two; bytes are of one image, inputs and outputs read and written once.
+A multiply-add counts as two operations. Bytes are per image, with each input read and each output written once.
 --explain compiles the layer's kernel and disassembles it with llvm-objdump.
-Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
+Exit status: 0 success, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 std::string extent(std::int32_t value) { return value == kDynamic ? "?" : std::to_string(value); }
 
@@ -111,12 +111,12 @@ void print_text(const Plan& plan) {
     rows.push_back(std::move(row));
   }
   if (plan.layers.empty())
-    std::cout << "no layer that kernels are made for\n";
+    std::cout << "no kernel is made for any layer\n";
   else
     print_table(rows, {false, false, false, false, false, false, true, true, true, true, false});
   std::cout << fmt::format(
       "{} kernel calls, {} of them do the work of several layers: {:.3f} MFLOP, {:.1f} KB of weights, "
-      "{:.1f} KB of inputs and outputs an image\n",
+      "{:.1f} KB of inputs and outputs per image\n",
       plan.layers.size(), fused, total.flops * 1e-6, total.weight_bytes / 1024, total.activation_bytes / 1024);
   if (dynamic)
     std::cout << fmt::format(
@@ -141,7 +141,7 @@ std::variant<autoschedule::LockRow, std::string> row_on(const ConvProblem& probl
 }
 
 void print_schedules(const Plan& plan, const generators::Target& target) {
-  std::cout << fmt::format("\nschedules on {}, of the shipped table or the rule:\n", target.name);
+  std::cout << fmt::format("\nschedules on {}, from the shipped table or the rule:\n", target.name);
   const autoschedule::ScheduleTables tables(tables_folder());
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem problem = kernel_problem(layer.problem);
@@ -228,18 +228,19 @@ int inspect(const InspectArguments& arguments) {
 void add_inspect_command(CLI::App& app, int& status) {
   auto arguments = std::make_shared<InspectArguments>();
   InspectArguments& a = *arguments;
-  CLI::App* command = app.add_subcommand("inspect", "Show a model's layers, their problems, costs, and what fuses");
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show a model's layers, their problems and costs, and which layers fuse");
   command->footer(kExamples);
   add_plan_options(*command, a);
-  command->add_option("--target", a.target, "Also show the schedules that compile chooses on this target, in words");
-  CLI::Option* json = command->add_flag("--json", a.json, "Print JSON rather than a table");
+  command->add_option("--target", a.target, "Also describe the schedules that compile chooses for this target");
+  CLI::Option* json = command->add_flag("--json", a.json, "Print JSON instead of a table");
   CLI::Option* explained =
       command
           ->add_option("--explain", a.explain,
-                       "Compile this layer and tell its roofline, its schedule and its inner loop's instructions")
+                       "Compile this layer and report its roofline, schedule and inner loop instructions")
           ->type_name("LAYER")
           ->excludes(json);
-  command->add_option("--cache", a.cache, "For --explain: the folder of compiled kernels")->needs(explained);
+  command->add_option("--cache", a.cache, "Folder that caches compiled kernels, for --explain")->needs(explained);
   command->callback([arguments, &status] { status = inspect(*arguments); });
 }
 

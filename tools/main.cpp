@@ -16,10 +16,9 @@ namespace {
 
 using namespace sepconv::tools;
 
-/// Refuses empty texts, which come of variables that a script has not set, and NaN, which passes every range.
+/// Refuses empty values, usually shell variables that were not set, and NaN, which passes every range check.
 void refuse_empty_and_nan(CLI::App& app) {
-  const CLI::Validator not_empty(
-      [](std::string& text) { return text.empty() ? "expected a text that is not empty" : ""; }, "");
+  const CLI::Validator not_empty([](std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
   const CLI::Validator not_nan(
       [](std::string& text) { return std::isnan(std::strtod(text.c_str(), nullptr)) ? "expected a number" : ""; }, "");
   for (CLI::App* command : app.get_subcommands({}))
@@ -31,7 +30,7 @@ void refuse_empty_and_nan(CLI::App& app) {
     }
 }
 
-/// The error as one line that a terminal can show: the values of a hostile file may have any length.
+/// Prints the error as one line of bounded length: a hostile file may hold values of any length.
 void print_reason(const std::exception& error) {
   constexpr std::size_t kHead = 1500, kTail = 400;
   std::string reason = error.what();
@@ -47,7 +46,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "'sepconv COMMAND --help' shows a command's options and examples.\n"
-      "Exit status: 0 done, 1 a check failed, 2 wrong use or input, 3 a tool or the machine failed.");
+      "Exit status: 0 success, 1 a check failed, 2 invalid usage or input, 3 a tool or the machine failed.");
   int status = kDone;
   add_compile_command(app, status);
   add_inspect_command(app, status);
@@ -77,11 +76,11 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   start_output();
-  std::signal(SIGCHLD, SIG_DFL);  // a parent that ignores it would take the exit statuses of the programs run here
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow further is a write that fails, with a reason
+  std::signal(SIGCHLD, SIG_DFL);  // inherited as ignored, it would discard the exit statuses of our child processes
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with an error
   const int status = run(argc, argv);
   const bool written = finish_output();
-  // Only now, when all scratch folders are gone.
+  // Only now: all scratch folders have been removed.
   if (status == kMachineFailed) end_by_received_signal();
   return written || status != kDone ? status : kMachineFailed;
 }

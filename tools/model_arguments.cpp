@@ -11,18 +11,18 @@ namespace sepconv::tools {
 void add_model_options(CLI::App& command, ModelArguments& a) {
   command
       .add_option("--input-shape", a.input_shapes,
-                  "For models that leave their input's extents open. With NAME= for one of several inputs; may be "
+                  "Input shape for a model that leaves its extents open; NAME= selects one of several inputs; may be "
                   "repeated")
       ->type_name("[NAME=]HxWxC")
       ->allow_extra_args(false);
   command
       .add_option("--layer-shape", a.layer_shapes,
-                  "What the layer NAME reads, where the file does not tell; may be repeated")
+                  "Input shape of layer NAME, if the file does not state it; may be repeated")
       ->type_name("NAME=HxWxC")
       ->allow_extra_args(false);
   command
       .add_option("--weights", a.weights,
-                  "Take the weights from this .h5, .weights.h5 or .keras file, not from the model")
+                  "Read the weights from this .h5, .weights.h5 or .keras file, not from the model")
       ->type_name("FILE");
 }
 

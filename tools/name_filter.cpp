@@ -13,12 +13,12 @@ constexpr std::size_t kMostCharacters = 1000, kShown = 40;
 
 std::regex regex_from(const std::string& only) {
   if (only.size() > kMostCharacters)
-    throw std::invalid_argument(fmt::format("--only: '{}...' has {} characters; at most {} are read",
+    throw std::invalid_argument(fmt::format("--only: '{}...' has {} characters; at most {} are allowed",
                                             only.substr(0, kShown), only.size(), kMostCharacters));
   try {
     return std::regex(only, std::regex::ECMAScript | std::regex::nosubs | std::regex_constants::__polynomial);
   } catch (const std::regex_error& error) {
-    throw std::invalid_argument(fmt::format("--only: '{}' is no regular expression: {}", only, error.what()));
+    throw std::invalid_argument(fmt::format("--only: '{}' is not a regular expression: {}", only, error.what()));
   }
 }
 

@@ -10,9 +10,10 @@ void add_plan_options(CLI::App& command, PlanArguments& a) {
                   "A .keras, .h5 or .json model, TensorFlow.js' model.json, a JSON list of layers, or a suite "
                   "(bench/suites/peers.json)")
       ->required();
-  command.add_option("--layers", a.layers, "Only layers whose names match this pattern, as in 'block?/*'");
+  command.add_option("--layers", a.layers, "Only layers whose names match this pattern, such as 'block?/*'");
   add_model_options(command, a);
-  command.add_flag("--no-fold", a.no_fold, "Leave BatchNormalization, activations and padding layers to the app");
+  command.add_flag("--no-fold", a.no_fold,
+                   "Leave BatchNormalization, activation and padding layers to the application");
   command.add_flag("--no-join", a.no_join, "Do not join a depthwise and a 1x1 convolution into one kernel");
 }
 

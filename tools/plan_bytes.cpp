@@ -157,7 +157,7 @@ Plan plan_from_bytes(std::string_view bytes) {
   Reader reader(bytes);
   Plan plan;
   reader.field(plan);
-  if (!reader.at_end()) throw std::invalid_argument("a plan with something behind it");
+  if (!reader.at_end()) throw std::invalid_argument("a plan with extra bytes after it");
   for (const PlannedLayer& layer : plan.layers) {
     if (layer.has_weights) validate(layer.weights, layer.problem);
     if (!padding_from_text(layer.padding)) throw std::invalid_argument("a plan with an unknown padding");

@@ -26,7 +26,8 @@ constexpr const char* kExamples = R"(Examples:
   sepconv report mobilenet.lock.sqlite -o report.html --model mobilenet.keras --peak here
   sepconv report mobilenet.lock.sqlite -o report.html --peak 73.6 --bandwidth 20
 
-The page needs no network and no script. Exit status: 0 done, 2 wrong use or input, 3 the page could not be written.)";
+The page needs no network and no script.
+Exit status: 0 success, 2 invalid usage or input, 3 the page could not be written.)";
 
 struct ReportArguments : ModelArguments {
   std::string store, output = "report.html", peak;
@@ -75,20 +76,20 @@ int report(const ReportArguments& arguments) {
 void add_report_command(CLI::App& app, int& status) {
   auto arguments = std::make_shared<ReportArguments>();
   ReportArguments& a = *arguments;
-  CLI::App* command = app.add_subcommand("report", "Write a page that shows what a tuning run found");
+  CLI::App* command = app.add_subcommand("report", "Write an HTML page with the results of a tuning run");
   command->footer(kExamples);
-  command->add_option("store", a.store, "The record store of 'sepconv tune'")->required()->type_name("FILE");
+  command->add_option("store", a.store, "The record store that 'sepconv tune' wrote")->required()->type_name("FILE");
   command->add_option("-o,--output", a.output, "The HTML file to write")->capture_default_str()->type_name("FILE");
-  command->add_option("--model", a.models, "A model, or a list of layers, whose names the page shows; may be repeated")
+  command->add_option("--model", a.models, "A model or a list of layers, to show layer names; may be repeated")
       ->allow_extra_args(false)
       ->type_name("FILE");
   add_model_options(*command, a);
   command
       ->add_option("--peak", a.peak,
-                   "Multiply-adds of one core of the machine that measured, in GFLOP/s, for the roofline; 'here' "
-                   "measures this machine")
+                   "Peak GFLOP/s of one core of the machine that ran the trials, for the roofline; 'here' measures "
+                   "this machine")
       ->type_name("GFLOPS");
-  command->add_option("--bandwidth", a.bandwidth, "What that machine moves from and to memory, in GB/s")
+  command->add_option("--bandwidth", a.bandwidth, "Memory bandwidth of that machine, in GB/s, for the roofline")
       ->type_name("GBS")
       ->check(CLI::PositiveNumber);
   command->callback([arguments, &status] { status = report(*arguments); });

@@ -26,9 +26,9 @@ constexpr const char* kExamples = R"(Examples:
   sepconv run out --layer conv_dw_3 --input x.npy --output y.npy
   sepconv run out --layer conv_dw_3 --input x.npy --output y.npy --target x86-64-avx2 --threads 4
 
-x.npy holds images of the layer's type in its layout, the batch in front: (N, H, W, C), or (N, L, C) for 1-D layers.
-bfloat16, which NumPy does not have, is read and written as uint16 bits.
-Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
+x.npy holds images in the layer's type and layout, batch first: (N, H, W, C), or (N, L, C) for 1-D layers.
+NumPy has no bfloat16; its bits are read and written as uint16.
+Exit status: 0 success, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 struct RunArguments {
   std::string folder, input, output, layer, target, padding, runner;
@@ -42,7 +42,7 @@ struct CompiledLibrary {
 };
 
 CompiledLibrary find_library(const fs::path& folder) {
-  if (!fs::is_directory(folder)) throw std::invalid_argument(fmt::format("'{}' is no folder", folder.string()));
+  if (!fs::is_directory(folder)) throw std::invalid_argument(fmt::format("'{}' is not a folder", folder.string()));
   std::vector<fs::path> weights;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".weights") weights.push_back(entry.path());
@@ -54,7 +54,7 @@ CompiledLibrary find_library(const fs::path& folder) {
   if (fs::exists(shared)) return {shared, weights[0]};
   if (fs::exists(folder / ("lib" + name + ".a")))
     throw std::invalid_argument(fmt::format(
-        "'{}' has lib{}.a only, which cannot be loaded; compile it again with --shared", folder.string(), name));
+        "'{}' has only lib{}.a, which cannot be loaded; compile again with --shared", folder.string(), name));
   throw std::invalid_argument(
       fmt::format("'{}' has no lib{}.so; compile the model with --shared", folder.string(), name));
 }
@@ -95,17 +95,21 @@ void add_run_command(CLI::App& app, int& status) {
   RunArguments& a = *arguments;
   CLI::App* command = app.add_subcommand("run", "Run one layer of a compiled library on a .npy file");
   command->footer(kExamples);
-  command->add_option("folder", a.folder, "What `sepconv compile --shared -o` wrote")->required()->type_name("DIR");
-  command->add_option("--input", a.input, "A .npy file of the layer's type")->required()->type_name("FILE");
+  command->add_option("folder", a.folder, "The folder that `sepconv compile --shared -o` wrote")
+      ->required()
+      ->type_name("DIR");
+  command->add_option("--input", a.input, "A .npy file with elements of the layer's type")
+      ->required()
+      ->type_name("FILE");
   command->add_option("--output", a.output, "The .npy file to write")->required()->type_name("FILE");
-  command->add_option("--layer", a.layer, "The layer; may be left out if there is one only");
-  command->add_option("--target", a.target, "Only kernels of this target; the best that the CPU runs if left out");
-  command->add_option("--padding", a.padding, "valid, same or causal: for layers whose extents are dynamic");
-  command->add_option("--threads", a.threads, "Threads of the call")->check(CLI::Range(1, 1024))->capture_default_str();
-  command->add_option("--timeout", a.timeout, "Seconds that the run may take")
+  command->add_option("--layer", a.layer, "Layer to run; optional if the library has only one");
+  command->add_option("--target", a.target, "Use only kernels of this target; default: the best that the CPU runs");
+  command->add_option("--padding", a.padding, "valid, same or causal; for layers with dynamic extents");
+  command->add_option("--threads", a.threads, "Number of threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--timeout", a.timeout, "Time limit, in seconds")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--runner", a.runner, "The sepconv-runner command, as in 'qemu-aarch64 arm/sepconv-runner'")
+  command->add_option("--runner", a.runner, "The sepconv-runner command, such as 'qemu-aarch64 arm/sepconv-runner'")
       ->type_name("CMD");
   command->callback([arguments, &status] { status = run(*arguments); });
 }

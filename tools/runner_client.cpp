@@ -95,7 +95,8 @@ std::vector<RunnerCase> run_cases(const RunnerRequest& request) {
     cases.push_back(std::move(crashed));
     const std::size_t before = remaining.size();
     std::erase_if(remaining, [&](const std::string& layer) { return done.count(layer) != 0; });
-    if (remaining.size() == before) throw std::runtime_error("sepconv-runner reports layers that nobody asked for");
+    if (remaining.size() == before)
+      throw std::runtime_error("sepconv-runner reported only layers that were not requested");
   }
   return cases;
 }

@@ -88,7 +88,8 @@ void print_size_report(const generators::CompileResult& result, const CompileSec
   add_total("total", whole(result, seconds));
   std::cout << '\n';
   print_table(totals, {false, true, true, true, true, true, true});
-  std::cout << "Medians are of a kernel: its own code; the time to compile it, where the cache had it not.\n";
+  std::cout
+      << "Medians are per kernel: code that is not shared, and compile time if the kernel was not in the cache.\n";
 }
 
 std::string size_report_json(const std::string& library, const generators::CompileResult& result,

@@ -6,7 +6,7 @@
 namespace sepconv::tools {
 
 inline constexpr const char* kStrictFloatHelp =
-    "Sum products in one stated order and never contract them: slower, but the same bits on every target";
+    "Sum products in one fixed order and never contract them: slower, but identical bits on every target";
 
 /// Turns the strict float mode on for every layer.
 void make_strict(Plan& plan);

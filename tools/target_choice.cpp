@@ -9,7 +9,7 @@
 namespace sepconv::tools {
 
 std::string cannot_run_here(const generators::Target& target) {
-  if (target.device != generators::Device::cpu || !is_native(target)) return "is not for CPUs like this machine's";
+  if (target.device != generators::Device::cpu || !is_native(target)) return "is not for this machine's kind of CPU";
   const std::uint64_t missing = target.required_features & ~detected_cpu_features();
   return missing == 0 ? "" : fmt::format("needs {}, which this CPU lacks", cpu_feature_names(missing));
 }
@@ -19,7 +19,8 @@ const generators::Target& best_target_here(DataType dtype) {
   for (const generators::Target& target : generators::native_cpu_targets())
     if (cannot_run_here(target).empty() && serves(target, dtype) && (best == nullptr || target.rank > best->rank))
       best = &target;
-  if (best == nullptr) throw std::invalid_argument("this CPU runs no target; `sepconv targets` tells what it lacks");
+  if (best == nullptr)
+    throw std::invalid_argument("this CPU cannot run any target; `sepconv targets` shows what it lacks");
   return *best;
 }
 

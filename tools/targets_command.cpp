@@ -22,11 +22,11 @@ constexpr const char* kExamples = R"(Examples:
   sepconv targets --json
   sepconv compile model.keras -o out --target x86-64-avx2,x86-64-avx512
 
-Lanes are float32 elements of a vector (of a GPU: threads of a warp), registers those of a vector's width (of a GPU:
-32-bit ones of a thread), L1 one core's data cache (of a GPU: a block's shared memory).
+CPU columns: lanes are float32 elements per vector, registers are vector registers, L1 is one core's data cache.
+GPU columns: lanes are threads per warp, registers are 32-bit registers per thread, L1 is a block's shared memory.
 'this machine' says whether the CPU, its operating system and, for GPUs, the devices that the installed drivers report
 have what the target's kernels need.
-Exit status: 0 done, 2 wrong use.)";
+Exit status: 0 success, 2 invalid usage.)";
 
 std::vector<std::string> feature_names(std::uint64_t features) {
   std::vector<std::string> names;
@@ -93,9 +93,9 @@ void print_json() {
 void add_targets_command(CLI::App& app, int& status) {
   auto json = std::make_shared<bool>(false);
   CLI::App* command =
-      app.add_subcommand("targets", "List the targets, what they need, and whether this machine has it");
+      app.add_subcommand("targets", "List the targets, their requirements and whether this machine meets them");
   command->footer(kExamples);
-  command->add_flag("--json", *json, "Print JSON rather than a table");
+  command->add_flag("--json", *json, "Print JSON instead of a table");
   command->callback([json, &status] {
     *json ? print_json() : print_text();
     status = kDone;

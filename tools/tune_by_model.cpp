@@ -75,17 +75,17 @@ int run_tune_by_model(const TuneArguments& arguments, const std::vector<autosche
         problems, options, [&](const autoschedule::Candidate& candidate) { return facts_of(candidate, builder); },
         [&](const autoschedule::ModelTuneState& state) { print_state(state, width); });
   } catch (const autoschedule::TuneCancelled&) {
-    print_error("sepconv: tune: interrupted; '{}' is as it was\n", arguments.lock);
+    print_error("sepconv: tune: interrupted; '{}' is unchanged\n", arguments.lock);
     return kMachineFailed;
   }
   const autoschedule::ModelRows rows = merge_model_rows(lockfile, states, options);
   lockfile.write(arguments.lock);
   print_out(
-      "by the cost model, nothing was measured: {} of {} layers have a schedule predicted to be {:g}x as fast as the "
-      "rule's\n",
+      "by the cost model, nothing was measured: {} of {} layers have a schedule predicted to be at least {:g}x as fast "
+      "as the rule's\n",
       rows.written, problems.size(), options.least_gain);
-  if (rows.measured > 0) print_out("{} rows that were measured stay as they are\n", rows.measured);
-  if (rows.removed > 0) print_out("{} rows of an earlier prediction were taken out\n", rows.removed);
+  if (rows.measured > 0) print_out("{} measured rows are unchanged\n", rows.measured);
+  if (rows.removed > 0) print_out("{} rows of an earlier prediction were removed\n", rows.removed);
   print_out("wrote {} ({} rows)\n", arguments.lock, lockfile.size());
   return kDone;
 }

@@ -79,11 +79,11 @@ constexpr const char* kExamples = R"(Examples:
   sepconv tune mobilenet.keras --lock mobilenet.lock.json --target x86-64-avx512 --by-model
   sepconv compile mobilenet.keras --lock mobilenet.lock.json -o out
 
-Every trial is kept in the store as soon as it ends: Ctrl-C loses at most those in flight, and --resume goes on.
-'sepconv report STORE -o report.html' shows what was tried.
---by-model is for targets that cannot run here: candidates are ranked by the cost model, the best are compiled, nothing is
-measured. Its rows say so, and measured rows stay as they are.
-Exit status: 0 done, 2 wrong use or input, 3 a tool or the machine failed.)";
+Every trial is stored as soon as it ends. Ctrl-C loses at most the trials in flight, and --resume continues.
+'sepconv report STORE -o report.html' shows all trials.
+--by-model is for targets that cannot run here: the cost model ranks candidates, the best are compiled and nothing is
+measured. Its rows are marked, and measured rows stay as they are.
+Exit status: 0 success, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 std::filesystem::path store_path(const TuneArguments& arguments) {
   if (!arguments.store.empty()) return arguments.store;
@@ -95,14 +95,13 @@ void check_tunable(const std::string& name, const TuneArguments& arguments) {
   const generators::Target& target = generators::target_from_name(name);
   if (target.device != generators::Device::cpu)
     throw std::invalid_argument(
-        fmt::format("target: '{}' runs on a GPU, whose kernels the tuner cannot time; its schedules are a cost model's "
-                    "choice already, "
-                    "so that --by-model has nothing to add",
+        fmt::format("target: '{}' runs on a GPU, whose kernels the tuner cannot time; a cost model already chooses its "
+                    "schedules, so --by-model has nothing to add",
                     name));
   if (!arguments.runner.empty() || !arguments.scheduler.empty()) return;  // an emulator, or other machines
   if (!is_native(target))
     throw std::invalid_argument(fmt::format(
-        "target: '{}' is for {}; say how its programs run with --runner, as in 'qemu-aarch64 arm/sepconv-runner', or "
+        "target: '{}' is for {}; pass --runner to run its programs, such as 'qemu-aarch64 arm/sepconv-runner', or "
         "--by-model to choose by the cost model alone",
         name, system_text(target)));
   if (const std::string reason = cannot_run_here(target); !reason.empty())
@@ -134,7 +133,7 @@ void refuse_failures(const std::vector<autoschedule::TuneState>& states, const a
     for (const autoschedule::TrialRecord& record :
          store.records({.problem = state.problem.problem, .target = state.problem.target}))
       if (record.trial.status != autoschedule::TrialStatus::ok)
-        throw std::runtime_error(fmt::format("tune: every trial failed; the first of layer '{}': {}",
+        throw std::runtime_error(fmt::format("tune: every trial failed; first failure, of layer '{}': {}",
                                              state.problem.name, record.trial.message));
 }
 
@@ -158,7 +157,7 @@ autoschedule::LocalOptions local_options(const TuneArguments& arguments, const S
 autoschedule::FleetOptions fleet_options(const TuneArguments& arguments, const autoschedule::LocalOptions& local) {
   if (arguments.targets.size() > 1 && arguments.resource.empty())
     throw std::invalid_argument(
-        "--scheduler: workers are found by the name of the target, or by --worker-resource for several targets");
+        "--scheduler: workers are found by the target's name; with several targets, pass --worker-resource");
   autoschedule::FleetOptions fleet;
   fleet.scheduler = arguments.scheduler;
   fleet.resource = arguments.resource.empty() ? arguments.targets.front() : arguments.resource;
@@ -188,8 +187,8 @@ void refuse_old_trials(const TuneArguments& arguments, const autoschedule::Recor
   for (const autoschedule::TuneProblem& problem : problems)
     if (!store.records({.problem = problem.problem, .target = problem.target}).empty())
       throw std::invalid_argument(
-          fmt::format("'{}' has trials of layer '{}' already; say --resume to go on with them, or --store with another "
-                      "file to begin anew",
+          fmt::format("'{}' already has trials of layer '{}'; pass --resume to continue them, or --store with another "
+                      "file to start over",
                       store_path(arguments).string(), problem.name));
 }
 
@@ -216,7 +215,7 @@ autoschedule::Lockfile lockfile_to_write(const std::filesystem::path& path) {
 
 int run_tune(const TuneArguments& given) {
   if (!given.by_model && given.trials == 0 && given.minutes <= 0)
-    throw std::invalid_argument("tune: say how long: --trials N for each layer, --minutes N for everything, or both");
+    throw std::invalid_argument("tune: no limit; pass --trials N (per layer), --minutes N (in all), or both");
   TuneArguments arguments = given;
   autoschedule::Lockfile lockfile = lockfile_to_write(arguments.lock);
   const Plan plan = read_plan(arguments);
@@ -253,7 +252,7 @@ int run_tune(const TuneArguments& given) {
     states = tune(problems, options, *executor, store, progress);
   } catch (const autoschedule::TuneCancelled&) {
     progress.end();
-    print_error("sepconv: tune: interrupted; finished trials are in '{}', and --resume goes on\n",
+    print_error("sepconv: tune: interrupted; finished trials are in '{}', and --resume continues\n",
                 store_path(arguments).string());
     return kMachineFailed;
   }
@@ -272,58 +271,63 @@ int run_tune(const TuneArguments& given) {
 void add_tune_command(CLI::App& app, int& status) {
   auto arguments = std::make_shared<TuneArguments>();
   TuneArguments& a = *arguments;
-  CLI::App* command = app.add_subcommand("tune", "Search faster schedules for a model's layers, and keep them");
+  CLI::App* command =
+      app.add_subcommand("tune", "Search for faster schedules of a model's layers and write them to a lockfile");
   command->footer(kExamples);
   add_plan_options(*command, a);
-  command->add_option("--lock", a.lock, "The lockfile to write; rows that it has already are where the search begins")
+  command->add_option("--lock", a.lock, "The lockfile to write; the search starts from the rows that it already has")
       ->required();
-  command->add_option("--store", a.store, "The file of all trials; the lockfile's name with .sqlite if left out");
-  command->add_flag("--resume", a.resume, "Go on with the trials that the store has");
-  command->add_option("--trials", a.trials, "Candidates of each layer; needed unless --minutes or --by-model is there")
+  command->add_option("--store", a.store, "File that stores all trials; default: the lockfile's name with .sqlite");
+  command->add_flag("--resume", a.resume, "Continue from the trials in the store");
+  command->add_option("--trials", a.trials, "Candidates per layer; required without --minutes and --by-model")
       ->check(CLI::Range(1, 1000000));
-  command->add_option("--minutes", a.minutes, "How long, for everything")->check(CLI::Range(0.1, 10080.0));
-  CLI::Option* by_model =
-      command->add_flag("--by-model", a.by_model, "Measure nothing: take what the cost model finds clearly faster");
-  command->add_option("--least-gain", a.least_gain, "How much faster than the rule's schedule --by-model wants a row's")
+  command->add_option("--minutes", a.minutes, "Time limit for the whole run, in minutes")
+      ->check(CLI::Range(0.1, 10080.0));
+  CLI::Option* by_model = command->add_flag(
+      "--by-model", a.by_model, "Measure nothing; take schedules that the cost model predicts to be clearly faster");
+  command
+      ->add_option("--least-gain", a.least_gain, "Minimum predicted speed-up over the rule's schedule for --by-model")
       ->needs(by_model)
       ->check(CLI::Range(1.0, 100.0));
-  command->add_option("--target", a.targets, "Targets, separated by commas; this CPU's best if left out")
+  command->add_option("--target", a.targets, "Comma-separated targets; default: the best that this CPU runs")
       ->delimiter(',');
-  command->add_option("--threads", a.threads, "Threads that a call may use")
+  command->add_option("--threads", a.threads, "Number of threads per call")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  command->add_flag("--cold", a.cold, "Also time each candidate with its data out of the caches");
-  command->add_option("--seed", a.seed, "The same seed and the same times give the same result")->capture_default_str();
-  command->add_flag("--no-halide", a.no_halide, "Leave out Halide's own autoschedulers, which are for comparison");
-  command->add_option("-j,--jobs", a.jobs, "Candidates compiled at a time; the number of cores if left out")
+  command->add_flag("--cold", a.cold, "Also time each candidate with cold caches");
+  command->add_option("--seed", a.seed, "Seed of the search; the same seed and the same timings give the same result")
+      ->capture_default_str();
+  command->add_flag("--no-halide", a.no_halide, "Skip Halide's own autoschedulers, which serve only as a comparison");
+  command->add_option("-j,--jobs", a.jobs, "Candidates compiled in parallel; default: the number of cores")
       ->check(CLI::Range(1, 4096));
-  command->add_option("--cpu", a.cpu, "The core that kernels are timed on; the last one if left out")
-      ->check(CLI::Range(0, 4095));
-  command->add_option("--build-timeout", a.build_timeout, "Seconds that one candidate may take to compile")
+  command->add_option("--cpu", a.cpu, "Core that times the kernels; default: the last one")->check(CLI::Range(0, 4095));
+  command->add_option("--build-timeout", a.build_timeout, "Time limit for compiling one candidate, in seconds")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--call-timeout", a.call_timeout, "Seconds that one call of a kernel may take")
+  command->add_option("--call-timeout", a.call_timeout, "Time limit for one kernel call, in seconds")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--memory-mb", a.memory_mb, "Memory that one compiler, and one kernel, may take")
+  command->add_option("--memory-mb", a.memory_mb, "Memory limit of each compiler and kernel process, in MiB")
       ->check(CLI::Range(64, 1 << 20))
       ->capture_default_str();
   CLI::Option* scheduler = command->add_option(
-      "--scheduler", a.scheduler, "Run trials on the cluster of this Dask scheduler: tcp://HOST:PORT, or its file");
-  command->add_option("--worker-resource", a.resource, "What workers that measure carry; the target's name if left out")
+      "--scheduler", a.scheduler, "Run trials on a Dask cluster; the scheduler as tcp://HOST:PORT, or its file");
+  command
+      ->add_option("--worker-resource", a.resource,
+                   "Dask resource of the workers that measure; default: the target's name")
       ->needs(scheduler);
-  command->add_option("--python", a.python, "The Python that has dask.distributed")
+  command->add_option("--python", a.python, "Python interpreter that has dask.distributed")
       ->needs(scheduler)
       ->capture_default_str();
-  command->add_option("--work", a.work, "Folder to keep linked candidates in; a temporary one if left out");
+  command->add_option("--work", a.work, "Folder for linked candidates; default: a temporary one");
   CLI::Option* cache =
-      command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out")
+      command->add_option("--cache", a.cache, "Folder that caches compiled kernels; default: in the user's cache")
           ->excludes(scheduler);
-  command->add_flag("--no-cache", a.no_cache, "Compile every candidate and keep none")
+  command->add_flag("--no-cache", a.no_cache, "Compile every candidate and cache none")
       ->excludes(cache)
       ->excludes(scheduler);
-  command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
-  command->add_option("--runner", a.runner, "Command that starts sepconv-runner, such as an emulator and its program");
+  command->add_option("--generator", a.generator, "Path of sepconv-generator, if it is not alongside this program");
+  command->add_option("--runner", a.runner, "The sepconv-runner command, such as 'qemu-aarch64 arm/sepconv-runner'");
   for (const char* measuring : {"--store", "--resume", "--minutes", "--cold", "--no-halide", "--cpu", "--call-timeout",
                                 "--jobs", "--scheduler", "--runner"})
     by_model->excludes(command->get_option(measuring));

@@ -29,7 +29,7 @@ TuneProgress::TuneProgress(const std::vector<autoschedule::TuneProblem>& problem
 
 void TuneProgress::begin(const std::vector<autoschedule::TuneState>& problems, std::size_t kept) {
   print_error("tuning {} {}{}\n", problems.size(), problems.size() == 1 ? "problem" : "problems",
-              kept > 0 ? fmt::format("; {} trials are in the store already", kept) : "");
+              kept > 0 ? fmt::format("; {} trials are already in the store", kept) : "");
   for (const autoschedule::TuneState& state : problems) best_[key_of(state)] = state.best_ratio;
 }
 

@@ -1,4 +1,4 @@
-// sepconv verify: compiles layers, runs them in a child process and compares, a line a case.
+// sepconv verify: compiles layers, runs them in a child process and compares; prints one line per case.
 
 #include <fmt/format.h>
 
@@ -35,10 +35,10 @@ constexpr const char* kExamples = R"(Examples:
   sepconv verify tests/data/goldens --target x86-64-avx2 --only '^s2_'
   sepconv verify speech.keras --dynamic -j 4
 
-PATH is a model: every layer is compiled and compared with a double-precision reference on seeded inputs of the layer's
-true shape. Or a folder with cases.json: every case is compared with the output that Keras computed.
-A target that this CPU cannot run is reported; it is a failure only where --target names it.
-Exit status: 0 all within their limits, 1 a case missed its limit, 2 wrong use or input, 3 a tool or the machine failed.)";
+If PATH is a model, every layer is compiled and compared with a double-precision reference, on seeded inputs of the
+layer's true shape. If PATH is a folder with cases.json, every case is compared with the output that Keras computed.
+A target that this CPU cannot run is reported. It is a failure only if --target names it.
+Exit status: 0 success, 1 a case missed its limit, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 struct VerifyArguments : ModelArguments {
   std::string path, only, runner, cache, generator, include_dir;
@@ -87,7 +87,7 @@ VerifyJob model_job(const VerifyArguments& arguments) {
     layer.weights = runner::real_values(problem, 1, 1).weights;
     layer.has_weights = seeded = true;
   }
-  if (seeded) print_error("'{}' holds no weights: seeded ones are used\n", arguments.path);
+  if (seeded) print_error("'{}' holds no weights; using seeded ones\n", arguments.path);
   return job;
 }
 
@@ -196,7 +196,7 @@ int verify(const VerifyArguments& arguments) {
   for (const SkippedLayer& layer : job.plan.skipped) print_out("skipped  {}: {}\n", layer.name, layer.reason);
   if (job.plan.layers.empty() && job.plan.skipped.empty())
     throw std::invalid_argument(fmt::format("'{}' has nothing to verify{}", arguments.path,
-                                            arguments.only.empty() ? "" : " that --only picks"));
+                                            arguments.only.empty() ? "" : " that --only matches"));
   Counts counts;
   if (!job.plan.layers.empty()) {
     for (const FailedLayer& layer : compile_job(job, arguments, targets, scratch.path(), interrupt.flag())) {
@@ -234,29 +234,30 @@ int verify(const VerifyArguments& arguments) {
 void add_verify_command(CLI::App& app, int& status) {
   auto arguments = std::make_shared<VerifyArguments>();
   VerifyArguments& a = *arguments;
-  CLI::App* command = app.add_subcommand("verify", "Compile layers, run them, and compare; a line a case");
+  CLI::App* command = app.add_subcommand("verify", "Compile layers, run them and compare; prints one line per case");
   command->footer(kExamples);
   command->add_option("path", a.path, "A model, a JSON list of layers, or a folder with cases.json")
       ->required()
       ->check(CLI::ExistingPath);
-  command->add_option("--target", a.targets, "Targets, separated by commas; all of x86-64 if left out")->delimiter(',');
-  command->add_option("--only", a.only, "Only cases or layers whose names this regular expression finds")
+  command->add_option("--target", a.targets, "Comma-separated targets; default: the shipped ones of this architecture")
+      ->delimiter(',');
+  command->add_option("--only", a.only, "Only cases or layers whose names match this regular expression")
       ->type_name("REGEX");
-  command->add_option("--runner", a.runner, "The sepconv-runner command, as in 'qemu-aarch64 arm/sepconv-runner'")
+  command->add_option("--runner", a.runner, "The sepconv-runner command, such as 'qemu-aarch64 arm/sepconv-runner'")
       ->type_name("CMD");
   add_model_options(*command, a);
-  command->add_flag("--dynamic", a.dynamic, "Also compile and run each layer with extents known at run time only");
-  command->add_flag("--strict", a.strict, "Layers and cases that cannot be compiled are failures");
+  command->add_flag("--dynamic", a.dynamic, "Also compile and run each layer with extents known only at run time");
+  command->add_flag("--strict", a.strict, "Count layers and cases that cannot be compiled as failures");
   command->add_flag("--strict-float", a.strict_float, kStrictFloatHelp);
-  command->add_option("-j,--jobs", a.jobs, "Kernels compiled at a time; the number of cores if left out")
+  command->add_option("-j,--jobs", a.jobs, "Kernels compiled in parallel; default: the number of cores")
       ->check(CLI::Range(1, 4096));
-  command->add_option("--timeout", a.timeout, "Seconds that the runner may take for a target")
+  command->add_option("--timeout", a.timeout, "Time limit of the runner per target, in seconds")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   CLI::Option* cache =
-      command->add_option("--cache", a.cache, "Folder of compiled kernels; in the user's cache folder if left out");
-  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and keep none")->excludes(cache);
-  command->add_option("--generator", a.generator, "The sepconv-generator program, where it is not beside this one");
+      command->add_option("--cache", a.cache, "Folder that caches compiled kernels; default: in the user's cache");
+  command->add_flag("--no-cache", a.no_cache, "Compile every kernel and cache none")->excludes(cache);
+  command->add_option("--generator", a.generator, "Path of sepconv-generator, if it is not alongside this program");
   command->add_option("--include-dir", a.include_dir, "Folder of sepconv's headers");
   command->callback([arguments, &status] { status = verify(*arguments); });
 }

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Trials on a Dask cluster, for `sepconv tune --scheduler`.
 
-Reads one file of tasks, builds their candidates on workers that carry the resource sepconv_builder and measures them on
-workers that carry the resource that the tasks name, and writes one line of JSON a task to the report as it ends. Workers
-need this Python's dask, and the programs sepconv-builder and sepconv-generator (builders) or sepconv-runner (runners),
-in PATH or named by SEPCONV_BUILDER, SEPCONV_GENERATOR and SEPCONV_RUNNER in the worker's environment.
+Reads one file of tasks. Builds their candidates on workers with the resource sepconv_builder, measures them on workers
+with the resource that the tasks name, and writes one line of JSON to the report as each task ends. Workers need this
+Python's dask, and the programs sepconv-builder and sepconv-generator (builders) or sepconv-runner (runners), in PATH or
+named by SEPCONV_BUILDER, SEPCONV_GENERATOR and SEPCONV_RUNNER in the worker's environment.
 
   fleet.py describe --scheduler tcp://head:8786 --resource avx512
   fleet.py run --scheduler tcp://head:8786 --tasks tasks.json --report report.jsonl
 
-Exit status: 0 done, 2 wrong use, 3 the cluster cannot be used.
+Exit status: 0 success, 2 invalid usage, 3 the cluster cannot be used.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def private_folder(name):
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise RuntimeError(
-            f"'{folder}' is no folder that only its user can write to; remove it, or set TMPDIR for the worker"
+            f"'{folder}' is not a folder that only its user can write to; remove it, or set TMPDIR for the worker"
         )
     return folder
 
@@ -204,7 +204,7 @@ def lost(task, reason):
 
 
 def run_tasks(client, work, report):
-    """Submits everything at once and writes a line a task as they end."""
+    """Submits everything at once and writes one line as each task ends."""
     import concurrent.futures
     import hashlib
 
@@ -265,10 +265,10 @@ def main():
         command = commands.add_parser(name)
         command.add_argument("--scheduler", required=True, help="the scheduler's address, or its --scheduler-file")
         if name == "describe":
-            command.add_argument("--resource", required=True, help="that workers carry which measure")
+            command.add_argument("--resource", required=True, help="resource of the workers that measure")
         else:
             command.add_argument("--tasks", required=True, help="file of tasks, as the tuner writes it")
-            command.add_argument("--report", required=True, help="file for the lines")
+            command.add_argument("--report", required=True, help="file to write one line per task to")
     arguments = parser.parse_args()
     try:
         with connect(arguments.scheduler) as client:

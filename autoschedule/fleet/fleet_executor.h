@@ -1,6 +1,6 @@
 #pragma once
-// Trials on a Dask cluster: candidates are built on workers that carry the resource "sepconv_builder", and measured on
-// workers that carry another, one task at a time each.
+// Trials on a Dask cluster: workers with the resource "sepconv_builder" build candidates, and workers with another
+// resource measure them, one task at a time each.
 
 #include <atomic>
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace sepconv::autoschedule {
 
 struct FleetOptions {
   std::string scheduler;           // "tcp://head:8786", or the path of a --scheduler-file
-  std::string resource;            // that workers carry which measure: "avx512"
+  std::string resource;            // of the workers that measure: "avx512"
   std::string python = "python3";  // an interpreter that has dask.distributed
   std::filesystem::path script;    // fleet.py
   std::filesystem::path work;      // for its files
@@ -27,18 +27,18 @@ struct FleetOptions {
   const std::atomic<bool>* cancelled = nullptr;  // ends a run soon after it becomes true
 };
 
-/// See TrialExecutor. A worker that dies has its tasks done by another one, two times; then, and when no answer comes
-/// in time, they are `lost`.
+/// See TrialExecutor. If a worker dies, another one repeats its tasks, up to two times. After that, or if no answer
+/// comes in time, they are `lost`.
 class FleetExecutor final : public TrialExecutor {
  public:
-  /// Asks the cluster what it is.
-  /// @throws std::runtime_error when no scheduler answers, no worker carries the resource, or the interpreter lacks
-  ///   dask, with what to do.
+  /// Asks the cluster for its processors.
+  /// @throws std::runtime_error if no scheduler answers, no worker has the resource, or the interpreter lacks dask. The
+  ///   message says what to do.
   explicit FleetExecutor(FleetOptions options);
 
   void run(const std::vector<TrialTask>& tasks,
            const std::function<void(std::size_t, std::vector<Trial>)>& done) override;
-  /// "cluster: " and the processors behind the resource, each once.
+  /// "cluster: " and the processors of the workers with the resource, each once.
   std::string machine() const override { return machine_; }
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// One candidate in, a folder with its compiled kernel out: what a runner needs, on this machine or on another one.
+// Compiles a candidate into a folder that a runner can use, on this machine or on another one.
 
 #include <atomic>
 #include <cstdint>
@@ -14,15 +14,15 @@ namespace sepconv::autoschedule {
 
 struct BuilderOptions {
   std::filesystem::path generator;                      // the sepconv-generator program
-  std::filesystem::path kernels;                        // built kernels are kept in this folder, one folder each
+  std::filesystem::path kernels;                        // keeps built kernels, one folder each
   double seconds = 60;                                  // time limit of the generator, and of each tool
   std::uint64_t memory_bytes = std::uint64_t{4} << 30;  // of the same
   const std::atomic<bool>* cancelled = nullptr;         // stops a build soon after it becomes true
-  /// The cache of compiled kernels that libraries share; nothing = kernels are only kept linked.
+  /// The cache of compiled kernels that libraries share; nothing = only linked kernels are kept.
   std::optional<std::filesystem::path> cache_dir;
 };
 
-/// What became of a build.
+/// The result of a build.
 struct BuiltCandidate {
   TrialStatus status = TrialStatus::ok;  // ok: built
   std::string message;                   // why not
@@ -38,7 +38,7 @@ struct BuiltCandidate {
 ///   written.
 BuiltCandidate build_candidate(const Candidate& candidate, const BuilderOptions& options);
 
-/// What became of a kernel that is compiled only to be looked at.
+/// The result of compiling a kernel only to inspect it.
 struct CompiledCandidate {
   TrialStatus status = TrialStatus::ok;
   std::string message;  // why not ok

@@ -98,14 +98,14 @@ class Builds {
 
 LocalExecutor::LocalExecutor(LocalOptions options) : options_(std::move(options)) {
   std::error_code error;
-  if (options_.runner.empty()) throw std::runtime_error("trials need the program sepconv-runner; none was named");
+  if (options_.runner.empty()) throw std::runtime_error("no runner given; trials need the program sepconv-runner");
   const std::string& runner = options_.runner.back();
   if (runner.find('/') != std::string::npos && !fs::is_regular_file(runner, error))
-    throw std::runtime_error(fmt::format("the runner '{}' is not there", runner));
+    throw std::runtime_error(fmt::format("the runner '{}' does not exist", runner));
   if (!options_.build) {
     if (::access(options_.generator.c_str(), X_OK) != 0 || fs::is_directory(options_.generator, error))
       throw std::runtime_error(
-          fmt::format("the kernel compiler '{}' is not there or cannot be run", options_.generator.string()));
+          fmt::format("the kernel compiler '{}' does not exist or cannot be run", options_.generator.string()));
     remove_forgotten_builds(options_.work / "kernels");
     options_.build = [this](const Candidate& candidate) {
       return build_candidate(candidate, {options_.generator, options_.work / "kernels", options_.build_seconds,

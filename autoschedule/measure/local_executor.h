@@ -17,13 +17,13 @@ namespace sepconv::autoschedule {
 
 struct LocalOptions {
   std::filesystem::path generator;  // the sepconv-generator program
-  /// The words that start sepconv-runner: its path, behind an emulator's for another architecture:
+  /// The command that starts sepconv-runner: its path, after that of an emulator for another architecture:
   /// {"qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "arm/sepconv-runner"}.
   std::vector<std::string> runner;
-  /// Kept from run to run: linked kernels, and what each problem's kernels must compute. May be removed between runs.
+  /// Linked kernels and the expected results of each problem, kept between runs. May be removed between runs.
   std::filesystem::path work;
   std::optional<std::filesystem::path> cache_dir;  // the cache of compiled kernels that libraries share
-  int jobs = 0;                                    // builds at a time; 0 = as many as there are cores
+  int jobs = 0;                                    // parallel builds; 0 = one per core
   double build_seconds = 60;                       // limits of one build
   std::uint64_t build_memory_bytes = std::uint64_t{4} << 30;
   double call_seconds = 10;                                 // a call of a kernel that takes longer hangs

@@ -36,7 +36,7 @@ void check_machine(const std::vector<TrialRecord>& records, const std::string& m
     throw std::invalid_argument(
         fmt::format("record store: it has final rounds of several machines; name one of {}", known));
   throw std::invalid_argument(fmt::format("record store: it has no final rounds of machine '{}'; it has {}", machine,
-                                          known.empty() ? "none at all" : known));
+                                          known.empty() ? "none" : known));
 }
 
 /// The last final round of each problem and target.

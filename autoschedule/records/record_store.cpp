@@ -32,7 +32,7 @@ std::string versions_text(const TrialContext& context) {
   try {
     return nlohmann::json(context.versions).dump();
   } catch (const nlohmann::json::type_error&) {
-    throw std::invalid_argument("record store: a version's text is not UTF-8; give names and numbers");
+    throw std::invalid_argument("record store: the text of a version is not UTF-8; expected names and numbers");
   }
 }
 

@@ -13,7 +13,7 @@
 
 namespace sepconv::autoschedule {
 
-/// Who measured: trials are comparable only within one of these.
+/// The conditions of a measurement. Trials are comparable only within one context.
 struct TrialContext {
   std::string machine;                          // TrialExecutor::machine()
   std::map<std::string, std::string> versions;  // "sepconv", "halide", "generator" (hash of the program), "schedule"

@@ -24,12 +24,12 @@ std::string remedy(int code, const fs::path& path) {
     case SQLITE_IOERR: return "the disk is full or failing: check it and start again; what was added before is kept";
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      return "it cannot be written: change its permissions and its folder's, or copy it to a folder of yours";
+      return "it cannot be written: change its permissions and its folder's, or copy it to your own folder";
     case SQLITE_CANTOPEN:
       return fmt::format("its folder '{}' must exist and be writable",
                          path.has_parent_path() ? path.parent_path().string() : ".");
     case SQLITE_CORRUPT: return "it is damaged: use a backup, or keep what 'sqlite3 FILE .recover' can read";
-    case SQLITE_NOTADB: return "it is no SQLite file: name another file";
+    case SQLITE_NOTADB: return "it is not an SQLite file: name another file";
     default: return {};
   }
 }

@@ -28,8 +28,8 @@ class Database {
  public:
   enum class Mode {
     create,     // reads and writes; makes the file
-    query,      // reads; opened for writing where that is possible, since SQLite then tidies up the files beside it
-    immutable,  // reads a file that nobody writes, in a folder that cannot be written
+    query,      // reads; opened for writing if possible, since SQLite then cleans up its auxiliary files
+    immutable,  // reads a file that no process writes, in a folder that cannot be written
   };
 
   /// @throws Error; SQLite reads the file only when it is asked something.

@@ -146,7 +146,7 @@ Database open_to_write(const fs::path& path) {
   Database database(path, Database::Mode::create);
   if (!is_blank(database)) check_identity(database);
   if (database.is_read_only())
-    refuse(path, "it cannot be written: change its permissions, or copy it to a folder of yours");
+    refuse(path, "it cannot be written: change its permissions, or copy it to your own folder");
   use_write_ahead_log(database);
   database.execute("PRAGMA synchronous = FULL");  // what add() returned from survives a power cut
   prepare_tables(database);
@@ -165,8 +165,8 @@ Database open_to_read(const fs::path& path) {
     std::error_code none;
     const fs::path log = path.string() + "-wal";
     if (const auto size = fs::file_size(log, none); !none && size > 0)
-      refuse(path, fmt::format("trials wait in '{}', and the folder cannot be written: copy both files to a folder of "
-                               "yours and name the copy",
+      refuse(path, fmt::format("trials wait in '{}', and the folder cannot be written: copy both files to your own "
+                               "folder and name the copy",
                                log.string()));
     return Database(path, Database::Mode::immutable);
   }
@@ -177,7 +177,7 @@ void check_path(const fs::path& path, bool write) {
   const fs::file_status status = fs::status(path, none);
   if (path.empty()) throw std::invalid_argument("record store: the path is empty; name a file");
   if (fs::is_directory(status)) refuse(path, "it is a folder; name a file");
-  if (!write && !fs::exists(status)) refuse(path, "there is no such file; 'sepconv tune' makes one");
+  if (!write && !fs::exists(status)) refuse(path, "it does not exist; 'sepconv tune' creates it");
 }
 
 }  // namespace
@@ -186,7 +186,7 @@ Database open_store(const fs::path& path, bool write) {
   check_path(path, write);
   try {
     Database database = write ? open_to_write(path) : open_to_read(path);
-    if (!write && is_blank(database)) refuse(path, "it is empty; 'sepconv tune' makes a store");
+    if (!write && is_blank(database)) refuse(path, "it is empty; 'sepconv tune' creates a store");
     check_identity(database);
     // The first line only says in which database; the last one is about one page or row.
     if (const std::string damage = database.text("PRAGMA quick_check(1)"); damage != "ok")

@@ -43,16 +43,16 @@ std::string halide_text(const HalideResult& result) {
 
 const char* reason_text(TrialStatus status) {
   switch (status) {
-    case TrialStatus::ok: return "Right and timed";
+    case TrialStatus::ok: return "Correct and timed";
     case TrialStatus::build_failed: return "The generator refused it or failed";
     case TrialStatus::build_crashed: return "The generator crashed";
     case TrialStatus::build_timeout: return "The build took too long";
-    case TrialStatus::wrong_value: return "Wrong values, or a write outside of its buffers";
+    case TrialStatus::wrong_value: return "Wrong values, or a write outside its buffers";
     case TrialStatus::run_crashed: return "The kernel crashed";
     case TrialStatus::run_timeout: return "The kernel took too long";
     case TrialStatus::out_of_memory: return "Out of memory";
     case TrialStatus::not_run: return "The machine lacks what the target needs";
-    case TrialStatus::lost: return "The worker that had it went away";
+    case TrialStatus::lost: return "The worker that ran it was lost";
   }
   return "";
 }

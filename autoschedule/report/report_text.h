@@ -8,7 +8,7 @@
 namespace sepconv::autoschedule::report {
 
 /// The text as HTML shows it, in elements and in quoted attributes: markup is escaped; control characters and bytes
-/// that are no UTF-8 become U+FFFD.
+/// that are not UTF-8 become U+FFFD.
 std::string html(std::string_view text);
 
 /// At most `bytes` of the text, cut between characters, with "..." where something was cut.
@@ -23,7 +23,7 @@ std::string date_text(double unix_time);    // "2026-11-21 19:30 UTC"; "unknown"
 /// "sep 56x56x128 to 256, 3x3 s2" with signs for times and to; the problem's own text where it cannot be read.
 std::string problem_label(const std::string& problem);
 
-/// Labels of problems, with what tells those apart whose short labels are the same.
+/// Labels of problems, with additions that distinguish equal short labels.
 std::vector<std::string> problem_labels(const std::vector<std::string>& problems);
 
 }  // namespace sepconv::autoschedule::report

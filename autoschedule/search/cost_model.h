@@ -1,5 +1,5 @@
 #pragma once
-// What a schedule should cost, counted without running it. It ranks candidates; it is no prediction of seconds.
+// Estimates the cost of a schedule without running it. The estimate ranks candidates; it does not predict seconds.
 
 #include <vector>
 
@@ -10,7 +10,7 @@
 
 namespace sepconv::autoschedule {
 
-/// Cycles of one core by what they are spent on. The parts of a CPU kernel; of a GPU only `total` has a meaning.
+/// Cycles of one core, by cause. The parts apply to CPU kernels; for a GPU only `total` is meaningful.
 struct CostParts {
   double pointwise = 0;  // the micro-tiles: multiply-adds, loads or their latency, whichever is slowest; waste included
   double weights = 0;    // weights that come from L2 and beyond
@@ -22,13 +22,13 @@ struct CostParts {
   double total = 0;
 };
 
-/// @param threads  that the blocks are dealt to.
+/// @param threads  number of threads that share the blocks.
 /// @param costs    of a CPU's work
 CostParts estimate_cost(const generators::Schedule& schedule, const generators::Lowering& problem, int threads = 1,
                         const generators::CpuCosts& costs = generators::kCpuCosts);
 
-/// What a learned model looks at: the logarithm of the estimate first, then the shares of its parts and the tiles.
-/// Every schedule of a device kind has as many.
+/// Inputs of a learned model: the logarithm of the estimate first, then the shares of its parts and the tiles.
+/// All schedules of a device kind have the same number.
 std::vector<double> features(const generators::Schedule& schedule, const generators::Lowering& problem,
                              int threads = 1);
 

@@ -17,7 +17,8 @@ Json terms_of(const std::string& problem, const std::string& target, const std::
   const sepconv::generators::Target& t = sepconv::generators::target_from_name(target);
   const sepconv::generators::Lowering p = sepconv::generators::lower(sepconv::problem_from_text(problem), t);
   const sepconv::generators::Schedule s = sepconv::generators::schedule_from_text(schedule);
-  if (t.device != sepconv::generators::Device::cpu) throw std::invalid_argument("target '" + target + "' is no CPU");
+  if (t.device != sepconv::generators::Device::cpu)
+    throw std::invalid_argument("target '" + target + "' is not a CPU target");
   const double total = sepconv::autoschedule::estimate_cost(s, p, threads).total;
   Json terms;
   sepconv::generators::visit_fitted_costs([&](const char* name, double sepconv::generators::CpuCosts::*cost) {
@@ -58,6 +59,6 @@ int main(int argc, char**) {
   if (argc == 1) return run(std::cin);
   std::cerr
       << "sepconv-cost-terms: reads lines of JSON from stdin: {\"problem\", \"target\", \"schedule\", \"threads\"}.\n"
-         "It prints the fitted costs, then a line for each: cycles in total, and those due to each cost.\n";
+         "Prints the fitted costs, then one line each with the total cycles and the amount of each cost.\n";
   return 2;
 }

@@ -25,16 +25,16 @@ class ScheduleSearch {
   /// Tried first, in the order of suggestion; illegal schedules are left out.
   void suggest(const generators::Schedule& schedule, const std::string& origin);
 
-  /// What a trial found: the time relative to the rule's, or kFailed.
+  /// Records the result of a trial: the time relative to the rule's, or kFailed.
   void tell(const generators::Schedule& schedule, double ratio);
   static constexpr double kFailed = std::numeric_limits<double>::infinity();
 
-  /// Schedules that were neither told nor proposed, at most `count`; fewer when the space is exhausted.
+  /// At most `count` schedules that were neither recorded nor proposed; fewer if the space is exhausted.
   std::vector<Proposal> ask(std::size_t count, const LearnedModel& model);
 
-  /// The best told, by ratio, then text; at most `count`. Never the rule.
+  /// The best recorded schedules, by ratio, then text; at most `count`. Never the rule.
   std::vector<generators::Schedule> best(std::size_t count) const;
-  /// The best ratio told; 1, the rule's, where nothing was better.
+  /// The best recorded ratio; 1, the rule's, if nothing was better.
   double best_ratio() const;
 
   const SearchSpace& space() const { return space_; }

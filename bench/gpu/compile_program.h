@@ -12,7 +12,7 @@ namespace sepconv::bench {
 /// @param layers_word  what the usage calls the first argument
 /// @param read_plan    reads that file or folder
 /// @param schedules    null for those of the rules
-/// @return the exit status: 0 compiled, 1 failed (the reason on stderr), 2 wrong use
+/// @return the exit status: 0 compiled, 1 failed (the reason on stderr), 2 invalid usage
 int run_compile_program(int argc, char** argv, const std::string& program, const std::string& layers_word,
                         const std::function<Plan(const std::string&)>& read_plan,
                         const generators::ScheduleSource* schedules = nullptr);

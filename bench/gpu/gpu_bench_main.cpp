@@ -1,5 +1,5 @@
-// sepconv_gpu_bench: runs and times compiled layers on a GPU, one command a line on its standard input, so that a
-// script can time others in between. See usage() for the commands; each is answered by one line of JSON.
+// sepconv_gpu_bench: runs and times compiled layers on a GPU. It reads one command per line from its standard input, so
+// that a script can time other programs in between. kUsage lists the commands; each is answered by one line of JSON.
 
 #include <cstdio>
 #include <cstring>
@@ -21,12 +21,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kUsage = R"(usage: sepconv_gpu_bench cuda|opencl LAYERS
-Commands, one a line:
-  load NAME BATCH DIR [TARGET]  the layer with the weights and the input of DIR: dense float32 of this machine's byte
-                                order in input, depthwise, middle_bias, pointwise and bias, those that the problem has
-  run FILE                      runs it and writes the output, float32, to FILE
-  time COUNT warm|flushed       seconds of COUNT calls
-An empty line, or the end of the input, ends the program.
+Commands, one per line:
+  load NAME BATCH DIR [TARGET]  load a layer, with weights and input from the files input, depthwise, middle_bias,
+                                pointwise and bias in DIR, as the problem needs: dense float32, native byte order
+  run FILE                      run it and write its float32 output to FILE
+  time COUNT warm|flushed       print the seconds that COUNT calls take
+An empty line or the end of the input ends the program.
 )";
 
 std::vector<float> read_floats(const std::string& path, std::size_t count) {
@@ -108,7 +108,7 @@ class Session {
     const auto found = problems_.find(name);
     if (found == problems_.end()) throw std::invalid_argument("no layer is named '" + name + "'");
     if (found->second.dtype != DataType::float32)
-      throw std::invalid_argument("layer '" + name + "': only float32 layers are timed");
+      throw std::invalid_argument("layer '" + name + "': only float32 layers can be timed");
     loaded_.reset();
     loaded_.emplace(timer_->context(), name, found->second, batch, folder, target);
     const CompiledKernel& kernel = loaded_->layer.kernel();

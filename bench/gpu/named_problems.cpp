@@ -19,7 +19,7 @@ std::map<std::string, ConvProblem> read_named_problems(const std::filesystem::pa
     if (!(words >> text) || words >> more) throw std::invalid_argument(place + "expected a name and a problem");
     try {
       if (!problems.emplace(name, problem_from_text(text)).second)
-        throw std::invalid_argument("the name '" + name + "' is there twice");
+        throw std::invalid_argument("the name '" + name + "' occurs twice");
     } catch (const std::invalid_argument& error) {
       throw std::invalid_argument(place + error.what());
     }

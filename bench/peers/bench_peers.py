@@ -8,7 +8,7 @@ Checks that all compute the same, times all in alternation on pinned cores, and 
   ... --isa avx2                 # sepconv, and the libraries that allow it, without AVX-512
   ... --page-of one.json,two.json --out folder      # only the page and the tables, of earlier runs
 
-Exit status: 0 done, 1 a wrong result, 2 wrong use.
+Exit status: 0 success, 1 a wrong result, 2 invalid usage.
 """
 
 import argparse

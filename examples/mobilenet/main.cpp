@@ -101,7 +101,7 @@ int run(const std::string& model, const std::string& target, double seconds) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Runs, checks and times the blocks of a MobileNet through linked kernels.\n"
-      "Exit status: 0 done, 1 an error exceeds its limit, 2 wrong use.");
+      "Exit status: 0 success, 1 an error exceeds its limit, 2 invalid usage.");
   std::string model = MOBILENET_MODEL, target;
   double seconds = 0.2;
   app.add_option("MODEL", model, "The model that the kernels were compiled from")->check(CLI::ExistingFile);

@@ -33,7 +33,7 @@ void check(const Plan& plan, const CompileOptions& options) {
     throw std::invalid_argument(fmt::format("output: '{}' is not a folder", options.output_dir.string()));
   if (::access(options.generator.c_str(), X_OK) != 0 || std::filesystem::is_directory(options.generator, error))
     throw std::runtime_error(
-        fmt::format("the kernel compiler '{}' is not there or cannot be run", options.generator.string()));
+        fmt::format("the kernel compiler '{}' does not exist or cannot be run", options.generator.string()));
   if (options.shared &&
       !std::filesystem::exists(options.include_dir / "sepconv" / "detail" / "compiled_kernel.h", error))
     throw std::runtime_error(

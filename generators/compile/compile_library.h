@@ -17,7 +17,7 @@
 
 namespace sepconv::generators {
 
-/// Hears how a build goes. Calls come from several threads, one at a time.
+/// Receives the progress of a build. Calls come from several threads, one at a time.
 class CompileObserver {
  public:
   virtual ~CompileObserver() = default;
@@ -25,7 +25,7 @@ class CompileObserver {
   virtual void begin(std::size_t /*kernels*/, std::size_t /*cached*/) {}
   virtual void kernel_started(const PlannedKernel&) {}
   virtual void kernel_finished(const PlannedKernel&, double /*seconds*/) {}
-  /// A line that the user should see: what was done otherwise than asked.
+  /// A line that the user should see: something was not done as requested.
   virtual void note(const std::string& /*line*/) {}
   /// The kernels are done, with or without success.
   virtual void end() {}
@@ -35,17 +35,17 @@ struct CompileOptions {
   std::string name;  // the library's; see check_library_name
   std::filesystem::path output_dir;
   std::vector<std::string> targets = default_target_names();
-  bool dynamic = false;  // a dynamic-extent kernel beside each static one
+  bool dynamic = false;  // also a dynamic-extent kernel for each static one
   bool shared = false;   // lib<name>.so, which exports one symbol, instead of lib<name>.a
   bool locked = false;   // refuse rows that `schedules` lacks
-  bool measure = false;  // tell the sizes of the kernels
-  int threads = 1;       // of a call, that the rule's blocks are made for
+  bool measure = false;  // report the sizes of the kernels
+  int threads = 1;       // per call; sizes the rule's blocks
   const ScheduleSource* schedules = nullptr;
   /// The text of <name>.lock.json for the kernels of the library; no such file is written without it.
   std::function<std::string(const std::vector<PlannedKernel>&)> lockfile_text;
-  int jobs = 0;                                    // kernels compiled at a time; 0 = as many as there are cores
+  int jobs = 0;                                    // kernels compiled in parallel; 0 = one per core
   double kernel_seconds = 120;                     // time limit of one kernel, and of each tool
-  std::optional<std::filesystem::path> cache_dir;  // compiled kernels are kept here; nothing = compile all
+  std::optional<std::filesystem::path> cache_dir;  // keeps compiled kernels; nothing = compile all
   std::filesystem::path generator;                 // the sepconv-generator program
   ToolSettings tools = tool_settings_from_environment();
   std::filesystem::path include_dir;             // holds sepconv/detail/compiled_kernel.h; read for `shared` only

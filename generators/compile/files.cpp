@@ -30,7 +30,7 @@ std::string read_file(const std::filesystem::path& path) {
   if (error) fail(error.message());
   if (std::filesystem::is_directory(status)) fail("it is a folder");
   // A device may never end.
-  if (!std::filesystem::is_regular_file(status) && !std::filesystem::is_fifo(status)) fail("it is no file");
+  if (!std::filesystem::is_regular_file(status) && !std::filesystem::is_fifo(status)) fail("it is not a file");
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(std::strerror(errno));

@@ -1,6 +1,6 @@
 #pragma once
-// Whole files as strings, and the one hash of the driver: XXH3, 128 bits, which tells contents apart and is no
-// protection against an attacker.
+// Whole files as strings, and the driver's only hash: XXH3, 128 bits. It distinguishes contents but does not protect
+// against an attacker.
 
 #include <filesystem>
 #include <string>
@@ -15,7 +15,7 @@ std::string content_hash(std::string_view bytes);
 /// @throws std::runtime_error naming the file when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes a file of a folder that is the program's own.
+/// Writes a file into a folder that belongs to the program.
 /// @throws std::runtime_error naming the file and the reason, such as a full disk.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 

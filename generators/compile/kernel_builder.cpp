@@ -101,7 +101,7 @@ class Builder {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (compiled.not_kept && !cache_failed_.exchange(true))
       tell([&](CompileObserver& observer) {
-        observer.note(fmt::format("the cache folder '{}' cannot be written ({}); kernels are not kept",
+        observer.note(fmt::format("the cache folder '{}' cannot be written ({}); kernels are not cached",
                                   options_.cache_dir->string(), *compiled.not_kept));
       });
     built_.objects[index] = std::move(compiled.object);

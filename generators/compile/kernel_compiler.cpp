@@ -30,7 +30,7 @@ std::string generator_identity(const fs::path& generator) {
   const std::uintmax_t size = error ? 0 : fs::file_size(generator, error);
   if (error)
     throw std::runtime_error(
-        fmt::format("the kernel compiler '{}' is not there: {}", generator.string(), error.message()));
+        fmt::format("the kernel compiler '{}' cannot be found: {}", generator.string(), error.message()));
   const std::lock_guard lock(mutex);
   Known& entry = known[generator];
   if (entry.hash.empty() || entry.time != time || entry.size != size)
@@ -79,7 +79,7 @@ KernelObject KernelCompiler::run_generator(const KernelTexts& texts, const fs::p
     if (object.bytes.empty()) throw std::runtime_error("the object file is empty");
     return object;
   } catch (const std::exception& error) {
-    throw GeneratorFailure(std::move(result), std::string("the generator's output is not usable: ") + error.what());
+    throw GeneratorFailure(std::move(result), std::string("the generator's output is unusable: ") + error.what());
   }
 }
 

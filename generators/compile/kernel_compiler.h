@@ -1,6 +1,6 @@
 #pragma once
-// The one way from texts to a compiled kernel, for libraries and for trials: the cache, or else the generator in a
-// child process.
+// The only way from texts to a compiled kernel, for libraries and trials: from the cache, or else by the generator in
+// a child process.
 
 #include <filesystem>
 #include <optional>
@@ -36,7 +36,7 @@ class GeneratorFailure : public std::runtime_error {
 
 class KernelCompiler {
  public:
-  /// @param cache_dir  where compiled kernels are kept, and looked for; nothing = all are compiled
+  /// @param cache_dir  folder that caches compiled kernels; nothing = all are compiled
   /// @throws std::runtime_error when the generator cannot be read.
   KernelCompiler(std::filesystem::path generator, const std::optional<std::filesystem::path>& cache_dir);
 

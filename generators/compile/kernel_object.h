@@ -1,5 +1,5 @@
 #pragma once
-// What the generator gives back for one kernel, and the cache that keeps it.
+// The generator's output for one kernel, and the cache that keeps it.
 
 #include <filesystem>
 #include <optional>

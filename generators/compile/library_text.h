@@ -10,7 +10,7 @@
 
 namespace sepconv::generators {
 
-/// What a library holds.
+/// The contents of a library.
 struct LibraryContents {
   std::string name;
   std::vector<PlannedKernel> kernels;
@@ -24,11 +24,11 @@ struct LibraryContents {
 /// The one symbol that a shared library exports: `extern "C" const sepconv::KernelTable* sepconv_kernel_table()`.
 inline constexpr const char* kSharedSymbol = "sepconv_kernel_table";
 
-/// <name>.h beside an archive: the table itself, `name::kernels()`. C++17; includes only
+/// <name>.h for an archive: the table itself, `name::kernels()`. C++17; includes only
 /// <sepconv/detail/compiled_kernel.h>.
 std::string header_text(const LibraryContents& library);
 
-/// <name>.h beside a shared library: `name::kernels()` asks the library for its table.
+/// <name>.h for a shared library: `name::kernels()` asks the library for its table.
 std::string shared_header_text(const LibraryContents& library);
 
 /// The source that a shared library is linked with: the table, kSharedSymbol, and the three functions that kernels

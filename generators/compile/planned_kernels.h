@@ -32,9 +32,9 @@ bool has_device_kernels(const std::vector<PlannedKernel>& kernels);
 struct PlannedKernelOptions {
   std::string library;               // as checked by check_library_name
   std::vector<std::string> targets;  // names, each once
-  bool dynamic = false;              // a dynamic-extent kernel beside each static one
+  bool dynamic = false;              // also a dynamic-extent kernel for each static one
   bool locked = false;               // refuse kernels without a row in `schedules`
-  int threads = 1;                   // of a call, that the rule's blocks are made for
+  int threads = 1;                   // per call; sizes the rule's blocks
   const ScheduleSource* schedules = nullptr;
   std::string generator_identity;  // changes whenever the generator may produce other bytes
 };
@@ -45,11 +45,11 @@ struct PlannedKernelOptions {
 std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOptions& options);
 
 /// Moves the layers for which neither `schedules` nor the rule has a schedule on any of the targets to the plan's
-/// skipped ones, with the reason: a layer whose scratch cannot be addressed is no reason to compile none.
+/// skipped ones, with the reason: one layer whose scratch cannot be addressed must not stop the others.
 void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& targets, int threads,
                                   const ScheduleSource* schedules);
 
-/// The names of native_cpu_targets(): what a library is compiled for unless told otherwise.
+/// The names of native_cpu_targets(), the default targets of a library.
 std::vector<std::string> default_target_names();
 
 }  // namespace sepconv::generators

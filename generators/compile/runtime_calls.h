@@ -1,5 +1,5 @@
 #pragma once
-// Halide's names of what a kernel asks of its caller, and ours (kernel_abi.h).
+// Halide's names of the services that a kernel needs from its caller, and ours (kernel_abi.h).
 
 #include <utility>
 

@@ -54,7 +54,7 @@ fs::path target_of(const fs::path& path) {
   std::error_code error;
   const fs::path target = fs::is_symlink(path, error) ? fs::weakly_canonical(path, error) : path;
   if (!error && fs::exists(target, error) && !fs::is_regular_file(target, error))
-    throw std::runtime_error(fmt::format("cannot write '{}': it is no regular file", path.string()));
+    throw std::runtime_error(fmt::format("cannot write '{}': it is not a regular file", path.string()));
   if (error && error != std::errc::no_such_file_or_directory)
     throw std::runtime_error(fmt::format("cannot write '{}': {}", path.string(), error.message()));
   return target;

@@ -37,14 +37,14 @@ Toolchain find_toolchain(const Target* shared_for, const ToolSettings& settings)
 /// is none.
 std::optional<std::filesystem::path> find_llvm_program(const std::string& name, const std::string& path);
 
-/// What becomes of the symbols of an archive.
+/// How the symbols of an archive change.
 struct SymbolChanges {
   std::vector<std::pair<std::string, std::string>> renamed;  // old name -> new name
   std::vector<std::string> exported;  // old names of the only definitions that other files see; empty: all are seen
 };
 
 /// Makes `archive` of the objects, which lie in its folder or below, without time stamps or owners, and changes the
-/// symbols of all of them. The lists of names are left beside it.
+/// symbols of all of them. Leaves the lists of names next to it.
 /// @throws std::runtime_error with the tool's message; also when cancelled.
 void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects,
                   const SymbolChanges& symbols, const std::filesystem::path& archive, ProcessLimits limits);

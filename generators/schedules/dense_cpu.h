@@ -10,7 +10,7 @@ namespace sepconv::generators {
 /// The loops that the copy is given; panels of channels outermost, so that a panel's rows are copied while in L1.
 struct DenseLoops {
   Halide::Var c, m;                // channel within a panel, multiplier
-  std::vector<Halide::Var> outer;  // outside of the block or image, innermost first
+  std::vector<Halide::Var> outer;  // outside the block or image, innermost first
 };
 
 /// @param dense   its flat pixels already split into rows.y and rows.x.

@@ -11,9 +11,9 @@ namespace sepconv::generators {
 /// The loops of the Func that consumes the sums, all inside of one block.
 struct DepthwiseLoops {
   Halide::Var c, x, tile, y, m;    // channel, column within a tile, tile, row, multiplier
-  std::vector<Halide::Var> outer;  // outside of the block, innermost first
+  std::vector<Halide::Var> outer;  // outside the block, innermost first
   BlockExtents extents;            // of the block
-  bool scratch = false;            // the consumer is no output of the kernel and may have more channels than it
+  bool scratch = false;            // the consumer is not the kernel's output and may have more channels than it
 };
 
 /// Panels of channels outermost, so that a panel's input tile and its taps stay in L1 while its pixels are swept.

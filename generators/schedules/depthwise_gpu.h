@@ -7,7 +7,7 @@
 namespace sepconv::generators {
 
 /// The stage alone: `out` is what its kernel writes, already split by schedule_output_gpu.
-/// @param at  the innermost loop of `out` outside of a thread's tile.
+/// @param at  the innermost loop of `out` outside a thread's tile.
 void schedule_depthwise_gpu(Halide::Func out, const Halide::Var& at, DepthwiseStage& stage, const Lowering& problem,
                             const GpuSchedule& schedule);
 

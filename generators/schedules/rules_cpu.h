@@ -17,7 +17,7 @@ constexpr double kWorthThreads = 4e7;  // operations: some 500 microseconds on o
 
 // rules_blocks.cpp
 
-/// Rows of blocks as equal as may be, of at most `most` rows.
+/// Rows of blocks of nearly equal size, with at most `most` rows.
 int even_rows(int rows, std::int64_t most);
 
 struct BlockRows {
@@ -25,9 +25,9 @@ struct BlockRows {
   double cost = 0;  // time relative to that of computing each pixel once in one block
 };
 
-/// Rows of a block of whole rows of flat pixels: few pixels computed in vain by partial tiles and a partial last block,
-/// the depthwise result within L2, part of it where that costs nothing, and more than one block only where the work is
-/// worth threads.
+/// Rows of a block of whole rows of flat pixels. Aims for few wasted pixels in partial tiles and a partial last block,
+/// a depthwise result within L2, or within part of it if that costs nothing, and several blocks only if the work is
+/// worth several threads.
 BlockRows flat_block_rows(const Lowering& p, int mr);
 
 /// Rows of a block that reads the input itself: a depthwise result that leaves room in L1, but at least two rows, which

@@ -1,5 +1,5 @@
 #pragma once
-// HOW a tile of output channels x pixels is dealt to the threads of a GPU block.
+// How the threads of a GPU block share a tile of output channels x pixels.
 
 #include <vector>
 
@@ -22,15 +22,15 @@ void schedule_output_gpu(Halide::Func out, Layout layout, int channels, int pixe
                          const Halide::Var& f, const Halide::Var& q, const Halide::Var& n, const GpuLoops& loops,
                          const std::vector<Halide::VarOrRVar>& inside = {});
 
-/// Deals a stage that covers a whole tile to the same threads as the output's: vectors along the dense axis, the rest
-/// unrolled.
-/// @param reduction  loops inside the threads', innermost first, and then those outside of them.
+/// Distributes a stage that covers a whole tile over the same threads as the output: vectors along the dense axis, the
+/// rest unrolled.
+/// @param reduction  loops inside the threads', innermost first, then those outside them.
 void schedule_tile_gpu(Halide::Stage stage, Layout layout, const GpuSchedule& schedule, const Halide::Var& f,
                        const Halide::Var& q, const GpuLoops& loops, const std::vector<Halide::VarOrRVar>& inside = {},
                        const std::vector<Halide::VarOrRVar>& outside = {});
 
-/// Deals the elements of a Func of `columns` x `rows`, of which the threads of a warp take consecutive columns, to all
-/// threads of a block.
+/// Distributes the elements of a Func of `columns` x `rows` over all threads of a block; the threads of a warp take
+/// consecutive columns.
 /// @param vector  columns that a thread computes together.
 /// @return the loop over a thread's vectors.
 Halide::Var schedule_flat_gpu(Halide::Func func, Layout layout, const GpuSchedule& schedule, const Halide::Var& column,

@@ -31,7 +31,7 @@ struct CpuCosts {
   double exponential = 44;  // the activation of a vector
   // Factors and sizes.
   double cache_share = 0.75;        // of a cache, that data which stays there may take
-  double checked_taps = 3;          // loads of a tile whose taps may lie outside of the image
+  double checked_taps = 3;          // loads of a tile whose taps may lie outside the image
   double strided_loads = 4;         // loads of a vector with gaps
   double line_bytes = 64;           // an input from beyond L2 in shorter runs than ...
   double page_run_bytes = 256;      // ... these costs more, above all ...
@@ -59,7 +59,7 @@ void visit_fitted_costs(F&& f) {
 struct RuleCosts {
   double depthwise = 3;             // a multiply-add of the depthwise stage
   double copied_input = 2;          // an input that is copied into a padded tile
-  double pixels_of_block = 1.5;     // what a block costs beside its pixels, such as its weights' way from L3, in pixels
+  double pixels_of_block = 1.5;     // a block's cost besides its pixels, such as loading its weights from L3, in pixels
   double fork = 4e5;                // until other threads work, and have ended: some 10 microseconds
   double most_of_l2 = 0.85;         // the share of L2 that a block's depthwise result may take
   double worth_a_change = 1.01;     // blocks for threads must save more than this factor

@@ -51,12 +51,12 @@ int shared_pitch(const GpuSchedule& schedule, Layout layout);
 /// Bytes of shared memory that a block uses.
 std::int64_t shared_bytes(const GpuSchedule& schedule, const Lowering& problem);
 
-/// 32-bit registers that a thread needs at least: its sums, one step's operands and what addresses take. An estimate;
-/// the assembler's count is checked by tests.
+/// Minimum of 32-bit registers that a thread needs: its sums, one step's operands and addresses. An estimate; tests
+/// check the assembler's count.
 int register_estimate(const GpuSchedule& schedule);
 
-/// How the depthwise stage alone is dealt to threads: vectors along the axis that is dense in memory, few pixels and
-/// many threads, since no operand is shared. Of depthwise problems it is the whole schedule.
+/// How threads share the depthwise stage alone: vectors along the axis that is dense in memory, few pixels and many
+/// threads, since no operand is shared. For depthwise problems this is the whole schedule.
 GpuSchedule depthwise_tiles(const Lowering& problem);
 
 /// Why this schedule cannot serve the problem on the target, or nothing. Problems: static extents, and not float64.

@@ -1,5 +1,5 @@
 #pragma once
-// What a kernel is compiled from, as texts: they travel to other processes and machines, and into stores.
+// The inputs of a kernel's compilation, as texts that travel to other processes and machines and into stores.
 
 #include <string>
 

@@ -1,5 +1,5 @@
 #pragma once
-// A problem on a target as its kernel sees it: what rules, checks, schedules, generators and estimates read.
+// A problem on a target as its kernel sees it. Rules, checks, schedules, generators and estimates read it.
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 #pragma once
-// What a target's entry tells the rules that pick CPU schedules (schedules/rules_*.cpp), and the search. Fields say
-// what a rule does, not which CPU does it, so that a new target is a new entry and no new rule. The defaults are the
-// choices that suit every CPU.
+// A target's settings for the rules that pick CPU schedules (schedules/rules_*.cpp) and for the search. Fields say what
+// a rule does, not which CPU does it, so a new target needs a new entry but no new rule. The defaults suit every
+// CPU.
 
 #include <cstdint>
 #include <limits>
@@ -17,7 +17,7 @@ struct MicroTile {
 /// Pixels of a row up to which tiles and blocks of single rows are worth while on CPUs with many registers.
 inline constexpr int kNarrowImage = 32;
 
-/// Problems that may have micro-tiles of their own.
+/// Problems that may have their own micro-tiles.
 enum class TileCase : std::uint8_t {
   any,
   nchw,

@@ -100,9 +100,9 @@ int vector_below(int extent, const Target& target);
 /// The rule for problems that no table or lockfile knows: picks tiles from lanes, registers and caches.
 CpuSchedule default_cpu_schedule(const Lowering& problem);
 
-/// The schedule with the rows of a block, or the columns where there is one row, by which the threads of a call end
-/// sooner: as much work for each, and one block where the work is not worth a second thread. For one image; batches
-/// have more blocks than threads anyway. As it is for one thread, dynamic extents and unfused stages.
+/// The schedule with blocks sized for the threads of a call, in rows, or in columns if there is one row: equal work for
+/// each thread, and one block if the work is not worth a second thread. For one image; batches have more blocks than
+/// threads anyway. Unchanged for one thread, dynamic extents and unfused stages.
 CpuSchedule blocks_for_threads(const CpuSchedule& schedule, const Lowering& problem, int threads);
 
 }  // namespace sepconv::generators

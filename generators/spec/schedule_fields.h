@@ -21,10 +21,10 @@ struct FieldRange {
   int least = 0, most = std::numeric_limits<int>::max();
 };
 
-/// What a learned model sees of a field's value v. All fields of one kind stand next to each other in the features.
+/// A learned model's input for a field's value v. All fields of one kind are next to each other in the features.
 enum class FieldFeature {
   none,
-  mode,    // for each value k but the least: 1 if v >= k
+  mode,    // for each value k but the smallest: 1 if v >= k
   used,    // 1 if v is not 0
   extent,  // the logarithm and its square
   log,     // the logarithm
@@ -153,7 +153,7 @@ std::optional<std::string> field_reason(const Whole& schedule, const Lowering& p
   return reason;
 }
 
-/// All fields of all parts as a table in Markdown: what docs/adding_a_kernel.md has.
+/// All fields of all parts as a Markdown table; docs/adding_a_kernel.md contains it.
 std::string field_table();
 
 // Values that searches try.

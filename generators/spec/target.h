@@ -51,7 +51,7 @@ bool is_native(const Target& target);
 std::string to_text(Arch arch);      // "x86-64"
 std::string to_text(Os os);          // "linux"
 std::string to_text(Device device);  // "cpu"
-/// "x86-64 linux": what all objects of one library have in common.
+/// "x86-64 linux": the same for all objects of a library.
 std::string system_text(const Target& target);
 
 /// A target that people ask for, and why there is none.

@@ -13,9 +13,9 @@ class ElementTypes {
   ElementTypes() = default;
   ElementTypes(DataType dtype, const Target& target);
 
-  /// Of input and output in memory: the 16-bit types as their bits, so that Halide never emulates their arithmetic.
+  /// Type of input and output in memory: bits for the 16-bit types, so that Halide never emulates their arithmetic.
   Halide::Type stored() const;
-  /// Of sums, epilogues and packed weights: float64 for float64, else float32.
+  /// Type of sums, epilogues and packed weights: float64 for float64, else float32.
   Halide::Type accumulator() const;
   Halide::Expr zero() const { return Halide::Internal::make_zero(accumulator()); }
   bool is_16_bit() const { return dtype_ == DataType::float16 || dtype_ == DataType::bfloat16; }

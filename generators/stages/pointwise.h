@@ -1,5 +1,5 @@
 #pragma once
-// WHAT the pointwise stage computes: a GEMM over the channels of each pixel.
+// What the pointwise stage computes: a GEMM over the channels of each pixel.
 
 #include "generators/spec/lowering.h"
 #include "generators/stages/pixels.h"
@@ -28,8 +28,8 @@ PointwiseStage pointwise_stage(const Lowering& problem, const Halide::Func& midd
 /// unpacked(f, c, m) = weights[f / panel][m][c][f % panel]
 Halide::Func unpacked_weights(const Lowering& problem, const Halide::Func& weights, int panel);
 
-/// The output's elements, `value` of stage.sum. With `transposed` by way of stage.result, in which the channels of a
-/// pixel lie side by side, so that a tile of vectors along channels can be stored along pixels.
+/// The output's elements, `value` of stage.sum. With `transposed`, they go through stage.result, in which the channels
+/// of a pixel are contiguous, so that a tile of vectors along channels can be stored along pixels.
 Halide::Expr finished(PointwiseStage& stage, const Halide::Expr& value, bool transposed, const Pixels& pixels,
                       const Halide::Var& f, const Halide::Var& n);
 

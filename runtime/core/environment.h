@@ -1,6 +1,6 @@
 #pragma once
-// The environment variables that the library reads. It reads them where it makes a choice that nobody made by an
-// argument.
+// The environment variables that the library reads. They apply only to choices that no argument has
+// made.
 
 #include <string>
 #include <string_view>
@@ -9,7 +9,7 @@ namespace sepconv::detail {
 
 inline constexpr int kMostThreads = 1024;
 
-/// SEPCONV_TARGET: the target that the choice of kernels is restricted to; empty if there is none.
+/// SEPCONV_TARGET: the target to which the choice of kernels is restricted; empty if there is none.
 std::string environment_target();
 
 /// SEPCONV_THREADS; without it as many threads as the hardware runs at a time.
@@ -17,7 +17,7 @@ std::string environment_target();
 int environment_threads();
 
 /// The value of SEPCONV_THREADS as a number.
-/// @throws std::invalid_argument naming a value that is no number from 1 to kMostThreads.
+/// @throws std::invalid_argument naming a value that is not a number from 1 to kMostThreads.
 int threads_from_text(std::string_view text);
 
 }  // namespace sepconv::detail

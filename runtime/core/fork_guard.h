@@ -1,5 +1,5 @@
 #pragma once
-// Locks that are free in a child after fork(), and what else must know of a fork().
+// Locks that are free in a child after fork(), and listeners for fork().
 
 #include <mutex>
 
@@ -15,17 +15,17 @@ class ForkGuard {
   ForkGuard& operator=(const ForkGuard&) = delete;
 };
 
-/// A lock of a mutex, and a ForkGuard for as long.
+/// Locks a mutex and holds a ForkGuard for the same time.
 class ForkSafeLock {
  public:
   explicit ForkSafeLock(std::mutex& mutex) : lock_(mutex) {}
 
  private:
-  ForkGuard guard_;  // first: taken before the mutex, given back after it
+  ForkGuard guard_;  // first: acquired before the mutex, released after it
   std::lock_guard<std::mutex> lock_;
 };
 
-/// Told of each fork(), while no thread holds a ForkGuard.
+/// Notified of each fork(), while no thread holds a ForkGuard.
 class ForkListener {
  public:
   virtual void before_fork() noexcept = 0;

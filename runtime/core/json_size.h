@@ -1,5 +1,5 @@
 #pragma once
-// The size of what a JSON text holds, before anything is made of it.
+// Checks the size of a JSON text's contents before it is parsed.
 
 #include <cstddef>
 #include <limits>

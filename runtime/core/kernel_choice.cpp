@@ -25,7 +25,7 @@ KernelVerdict judge(const RegisteredKernel& candidate, const ConvProblem& proble
     return {kernel, Refusal::restriction, "the choice is restricted by " + restriction};
   const std::uint64_t devices = kernel->required_features & device_features();
   if (devices != 0)
-    return {kernel, Refusal::features, "made for a " + cpu_feature_names(devices) + ", where a GpuLayer calls it"};
+    return {kernel, Refusal::features, "made for a " + cpu_feature_names(devices) + "; only a GpuLayer can call it"};
   const std::uint64_t missing = kernel->required_features & ~detected_cpu_features();
   if (missing != 0)
     return {kernel, Refusal::features, "this CPU or its operating system lacks " + cpu_feature_names(missing)};
@@ -64,8 +64,7 @@ std::string not_best_text(const RegisteredKernel& kernel, const RegisteredKernel
   if (kernel.kernel->rank < best.kernel->rank)
     return "lower rank (" + std::to_string(kernel.kernel->rank) + ") than " + taken + " (" +
            std::to_string(best.kernel->rank) + ")";
-  if (kernel.problem.is_dynamic() != best.problem.is_dynamic())
-    return "dynamic extents, where " + taken + " has the static ones";
+  if (kernel.problem.is_dynamic() != best.problem.is_dynamic()) return "dynamic extents; " + taken + " has static ones";
   return "equal rank, and " + taken + " comes first by name";
 }
 
@@ -149,8 +148,8 @@ std::string no_kernel_text(std::string_view layer, const ConvProblem& problem, c
     restricted += verdict.reason == Refusal::restriction;
     others += verdict.reason == Refusal::problem;
   }
-  if (restricted != 0) text += "; " + std::to_string(restricted) + " kernels are of other targets or symbols";
-  if (others != 0) text += "; " + std::to_string(others) + " registered kernels are made for other problems";
+  if (restricted != 0) text += "; " + std::to_string(restricted) + " kernels have another target or symbol";
+  if (others != 0) text += "; " + std::to_string(others) + " registered kernels are for other problems";
   return text;
 }
 

@@ -28,10 +28,10 @@ struct KernelChoice {
 /// @param forced a kernel's symbol or a target's name; empty: SEPCONV_TARGET, else no restriction.
 KernelChoice choose_kernel(const ConvProblem& problem, std::string_view forced);
 
-/// The kernel that choose_kernel() takes, without a word about the others; nothing if none serves.
+/// The kernel that choose_kernel() takes, without verdicts on the others; nothing if none serves.
 std::optional<RegisteredKernel> best_kernel(const ConvProblem& problem, std::string_view forced);
 
-/// One line a kernel: "taken: SYMBOL (TARGET)" or "refused: SYMBOL (TARGET): why".
+/// One line per kernel: "taken: SYMBOL (TARGET)" or "refused: SYMBOL (TARGET): why".
 std::string verdicts_text(const KernelChoice& choice);
 
 /// The message for a layer without a kernel: what is missing, what was forced, and the command that would build it.

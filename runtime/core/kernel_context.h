@@ -1,5 +1,5 @@
 #pragma once
-// What a kernel gets for one call: scratch memory cut from the workspace, and the executor's threads.
+// The services for one kernel call: scratch memory cut from the workspace, and the executor's threads.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace sepconv::detail {
 
 /// Readable bytes before and after every allocation, and its alignment.
 inline constexpr std::size_t kGuardBytes = 64;
-/// Allocations that one call, or one task, has at a time at most.
+/// Largest number of simultaneous allocations of one call or one task.
 inline constexpr std::size_t kMaxAllocations = 8;
 /// What an allocation takes beyond the bytes that the kernel counts: a guard, rounding up to the alignment, and the
 /// vectors that the compiler adds at its end.
@@ -25,8 +25,8 @@ constexpr std::size_t arena_bytes(std::uint64_t scratch_bytes) {
   return (bytes + kGuardBytes - 1) / kGuardBytes * kGuardBytes;
 }
 
-/// Serves allocations from a block of memory. Space comes back when nothing above it is in use. What the block or the
-/// slots cannot hold, because a kernel understates its scratch, comes from the heap.
+/// Serves allocations from a block of memory. Space is reusable once nothing above it is in use. If a kernel
+/// understates its scratch, allocations beyond the block or the slots come from the heap.
 class Arena {
  public:
   Arena(std::byte* memory, std::size_t bytes) noexcept : memory_(memory), bytes_(bytes) {}
@@ -58,7 +58,7 @@ struct CallMemory {
 class CallContext;
 
 /// The KernelContext of one task: the arena of the worker that runs it. Nested loops run in place, except in the only
-/// task of a loop (one image, say), whose nested loop may still be dealt to the executor.
+/// task of a loop (one image, say), whose nested loop may still run on the executor.
 struct TaskContext {
   KernelContext services;  // first: the callbacks find the object by its address
   Arena arena;
@@ -67,7 +67,7 @@ struct TaskContext {
 
 static_assert(std::is_standard_layout_v<TaskContext>);
 
-/// The KernelContext of a call. Tasks get contexts of their own, made on their stacks.
+/// The KernelContext of a call. Tasks get their own contexts, on their stacks.
 class CallContext {
  public:
   CallContext(Executor& executor, const CallMemory& memory) noexcept;

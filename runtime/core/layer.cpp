@@ -220,7 +220,7 @@ bool ConvLayer::State::find_kernel_output(const ConstTensorView& out_view, const
   made.batch_pitch = made.image_elements();
   if (made.batch_pitch <= std::numeric_limits<std::int32_t>::max()) return true;
   status = Status::error(StatusCode::invalid_shape,
-                         "layer '%s': the output has shape %s; expected at most 2^31 - 1 elements an image before glu",
+                         "layer '%s': the output has shape %s; expected at most 2^31 - 1 elements per image before glu",
                          name.c_str(), detail::ShapeText(out_view).text);
   return false;
 }
@@ -267,7 +267,7 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
   if (wanted != 0 && workspace.data == nullptr) ::operator delete (memory, std::align_val_t{kBufferAlignment});
   if (result == detail::CallContext::kBadWorker)
     return Status::error(StatusCode::kernel_failed,
-                         "layer '%s': the executor gave a task a worker outside 0 to concurrency() - 1", name.c_str());
+                         "layer '%s': the executor passed a worker index outside 0 to concurrency() - 1", name.c_str());
   if (result != 0)
     return Status::error(StatusCode::kernel_failed, "layer '%s': kernel %s returned error %d", name.c_str(),
                          kernel.kernel().symbol, result);

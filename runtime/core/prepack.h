@@ -9,7 +9,7 @@
 
 namespace sepconv {
 
-/// Zero elements behind every packed array, so that kernels may load whole vectors at its end.
+/// Zero elements after every packed array, so that kernels may load whole vectors at its end.
 inline constexpr std::size_t kPackedSlackElements = 64;
 
 /// A 64-byte-aligned array of `size()` elements followed by kPackedSlackElements zeros.
@@ -21,7 +21,7 @@ class PackedArray {
       : buffer_((size + kPackedSlackElements) * size_bytes(dtype)), size_(size), dtype_(dtype) {}
   std::size_t size() const noexcept { return size_; }
   DataType dtype() const noexcept { return dtype_; }
-  /// Null where the problem has no such weight. T must be the element type.
+  /// Null if the problem has no such weight. T must be the element type.
   template <class T = float>
   const T* data() const noexcept {
     return static_cast<const T*>(buffer_.data());

@@ -93,7 +93,7 @@ class Fields {
     if (!consume_prefix(field, prefix)) return std::nullopt;
     const auto texts = split(field, 'x');
     if (texts.size() != count)
-      refuse(whole_, std::to_string(count) + " numbers joined by 'x' behind '" + std::string(prefix) + "'",
+      refuse(whole_, std::to_string(count) + " numbers joined by 'x' after '" + std::string(prefix) + "'",
              fields_[next_]);
     std::vector<std::int32_t> values;
     for (const std::string_view text : texts)

@@ -1,5 +1,5 @@
 #pragma once
-// What each kind of stage is: the one table that a new kind is added to.
+// The properties of each kind of stage. A new kind is a new entry in this table.
 
 #include <array>
 #include <cstdint>

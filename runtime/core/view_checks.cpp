@@ -50,7 +50,7 @@ bool read_images(const char* layer, const char* which, const ConstTensorView& vi
   if (!fits) {
     status = Status::error(StatusCode::invalid_shape,
                            "layer '%s': the %s has shape %s; expected extents of 0 or more and at most 2^31 - 1 "
-                           "elements an image",
+                           "elements per image",
                            layer, which, ShapeText(view).text);
     return false;
   }

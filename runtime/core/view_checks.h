@@ -1,5 +1,5 @@
 #pragma once
-// Reads a caller's view as images of H x W x C, or says what is wrong with it. No allocation, no exception.
+// Reads a caller's view as images of H x W x C, or reports what is wrong with it. No allocation, no exception.
 
 #include <cstdint>
 

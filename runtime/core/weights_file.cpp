@@ -179,7 +179,7 @@ std::vector<NamedWeights> parse_file(const std::string& file) {
   std::memcpy(&header, file.data(), sizeof header);
   if (header.version != kVersion || header.header_bytes != sizeof header)
     throw std::invalid_argument("version " + std::to_string(header.version) + "; this library reads version " +
-                                std::to_string(kVersion) + "; `sepconv compile` makes the file anew");
+                                std::to_string(kVersion) + "; run `sepconv compile` again to write the file");
   if (header.file_bytes != file.size())
     throw std::invalid_argument("has " + std::to_string(file.size()) + " bytes of " +
                                 std::to_string(header.file_bytes));

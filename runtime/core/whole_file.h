@@ -9,7 +9,7 @@
 namespace sepconv::detail {
 
 /// Writes the bytes under a temporary name in the same folder, on the disk, and then renames that file. A symbolic link
-/// is followed. Into what exists and is no regular file, such as a pipe or /dev/stdout, the bytes are written directly.
+/// is followed. If the target exists and is not a regular file (a pipe, /dev/stdout), the bytes are written directly.
 /// Temporary files of writers that were killed are removed from the folder.
 /// @return nothing, or the system's reason why the file was not written. No temporary file is left then.
 std::optional<std::string> write_whole_file(const std::filesystem::path& path, std::string_view bytes);

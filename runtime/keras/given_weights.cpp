@@ -31,7 +31,7 @@ void find_weights(ModelDocument& document, const std::string& what) {
   } else if (hdf5.has("/" + std::string(kWeightsRoot)) || hdf5.has("/" + std::string(kOldWeightsRoot))) {
     document.weights_form = WeightsForm::keras3;
   } else {
-    throw std::invalid_argument(what + ": holds no weights of Keras: neither layer_names nor a group 'layers'");
+    throw std::invalid_argument(what + ": holds no Keras weights: neither layer_names nor a group 'layers'");
   }
 }
 
@@ -40,14 +40,14 @@ void find_weights(ModelDocument& document, const std::string& what) {
 void take_weights(ModelDocument& document, const std::filesystem::path& path) {
   if (!is_model(document.json))
     throw std::invalid_argument(document.file + ": takes no weights from '" + path.string() +
-                                "': it is no Functional or Sequential model");
+                                "': it is not a Functional or Sequential model");
   std::string bytes = read_file_bytes(path);
   const std::string what = path.string();
   if (is_zip(bytes)) {
     ModelDocument other = read_document_bytes(std::move(bytes), what);
     bytes = std::move(other.weights);
   } else if (!is_hdf5(bytes)) {
-    throw std::invalid_argument(what + ": no file of weights: expected .h5, .weights.h5 or .keras");
+    throw std::invalid_argument(what + ": not a weights file; expected .h5, .weights.h5 or .keras");
   }
   document.weights = std::move(bytes);
   document.weights_file = what;
@@ -57,7 +57,7 @@ void take_weights(ModelDocument& document, const std::filesystem::path& path) {
 }
 
 std::string no_weights(const std::filesystem::path& model) {
-  return model.string() + ": holds a configuration without weights; give the file that has them by --weights";
+  return model.string() + ": holds a configuration without weights; pass the weights file with --weights";
 }
 
 bool is_same_layer_name(const std::string& a, const std::string& b, const std::string& class_name) {

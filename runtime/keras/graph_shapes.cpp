@@ -68,7 +68,7 @@ void give_input_shapes(ModelGraph& graph, const std::string& file, const ModelOp
   }
   if (!fits)
     throw std::invalid_argument(file + ": input shape " + extents_text(wanted) +
-                                " fits no input of the model: it has another rank, or contradicts a known extent (" +
+                                " fits no input of the model: its rank differs, or it contradicts a known extent (" +
                                 known + ")");
 }
 
@@ -202,7 +202,7 @@ void refuse_unfitting(const ModelGraph& graph, const std::string& file, const st
     std::string reads = "the model never calls it";
     if (!layer.calls.empty()) {
       const LayerCall& call = graph.calls[static_cast<std::size_t>(layer.calls.front())];
-      reads = call.input_shapes.empty() || !call.input_shapes[0] ? "it reads nothing"
+      reads = call.input_shapes.empty() || !call.input_shapes[0] ? "it has no input of known shape"
                                                                  : "it reads " + extents_text(*call.input_shapes[0]);
     }
     throw std::invalid_argument(file + ": layer shape " + extents_text(shape) + " does not fit layer '" + layer.name +

@@ -188,7 +188,7 @@ std::vector<std::string> Hdf5File::datasets(const std::string& path) const {
   if (!path_is_inside(file_, path) || H5Ovisit_by_name2(file_, path.c_str(), H5_INDEX_NAME, H5_ITER_INC, visit, &found,
                                                         H5O_INFO_BASIC, H5P_DEFAULT) < 0)
     throw std::invalid_argument(what_ + ": cannot read group '" + path +
-                                "', or groups nest in it too deep, or hold themselves");
+                                "': it is damaged, nests too deep or contains itself");
   for (std::string& name : found.paths) name = path + "/" + name;
   return found.paths;
 }
@@ -267,7 +267,7 @@ KerasArray Hdf5File::array(const std::string& path) const {
   const auto& [id, type, space, creation] = dataset;
   if (!dataset.ok()) throw std::invalid_argument(where + ": damaged");
   if (H5Pget_external_count(creation) != 0 || H5Pget_layout(creation) == H5D_VIRTUAL || !filters_are_known(creation))
-    throw std::invalid_argument(where + ": stored outside the file, or with an unknown filter");
+    throw std::invalid_argument(where + ": stored outside the file or with an unknown filter");
 
   KerasArray array;
   hsize_t extents[H5S_MAX_RANK] = {};
@@ -281,11 +281,11 @@ KerasArray Hdf5File::array(const std::string& path) const {
   for (int i = 0; i < rank; ++i) {
     array.shape.push_back(static_cast<std::int64_t>(extents[i]));
     if (extents[i] != 0 && elements > std::numeric_limits<std::int32_t>::max() / extents[i])
-      throw std::invalid_argument(where + ": absurd shape, its elements number more than 2^31 - 1");
+      throw std::invalid_argument(where + ": its shape has more than 2^31 - 1 elements");
     elements *= extents[i];
   }
   if (width == 0 || elements > limit / width)
-    throw std::invalid_argument(where + ": its shape asks for more bytes than the file stores");
+    throw std::invalid_argument(where + ": its shape needs more bytes than the file stores");
   const hsize_t unpacked = std::max(kUnpackedBytes, kUsualExpansion * bytes_);
   if (elements > unpacked / sizeof(double) || chunk_elements(creation) > unpacked / width)
     throw std::invalid_argument(where + ": unpacks to more than " + std::to_string(unpacked) +

@@ -144,7 +144,7 @@ PlannedLayer plan_layer_config(const json& layer, std::vector<std::int64_t> inpu
   const LayerConfig config = conv_layer_config(layer, rules);
   if (input_shape.empty()) {
     const std::optional<keras::Shape> own = keras::declared_input_shape(layer);
-    if (!own) throw NotCompiledError("input shape unknown; give --layer-shape " + config.name + "=HxWxC");
+    if (!own) throw NotCompiledError("input shape unknown; pass --layer-shape " + config.name + "=HxWxC");
     input_shape = *own;
   }
   PlannedLayer planned;

@@ -93,14 +93,14 @@ PlannedLayer plan_item(const json& item, const ModelDocument& document, const st
   for (const auto& [key, value] : member(item, "config").items())
     if (known_keys().count(key) == 0) throw std::invalid_argument("unknown argument `" + key + "` in its config");
   const std::optional<Shape> shape = filled(declared_input_shape(item), name, given);
-  if (!shape) throw NotCompiledError("input shape unknown; give --layer-shape " + name + "=HxWxC");
+  if (!shape) throw NotCompiledError("input shape unknown; pass --layer-shape " + name + "=HxWxC");
   return plan_layer_config(item, *shape, rules_of(item, document.rules, what));
 }
 
 GivenShapes given_shapes(const ModelDocument& document, const PlanOptions& options) {
   if (!options.input_shapes.empty())
     throw std::invalid_argument(document.file + ": input shape of '" + options.input_shapes[0].name +
-                                "': a list of layers has no inputs with names; give --layer-shape");
+                                "': a list of layers has no named inputs; pass --layer-shape");
   GivenShapes given;
   if (!options.input_shape.empty()) given.all = with_batch(options.input_shape, document.file + ": input shape");
   for (const NamedShape& shape : options.layer_shapes)
@@ -129,7 +129,7 @@ Plan plan_layer_list(const ModelDocument& document, const PlanOptions& options) 
           where + ": expected an object with class_name, config and input_shape. Received: " + shown(item));
     std::string name = string_member(member(item, "config"), "name", "", where);
     if (name.empty()) name = "layer_" + std::to_string(i);
-    if (!names.insert(name).second) throw std::invalid_argument(where + ": another layer is named '" + name + "' too");
+    if (!names.insert(name).second) throw std::invalid_argument(where + ": another layer is named '" + name + "'");
     try {
       PlannedLayer layer = plan_item(item, document, name, given, where);
       layer.name = name;
@@ -147,7 +147,7 @@ Plan plan_layer_list(const ModelDocument& document, const PlanOptions& options) 
                                   name + "'" + near_names(name, {names.begin(), names.end()}));
   if (given.all && !given.all_fits && !items.empty())
     throw std::invalid_argument(document.file + ": input shape " + extents_text(*given.all) +
-                                " fits no layer of the list: they have another rank, or contradict a known extent");
+                                " fits no layer of the list: their rank differs, or they contradict a known extent");
   return plan;
 }
 

@@ -49,8 +49,8 @@ ModelDocument from_hdf5(std::string bytes, const std::string& file) {
     const Hdf5File hdf5(bytes, file);
     if (!hdf5.has_attribute("/", "model_config"))
       throw std::invalid_argument(file +
-                                  ": no model_config attribute: it holds weights but no model; give the model's .json "
-                                  "and this file by --weights");
+                                  ": no model_config attribute: it holds weights but no model; pass the model's .json, "
+                                  "and this file with --weights");
     const auto text_of = [&](const char* name) {
       const auto strings = hdf5.strings("/", name);
       if (strings.size() != 1) throw std::invalid_argument(file + ": attribute '" + name + "' is not one string");
@@ -61,7 +61,7 @@ ModelDocument from_hdf5(std::string bytes, const std::string& file) {
                          ? rules_of_version(text_of("keras_version"), KerasRules::tf_keras_2, file + ": keras_version")
                          : KerasRules::tf_keras_2;
     if (!hdf5.has("/model_weights"))
-      throw std::invalid_argument(file + ": no model_weights group: the file has lost its weights");
+      throw std::invalid_argument(file + ": no model_weights group: the file holds no weights");
   }
   document.weights = std::move(bytes);
   document.weights_form = WeightsForm::legacy;
@@ -72,7 +72,7 @@ ModelDocument from_hdf5(std::string bytes, const std::string& file) {
 
 KerasRules rules_of_version(const json& version, KerasRules fallback, const std::string& what) {
   if (version.is_null()) return fallback;
-  if (!version.is_string()) throw std::invalid_argument(what + ": keras_version is no string: " + shown(version));
+  if (!version.is_string()) throw std::invalid_argument(what + ": keras_version is not a string: " + shown(version));
   try {
     return keras_rules_from_text(version.get<std::string>());
   } catch (const std::invalid_argument& error) {
@@ -85,7 +85,7 @@ std::string read_file_bytes(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_regular_file(path / "config.json", error))
     throw std::invalid_argument(path.string() +
-                                ": a folder; give its config.json, and its model.weights.h5 by --weights");
+                                ": a folder; pass its config.json, and its model.weights.h5 with --weights");
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (std::filesystem::is_directory(status)) throw std::invalid_argument(path.string() + ": a folder, not a file");
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))

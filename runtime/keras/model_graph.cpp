@@ -69,7 +69,7 @@ class Unfolder {
     const ModelItem& item = spec.items[tensor.item];
     if (tensor.node < 0 || tensor.node >= static_cast<std::int64_t>(item.nodes.size()))
       throw std::invalid_argument(spec.what + ": call " + std::to_string(tensor.node) + " of layer '" + item.name +
-                                  "' is read, but there is no such call");
+                                  "' is read, but it does not exist");
     return static_cast<std::size_t>(tensor.node);
   }
 
@@ -83,7 +83,7 @@ class Unfolder {
     if (!spec.items[tensor.item].model && !outputs.empty() && tensor.output > 0 && tensor.output < kMaxIndex)
       return {outputs[0].call, static_cast<int>(tensor.output)};
     throw std::invalid_argument(spec.what + ": output " + std::to_string(tensor.output) + " of layer '" +
-                                spec.items[tensor.item].name + "' is read, but there is no such output");
+                                spec.items[tensor.item].name + "' is read, but it does not exist");
   }
 
   /// Makes a tensor of the outer model the input of a nested one.
@@ -154,7 +154,7 @@ class Unfolder {
       call.recorded = {outer.recorded[i]};
       inputs.push_back(add_call(std::move(call)));
     }
-    if (inputs.empty()) throw std::invalid_argument(item.model->what + ": a TimeDistributed layer reads nothing");
+    if (inputs.empty()) throw std::invalid_argument(item.model->what + ": a TimeDistributed layer has no input");
     ++depth_;
     const std::vector<TensorRef> inner_outputs = unfold(*item.model, &inputs);
     --depth_;
@@ -186,7 +186,7 @@ class Unfolder {
 
   void count_steps(const ModelSpec& spec, std::size_t steps) {
     steps_ += steps;
-    if (steps_ > kMaxSteps) throw std::invalid_argument(spec.what + ": its nested models unfold without end");
+    if (steps_ > kMaxSteps) throw std::invalid_argument(spec.what + ": its nested models unfold into too many steps");
   }
 
   ModelGraph& graph_;

@@ -229,7 +229,7 @@ class SpecReader {
       const auto found = index.find(value[0].get<std::string>());
       if (found == index.end())
         throw std::invalid_argument(what + ": reads a tensor of '" + value[0].get<std::string>() +
-                                    "', which is no layer of the model");
+                                    "', which is not a layer of the model");
       tensors.push_back({found->second, value[1].get<std::int64_t>(), value[2].get<std::int64_t>(), std::nullopt,
                          &value, by_keyword});
       // tf.keras 2 puts further arguments, which may be tensors too, behind.

@@ -14,7 +14,8 @@ namespace {
 Plan plan_document(const keras::ModelDocument& document, const PlanOptions& options) {
   if (keras::is_layer_suite(document.json)) {
     if (!options.input_shape.empty() || !options.input_shapes.empty() || !options.layer_shapes.empty())
-      throw std::invalid_argument(document.file + ": a suite states the shape of every layer; it takes no other");
+      throw std::invalid_argument(document.file +
+                                  ": a suite states the shape of every layer; remove the shape options");
     return keras::plan_layer_suite(document);
   }
   if (keras::is_layer_list(document.json)) return keras::plan_layer_list(document, options);

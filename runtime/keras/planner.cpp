@@ -107,7 +107,7 @@ class Planner {
       if (!config.why_not.empty()) throw NotCompiledError(config.why_not);
       // A .keras file holds the sum.
       if (document_.weights_form == WeightsForm::legacy && truthy_member(layer.config(), "lora_rank", false))
-        throw NotCompiledError("its kernel and LoRA's factors lie apart in an .h5; save the model as .keras");
+        throw NotCompiledError("an .h5 stores its kernel and LoRA's factors separately; save the model as .keras");
       for (const int user : layer.calls) {
         Chain chain = make_chain(config, user);
         const bool known = std::any_of(chains.begin(), chains.end(),
@@ -219,13 +219,13 @@ class Planner {
 
   /// Why the shape that a call reads is not known, and what helps.
   std::string unknown_shape(int user) const {
-    const std::string advice = "give --layer-shape " + layer_of(user).name + "=" +
+    const std::string advice = "pass --layer-shape " + layer_of(user).name + "=" +
                                (input_rank(layer_of(user).class_name) == 3 ? "LxC" : "HxWxC");
     const int lost = call(user).inputs.empty() ? -1 : call(call(user).inputs[0].call).lost_at;
     if (lost < 0) return "input shape unknown; " + advice;
-    if (call(lost).layer >= 0) return "input shape unknown behind " + layer_of(lost).title() + "; " + advice;
-    return "input shape unknown, since that of the model's input '" + call(lost).input_name +
-           "' is; give --input-shape HxWxC, or " + advice.substr(5);
+    if (call(lost).layer >= 0) return "input shape unknown after " + layer_of(lost).title() + "; " + advice;
+    return "input shape unknown because that of the model's input '" + call(lost).input_name +
+           "' is; pass --input-shape HxWxC, or " + advice.substr(5);
   }
 
   /// The zeros of a ZeroPadding layer in front that only this call reads.

@@ -127,7 +127,7 @@ std::vector<keras::WeightGroup> keras3_groups(const keras::LayerWeights& source,
       if (group.arrays.empty()) continue;
       if (!node->known || !node->storable)
         throw std::invalid_argument(file.string() + ": layer '" + node->name + "' is of class '" + node->class_name +
-                                    "': where its weights belong in a .weights.h5 is not known; save them with Keras");
+                                    "': the place of its weights in a .weights.h5 is not known; save them with Keras");
       saved += group.arrays.size() + (group.count ? 1 : 0);
       groups.push_back(std::move(group));
     }

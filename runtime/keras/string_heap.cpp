@@ -31,7 +31,7 @@ const StringHeap::Objects& StringHeap::collection(std::uint64_t address) {
   if (known != collections_.end()) return known->second;
   if (address > file_.size() || file_.size() - address < kHeader ||
       file_.substr(address, kSignature.size()) != kSignature)
-    throw std::invalid_argument("a string lies in no heap");
+    throw std::invalid_argument("a string is in no heap");
   const std::string_view heap = file_.substr(address, little_endian(file_, address + 8, 8));
   if (heap.size() < kHeader || heap.size() != little_endian(file_, address + 8, 8))
     throw std::invalid_argument("a heap of strings does not fit the file");

@@ -70,13 +70,14 @@ bool is_saved_model(const fs::path& path) {
 
 void refuse_tensorflow_formats(const fs::path& path) {
   if (is_saved_model(path))
-    throw std::invalid_argument(path.string() +
-                                ": a TensorFlow SavedModel, which is not read; load it in Keras and save the model as "
-                                ".keras or .h5");
+    throw std::invalid_argument(
+        path.string() +
+        ": a TensorFlow SavedModel, which is not supported; load it in Keras and save it as .keras or .h5");
   if (is_checkpoint(path))
-    throw std::invalid_argument(path.string() +
-                                ": a TensorFlow checkpoint, which is not read; load it in Keras with load_weights() "
-                                "and save it with save_weights() as .weights.h5 or .h5");
+    throw std::invalid_argument(
+        path.string() +
+        ": a TensorFlow checkpoint, which is not supported; load it in Keras with load_weights() and save it with "
+        "save_weights() as .weights.h5 or .h5");
 }
 
 }  // namespace sepconv::keras

@@ -40,24 +40,24 @@ fs::path shard_file(const fs::path& folder, const std::string& name, const std::
   if (name.empty() || name.find('\0') != std::string::npos)
     throw std::invalid_argument(what + ": weightsManifest: a shard has no name");
   if (name.find("://") != std::string::npos)
-    throw std::invalid_argument(where + "is an address; download it and put it beside the model");
+    throw std::invalid_argument(where + "is a URL; download it and put it next to the model");
   const fs::path relative(name);
   if (relative.is_absolute() || std::find(relative.begin(), relative.end(), "..") != relative.end())
-    throw std::invalid_argument(where + "lies outside of the model's folder");
+    throw std::invalid_argument(where + "lies outside the model's folder");
   const fs::path base = folder.empty() ? fs::path(".") : folder;
   std::error_code error;
   const fs::path real = fs::canonical(base / relative, error);
   if (error) throw std::invalid_argument(where + "is missing: no file '" + (base / relative).string() + "'");
   const fs::path root = fs::canonical(base, error);
   const auto [end, rest] = std::mismatch(root.begin(), root.end(), real.begin(), real.end());
-  if (error || end != root.end()) throw std::invalid_argument(where + "leads out of the model's folder");
+  if (error || end != root.end()) throw std::invalid_argument(where + "lies outside the model's folder");
   return real;
 }
 
 std::size_t element_bytes(const std::string& dtype, const std::string& where) {
   for (const ElementType& type : kTypes)
     if (dtype == type.name) return type.bytes;
-  throw std::invalid_argument(where + "dtype '" + dtype + "' is not read");
+  throw std::invalid_argument(where + "dtype '" + dtype + "' is not supported");
 }
 
 double finite(const json& quantization, const char* key, const std::string& where) {
@@ -77,15 +77,16 @@ StoredArray stored_array(const json& entry, std::size_t& offset, const std::stri
   if (quantization.is_object()) {
     const std::string original = array.dtype;
     array.dtype = text(quantization, "dtype");
-    if (original != "float32") throw std::invalid_argument(where + "quantized dtype '" + original + "' is not read");
+    if (original != "float32")
+      throw std::invalid_argument(where + "quantized dtype '" + original + "' is not supported");
     if (array.dtype != "uint8" && array.dtype != "uint16" && array.dtype != "float16")
-      throw std::invalid_argument(where + "quantization to '" + array.dtype + "' is not read");
+      throw std::invalid_argument(where + "quantization to '" + array.dtype + "' is not supported");
     if (array.dtype != "float16") {
       array.scale = finite(quantization, "scale", where);
       array.min = finite(quantization, "min", where);
     }
   } else if (array.dtype == "uint8" || array.dtype == "uint16") {
-    throw std::invalid_argument(where + "dtype '" + array.dtype + "' without a quantization is not read");
+    throw std::invalid_argument(where + "dtype '" + array.dtype + "' without quantization is not supported");
   }
   std::size_t bytes = element_bytes(array.dtype, where);
   const json& shape = member(entry, "shape");
@@ -196,8 +197,8 @@ ModelDocument tfjs_document(const json& model, const std::string& file, const fs
   const json& topology = member(model, "modelTopology");
   if (text(model, "format") == "graph-model" || topology.contains("node"))
     throw std::invalid_argument(file +
-                                ": a graph model of TensorFlow.js, which has no layers; only its layers format is "
-                                "read");
+                                ": a TensorFlow.js graph model, which has no layers; only the layers format is "
+                                "supported");
   if (!topology.is_object()) throw std::invalid_argument(file + ": holds no modelTopology");
   const json& config = member(topology, "model_config");
   ModelDocument document{file, config.is_null()     ? topology
@@ -232,9 +233,9 @@ LocatedWeights locate_tfjs_weights(const ModelDocument& document, const std::vec
         if (!found)
           problem = weight + "is missing from weightsManifest";
         else if (names.is_repeated(document.arrays[*found].name))
-          problem = weight + "is not known: weightsManifest has several named '" + document.arrays[*found].name + "'";
+          problem = weight + "is ambiguous: weightsManifest has several named '" + document.arrays[*found].name + "'";
         else if (used[*found])
-          problem = weight + "is '" + document.arrays[*found].name + "', which is another layer's already";
+          problem = weight + "is '" + document.arrays[*found].name + "', which already belongs to another layer";
         if (!problem.empty()) {
           located.problems[node->group] = problem;
           break;
@@ -272,7 +273,7 @@ KerasArray tfjs_array(const ModelDocument& document, const std::string& index) {
     decode(std::uint16_t{}, dequantized);
   else
     throw std::invalid_argument(document.file + ": weight '" + stored.name + "': dtype '" + stored.dtype +
-                                "' is no floating-point type");
+                                "' is not a floating-point type");
   return array;
 }
 

@@ -339,7 +339,7 @@ void detail::validate(const LayerConfig& config) {
   require_window(config.KH, config.dilation_h);
   require_window(config.KW, config.dilation_w);
   if (!config.build_error.empty()) return;  // build() refuses it
-  require(config.dtype.usable(), "`dtype` is no floating point type");
+  require(config.dtype.usable(), "`dtype` is not a floating point type");
   require(config.depth_multiplier > 0, "`depth_multiplier` must be positive");
   require(!config.separable() || config.filters > 0, "`filters` must be positive");
 }

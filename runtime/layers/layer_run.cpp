@@ -48,7 +48,7 @@ Status KerasConvLayer::run(const RunContext& context, const ConstTensorView& in,
     if (empty) {
       if (image_shape(out) == wanted && in.extents[0] == out.extents[0]) return {};
       return Status::error(StatusCode::invalid_shape,
-                           "layer '%s': the output has shape %s; expected %s behind the batch", name,
+                           "layer '%s': the output has shape %s; expected %s after the batch", name,
                            detail::ShapeText(out).text, to_text(wanted).c_str());
     }
     std::optional<ConvLayer> layer;

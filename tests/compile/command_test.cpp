@@ -180,13 +180,13 @@ TEST_F(CompileCommand, WrongUseIsNamed) {
     expect_wrong_use({"--input-shape", shape}, shape[0] == '\0' ? "--input-shape" : "expected HxWxC or LxC");
   for (const char* shape : {"14", "14x14x8x8", "9x9x9"})
     expect_wrong_use({"--input-shape", shape}, "fits no layer of the list");
-  expect_wrong_use({"--input-shape", "image=14x14x8"}, "a list of layers has no inputs with names");
+  expect_wrong_use({"--input-shape", "image=14x14x8"}, "a list of layers has no named inputs");
   expect_wrong_use({"--layer-shape", "14x14x8"}, "expected NAME=HxWxC");
   expect_wrong_use({"--layer-shape", "=14x14x8"}, "expected a name before the '='");
   for (const char* name : {"two words", "class", "1st", "../up", "sepconv"})
     expect_wrong_use({"--name", name}, std::string("name: '") + name + "' cannot name a library");
   expect_wrong_use({"--layers", "none*"}, "matches 'none*'");
-  expect_wrong_use({"--name", ""}, "--name: expected a text that is not empty");
+  expect_wrong_use({"--name", ""}, "--name: must not be empty");
   expect_wrong_use({"--locked"}, "--lock");
   expect_wrong_use({"--lock", path("none.lock.json")}, "none.lock.json");
   expect_wrong_use({"-j", "0"}, "--jobs");
@@ -196,7 +196,7 @@ TEST_F(CompileCommand, WrongUseIsNamed) {
 
 TEST_F(CompileCommand, InputFilesThatAreWrongAreNamed) {
   write_file(path("new.lock.json"), R"({"format": "sepconv-lock", "version": 7, "schedule_version": 2, "rows": []})");
-  expect_wrong_use({"--lock", path("new.lock.json")}, "new.lock.json: lockfile: version 7 is not known");
+  expect_wrong_use({"--lock", path("new.lock.json")}, "new.lock.json: lockfile: version 7 is unknown");
   write_file(layers_, "[{");
   expect_wrong_use({}, "layers.json");
   write_file(layers_, "[]");

@@ -31,7 +31,7 @@ TEST_F(CompileLibrary, AHangingKernelIsNamedAfterItsTimeLimit) {
 }
 
 TEST_F(CompileLibrary, UnusableGeneratorOutputIsNamed) {
-  expect_named_failure("no_object", "the generator's output is not usable: cannot read");
+  expect_named_failure("no_object", "the generator's output is unusable: cannot read");
   expect_named_failure("bad_facts", "kernel facts: field 'call_scratch_bytes' is missing");
 }
 

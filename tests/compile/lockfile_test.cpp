@@ -164,9 +164,9 @@ INSTANTIATE_TEST_SUITE_P(
     Files, LockfileRefuses,
     testing::Values(
         Refusal{"not_json", "{", "", "lockfile: not JSON"},
-        Refusal{"format", "sepconv-lock", "other", "format 'other' is not known"},
-        Refusal{"version", "\"version\": 2", "\"version\": 99", "version 99 is not known; this sepconv reads 2"},
-        Refusal{"version_kind", "\"version\": 2", "\"version\": \"2\"", "version \"2\" is not known"},
+        Refusal{"format", "sepconv-lock", "other", "format 'other' is unknown"},
+        Refusal{"version", "\"version\": 2", "\"version\": 99", "version 99 is unknown; this sepconv reads 2"},
+        Refusal{"version_kind", "\"version\": 2", "\"version\": \"2\"", "version \"2\" is unknown"},
         Refusal{"schedule_version", "\"schedule_version\": 2", "\"schedule_version\": 99", "schedule_version 99"},
         Refusal{"missing", "\"schedule_version\": 2,", "", "field 'schedule_version' is missing"},
         Refusal{"unknown_field", "\"rows\"", "\"extra\": 1, \"rows\"", "unknown field 'extra'"},
@@ -183,14 +183,15 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"threads", "\"threads\": 2", "\"threads\": 0", "field 'threads' is 0; expected"},
         Refusal{"overflow", "\"ratio\": 0.75", "\"ratio\": 1e999", "lockfile: not JSON"},
         Refusal{"measured_prediction", "\"tuned\"", "\"model\"",
-                "rows[0]: field 'seconds': what the cost model chose was not measured"},
-        Refusal{"predicted_measurement", "\"ratio\"", "\"predicted\"", "rows[0]: field 'predicted': only a record of"},
+                "rows[0]: field 'seconds': not allowed in a record with source 'model'"},
+        Refusal{"predicted_measurement", "\"ratio\"", "\"predicted\"",
+                "rows[0]: field 'predicted': only allowed in a record"},
         Refusal{"predicted", "\"source\": \"rule\"", "\"source\": \"model\", \"predicted\": 0",
                 "rows[1]: field 'predicted' is 0; expected more than 0"},
         Refusal{"predicted_kind", "\"source\": \"rule\"", "\"source\": \"model\", \"predicted\": [0.5]",
                 "rows[1]: field 'predicted' is [0.5]; expected more than 0"},
         Refusal{"model_machine", "\"source\": \"rule\"", "\"source\": \"model\", \"machine\": \"\"",
-                "rows[1]: field 'machine': what the cost model chose was not measured"}),
+                "rows[1]: field 'machine': not allowed in a record with source 'model'"}),
     [](const auto& refusal) { return std::string(refusal.param.name); });
 
 TEST(Lockfile, RefusesDeepNesting) {

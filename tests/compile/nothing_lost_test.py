@@ -193,7 +193,7 @@ class NothingLostTest(unittest.TestCase):
     def test_a_full_disk_under_the_cache(self):
         with small_disk(self.folder / "disk", "4k") as disk:
             result = self.compiled(cache=disk)
-            self.assertIn("cannot be written (No space left on device); kernels are not kept", result.stderr)
+            self.assertIn("cannot be written (No space left on device); kernels are not cached", result.stderr)
             self.assertEqual([path for path in disk.rglob("*") if path.name.startswith(".sepconv-")], [])
         self.assertEqual({path.name for path in self.out.iterdir()}, FILES)
 

@@ -9,7 +9,7 @@ A list is a table with tabs: problem, target, whose schedule (`rule`: the rule m
 digest. A digest of `refused` says that there is no schedule, `fails` that the generator cannot compile it. The first
 line names the versions of Halide and LLVM: with others, machine code says nothing, and schedules alone are compared.
 
-Exit status: 0 no difference, 1 differences, 2 wrong use or a bad list.
+Exit status: 0 no difference, 1 differences, 2 invalid usage or a bad list.
 """
 
 import argparse

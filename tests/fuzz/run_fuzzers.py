@@ -9,7 +9,7 @@ folder. A fault does not end its target: the input is kept, one for each place o
     run_fuzzers.py --merge                      makes tests/fuzz/corpus anew: the few inputs that reach all of the code
 
 A fault is the library's when the innermost function of ours only called libhdf5, which has no instrumentation: it is
-listed and kept apart, and belongs into tests/fuzz/library. Exit status: 0 no fault of ours, 1 a fault, 2 wrong use, 3 a
+listed and kept apart, and belongs in tests/fuzz/library. Exit status: 0 no fault of ours, 1 a fault, 2 bad usage, 3 a
 target cannot be run.
 """
 

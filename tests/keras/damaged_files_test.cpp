@@ -281,7 +281,7 @@ TEST(HostileFiles, ProblemsOfFilesOnDisk) {
   const TemporaryFolder unpacked("unpacked");  // save(zipped=False) makes one
   EXPECT_NE(refusal([&] { plan_file(unpacked.path()); }).find("a folder, not a file"), std::string::npos);
   unpacked.write("config.json", "{}");
-  EXPECT_NE(refusal([&] { plan_file(unpacked.path()); }).find("a folder; give its config.json"), std::string::npos);
+  EXPECT_NE(refusal([&] { plan_file(unpacked.path()); }).find("a folder; pass its config.json"), std::string::npos);
   const auto path =
       std::filesystem::temp_directory_path() / ("sepconv_keras_test_" + std::to_string(getpid()) + ".json");
   std::ofstream(path) << R"([{"class_name": "DepthwiseConv2D", "config": {"name": "d", "kernel_size": 3},

@@ -85,7 +85,7 @@ TEST(GraphShapes, OnlyTheFirstLayersInputShapeCounts) {
   const json unknown = functional(
       "m", {input("image", {nullptr, 28, 28, 4}), layer("Mystery", "x", {}, {{"image"}}), dw("a", {{"x"}}, later)},
       {"image"}, {"a"});
-  EXPECT_EQ(inputs_of(plan(unknown)), Texts{"a: input shape unknown behind Mystery 'x'; give --layer-shape a=HxWxC"});
+  EXPECT_EQ(inputs_of(plan(unknown)), Texts{"a: input shape unknown after Mystery 'x'; pass --layer-shape a=HxWxC"});
 }
 
 TEST(GraphShapes, ANestedModelsOwnInputFillsInAndKeepsItsSize) {
@@ -221,7 +221,7 @@ TEST(GraphShapes, WhatALayerReadsCanBeGiven) {
 
 TEST(GraphShapes, AnInputWithoutAShapeIsNamedInTheAdvice) {
   EXPECT_EQ(inputs_of(plan(sequential("m", {dw("a")}))),
-            Texts{"a: input shape unknown, since that of the model's input 'input' is; give --input-shape HxWxC, or "
+            Texts{"a: input shape unknown because that of the model's input 'input' is; pass --input-shape HxWxC, or "
                   "--layer-shape a=HxWxC"});
 }
 

@@ -205,7 +205,7 @@ TEST(Planner, UnknownLayersHideTheShapeUnlessItIsRecorded) {
   layers.insert(layers.begin() + 1, layer("Mysterious", "odd", {}, {{"image"}}));
   Plan result = plan(functional("m", layers, {"image"}, {"pw"}));
   ASSERT_EQ(result.skipped.size(), 2u);
-  EXPECT_EQ(result.skipped[0].reason, "input shape unknown behind Mysterious 'odd'; give --layer-shape dw=HxWxC");
+  EXPECT_EQ(result.skipped[0].reason, "input shape unknown after Mysterious 'odd'; pass --layer-shape dw=HxWxC");
   layers[2]["build_config"] = {{"input_shape", {nullptr, 8, 8, 4}}};
   EXPECT_EQ(texts(plan(functional("m", layers, {"image"}, {"pw"}))), Texts{kJoined});
 }

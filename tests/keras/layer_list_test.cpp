@@ -49,7 +49,7 @@ TEST(LayerList, ListsWhatIsNotCompiled) {
   const Plan result = plan(list);
   ASSERT_EQ(result.skipped.size(), 2u);
   EXPECT_EQ(result.skipped[0].reason, "activation 'PReLU' has weights of its own and is not compiled");
-  EXPECT_EQ(result.skipped[1].reason, "input shape unknown; give --layer-shape b=HxWxC");
+  EXPECT_EQ(result.skipped[1].reason, "input shape unknown; pass --layer-shape b=HxWxC");
 }
 
 TEST(LayerList, UsesTheGivenShapeWhereUnknown) {

@@ -76,7 +76,7 @@ TEST(StringHeap, ReservedBytesMeanNothing) {
 
 TEST(StringHeap, WhatReferencesClaimIsChecked) {
   const std::string file = file_of(object(1, "one") + object(0, "", 16));
-  const std::string no_heap = "a string lies in no heap", no_fit = "a string does not fit its heap";
+  const std::string no_heap = "a string is in no heap", no_fit = "a string does not fit its heap";
   EXPECT_EQ(read(file, reference(4, kAt, 1)), no_fit);
   EXPECT_EQ(read(file, reference(1, kAt, 0)), no_fit);
   EXPECT_EQ(read(file, reference(1, kAt, 2)), no_fit);

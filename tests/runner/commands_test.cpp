@@ -178,7 +178,7 @@ TEST_F(Commands, VerifyRefusesWrongUse) {
   expect(verify(folder / "no"), 2, "does not exist");
   expect(verify(folder, {"--target", "pdp-11"}), 2, "pdp-11");
   expect(verify(folder, {"--only", "("}), 2, "--only: '('");
-  expect(verify(folder, {"--only", "nothing"}), 2, "that --only picks");
+  expect(verify(folder, {"--only", "nothing"}), 2, "that --only matches");
   expect(verify(folder, {"--runner", " "}), 2, "--runner: expected a command");
   expect(verify(folder, {"--no-such-option"}), 2, "--no-such-option");
   fs::remove(folder / "s1_k3_same.npz");
@@ -247,7 +247,7 @@ TEST_F(Commands, WeightsMayComeFromAnotherFile) {
   expect(sepconv({"inspect", model, "--weights", models / "kws1d.keras"}), 2, "kws1d.keras: layer 'c0'");
   expect(sepconv({"inspect", model, "--weights", models / "none.h5"}), 2, "none.h5: no such file");
   expect(sepconv({"verify", model, "--weights", models / "nested.h5"}), 2, "nested.h5: expected the weights of");
-  expect(sepconv({"save-weights", model, "-o", out, "--layer", "dw"}), 2, "by --weights");
+  expect(sepconv({"save-weights", model, "-o", out, "--layer", "dw"}), 2, "with --weights");
 }
 
 TEST_F(Commands, EveryHelpHasAnExample) {
@@ -313,11 +313,11 @@ TEST_F(RunCommand, RefusesWhatDoesNotFit) {
 
 TEST_F(RunCommand, SaysWhenTheLibraryCannotBeLoaded) {
   write_input({3, 64, 20});
-  expect(run({"--layer", "c0"}), 2, "is no folder");
+  expect(run({"--layer", "c0"}), 2, "is not a folder");
   fs::create_directories(out_);
   expect(run({"--layer", "c0"}), 2, "0 .weights files");
   compile({});
-  expect(run({"--layer", "c0"}), 2, "compile it again with --shared");
+  expect(run({"--layer", "c0"}), 2, "compile again with --shared");
 }
 
 /// The client against a runner made of a shell script.

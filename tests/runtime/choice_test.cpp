@@ -64,7 +64,7 @@ TEST(Choice, RowsOfGpusAreNotForTheCpu) {
   EXPECT_EQ(layer.kernel(), &cpu);
   expect_contains(
       layer.why_not(),
-      "refused: on_a_gpu (gpu): made for a CUDA device of capability 8.0 or higher, where a GpuLayer calls it\n");
+      "refused: on_a_gpu (gpu): made for a CUDA device of capability 8.0 or higher; only a GpuLayer can call it\n");
   EXPECT_THROW(layer_of(p).force_kernel("gpu"), std::invalid_argument);
 }
 
@@ -83,7 +83,7 @@ TEST(Choice, StaticBeforeDynamicOfEqualRank) {
   const CompiledKernel& fixed = register_fake_kernel(p, {.symbol = "this_size"});
   const ConvLayer layer = layer_of(p);
   EXPECT_EQ(layer.kernel(), &fixed);
-  expect_contains(layer.why_not(), "refused: any_size (fake): dynamic extents, where 'this_size' has the static ones");
+  expect_contains(layer.why_not(), "refused: any_size (fake): dynamic extents; 'this_size' has static ones");
 }
 
 TEST(Choice, NoKernelNamesProblemAndCommand) {
@@ -98,7 +98,7 @@ TEST(Choice, NoKernelNamesProblemAndCommand) {
   EXPECT_EQ(status.code(), StatusCode::no_kernel);
   expect_contains(status.message(), to_text(p));
   expect_contains(status.message(), "sepconv compile MODEL --layers 'block/conv'");
-  expect_contains(status.message(), "made for other problems");
+  expect_contains(status.message(), "are for other problems");
 #if defined(__aarch64__)
   expect_contains(status.message(), " --target arm-64");
 #elif defined(__x86_64__)

@@ -146,9 +146,9 @@ TEST_F(Explain, SaysWhatItCannotExplain) {
     EXPECT_EQ(result.code, 2) << result.output;
     EXPECT_NE(result.output.find(message), std::string::npos) << result.output;
   };
-  expect_wrong({"conf"}, "--explain: no kernel is made for a layer 'conf'; there are conv, open");
+  expect_wrong({"conf"}, "--explain: no kernel is made for layer 'conf'; layers with kernels: conv, open");
   expect_wrong({"open"}, "layer 'open' has dynamic extents; --input-shape or --layer-shape makes them static");
-  expect_wrong({"conv", "--target", "cuda-sm80"}, "'cuda-sm80' is a GPU's");
+  expect_wrong({"conv", "--target", "cuda-sm80"}, "'cuda-sm80' is a GPU target");
   expect_wrong({"conv", "--target", "x86-64-avx512-bf16"}, "'x86-64-avx512-bf16' has no kernels for float32");
   expect_wrong({"conv", "--json"}, "--json");
 }

@@ -44,7 +44,7 @@ class ShapeOptions : public testing::Test {
 TEST_F(ShapeOptions, GiveTheShapesOfInputsAndLayersByName) {
   const ProcessResult open = run({"inspect", file_});
   ASSERT_TRUE(open.ok()) << open.output;
-  EXPECT_NE(open.output.find("a (DepthwiseConv2D): input shape unknown behind Lambda 'own'; give --layer-shape "
+  EXPECT_NE(open.output.find("a (DepthwiseConv2D): input shape unknown after Lambda 'own'; pass --layer-shape "
                              "a=HxWxC"),
             std::string::npos)
       << open.output;

@@ -1,5 +1,5 @@
 #pragma once
-// WHAT a kernel computes: an input, and the stages that it goes through. No schedule, no target.
+// What a kernel computes: an input and the stages applied to it. No schedule, no target.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,7 @@ enum class Layout : std::uint8_t { nhwc, nchw };
 /// Marks an extent or a pad that is known only when the kernel runs.
 inline constexpr std::int32_t kDynamic = -1;
 
-/// Which input elements a stage reads for an output element: taps (kh, kw) at
+/// The input elements that a stage reads for an output element: taps (kh, kw) at
 /// [oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw * dilation_w - pad_left], zeros outside the input.
 struct Window {
   std::int32_t KH = 1, KW = 1;
@@ -29,7 +29,7 @@ struct Window {
   /// Effective window: (K - 1) * dilation + 1.
   std::int32_t KH_eff() const { return (KH - 1) * dilation_h + 1; }
   std::int32_t KW_eff() const { return (KW - 1) * dilation_w + 1; }
-  /// Output extents; kDynamic where the input's is, 0 where the padded input is smaller than the window.
+  /// Output extents; kDynamic if the input's is, 0 if the padded input is smaller than the window.
   std::int32_t OH(std::int32_t IH) const;
   std::int32_t OW(std::int32_t IW) const;
 };
@@ -44,18 +44,18 @@ enum class EpilogueKind : std::uint8_t {
 /// One step that follows a stage's sum.
 struct EpilogueStep {
   EpilogueKind kind = EpilogueKind::bias;
-  Activation activation;  // of EpilogueKind::activation
+  Activation activation;  // for EpilogueKind::activation
 };
 bool operator==(const EpilogueStep& a, const EpilogueStep& b);
 inline bool operator!=(const EpilogueStep& a, const EpilogueStep& b) { return !(a == b); }
 
-/// The steps in the order in which they are applied. The linear activation is no step.
+/// The steps in the order in which they are applied. The linear activation is not a step.
 using Epilogue = std::vector<EpilogueStep>;
 
 /// What Keras applies after a convolution: the bias, then the activation.
 Epilogue make_epilogue(bool bias, const Activation& activation = {});
 bool has_bias(const Epilogue& epilogue);
-/// The activation of an epilogue that has at most one; linear where there is none.
+/// The activation of an epilogue that has at most one; linear if there is none.
 Activation activation_of(const Epilogue& epilogue);
 void set_bias(Epilogue& epilogue, bool bias);
 /// Replaces the activation, or adds it as the last step; a linear one is removed.
@@ -63,10 +63,10 @@ void set_activation(Epilogue& epilogue, const Activation& activation);
 
 enum class StageKind : std::uint8_t {
   depthwise,  // each input channel convolved with its own depth_multiplier filters; output channel c = ic * m + mi
-  conv,       // every output channel sums over all input channels; 1x1 is a window, not a kind
+  conv,       // each output channel sums over all input channels; 1x1 is a window, not a kind
 };
 
-/// A convolution and what follows it.
+/// A convolution and its epilogue.
 struct Stage {
   StageKind kind = StageKind::depthwise;
   Window window;
@@ -82,59 +82,59 @@ struct Extents {
   std::int32_t H = 1, W = 1, C = 1;
 };
 
-/// An input and the stages that it goes through. A 1-D layer is the 2-D problem with IH = KH = 1 (its steps lie along
-/// W). The batch is always free and so not part of the problem. A Keras separable convolution is a depthwise stage and
-/// a conv stage of a 1x1 window.
+/// An input and the stages applied to it. A 1-D layer is the 2-D problem with IH = KH = 1 (its steps lie along W). The
+/// batch is always free, so it is not part of the problem. A Keras separable convolution is a depthwise stage and a
+/// conv stage with a 1x1 window.
 struct ConvProblem {
   DataType dtype = DataType::float32;  // of input and output; a floating point type
-  bool strict_float = false;           // products and sums in one stated order, never contracted (docs/numerics.md)
+  bool strict_float = false;           // products and sums in one fixed order, never contracted (docs/numerics.md)
   Layout layout = Layout::nhwc;
   std::int32_t IH = 1, IW = 1;  // input extents, or kDynamic
   std::int32_t IC = 1;          // input channels
   std::vector<Stage> stages;
 
-  /// What the first `count` stages make of the input; kDynamic stays so.
+  /// Extents of the output of the first `count` stages; dynamic extents stay kDynamic.
   Extents extents_after(std::size_t count) const;
-  /// Output extents; kDynamic where the input's is.
+  /// Output extents; kDynamic if the input's is.
   std::int32_t OH() const { return extents_after(stages.size()).H; }
   std::int32_t OW() const { return extents_after(stages.size()).W; }
   std::int32_t OC() const { return extents_after(stages.size()).C; }
   bool has(StageKind kind) const;
-  /// True where H (or W) is known only at run time.
+  /// True if H (or W) is known only at run time.
   bool dynamic_h() const { return IH == kDynamic; }
   bool dynamic_w() const { return IW == kDynamic; }
   bool is_dynamic() const { return dynamic_h() || dynamic_w(); }
-  /// Multiply-adds counted as two operations, for one image; requires static extents.
+  /// Operations per image, a multiply-add counted as two; requires static extents.
   double flops() const;
 };
 
 bool operator==(const ConvProblem& a, const ConvProblem& b);
 inline bool operator!=(const ConvProblem& a, const ConvProblem& b) { return !(a == b); }
 
-/// "depthwise", "pointwise" (one conv stage with a 1x1 window), "separable" (both, in this order); any other list: the
-/// kinds of its stages joined by '+'.
+/// "depthwise", "pointwise" (one conv stage with a 1x1 window) or "separable" (both, in this order).
+/// Any other list: the kinds of its stages joined by '+'.
 std::string stages_name(const ConvProblem& problem);
 
-/// The problem that a kernel computes: an activation along an axis is applied after the kernel, by the runtime.
+/// The problem that a kernel computes: without an activation along an axis, which the runtime applies afterwards.
 ConvProblem kernel_problem(ConvProblem problem);
 
-/// Type that sums and epilogues are computed in: float64 for float64, else float32. In the 16-bit types a depthwise
+/// Type in which sums and epilogues are computed: float64 for float64, else float32. In the 16-bit types, a depthwise
 /// result is rounded to the type before its epilogue, and every stage's result once after it.
 DataType accumulator_type(DataType dtype);
 
-/// The one text form, for example "f32_nhwc_i56x56x64.dw_k3x3_s2x2_p0x1x0x1_m2.relu6.conv_o128_k1x1.bias.relu": data
-/// type (f32, f64, f16 or bf16, followed by "strict" in the strict mode), layout and input HxWxC; then each stage with
-/// its output channels (conv), window, strides, dilation, pads top x bottom x left x right and depth multiplier
-/// (depthwise), and the steps of its epilogue. Fields that have no effect are not written; "?" is dynamic.
+/// The text form, for example "f32_nhwc_i56x56x64.dw_k3x3_s2x2_p0x1x0x1_m2.relu6.conv_o128_k1x1.bias.relu": data type
+/// (f32, f64, f16 or bf16, followed by "strict" in strict mode), layout and input HxWxC; then each stage with its
+/// output channels (conv), window, strides, dilation, pads top x bottom x left x right and depth multiplier
+/// (depthwise), and the steps of its epilogue. Fields without effect are omitted; "?" means dynamic.
 std::string to_text(const ConvProblem& problem);
 
-/// Reads what to_text wrote and validates it.
+/// Parses the text form and validates the problem.
 /// @throws std::invalid_argument naming the field, the value and what is allowed.
 ConvProblem problem_from_text(std::string_view text);
 
-/// Checks the invariants: at least one stage, positive extents, pads >= 0, fields that the stage's kind has, sizes
-/// whose products fit, outputs that are not empty, epilogues whose activations work element by element (but for the
-/// last).
+/// Checks the invariants: at least one stage, positive extents, pads >= 0, only fields of the stage's kind, sizes
+/// whose products fit, and non-empty outputs.
+/// All epilogues but the last need elementwise activations.
 /// @throws std::invalid_argument naming the field, the value and what is allowed.
 void validate(const ConvProblem& problem);
 

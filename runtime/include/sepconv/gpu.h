@@ -1,6 +1,6 @@
 #pragma once
-// Layers on a GPU: tensors in device memory, the application's own context and stream, no hidden copy and no hidden
-// wait. Link sepconv::gpu, and a library that was compiled with a GPU target (cuda-sm80, opencl, ...).
+// Layers on a GPU: tensors in device memory, the application's own context and stream, no hidden copies and no hidden
+// waits. Link sepconv::gpu and a library that was compiled for a GPU target (cuda-sm80, opencl, ...).
 //
 //   sepconv::use_kernels(mobilenet::kernels());
 //   sepconv::GpuContext gpu(sepconv::GpuApi::cuda);
@@ -26,36 +26,36 @@ namespace sepconv {
 
 enum class GpuApi : std::uint8_t { cuda, opencl };
 
-/// What an application already has: a CUcontext and a CUstream of it (null: the default stream).
+/// The application's CUcontext and a CUstream of it (null: the default stream).
 struct CudaHandles {
   void* context = nullptr;
   void* stream = nullptr;
 };
 
-/// A device and the queue that its work goes to. Copies are the same context. Device memory that tensors give back is
-/// kept for the next tensor until release_unused_memory().
+/// A device and its work queue. Copies refer to the same context. Device memory that tensors release is kept for later
+/// tensors until release_unused_memory().
 ///
-/// CUDA kernels are compiled for the device when they are first called; they may use 128 registers a thread, or what
-/// the environment variable HL_CUDA_JIT_MAX_REGISTERS says.
+/// CUDA kernels are compiled for the device at their first call. They may use 128 registers per thread, or the number
+/// in the environment variable HL_CUDA_JIT_MAX_REGISTERS.
 class GpuContext {
  public:
-  /// A context of this library's on the default device (HL_GPU_DEVICE chooses another).
-  /// @throws std::runtime_error saying what is missing: the driver, a platform or a device.
+  /// Uses this library's context on the default device (HL_GPU_DEVICE chooses another).
+  /// @throws std::runtime_error naming what is missing: the driver, a platform or a device.
   explicit GpuContext(GpuApi api);
 
-  /// The application's context and stream, which must outlive every tensor and layer.
+  /// Uses the application's context and stream, which must outlive every tensor and layer.
   /// @throws std::invalid_argument without a context; std::runtime_error if the driver refuses it.
   explicit GpuContext(const CudaHandles& handles);
 
   GpuApi api() const noexcept;
 
-  /// What the device can run: bits from kDeviceCuda50 on (compiled_kernel.h).
+  /// Features of the device: bits from kDeviceCuda50 on (compiled_kernel.h).
   std::uint64_t features() const noexcept;
 
-  /// Waits until everything that was started here is done, and reports what failed meanwhile.
+  /// Waits until all work started here is done, and reports what failed.
   Status synchronize() const noexcept;
 
-  /// Gives memory that no tensor uses back to the driver, for all contexts.
+  /// Returns unused memory of all contexts to the driver.
   void release_unused_memory() const noexcept;
 
   struct State;
@@ -65,12 +65,12 @@ class GpuContext {
   std::shared_ptr<State> state_;
 };
 
-/// Dense elements in device memory; the last axis innermost. Moved, not copied.
+/// Dense elements in device memory, the last axis innermost. Movable, not copyable.
 class GpuTensor {
  public:
   /// Uninitialised memory.
-  /// @throws std::invalid_argument for a shape that dense_view refuses, an empty one or 2^31 elements and more;
-  ///   std::runtime_error when the device has no memory left.
+  /// @throws std::invalid_argument for a shape that dense_view refuses, an empty one, or 2^31 elements or more;
+  ///   std::runtime_error if the device has no memory left.
   GpuTensor(const GpuContext& context, DataType dtype, const Shape& shape);
   ~GpuTensor();
   GpuTensor(GpuTensor&& other) noexcept;
@@ -79,8 +79,8 @@ class GpuTensor {
   DataType dtype() const noexcept;
   const Shape& shape() const noexcept;
 
-  /// Copies a dense host tensor of the same type and shape to the device, or back, after all that was started before,
-  /// and waits for it.
+  /// Copies a dense host tensor of the same type and shape to the device, or back. Runs after all earlier work and
+  /// waits for the copy.
   Status copy_from(const ConstTensorView& host) noexcept;
   Status copy_to(const TensorView& host) const noexcept;
 
@@ -91,17 +91,17 @@ class GpuTensor {
   std::unique_ptr<Memory> memory_;
 };
 
-/// One ConvProblem with its weights on a device. There is no silent way back to the CPU: an application that wants one
+/// One ConvProblem with its weights on a device. There is no silent fallback to the CPU: an application that wants one
 /// catches the constructor's error and calls the ConvLayer instead.
 class GpuLayer {
  public:
-  /// Chooses, among the registered kernels of the context's kind, the one of the highest rank that the device runs, and
+  /// Chooses the registered kernel for the context's API that has the highest rank and that the device can run, and
   /// copies the weights to the device.
-  /// @param target  restricts the choice to one target's or symbol's kernel; empty: SEPCONV_TARGET, else no
-  /// restriction.
+  /// @param target  restricts the choice to kernels with this target or symbol; empty: SEPCONV_TARGET, else no
+  ///   restriction.
   /// @throws std::invalid_argument if no kernel serves, naming each kernel with the reason, or if the problem ends with
-  /// an
-  ///   activation along an axis (softmax, glu), which is applied on the host; std::runtime_error if the device fails.
+  ///   an activation along an axis (softmax, glu), which needs the host.
+  /// @throws std::runtime_error if the device fails.
   GpuLayer(const GpuContext& context, std::string name, const ConvProblem& problem, const ConvWeights& weights,
            std::string_view target = {});
   GpuLayer(const GpuContext& context, const ConvLayer& layer, std::string_view target = {})
@@ -115,8 +115,8 @@ class GpuLayer {
   Shape input_shape(std::int64_t batch) const;
   Shape output_shape(std::int64_t batch) const;
 
-  /// Starts the kernel in the context's queue and returns; 1-D problems also take tensors of rank 3, without H. Several
-  /// threads may call it. Errors of the kernel itself are reported by the next call that waits.
+  /// Starts the kernel in the context's queue and returns. 1-D problems also take tensors of rank 3, without H. Several
+  /// threads may call it. The next call that waits reports errors of the kernel itself.
   Status run(const GpuTensor& in, GpuTensor& out) const noexcept;
 
  private:

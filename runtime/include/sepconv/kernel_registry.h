@@ -10,11 +10,11 @@
 
 namespace sepconv {
 
-/// Adds a generated library's kernels to the process's. Thread-safe. The table must live as long as the process;
-/// kernels that are known already are skipped, so that registering a table twice is fine. Either all kernels are added
-/// or none.
-/// @throws std::invalid_argument naming the library and the kernel: another ABI version, a text that cannot be read, a
-/// missing function, or another kernel of the same symbol.
+/// Registers the kernels of a generated library. Thread-safe. The table must live as long as the process. Kernels that
+/// are already registered are skipped, so registering a table twice is harmless.
+/// Either all kernels are added or none.
+/// @throws std::invalid_argument naming the library and the kernel, for another ABI version, a text that cannot be
+/// parsed, a missing function, or another kernel with the same symbol.
 void use_kernels(const KernelTable& table);
 
 /// Opens a library made by `sepconv compile --shared`, adds its kernels and keeps it open for the life of the process.
@@ -22,7 +22,7 @@ void use_kernels(const KernelTable& table);
 /// @throws std::invalid_argument naming the file and what is wrong with it.
 #if defined(__has_cpp_attribute)
 #if __has_cpp_attribute(gnu::no_dangling)
-[[gnu::no_dangling]]  // GCC 14 would warn that the table may be a part of the path
+[[gnu::no_dangling]]  // GCC 14 would warn that the table may be part of the path
 #endif
 #endif
 const KernelTable&
@@ -31,14 +31,14 @@ load_kernel_library(const std::filesystem::path& path);
 struct RegisteredKernel {
   std::string library;
   const CompiledKernel* kernel = nullptr;
-  ConvProblem problem;  // kernel->problem, read
+  ConvProblem problem;  // kernel->problem, parsed
 };
 
 /// Every registered kernel, in the order of registration.
 std::vector<RegisteredKernel> registered_kernels();
 
-/// Why kernels of `kernel` cannot compute `wanted`: the first field that differs. Empty when they can: every field is
-/// equal, or the kernel's extents and pads of an axis are dynamic.
+/// Why a kernel for `kernel` cannot compute `wanted`: the first field that differs. Empty if it can: every field is
+/// equal, or the kernel's extents and pads along an axis are dynamic.
 std::string mismatch_reason(const ConvProblem& kernel, const ConvProblem& wanted);
 
 }  // namespace sepconv

@@ -17,14 +17,14 @@
 
 namespace sepconv {
 
-/// What the four layers share. Shapes without a batch are {L, C} or {H, W, C}, or with channels_first {C, L} or
+/// Common base of the four layers. Shapes without a batch are {L, C} or {H, W, C}, or with channels_first {C, L} or
 /// {C, H, W}. Copies share what has been built so far. Const members may be called from several threads at once.
 class KerasConvLayer {
  public:
   /// A layer of the class that the configuration names.
-  /// @throws std::invalid_argument if the configuration contradicts itself (an unknown class, a size below 1)
+  /// @throws std::invalid_argument if the configuration is inconsistent (an unknown class, a size below 1)
   explicit KerasConvLayer(LayerConfig config);
-  // A move copies: a layer that was moved from can still be called.
+  // A move copies, so a moved-from layer can still be called.
   KerasConvLayer(const KerasConvLayer&) = default;
   KerasConvLayer& operator=(const KerasConvLayer&) = default;
 
@@ -32,79 +32,79 @@ class KerasConvLayer {
   const std::string& name() const noexcept;
   bool built() const noexcept;
   DataType variable_dtype() const noexcept;
-  /// Of outputs, and what inputs are cast to.
+  /// The type of outputs, to which inputs are cast.
   DataType compute_dtype() const noexcept;
 
-  /// Creates the weights by the initializers; does nothing if the layer is built for as many channels.
+  /// Creates the weights with the initializers. Does nothing if the layer is already built for this number of channels.
   /// @param input_shape without the batch; extents other than the channels may be kDynamic.
   /// @throws std::invalid_argument with Keras' wording: wrong rank, unknown channels, other channels than before, a
   /// "valid" output that would be empty (tf.keras 2: of negative extent), or an argument that Keras refuses here.
   void build(const Shape& input_shape);
-  /// For the argument `input_shape`.
+  /// Builds with the constructor argument `input_shape`.
   /// @throws std::invalid_argument also if it was not given
   void build();
-  /// What an input had when the layer was built, without the batch; unset before. Keras' build_config.
+  /// The input shape that the layer was built with, without the batch; unset before. Keras' build_config.
   const std::optional<Shape>& build_shape() const noexcept;
 
-  /// Shape of the output, without the batch; kDynamic where the input's extent is. Halved by glu along its axis, which
-  /// Keras' compute_output_shape forgets and its call does.
+  /// Shape of the output, without the batch; kDynamic where the input's extent is. glu halves its axis, as Keras' call
+  /// does; Keras' compute_output_shape omits that.
   /// @throws std::invalid_argument as build()
   Shape output_shape(const Shape& input_shape) const;
 
   /// Keras' names of the weights, in Keras' order: depthwise kernel, pointwise kernel (separable), bias (use_bias).
   /// Keras 3 calls a depthwise layer's kernel "kernel".
   std::vector<std::string> weight_names() const;
-  /// Their shapes, as Keras'.
+  /// Their shapes, as in Keras.
   /// @throws std::invalid_argument if not built
   std::vector<Shape> weight_shapes() const;
   /// The weights in that order, of the variable dtype.
   std::vector<Tensor> get_weights() const;
   /// All of get_weights() if the layer is trainable, else none.
   std::vector<Tensor> trainable_weights() const;
-  /// The others.
+  /// The remaining weights.
   std::vector<Tensor> non_trainable_weights() const;
-  /// Elements of any floating point type, rounded to the variable dtype.
+  /// Takes elements of any floating point type and rounds them to the variable dtype.
   /// @throws std::invalid_argument if not built, or naming the weight whose shape is wrong.
   void set_weights(const std::vector<Tensor>& weights);
-  /// Row-major elements without a shape.
+  /// Takes row-major elements without a shape.
   void set_weights(const std::vector<std::vector<float>>& weights);
-  /// Elements of all weights.
+  /// Number of elements of all weights.
   std::int64_t count_params() const;
   bool trainable() const noexcept;
   void set_trainable(bool trainable);
 
   /// Keras' penalties: the activity regularizer's for the last operator() (divided by its batch), then those of the
-  /// depthwise kernel, the pointwise kernel and the bias. Only those that have a regularizer; with trainable false
-  /// Keras 3 leaves the weights out, and tf.keras 2 does not.
-  /// @throws std::invalid_argument where Keras' regularizer refuses a weight's shape
+  /// depthwise kernel, the pointwise kernel and the bias, each only if it has a regularizer. If trainable is false,
+  /// Keras 3 leaves out the weights and tf.keras 2 does not.
+  /// @throws std::invalid_argument if Keras' regularizer refuses a weight's shape
   std::vector<double> losses() const;
-  /// The same with that output in place of the last one: after run(), which records nothing.
+  /// The same for `output` instead of the last output. For use after run(), which records nothing.
   std::vector<double> losses(const ConstTensorView& output) const;
 
-  /// Projects each weight that has a constraint, as Keras' optimizers do after an update; nothing if not trainable.
-  /// @throws std::invalid_argument if not built, or for a constraint's axis that the weight does not have
+  /// Projects each weight that has a constraint, as Keras' optimizers do after an update. No effect if not trainable.
+  /// @throws std::invalid_argument if not built, or if a weight lacks a constraint's axis
   void apply_constraints();
 
-  /// Builds if need be, casts an input of another floating point type (autocast), allocates the output, of the
+  /// Builds if necessary, casts an input of another floating point type (autocast), allocates the output in the
   /// compute dtype, and runs.
-  /// @throws std::invalid_argument for an input that does not fit, integers among them; std::runtime_error if no kernel
-  /// serves or it fails.
+  /// @throws std::invalid_argument if the input does not fit or holds integers; std::runtime_error if no kernel serves
+  /// or it fails.
   Tensor operator()(const ConstTensorView& input, const RunContext& context = {});
 
-  /// Computes `out`, of output_shape() behind the same batch, from `in`, both of the compute dtype. As ConvLayer::run.
-  /// The first call with new extents prepares a kernel for them, and so does workspace_bytes(); later ones find it
-  /// without a lock. Beyond 4096 different extents, each call prepares it again.
+  /// Computes `out` from `in`, both of the compute dtype, as ConvLayer::run does. `out` has the batch of `in`, then
+  /// output_shape(). The first run() or workspace_bytes() with new extents prepares a kernel for them; later calls find
+  /// it without a lock. Beyond 4096 different extents, each call prepares it again.
   Status run(const RunContext& context, const ConstTensorView& in, const TensorView& out) const noexcept;
 
-  /// Bytes of workspace that run() needs for inputs of that shape (without the batch).
+  /// Bytes of workspace that run() needs for inputs of this shape (without the batch).
   /// @throws std::invalid_argument if not built or if there is no kernel.
   std::size_t workspace_bytes(const Shape& input_shape, const RunContext& context = {}) const;
 
-  /// The compiled convolution that serves inputs of that shape: its problem, kernel() and why_not().
+  /// The compiled convolution that serves inputs of this shape, with its problem, kernel() and why_not().
   /// @throws std::invalid_argument if not built, or if the shape does not fit or has an empty output.
   const ConvLayer& layer_for(const Shape& input_shape) const;
 
-  /// As ConvLayer::force_kernel, for all extents; checked when a kernel is needed.
+  /// As ConvLayer::force_kernel, for all extents. Checked only when a kernel is needed.
   void force_kernel(std::string_view symbol_or_target);
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// From the layers of a Keras model to the problems that kernels are compiled for. Needs the Keras reader library.
+// Turns the layers of a Keras model into problems for which kernels are compiled. Needs the Keras reader library.
 
 #include <array>
 #include <cstdint>
@@ -16,19 +16,19 @@ namespace sepconv {
 /// One kernel call that serves one or more layers of the model.
 struct PlannedLayer {
   std::string name;                   // the first convolution of the chain: "conv_dw_3"; nested models: "outer/inner"
-  std::vector<std::string> absorbed;  // every layer whose work the call does, in the model's order, `name` included:
+  std::vector<std::string> absorbed;  // every layer that the call computes, in the model's order, `name` included:
                                       // {"conv_pad_4", "conv_dw_4", "conv_dw_4_bn", ..., "conv_pw_4_relu"}
   ConvProblem problem;
-  ConvWeights weights;  // after folding; all empty when the file holds no weights
+  ConvWeights weights;  // after folding; all empty if the file holds no weights
   bool has_weights = false;
-  // Where the pads come from, for problems whose extents are dynamic: Keras' rule, and the zeros that an absorbed
-  // ZeroPadding layer adds to what the rule gives (top, bottom, left, right).
+  // The source of the pads in problems with dynamic extents: Keras' rule, and the zeros that an absorbed ZeroPadding
+  // layer adds to it (top, bottom, left, right).
   std::string padding = "valid";  // "valid", "same" or "causal"
   std::array<std::int32_t, 4> zero_padding{};
-  std::int64_t batch = 1;  // images of a call, where a suite for benchmarks says so; kernels take any number
+  std::int64_t batch = 1;  // images per call, if a benchmark suite sets it; kernels take any number
 };
 
-/// A convolution of the model that no kernel is made for, and why.
+/// A convolution of the model for which no kernel is made, and why.
 struct SkippedLayer {
   std::string name;
   std::string class_name;
@@ -46,8 +46,8 @@ struct PlanOptions : ModelOptions {
   std::string layers = "*";  // glob over the names of layers to plan
 };
 
-/// Reads a .keras, .h5 or .json model, TensorFlow.js' layers format, a LAYERS.json list of layer configurations with
-/// input shapes, or a suite as bench/suites/peers.json, and plans it.
+/// Reads and plans a .keras, .h5 or .json model, TensorFlow.js' layers format, a LAYERS.json list of layer
+/// configurations with input shapes, or a suite such as bench/suites/peers.json.
 /// @throws std::invalid_argument naming the file and what is wrong with it.
 Plan plan_file(const std::filesystem::path& path, const PlanOptions& options = {});
 

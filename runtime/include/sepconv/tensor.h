@@ -8,7 +8,7 @@
 
 namespace sepconv {
 
-/// Dense, zero-filled at construction, 64-byte aligned. Copies copy the elements.
+/// Dense, zero-filled at construction, 64-byte aligned. Copying copies the elements.
 class Tensor {
  public:
   Tensor() = default;
@@ -23,7 +23,7 @@ class Tensor {
   const Shape& shape() const noexcept { return shape_; }
   DataType dtype() const noexcept { return dtype_; }
   std::int64_t elements() const noexcept;
-  /// Element pointer; nullptr where the tensor has no elements.
+  /// Pointer to the elements; nullptr if the tensor has none.
   /// @throws std::invalid_argument if the elements are not of type T: float, double, float16 or bfloat16.
   template <class T = float>
   T* data() {
@@ -35,7 +35,7 @@ class Tensor {
     require(DataTypeOf<T>::value);
     return static_cast<const T*>(buffer_.data());
   }
-  /// The memory of elements of any type.
+  /// The memory of the elements, whatever their type.
   void* bytes() noexcept { return buffer_.data(); }
   const void* bytes() const noexcept { return buffer_.data(); }
 
@@ -52,12 +52,12 @@ class Tensor {
   AlignedBuffer buffer_;
 };
 
-/// A dense copy with elements of a floating point type, each rounded once.
+/// A dense copy in another floating point type; each element is rounded once.
 /// @throws std::invalid_argument if `dtype` is not one; std::bad_alloc
 Tensor cast(const ConstTensorView& from, DataType dtype);
-/// @throws std::invalid_argument if the number of values is not that of the shape's elements
+/// @throws std::invalid_argument if the number of values differs from the number of elements of the shape
 Tensor make_tensor(const std::vector<double>& values, const Shape& shape, DataType dtype = DataType::float32);
-/// All elements in row-major order; int64 beyond 2^53 is rounded.
+/// All elements in row-major order; int64 values beyond 2^53 are rounded.
 std::vector<double> to_doubles(const ConstTensorView& view);
 
 }  // namespace sepconv

@@ -1,5 +1,5 @@
 #pragma once
-// The file of folded weights that `sepconv compile` writes beside a library, so that an app needs no model file.
+// The file of folded weights that `sepconv compile` writes next to a library, so that an app needs no model file.
 
 #include <filesystem>
 #include <string>
@@ -16,7 +16,7 @@ struct NamedWeights {
   ConvWeights weights;
 };
 
-/// Writes a temporary file beside `path` and renames it.
+/// Writes a temporary file next to `path` and renames it.
 /// @throws std::invalid_argument if names repeat, are empty or hold control characters, if weights do not fit their
 /// problem, or if the file cannot be written.
 void save_weights(const std::filesystem::path& path, const std::vector<NamedWeights>& layers);

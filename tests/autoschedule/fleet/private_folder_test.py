@@ -22,7 +22,7 @@ class PrivateFolderTest(unittest.TestCase):
         self.folder = self.parent / f"kernels-{os.getuid()}"
 
     def assert_refused(self):
-        with self.assertRaisesRegex(RuntimeError, "no folder that only its user can write to"):
+        with self.assertRaisesRegex(RuntimeError, "not a folder that only its user can write to"):
             FLEET.private_folder("kernels")
 
     def test_it_is_made_and_found_again(self):

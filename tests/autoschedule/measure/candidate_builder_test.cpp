@@ -221,7 +221,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, CandidateBuilderFailure,
                                          Failure{"hang", TrialStatus::build_timeout, "timed out after 0.3 s"},
                                          Failure{"eat", TrialStatus::out_of_memory, "needed more than 300 MiB"},
                                          Failure{"no_object", TrialStatus::build_failed,
-                                                 "the generator's output is not usable"},
+                                                 "the generator's output is unusable"},
                                          Failure{"bad_facts", TrialStatus::build_failed, "kernel facts"}),
                          [](const auto& test) { return std::string(test.param.mode); });
 

@@ -80,13 +80,13 @@ TEST(StoreFiles, RefusesWhatIsNoStore) {
   const TestFolder folder;
   write_file(folder / "garbage",
              "this is no SQLite file, but it is long enough for one's header" + std::string(500, 'x'));
-  expect_refused(folder / "garbage", "it is no SQLite file: name another file");
+  expect_refused(folder / "garbage", "it is not an SQLite file: name another file");
 
   std::string random(8192, '\0');
   std::mt19937 generator(1);
   for (char& c : random) c = static_cast<char>(generator());
   write_file(folder / "random", random);
-  expect_refused(folder / "random", "it is no SQLite file");
+  expect_refused(folder / "random", "it is not an SQLite file");
 
   run_sql(folder / "other", "CREATE TABLE people (name TEXT)");
   expect_refused(folder / "other", "it is an SQLite file of another program; name another file");
@@ -118,7 +118,7 @@ TEST(StoreFiles, RefusesOtherVersions) {
 
 TEST(StoreFiles, ReadingMakesNothing) {
   const TestFolder folder;
-  EXPECT_NE(refusal(folder / "none", Access::read_only).find("there is no such file"), std::string::npos);
+  EXPECT_NE(refusal(folder / "none", Access::read_only).find("it does not exist"), std::string::npos);
   EXPECT_FALSE(fs::exists(folder / "none"));
   std::ofstream(folder / "empty");
   EXPECT_NE(refusal(folder / "empty", Access::read_only).find("it is empty"), std::string::npos);

@@ -69,7 +69,7 @@ TEST_F(ReportCommand, RefusesWhatIsNoStore) {
   write_file(folder / "a.db", "no store");
   EXPECT_EQ(run(path("a.db") + " -o " + path("a.html")), 2);
   EXPECT_EQ(run(path("none.db") + " -o " + path("a.html")), 2);
-  EXPECT_NE(output.find("there is no such file"), std::string::npos) << output;
+  EXPECT_NE(output.find("it does not exist"), std::string::npos) << output;
   expect_only({"a.db", "output"});
 }
 

@@ -82,9 +82,9 @@ class FitTest(unittest.TestCase):
     def test_says_what_is_wrong(self):
         result = self.run_script()
         self.assertEqual((result.returncode, result.stderr.count("\n")), (2, 1))
-        self.assertIn("is not there; expected the store", result.stderr)
+        self.assertIn("does not exist; expected a store", result.stderr)
         self.store.write_bytes(b"no database at all, but long enough to be read as one")
-        self.assertIn("is no record store", self.run_script().stderr)
+        self.assertIn("is not a record store", self.run_script().stderr)
         self.store.unlink()
         self.write_store(rows()[:3], [1.0] * 3)
         result = self.run_script()

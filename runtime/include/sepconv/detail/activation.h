@@ -36,10 +36,10 @@ enum class ActivationKind : std::uint8_t {
   hard_shrink,
   tanh_shrink,
   threshold,
-  // Along an axis; the runtime applies them to a kernel's output.
+  // Functions along an axis; the runtime applies them to a kernel's output.
   softmax,
   log_softmax,
-  sparsemax,  // as Keras computes it: its cumulative sums are summed again, so that rows need not sum to 1
+  sparsemax,  // as Keras computes it: it sums the cumulative sums again, so rows need not sum to 1
   glu,        // halves the axis: the first half times the sigmoid of the second
 };
 
@@ -62,15 +62,15 @@ Activation default_activation(ActivationKind kind);
 /// False for the functions along an axis.
 bool is_elementwise(ActivationKind kind);
 
-/// Equal functions: the kind, and those parameters that the kind has.
+/// True if the kinds and the parameters of that kind are equal.
 bool operator==(const Activation& a, const Activation& b);
 inline bool operator!=(const Activation& a, const Activation& b) { return !(a == b); }
 
-/// "linear", "relu", "relu6", "elu(0.5)" or "relu(0.1;4;0.5)": the parameters in the order of Keras' function, left out
-/// where all have Keras' defaults (`threshold` has none). relu: negative slope; max value, `inf` for none; threshold.
+/// "linear", "relu", "relu6", "elu(0.5)" or "relu(0.1;4;0.5)": the parameters in the order of Keras' function, omitted
+/// if all have Keras' defaults (`threshold` has none). relu: negative slope; max value, `inf` for none; threshold.
 std::string to_text(const Activation& activation);
 
-/// Reads what to_text wrote.
+/// Parses the text form.
 /// @throws std::invalid_argument naming the text and the known names.
 Activation activation_from_text(std::string_view text);
 

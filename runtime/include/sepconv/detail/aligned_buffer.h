@@ -8,7 +8,7 @@
 
 namespace sepconv {
 
-/// Alignment of every buffer the library makes: a cache line, and the widest vector.
+/// Alignment of every buffer that the library allocates: a cache line, and the widest vector.
 inline constexpr std::size_t kBufferAlignment = 64;
 
 /// Movable, not copyable.

@@ -1,5 +1,5 @@
 #pragma once
-// What a weight is projected to after an optimizer's update. Source: Keras 3 `keras.constraints`.
+// Projects a weight after an optimizer's update. Source: Keras 3 `keras.constraints`.
 
 #include <cstdint>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace sepconv {
 
-/// Plain data. Applied only by apply_constraints(): not by build(), set_weights() or loading.
+/// Plain data. Only apply_constraints() applies it: not build(), set_weights() or loading.
 struct Constraint {
   enum class Kind : std::uint8_t { none, max_norm, unit_norm, min_max_norm, non_neg, radial };
 
@@ -26,7 +26,7 @@ struct Constraint {
   Kind kind = Kind::none;
   double min_value = 0, max_value = 1;  // min_max_norm; max_norm: 2 by default
   double rate = 1;                      // min_max_norm
-  std::vector<int> axes = {0};          // over which the norm is taken; negative counts from the last
+  std::vector<int> axes = {0};          // axes of the norm; negative values count from the last
   bool axes_as_list = false;            // Keras was given a list, and saves one
 };
 
@@ -34,8 +34,8 @@ struct Constraint {
 std::string class_name(const Constraint& constraint);
 
 /// The projected values, row-major.
-/// @throws std::invalid_argument for an axis that the shape does not have, and where radial cannot be applied: Keras
-/// wants square windows of at least 2 and rank 4
+/// @throws std::invalid_argument if the shape lacks an axis, or if radial cannot be applied: Keras requires square
+/// windows of at least 2 and rank 4
 std::vector<double> constrained(const Constraint& constraint, std::vector<double> values, const Shape& shape);
 
 }  // namespace sepconv

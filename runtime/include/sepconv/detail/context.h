@@ -1,5 +1,5 @@
 #pragma once
-// What a call of a layer may use: threads and memory.
+// The threads and memory that a layer call may use.
 
 #include <cstddef>
 
@@ -7,7 +7,7 @@ namespace sepconv {
 
 class Executor;
 
-/// Memory for the scratch of one call at a time; any alignment.
+/// Scratch memory for one call at a time; any alignment.
 struct Workspace {
   void* data = nullptr;
   std::size_t bytes = 0;
@@ -15,8 +15,8 @@ struct Workspace {
 
 struct RunContext {
   Executor* executor = nullptr;  // nullptr: process_pool()
-  /// Without one (data == nullptr), a call that needs scratch allocates it. With one of at least workspace_bytes(), a
-  /// call allocates nothing. Concurrent calls need one each.
+  /// Without a workspace (data == nullptr), a call that needs scratch allocates it. With one of at least
+  /// workspace_bytes(), a call allocates nothing. Concurrent calls need separate workspaces.
   Workspace workspace;
 };
 

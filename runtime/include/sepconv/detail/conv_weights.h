@@ -23,8 +23,8 @@ struct ConvWeights {
   std::vector<WeightArray> arrays;
 };
 
-/// Checks that there is an array for each of the problem's weights, with exactly the elements that it asks for.
-/// @throws std::invalid_argument naming the array, its size and the wanted shape.
+/// Checks that each weight of the problem has an array with exactly the right number of elements.
+/// @throws std::invalid_argument naming the array, its size and the expected shape.
 void validate(const ConvWeights& weights, const ConvProblem& problem);
 
 }  // namespace sepconv

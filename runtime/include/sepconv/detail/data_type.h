@@ -6,7 +6,7 @@
 
 namespace sepconv {
 
-/// Kernels compute the floating point types; the others exist so that an integer input can be described, and refused.
+/// Kernels compute the floating point types. The others exist so that an integer input can be described and refused.
 enum class DataType : std::uint8_t { float32, float64, float16, bfloat16, int8, uint8, int32, int64, boolean };
 
 bool is_floating_point(DataType dtype) noexcept;
@@ -14,7 +14,7 @@ bool is_floating_point(DataType dtype) noexcept;
 const char* to_text(DataType dtype) noexcept;
 /// "float32", "bfloat16", "int32", "bool": the names of NumPy and Keras.
 const char* keras_name(DataType dtype) noexcept;
-/// Bytes of an element.
+/// Bytes per element.
 std::size_t size_bytes(DataType dtype) noexcept;
 
 /// IEEE 754 binary16: 11 significant bits, largest finite value 65504.
@@ -27,11 +27,11 @@ struct bfloat16 {
   std::uint16_t bits = 0;
 };
 
-/// Exact.
+/// Converts exactly.
 float to_float(float16 value) noexcept;
 float to_float(bfloat16 value) noexcept;
-/// Rounded once, to nearest, ties to even; beyond the range infinity; a NaN stays one and becomes quiet, with the top
-/// bits of its payload.
+/// Rounds once, to nearest, ties to even; values beyond the range become infinity. A NaN becomes quiet and keeps the
+/// top bits of its payload.
 float16 to_float16(double value) noexcept;
 bfloat16 to_bfloat16(double value) noexcept;
 

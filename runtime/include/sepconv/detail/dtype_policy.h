@@ -12,7 +12,7 @@ namespace sepconv {
 class DTypePolicy {
  public:
   DTypePolicy() = default;
-  /// Keras also takes the names of integer types, and fails when it builds a layer of one: they give a policy that is
+  /// Keras also accepts the names of integer types, and fails when it builds a layer of one. They give a policy that is
   /// not usable().
   /// @throws std::invalid_argument in Keras' words for an unknown name and for the quantised policies (int8, float8).
   DTypePolicy(std::string_view name);
@@ -20,11 +20,11 @@ class DTypePolicy {
   DTypePolicy(const std::string& name) : DTypePolicy(std::string_view(name)) {}
 
   const std::string& name() const noexcept { return name_; }
-  /// False for integer types, which no layer computes.
+  /// False for integer types, in which no layer computes.
   bool usable() const noexcept { return usable_; }
-  /// This and compute_dtype() have a meaning where usable().
+  /// This and compute_dtype() are meaningful only if usable().
   DataType variable_dtype() const noexcept { return variable_; }
-  /// Of inputs (which are cast to it), sums' operands and outputs.
+  /// Type of inputs (which are cast to it), of the operands of sums, and of outputs.
   DataType compute_dtype() const noexcept { return compute_; }
 
  private:

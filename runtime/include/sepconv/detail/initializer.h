@@ -1,5 +1,5 @@
 #pragma once
-// How a weight gets its first values. Source: Keras 3 `keras.initializers`.
+// Sets the initial values of a weight. Source: Keras 3 `keras.initializers`.
 
 #include <cstdint>
 #include <optional>
@@ -11,8 +11,8 @@
 
 namespace sepconv {
 
-/// Plain data; Keras' parameters and defaults. The values are drawn in double from our own generator, so that a seed
-/// gives the same weights on every platform; their distribution is Keras', their numbers are not.
+/// Plain data with Keras' parameters and defaults. Values are drawn in double from our own generator, so a seed gives
+/// the same weights on every platform. The distribution is Keras', the numbers are not.
 struct Initializer {
   enum class Kind : std::uint8_t {
     zeros,
@@ -50,7 +50,7 @@ struct Initializer {
   Mode mode = Mode::fan_in;                                    // variance_scaling
   Distribution distribution = Distribution::truncated_normal;  // variance_scaling
   double gain = 1;                                             // orthogonal, identity
-  std::optional<std::int64_t> seed;                            // unset: the layer's, a different stream for each weight
+  std::optional<std::int64_t> seed;                            // unset: the layer's, with its own stream per weight
 };
 
 /// Keras' class name: "GlorotUniform".
@@ -62,9 +62,9 @@ struct Fans {
 };
 Fans fans_of(const Shape& shape);
 
-/// Values of a weight, row-major. `seed` is used where the initializer has none.
-/// @throws std::invalid_argument where it cannot fill the shape (identity, orthogonal below rank 2), with Keras'
-/// wording
+/// Values of a weight, row-major. `seed` is used if the initializer has none.
+/// @throws std::invalid_argument with Keras' wording, if it cannot fill the shape (identity, or orthogonal below
+/// rank 2)
 std::vector<double> initial_values(const Initializer& initializer, const Shape& shape, std::uint64_t seed);
 
 }  // namespace sepconv

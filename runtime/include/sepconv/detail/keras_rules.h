@@ -1,5 +1,5 @@
 #pragma once
-// Whose rules a Keras layer follows.
+// The version of Keras whose rules a layer follows.
 
 #include <cstdint>
 #include <string_view>

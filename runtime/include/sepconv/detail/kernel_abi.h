@@ -1,7 +1,7 @@
 #pragma once
-// What a compiled kernel asks of the program that calls it. The kernels are compiled without Halide's runtime;
-// halide_do_par_for, halide_malloc and halide_free are renamed in each object to the three functions below, whose
-// first argument is the KernelContext that the caller passed as the kernel's user context.
+// The services that a compiled kernel needs from its caller. Kernels are compiled without Halide's runtime. In each
+// object, halide_do_par_for, halide_malloc and halide_free are renamed to the three functions below. Their first
+// argument is the KernelContext that the caller passed as the kernel's user context.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@ inline constexpr std::uint32_t kKernelAbi = 2;
 
 using KernelTask = int (*)(void* context, int index, std::uint8_t* closure);
 
-/// Services for one call of a kernel; tasks receive a context of their own.
+/// Services for one call of a kernel. Each task receives its own context.
 struct KernelContext {
   /// Runs task(context', i, closure) for min <= i < min + count, on any threads; returns the first non-zero result.
   int (*parallel_for)(KernelContext* context, KernelTask task, int min, int count, std::uint8_t* closure);
@@ -22,8 +22,8 @@ struct KernelContext {
   void (*release)(KernelContext* context, void* pointer);
 };
 
-/// A compiled kernel, Halide's argv form: argv[0] points to a KernelContext*, and argv[i + 1] to argument i of
-/// arguments_of() (kernel_arguments.h), a halide_buffer_t or a scalar. Returns 0, or Halide's error code.
+/// A compiled kernel in Halide's argv form: argv[0] points to a KernelContext*, and argv[i + 1] to argument i of
+/// arguments_of() (kernel_arguments.h), a halide_buffer_t or a scalar. Returns 0 or Halide's error code.
 using KernelFunction = int (*)(void** argv);
 
 }  // namespace sepconv

@@ -1,5 +1,5 @@
 #pragma once
-// The arguments of a compiled kernel: the only place that knows their order.
+// The arguments of a compiled kernel. Only this file knows their order.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,9 +20,9 @@ enum class ArgumentKind : std::uint8_t {
   output,  // images
 };
 
-/// How an array is laid out for its kernel; `panel` channels of its stage lie together (CompiledKernel says how many).
+/// Layout of an array for its kernel. `panel` channels of a stage are contiguous; CompiledKernel holds the number.
 enum class Packing : std::uint8_t {
-  none,               // as it is
+  none,               // unchanged
   depthwise_weights,  // [ceil(IC / panel)][KH][KW][m][panel], zero filled
   depthwise_bias,     // [m][IC rounded up to the panel], zero filled, read by the next stage
   conv_weights,  // [ceil(OC / panel)][KH][KW][m][IC][panel], zero filled; the m planes of a depthwise stage before it
@@ -42,13 +42,13 @@ inline bool is_weight(ArgumentKind kind) { return kind == ArgumentKind::weights 
 /// True for the tensors of a call.
 inline bool is_image(ArgumentKind kind) { return kind == ArgumentKind::input || kind == ArgumentKind::output; }
 
-/// All arguments of the problem's kernel, after the context (kernel_abi.h), in the order in which it takes them.
+/// All arguments of the problem's kernel after the context (kernel_abi.h), in order.
 std::vector<Argument> arguments_of(const ConvProblem& problem);
 
-/// Those that are weights: the arrays of ConvWeights, in this order.
+/// Only the weights: the arrays of ConvWeights, in this order.
 std::vector<Argument> weights_of(const ConvProblem& problem);
 
-/// Where a stage's weights or bias stands among weights_of(), or nothing where the stage has none.
+/// Index of a stage's weights or bias in weights_of(), or nothing if the stage has none.
 std::optional<std::size_t> weight_index(const ConvProblem& problem, ArgumentKind kind, std::size_t stage);
 
 /// "input", "weights0" or "bias1": the kind, and for weights and biases the stage.

@@ -36,7 +36,7 @@ class IntOrTuple {
   bool is_tuple_ = true;
 };
 
-/// An activation by Keras' name, "relu", which the layer looks up under its rules, or as a function with parameters,
+/// An activation: a Keras name ("relu"), which the layer looks up under its rules, or a function with parameters,
 /// which Keras writes as an activation layer.
 class ActivationArg {
  public:
@@ -46,14 +46,14 @@ class ActivationArg {
   ActivationArg(std::string_view name) : name_(name) {}
   ActivationArg(std::string name) : name_(std::move(name)) {}
   ActivationArg(ActivationKind kind) : ActivationArg(default_activation(kind)) {}
-  /// @param layer_class  Keras' class of the activation layer that it came from, "LeakyReLU"; empty if unknown
+  /// @param layer_class  Keras' class of the original activation layer, "LeakyReLU"; empty if unknown
   ActivationArg(Activation function, std::string layer_class = {})
       : name_(), layer_class_(std::move(layer_class)), function_(function) {}
 
-  /// Keras' name; empty where a function was given.
+  /// Keras' name; empty if a function was given.
   const std::string& name() const noexcept { return name_; }
   const std::string& layer_class() const noexcept { return layer_class_; }
-  /// The function, where one was given.
+  /// The function, if one was given.
   const std::optional<Activation>& function() const noexcept { return function_; }
 
  private:
@@ -96,14 +96,14 @@ class ConstraintArg {
   Constraint constraint_;
 };
 
-/// What a layer takes for `data_format` where it is not given: keras.config.image_data_format(). "channels_last" at
-/// first.
+/// The default of `data_format`, as keras.config.image_data_format(). "channels_last" unless
+/// set_image_data_format() changed it.
 std::string image_data_format();
-/// For layers constructed from now on, in any letter case.
+/// Applies to layers constructed from now on. Letter case is ignored.
 /// @throws std::invalid_argument unless "channels_last" or "channels_first".
 void set_image_data_format(std::string_view data_format);
 
-/// An initializer of std::nullopt is Keras' None, which means glorot_uniform for every weight, the bias too.
+/// An initializer of std::nullopt is Keras' None, which means glorot_uniform for every weight, including the bias.
 struct SeparableConvArgs {
   std::optional<int> filters = {};  // output channels; required
   IntOrTuple kernel_size = {};      // required
@@ -129,14 +129,14 @@ struct SeparableConvArgs {
   bool trainable = true;
   bool autocast = true;                         // inputs of another floating point type are cast to the compute type
   std::optional<Shape> input_shape = {};        // without the batch; what build() takes
-  std::optional<std::int64_t> batch_size = {};  // tf.keras and R only; kept, never a restriction
+  std::optional<std::int64_t> batch_size = {};  // tf.keras and R only; stored but not enforced
   std::vector<Tensor> weights = {};             // tf.keras and R only: set when built, in Keras' order
   KerasRules rules = KerasRules::keras_3;
   /// "causal" padding of 1-D layers, where Keras has none: in Keras 3, and in tf.keras' DepthwiseConv1D. Without it
   /// they refuse "causal" with Keras' message; tf.keras' SeparableConv1D needs no extension.
   bool causal_extension = false;
   bool strict_float = false;  // docs/numerics.md
-  std::uint64_t seed = 0;     // of the initializers without one; each weight has a stream of its own
+  std::uint64_t seed = 0;     // for initializers without one; each weight has its own stream
 };
 
 /// As SeparableConvArgs.

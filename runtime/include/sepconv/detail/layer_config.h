@@ -1,6 +1,6 @@
 #pragma once
 // The checked arguments of a Keras convolution layer, in one form for all classes. Layers, serialised configurations
-// and planned problems are made from it.
+// and planned problems are made from them.
 
 #include <cstdint>
 #include <optional>
@@ -26,8 +26,8 @@ struct LayerConfig {
   std::string name;
   int rank = 2;  // spatial axes
   Kind kind = Kind::separable;
-  std::int32_t filters = 0;  // not of a depthwise layer
-  std::int32_t groups = 1;   // of a Conv layer; its depth_multiplier is then filters / groups
+  std::int32_t filters = 0;  // not for a depthwise layer
+  std::int32_t groups = 1;   // Conv layers only; depth_multiplier is then filters / groups
   std::int32_t KH = 1, KW = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   Padding padding = Padding::valid;
   Layout layout = Layout::nhwc;
@@ -48,17 +48,17 @@ struct LayerConfig {
   bool causal_extension = false;
   bool strict_float = false;
   std::uint64_t seed = 0;
-  /// What Keras accepts in a constructor and refuses when it builds the layer, such as filters=3.0 or dtype="int32":
-  /// build() throws it. Empty for a usable layer.
+  /// The error for arguments that Keras accepts in a constructor but refuses when it builds the layer, such as
+  /// filters=3.0 or dtype="int32". build() throws it. Empty for a usable layer.
   std::string build_error;
-  /// Why no kernel can be compiled for this valid layer: its window, its dtype policy or its activation. Empty if one
-  /// can.
+  /// Why no kernel can be compiled for this valid layer: its window, its dtype policy or its activation. Empty if
+  /// possible.
   std::string why_not;
 
   bool separable() const noexcept { return kind == Kind::separable; }
   /// A Conv layer without groups: no depthwise stage.
   bool is_ungrouped_conv() const noexcept { return kind == Kind::conv && groups == 1; }
-  /// As Keras saves them: rank numbers each.
+  /// As Keras saves them: `rank` numbers each.
   std::vector<int> kernel_size() const;
   std::vector<int> strides() const;
   std::vector<int> dilation_rate() const;
@@ -66,17 +66,17 @@ struct LayerConfig {
   const char* data_format() const;
 };
 
-/// The function that Keras has under that name: "relu", "leaky_relu" (0.2), "swish", and with tf.keras 2's rules the
-/// classes of activation layers ("ReLU") too, with their defaults. "threshold", which has no defaults, is a function of
-/// threshold 0 and value 0 here; a layer with it fails at build().
-/// @throws std::invalid_argument in Keras' words for a name that this Keras does not have
+/// Keras' function of this name: "relu", "leaky_relu" (0.2), "swish"; with tf.keras 2's rules also the classes of
+/// activation layers ("ReLU"), with their defaults. "threshold" has no defaults; here it gets threshold 0 and value 0,
+/// and a layer with it fails at build().
+/// @throws std::invalid_argument in Keras' words if this Keras does not have the name
 Activation activation_from_keras_name(std::string_view name, KerasRules rules);
 
 /// Checks a constructor's arguments. `rank` is 1 or 2.
 /// @throws std::invalid_argument in Keras' words, naming the argument
 LayerConfig separable_layer_config(int rank, const SeparableConvArgs& args);
 LayerConfig depthwise_layer_config(int rank, const DepthwiseConvArgs& args);
-/// Of a Conv1D or Conv2D, which has no depthwise arguments: they are ignored.
+/// The same for a Conv1D or Conv2D. It has no depthwise arguments, so they are ignored.
 LayerConfig conv_config(int rank, const SeparableConvArgs& args, int groups);
 
 }  // namespace sepconv

@@ -1,5 +1,5 @@
 #pragma once
-// What a caller adds to a model file. Needs the Keras reader library, sepconv::keras.
+// Information that a caller adds to a model file. Needs the Keras reader library, sepconv::keras.
 
 #include <cstdint>
 #include <filesystem>
@@ -16,8 +16,8 @@ struct NamedShape {
 
 struct ModelOptions {
   std::vector<std::int32_t> input_shape;  // {H, W, C} or {L, C}: fills the open extents of every input that it fits
-  std::vector<NamedShape> input_shapes;   // the same for the input of that name
-  std::vector<NamedShape> layer_shapes;   // what the layer of that name reads, where the file does not tell
+  std::vector<NamedShape> input_shapes;   // the same for the named input
+  std::vector<NamedShape> layer_shapes;   // input shape of the named layer, if the file does not state it
   std::filesystem::path weights;  // .h5, .weights.h5 or .keras whose weights replace the model's own; empty for none
 };
 

@@ -10,7 +10,7 @@
 
 namespace sepconv {
 
-/// Plain data. It changes losses() only, never an output.
+/// Plain data. It affects only losses(), never an output.
 struct Regularizer {
   enum class Kind : std::uint8_t { none, l1, l2, l1_l2, orthogonal };
 
@@ -36,8 +36,8 @@ struct Regularizer {
 /// "L1", "L2", "L1L2", "OrthogonalRegularizer".
 std::string class_name(const Regularizer& regularizer);
 
-/// The penalty of these elements, summed in double; 0 for none.
-/// @throws std::invalid_argument for orthogonal where the rank is not 2, with Keras' wording
+/// The penalty of these elements, summed in double; 0 if there are none.
+/// @throws std::invalid_argument with Keras' wording, if orthogonal and the rank is not 2
 double penalty(const Regularizer& regularizer, const ConstTensorView& values);
 
 }  // namespace sepconv

@@ -1,5 +1,5 @@
 #pragma once
-// How `run` reports: a code and a message held in place, so that reporting an error never allocates or throws.
+// The result of `run`: a code and a message stored in place, so that reporting an error never allocates or throws.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,7 @@ enum class StatusCode : std::uint8_t {
 class [[nodiscard]] Status {
  public:
   static constexpr std::size_t kMessageBytes = 496;
-  /// Ok. Every call of a layer makes one: only the message's end is written, not its room.
+  /// Ok. Every layer call makes one, so only the message's terminator is written, not the whole buffer.
   Status() noexcept { message_[0] = '\0'; }
   Status(const Status& other) noexcept : code_(other.code_) { copy_message(other); }
   Status& operator=(const Status& other) noexcept {
@@ -30,11 +30,11 @@ class [[nodiscard]] Status {
     copy_message(other);
     return *this;
   }
-  /// printf-style; a message longer than kMessageBytes - 1 is cut.
+  /// printf-style; a message longer than kMessageBytes - 1 is truncated.
   [[gnu::format(printf, 2, 3)]] static Status error(StatusCode code, const char* format, ...) noexcept;
   bool ok() const noexcept { return code_ == StatusCode::ok; }
   StatusCode code() const noexcept { return code_; }
-  /// What is wrong, with names, values got and wanted; empty when ok.
+  /// What is wrong, with names, received and expected values; empty if ok.
   const char* message() const noexcept { return message_; }
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Views of memory that somebody else owns: a pointer, a data type, extents and pitches.
+// Non-owning views of memory: a pointer, a data type, extents and pitches.
 
 #include <array>
 #include <cstddef>
@@ -19,7 +19,7 @@ using Shape = std::vector<std::int64_t>;
 /// "(4, 10, 12)", as Keras prints shapes; kDynamic prints as None.
 std::string to_text(const Shape& shape);
 
-/// A tensor that is only read. Axes in Keras' order, batch first; pitches in elements.
+/// A read-only tensor. Axes in Keras' order, batch first; pitches in elements.
 struct ConstTensorView {
   const void* data = nullptr;
   DataType dtype = DataType::float32;
@@ -32,7 +32,7 @@ struct ConstTensorView {
   Shape shape() const { return Shape(extents.begin(), extents.begin() + rank); }
 };
 
-/// A tensor that is written.
+/// A writable tensor.
 struct TensorView {
   void* data = nullptr;
   DataType dtype = DataType::float32;

@@ -10,14 +10,14 @@
 
 namespace sepconv {
 
-/// Numbers held as float, which is exact for the 16-bit types too, or as double for float64 layers.
+/// Numbers stored as float, which is also exact for the 16-bit types, or as double for float64 layers.
 class WeightArray {
  public:
   WeightArray() = default;
   WeightArray(std::vector<float> values) : floats_(std::move(values)) {}
   WeightArray(std::vector<double> values) : doubles_(std::move(values)), is_double_(true) {}
   WeightArray(std::initializer_list<float> values) : floats_(values) {}
-  /// Doubles as they are for float64, else each rounded once to float.
+  /// Keeps the doubles for float64; otherwise rounds each once to float.
   WeightArray(const std::vector<double>& values, DataType dtype);
 
   bool is_double() const noexcept { return is_double_; }
@@ -28,7 +28,7 @@ class WeightArray {
   std::vector<double> to_doubles() const;
   std::vector<float> to_floats() const;
 
-  /// Equal elements, however they are held.
+  /// True if the elements are equal, whatever their type.
   friend bool operator==(const WeightArray& a, const WeightArray& b);
   friend bool operator!=(const WeightArray& a, const WeightArray& b) { return !(a == b); }
 

@@ -13,7 +13,7 @@
 namespace sepconv::autoschedule {
 namespace {
 
-/// Of the same problem as they are, of others moved to this one's values, the most alike first.
+/// Schedules of the same problem unchanged, those of others moved to this one's values; the most similar first.
 std::vector<generators::Schedule> suggestions_for(const SearchSpace& space, const TuneProblem& named,
                                                   const std::vector<Candidate>& suggestions) {
   constexpr std::size_t kTransfers = 4;

@@ -17,7 +17,7 @@ std::int64_t sum_bytes(const generators::Lowering& p) {
   return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
 }
 
-/// Of the depthwise result that the pointwise stage reads; nothing where there is none or its size is not known.
+/// Bytes of the depthwise result that the pointwise stage reads; nothing without one, or if its size is unknown.
 std::optional<std::int64_t> block_bytes(const generators::Lowering& p, const generators::CpuSchedule& s) {
   if (p.family != generators::KernelFamily::separable || p.is_dynamic()) return std::nullopt;
   const std::int64_t pixels =

@@ -23,7 +23,7 @@ namespace {
 class ErrorReporter : public Halide::CompileTimeErrorReporter {
  public:
   // A warning means a kernel that fails or crawls (an emulated type, an allocation too small): never ship it.
-  // Of an autoscheduler's pipelines this one only says that they could be better.
+  // For an autoscheduler's pipeline this warning only says that it could be faster.
   void warning(const char* message) override {
     if (!autoscheduled || std::string_view(message).find("Not folding Func") == std::string_view::npos) error(message);
   }

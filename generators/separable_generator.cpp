@@ -70,7 +70,7 @@ class SeparableGenerator : public CpuGenerator<SeparableGenerator> {
 
   /// Rows stay rows, and tiles end with them.
   void schedule_in_rows() {
-    // A guarded tile reads the pixels beyond the image that it computes in vain.
+    // A guarded tile also reads the wasted pixels beyond the image.
     BlockExtents extents = block_extents(problem_, schedule_.block, schedule_.pointwise->mr);
     extents.columns = round_up(extents.columns, schedule_.depthwise->ow_tile);
     middle_.bound_storage(rows_.x, extents.columns).bound_storage(rows_.y, extents.rows);

@@ -30,7 +30,7 @@ std::int64_t output_elems(const ConvProblem& problem);
 /// Runs the problem in double.
 /// @param weights  rounded to a 16-bit problem's type first, as kernels' are.
 /// @param input    batch images in the problem's layout; rounded to the problem's type first.
-/// @param threads  output rows are shared among so many threads; the result does not depend on it.
+/// @param threads  number of threads that share the output rows; the result does not depend on it.
 /// @throws std::invalid_argument for dynamic extents, weights that do not fit, another number of input elements, or an
 /// odd axis of glu.
 std::vector<double> reference(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,

@@ -26,7 +26,7 @@ inline ConvProblem problem_of(std::vector<Stage> stages) {
   return problem;
 }
 
-/// Of a conv stage at the end; a depthwise stage has those of its input.
+/// Sets the channels of a conv stage at the end; a depthwise stage has those of its input.
 inline void set_out_channels(ConvProblem& p, std::int32_t channels) {
   if (p.stages.back().kind == StageKind::conv) p.stages.back().out_channels = channels;
 }

@@ -21,7 +21,7 @@ class Driver {
   void* handle_;
 };
 
-/// Of the CUDA driver API: 0 is success, a device is a number, attributes 75 and 76 are the compute capability.
+/// From the CUDA driver API: 0 is success, a device is a number, attributes 75 and 76 are the compute capability.
 std::uint64_t cuda_devices() {
   const Driver cuda("libcuda.so.1");
   const auto initialise = cuda.find<int(unsigned)>("cuInit");

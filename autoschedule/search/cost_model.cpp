@@ -155,7 +155,7 @@ class CpuEstimate {
                      pixels_ * K_ / vector;
   }
 
-  /// Cycles to read so many bytes again and again from the cache that holds `footprint` bytes.
+  /// Cycles to read `bytes` repeatedly from the cache that holds `footprint` bytes.
   double read_cycles(double bytes, double footprint) const {
     return cycles_from(bytes, footprint, costs_.l2_bytes, costs_.beyond_bytes);
   }

@@ -34,7 +34,7 @@ def parse_arguments():
     parser.add_argument("--only", default="", help="regular expression on layer names")
     parser.add_argument("--group", default="", help="regular expression on groups")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--extra-rounds", type=int, default=3, help="at most so many more where a leader is noisy")
+    parser.add_argument("--extra-rounds", type=int, default=3, help="maximum number of extra rounds when the leader is noisy")
     parser.add_argument("--seconds", type=float, default=0.15, help="of each measurement")
     parser.add_argument("--drop-slower", type=float, default=3, help="peers this much slower run in one round only")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for an answer")

@@ -1,7 +1,7 @@
 // What the machine can do with T threads: float32 multiply-adds, and copies by the size of what they touch.
 //
 //   peak T                  one JSON line: the best burst of multiply-adds, and copies
-//   peak T --serve SECONDS  a turn of so many seconds for each line on stdin: bursts of multiply-adds, one JSON line
+//   peak T --serve SECONDS  a turn of SECONDS for each line on stdin: bursts of multiply-adds, one JSON line
 //
 // setup.sh builds it together with runner/peak.cpp; -march=native makes the copies as wide as the machine.
 
@@ -103,7 +103,7 @@ class Team {
   std::vector<std::thread> others_;
 };
 
-/// GFLOP/s of bursts of about a millisecond: short, so that some run undisturbed. For so many seconds, but at least
+/// GFLOP/s of bursts of about a millisecond: short, so that some run undisturbed. For `seconds`, but at least
 /// nine that count; the units need the first few to reach their speed. Ascending.
 std::vector<double> bursts(const sepconv::runner::FmaBurner& burner, const std::vector<int>& cores, double seconds) {
   constexpr double kFlops = 1e8;

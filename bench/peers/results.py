@@ -33,7 +33,7 @@ def geomean(values):
 
 
 def bandwidth(copy, size):
-    """GB/s of copies that touch so many bytes: between the measured sizes by their logarithms."""
+    """GB/s of copies that touch `size` bytes: between the measured sizes by their logarithms."""
     kib = size / 1024
     if kib <= copy[0][0]:
         return copy[0][1]

@@ -16,7 +16,7 @@ void schedule_taps(Func consumer, const Var& at, DepthwiseStage& stage, const Lo
                    int unrolled) {
   const auto args = stage.sum.args();
   stage.sum.compute_at(consumer, at).store_in(MemoryType::Register);
-  // Of a single element Halide finds the extent itself, and would check what is said of it where it cannot.
+  // Halide infers the extent of a single element; a stated bound would add a run-time check.
   if (dense > 1) stage.sum.bound_extent(args[0], dense);
   if (sparse > 1) stage.sum.bound_extent(args[1], sparse);
   const int vector = gpu_vector(dense, dense);

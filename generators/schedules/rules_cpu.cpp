@@ -58,7 +58,7 @@ CpuSchedule unlimited_schedule(const Lowering& p) {
   if (s.block.flat()) {
     const auto block = [&](int mr) { return flat_block_rows(p, std::min(mr, OH * OW)); };
     BlockRows best = block(nhwc ? scalars : vectors * lanes);
-    // Tiles of few pixels may compute so few in vain that they make up for transposing.
+    // Tiles of few pixels may waste so few that this makes up for transposing.
     if (!nhwc && p.family == KernelFamily::separable && p.OC >= vectors * lanes) {
       const BlockRows transposed = block(scalars);
       vector_f = kRuleCosts.transposing * transposed.cost < best.cost;

@@ -102,7 +102,7 @@ int middling_columns(const Lowering& p) { return p.dynamic_w() ? 128 : p.OW(); }
 
 Values either(const Lowering&) { return {0, 1}; }
 
-/// The extents of so many equal parts: of 7 rows 7, 4, 3, 2, 1.
+/// The extents of equal parts, for 1, 2, ... parts: 7, 4, 3, 2, 1 for 7 rows.
 Values equal_parts(int extent) {
   std::set<int> parts;
   for (int count = 1; count <= extent; ++count) parts.insert(ceil_div(extent, count));

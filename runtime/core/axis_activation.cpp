@@ -34,7 +34,7 @@ struct Line {
   void set(std::int64_t i, double value) const { store(value, data[i * pitch]); }
 };
 
-/// Of the elements that are not NaN.
+/// Ignores elements that are NaN.
 template <class T>
 double largest(const ConstLine<T>& x) {
   double result = -kInfinity;

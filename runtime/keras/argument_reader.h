@@ -25,7 +25,7 @@ class ArgumentReader {
   bool has(const char* key) const { return config_.contains(key); }
   /// Null where it is absent.
   const nlohmann::json& at(const char* key) const;
-  /// Of the first such argument; empty where there is none.
+  /// The error of the first such argument; empty if there is none.
   const std::string& deferred_error() const { return deferred_error_; }
 
   [[noreturn]] void refuse(const char* key, const std::string& expected) const;

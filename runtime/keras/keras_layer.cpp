@@ -28,7 +28,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 
 std::string title(const LayerConfig& config) { return config.class_name + " '" + config.name + "'"; }
 
-/// Of an input with the batch in front.
+/// Extents of an input whose first axis is the batch.
 detail::InputExtents extents_of(const LayerConfig& config, const std::vector<std::int64_t>& input_shape) {
   const std::string what = title(config);
   const auto rank = static_cast<std::size_t>(config.rank);

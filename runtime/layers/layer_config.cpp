@@ -14,7 +14,7 @@ namespace {
 
 using Kind = LayerConfig::Kind;
 
-// Of a dilated window.
+// Largest extent of a dilated window.
 constexpr std::int64_t kMostExtent = std::int64_t{1} << 28;
 
 std::atomic<bool> default_is_channels_last{true};

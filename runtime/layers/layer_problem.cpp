@@ -7,7 +7,7 @@
 namespace sepconv::detail {
 namespace {
 
-// Of an axis.
+// Largest extent of an axis.
 constexpr std::int64_t kMostExtent = std::int64_t{1} << 28;
 
 Shape with_batch(const Shape& input_shape) {

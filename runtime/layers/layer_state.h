@@ -84,7 +84,7 @@ std::vector<T*> in_keras_order(const LayerConfig& config, T& depthwise, T& point
 /// Values of a variable of that type.
 WeightArray to_array(std::vector<double> values, DataType dtype);
 
-/// Of the output of a call, divided by its batch (tf.keras, and Keras 3.14 and later). NaN for a batch of 0, as Keras.
+/// The activity penalty of a call's output, divided by its batch (tf.keras, Keras 3.14 and later). NaN for a batch of 0.
 double activity_penalty(const LayerConfig& config, const ConstTensorView& output);
 
 [[noreturn]] void throw_not_built(const std::string& name);

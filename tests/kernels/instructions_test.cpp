@@ -74,7 +74,7 @@ std::vector<std::string> target_names() {
 
 std::uint64_t cpu_features(const Target& target) { return target.required_features & ~detail::device_features(); }
 
-/// Of a GPU's kernel it is the code that the CPU runs: what goes to the device is data there.
+/// For a GPU kernel, this is the code that the CPU runs: the device's code is data there.
 bool is_compiled(const std::string& problem, const Target& target) {
   const ConvProblem p = problem_from_text(problem);
   return serves(target, p.dtype) && (target.device == Device::cpu || !p.is_dynamic());

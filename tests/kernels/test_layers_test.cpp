@@ -1,4 +1,4 @@
-// Every kernel of the library that layers.json makes: a layer added there is tested unasked.
+// Every kernel of the library that layers.json makes: a layer added there is tested automatically.
 
 #include <gtest/gtest.h>
 #include <test_layers.h>

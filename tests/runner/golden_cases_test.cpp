@@ -59,7 +59,7 @@ TEST(GoldenCases, ReadTheArraysOfEachType) {
     EXPECT_EQ(c.layer.weights.arrays[0].is_double(), dtype == DataType::float64) << name;
     for (const double value : c.expected) EXPECT_EQ(round_to(dtype, value), value) << name;
   }
-  // Of a mixed policy the variables and the input are float32.
+  // Under a mixed policy the variables and the input are float32.
   const GoldenCase mixed = read("s2_mixed_f16");
   EXPECT_TRUE(std::any_of(mixed.input.begin(), mixed.input.end(),
                           [](double x) { return round_to(DataType::float16, x) != x; }));

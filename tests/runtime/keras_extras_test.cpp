@@ -149,7 +149,7 @@ struct Statistics {
   double min = 0, max = 0, mean = 0, stddev = 0;
 };
 
-/// Of a weight drawn again and again, with as many values as Keras' sample at least.
+/// Statistics of a weight drawn repeatedly, with at least as many values as Keras' sample.
 Statistics sample(const Initializer& initializer, const Shape& shape) {
   Statistics s;
   double sum = 0, squares = 0;

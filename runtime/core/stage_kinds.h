@@ -1,5 +1,5 @@
 #pragma once
-// What each kind of stage is: the one table that a new kind is added to.
+// What each kind of stage, and of step behind its sum, is: the tables that a new kind is added to.
 
 #include <array>
 #include <cstdint>
@@ -26,5 +26,15 @@ struct StageKindEntry {
 /// All kinds, in the order of the enumeration.
 const std::array<StageKindEntry, 2>& stage_kinds();
 const StageKindEntry& entry_of(StageKind kind);
+
+struct StepKindEntry {
+  EpilogueKind kind;
+  const char* text;  // in the text form of a problem and in the names of arguments; activations have texts of their own
+  bool has_constant;  // an element for each output channel: an argument of the kernel
+};
+
+/// All kinds, in the order of the enumeration.
+const std::vector<StepKindEntry>& step_kinds();
+const StepKindEntry& entry_of(EpilogueKind kind);
 
 }  // namespace sepconv::detail

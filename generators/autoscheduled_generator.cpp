@@ -36,8 +36,9 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     if (problem_.has_pointwise()) facts().pointwise_panel = problem_.OC;
     padded_ = has_padding() ? padded_input(problem_, *input_, *input_, pads(), problem_.IC, types_)
                             : unpadded_input(problem_, *input_, types_);
-    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) = types_.narrow(
-        activate(activation_of(problem_.output), problem_.has_pointwise() ? pointwise_value() : depthwise_value()));
+    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
+        output_value(problem_.has_pointwise() ? pointwise_sum() : depthwise_sum(),
+                     [&](InputBuffer& constant) { return constant(f_); });
   }
 
   void schedule() {
@@ -55,9 +56,11 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     estimate_image(*output_, problem_.OC, problem_.OW(), problem_.OH());
     const int middle = problem_.middle_channels();
     if (filter_) filter_->dim(0).set_estimate(0, middle * problem_.window.KH * problem_.window.KW);
-    if (middle_bias_) middle_bias_->dim(0).set_estimate(0, middle);
     if (weights_) weights_->dim(0).set_estimate(0, middle * problem_.OC);
-    if (bias_) bias_->dim(0).set_estimate(0, problem_.OC);
+    for (const Step& step : middle_steps_)
+      if (step.constant) step.constant->dim(0).set_estimate(0, middle);
+    for (const Step& step : output_steps_)
+      if (step.constant) step.constant->dim(0).set_estimate(0, problem_.OC);
   }
 
  protected:
@@ -92,23 +95,20 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
                                                     0));
   }
 
-  Expr depthwise_value() {
+  Expr depthwise_sum() {
     make_depthwise();
     const int m = problem_.depth_multiplier;
     const Expr c = m == 1 ? Expr(f_) : f_ / m;
-    Expr value = types_.rounded(depthwise_(stage_arguments<Expr>(c, as_exprs(pixels_.vars), f_ % m)));
-    if (bias_) value = value + Expr((*bias_)(f_));
-    return value;
+    return depthwise_(stage_arguments<Expr>(c, as_exprs(pixels_.vars), f_ % m));
   }
 
-  Expr pointwise_value() {
+  Expr pointwise_sum() {
     const Lowering& p = problem_;
     const auto at = stage_arguments<Var>(c_, pixels_.vars, m_);
     if (p.has_depthwise()) {
       make_depthwise();
-      Expr bias;
-      if (middle_bias_) bias = (*middle_bias_)(multiplier(m_) * p.IC + c_);
-      middle_(at) = middle_value(depthwise_(at), bias);
+      const Expr channel = multiplier(m_) * p.IC + c_;
+      middle_(at) = middle_value(depthwise_(at), [&](InputBuffer& constant) { return constant(channel); });
     } else {
       const Expr tap = multiplier(m_), kw = tap % p.window.KW, kh = tap / p.window.KW;
       middle_(at) = padded_(image_arguments<Expr>(p.layout, c_,
@@ -120,7 +120,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     const Expr m = multiplier(k.y);
     std::vector<Var> out_at = pixels_.vars;
     out_at.insert(p.layout == Layout::nhwc ? out_at.begin() : out_at.end(), f_);
-    pointwise_(out_at) = bias_ ? Expr((*bias_)(f_)) : types_.zero();
+    pointwise_(out_at) = first_bias() ? Expr((*first_bias())(f_)) : types_.zero();
     pointwise_(out_at) +=
         (*weights_)(f_ + p.OC * (k.x + p.IC * m)) * middle_(stage_arguments<Expr>(k.x, as_exprs(pixels_.vars), m));
     return pointwise_(out_at);

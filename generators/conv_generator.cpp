@@ -29,10 +29,10 @@ class ConvGenerator : public CpuGenerator<ConvGenerator> {
     planes_ = taps_as_planes(problem_, padded_, rows_, c_, tap_, n_);
     if (pixels_.flat) dense_ = dense_pixels(problem_, planes_, pixels_, c_, tap_, n_);
     const Pixels& pixels = pixels_.flat ? pixels_ : rows_;
-    stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : planes_, *weights_, bias_ ? Func(*bias_) : Func(),
-                             schedule_.pointwise->nr, pixels, f_, n_);
+    stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : planes_, *weights_,
+                             first_bias() ? Func(*first_bias()) : Func(), schedule_.pointwise->nr, pixels, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels.vars, n_);
-    const Expr result = types_.narrow(activate(activation_of(problem_.output), stage_.sum(out_at)));
+    const Expr result = output_value(stage_.sum(out_at), [&](InputBuffer& constant) { return constant(f_); });
     (*output_)(out_at) = finished(stage_, result, transposes(), pixels, f_, n_);
   }
 

@@ -21,10 +21,9 @@ class DepthwiseGenerator : public CpuGenerator<DepthwiseGenerator> {
     padded_ = depthwise_input(has_padding());
     stage_ = depthwise_stage(problem_, padded_, *filter_, panel, pixels_, c_, m_, n_);
     const Expr ic = q_ / problem_.depth_multiplier, m = q_ % problem_.depth_multiplier;
-    Expr value = types_.rounded(stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_)));
-    if (bias_) value = value + Expr((*bias_)(q_));
+    const Expr sum = stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_));
     (*output_)(image_arguments<Var>(problem_.layout, q_, pixels_.vars, n_)) =
-        types_.narrow(activate(activation_of(problem_.output), value));
+        output_value(sum, [&](InputBuffer& constant) { return constant(q_); });
   }
 
   void schedule() {

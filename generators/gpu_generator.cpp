@@ -34,9 +34,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     make_padded();
     if (problem_.has_depthwise()) make_depthwise();
     if (problem_.family == KernelFamily::depthwise) {
-      Expr value = types_.rounded(depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
-      if (bias_) value = value + array(bias_, problem_.OC)(f_);
-      finish(value);
+      finish(depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
       return;
     }
     const auto at = middle_arguments<Var>(problem_.layout, c_, pixels_.vars, m_, n_);
@@ -48,9 +46,9 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
       middle_ = taps_as_planes(problem_, padded_, pixels_, c_, m_, n_);
     } else {
       const int channels = round_up(problem_.IC, facts().depthwise_panel);
-      Expr bias;
-      if (middle_bias_) bias = array(middle_bias_, channels * problem_.depth_multiplier)(m_ * channels + c_);
-      const Expr value = middle_value(depthwise_.sum(at), bias);
+      const Expr value = middle_value(depthwise_.sum(at), [&](InputBuffer& constant) {
+        return array(&constant, channels * problem_.depth_multiplier)(m_ * channels + c_);
+      });
       if (is_unfused()) {
         stored_(at) = types_.narrow(value);  // exact: the value is rounded to the type
         middle_(at) = types_.widen(stored_(inside_stored()));
@@ -119,9 +117,9 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     return func;
   }
 
-  void finish(const Expr& value) {
+  void finish(const Expr& sum) {
     (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
-        types_.narrow(activate(activation_of(problem_.output), value));
+        output_value(sum, [&](InputBuffer& constant) { return array(&constant, problem_.OC)(f_); });
   }
 
   /// The input in padded coordinates. A partial tile's pixels beyond the image and a partial step's channels read
@@ -159,10 +157,10 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     weights_func_ =
         unpacked_weights(problem_, array(weights_, round_up(problem_.OC, panel) * problem_.middle_channels()), panel);
     Func bias;
-    if (bias_) {
+    if (first_bias()) {
       Var i("i");
       bias = Func("tile_bias");
-      bias(i) = array(bias_, problem_.OC)(min(i, problem_.OC - 1));
+      bias(i) = array(first_bias(), problem_.OC)(min(i, problem_.OC - 1));
     }
     pointwise_ = pointwise_stage(problem_, middle_, weights_func_, bias, pixels_, f_, n_);
   }

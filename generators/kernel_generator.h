@@ -66,12 +66,14 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   /// @param flat  the output's pixels are one dimension.
   void declare_arguments(bool flat) {
     if (flat) pixels_ = Pixels(problem_.OW());
+    for (const EpilogueStep& step : problem_.middle) middle_steps_.push_back({step});
+    for (const EpilogueStep& step : problem_.output) output_steps_.push_back({step});
     for (const Argument& argument : problem_.arguments) {
       const std::string name = halide_name(argument);
       switch (argument.kind) {
         case ArgumentKind::input: input_ = images(name); break;
         case ArgumentKind::weights: weight_of(argument) = weight_array(name); break;
-        case ArgumentKind::bias: bias_of(argument) = weight_array(name); break;
+        case ArgumentKind::constant: declare_constant(argument); break;
         case ArgumentKind::pad_top: pad_top_ = this->template add_input<std::int32_t>(name); break;
         case ArgumentKind::pad_left: pad_left_ = this->template add_input<std::int32_t>(name); break;
         case ArgumentKind::output:
@@ -93,13 +95,24 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   }
 
   /// The input of the pointwise stage of a separable problem, made from the depthwise sum.
-  /// @param bias  undefined: none
-  Halide::Expr middle_value(const Halide::Expr& sum, const Halide::Expr& bias) const {
-    Halide::Expr value = types_.rounded(sum);
-    if (bias.defined()) value = value + bias;
-    const bool has_epilogue = bias.defined() || activation_of(problem_.middle).kind != ActivationKind::linear;
-    value = activate(activation_of(problem_.middle), value);
-    return has_epilogue ? types_.rounded(value) : value;
+  /// @param at  at(buffer): the element of a packed constant at the value's channel.
+  template <class At>
+  Halide::Expr middle_value(const Halide::Expr& sum, At&& at) const {
+    const Halide::Expr value = stepped(middle_steps_, 0, types_.rounded(sum), at);
+    return middle_steps_.empty() ? value : types_.rounded(value);
+  }
+
+  /// The stored output, made from the last stage's sum; `at` as above.
+  template <class At>
+  Halide::Expr output_value(const Halide::Expr& sum, At&& at) const {
+    if (!problem_.has_pointwise()) return types_.narrow(stepped(output_steps_, 0, types_.rounded(sum), at));
+    return types_.narrow(stepped(output_steps_, first_bias() ? 1 : 0, sum, at));
+  }
+
+  /// The bias from which pointwise sums start, which saves an addition per output; null if there is none.
+  InputBuffer* first_bias() const {
+    const bool is_first = !output_steps_.empty() && output_steps_.front().step.kind == EpilogueKind::bias;
+    return is_first ? output_steps_.front().constant : nullptr;
   }
 
   /// Declares what the runtime guarantees: dense H, W and C, extents as the problem says, min 0; only the batch is
@@ -111,21 +124,29 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
       promise_image(p.OC, p.OH() * p.OW(), 0, *output_);
     else
       promise_image(p.OC, p.OW(), p.OH(), *output_);
-    for (InputBuffer* packed : {filter_, middle_bias_, weights_, bias_}) {
+    std::vector<InputBuffer*> arrays = {filter_, weights_};
+    for (const std::vector<Step>* steps : {&middle_steps_, &output_steps_})
+      for (const Step& step : *steps) arrays.push_back(step.constant);
+    for (InputBuffer* packed : arrays) {
       if (packed == nullptr) continue;
       packed->dim(0).set_min(0).set_stride(1);
       packed->set_host_alignment(64);
     }
   }
 
+  /// A step of an epilogue with its packed constant, if it has one.
+  struct Step {
+    EpilogueStep step;
+    InputBuffer* constant = nullptr;
+  };
+
   Lowering problem_;
   ElementTypes types_;
   Pixels pixels_;  // of the output
   InputBuffer* input_ = nullptr;
   InputBuffer* filter_ = nullptr;
-  InputBuffer* middle_bias_ = nullptr;
   InputBuffer* weights_ = nullptr;
-  InputBuffer* bias_ = nullptr;
+  std::vector<Step> middle_steps_, output_steps_;
   Halide::GeneratorInput<std::int32_t>* pad_top_ = nullptr;
   Halide::GeneratorInput<std::int32_t>* pad_left_ = nullptr;
   OutputBuffer* output_ = nullptr;
@@ -139,20 +160,33 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   }
   /// Halide orders the fields of tasks and device kernels by name, so that other names would be other machine code.
   static std::string halide_name(const Argument& argument) {
-    switch (argument.packing) {
-      case Packing::depthwise_weights: return "depthwise";
-      case Packing::depthwise_bias: return "middle_bias";
-      case Packing::conv_weights: return "pointwise";
-      case Packing::none: return argument.kind == ArgumentKind::bias ? "bias" : name_of(argument);
-    }
-    return {};
+    if (argument.kind != ArgumentKind::weights) return name_of(argument);
+    return argument.packing == Packing::depthwise_weights ? "depthwise" : "pointwise";
   }
-  /// The member that holds a stage's weights or bias: the families have at most two stages.
+  /// The member that holds a stage's weights: the families have at most two stages.
   InputBuffer*& weight_of(const Argument& argument) {
     return argument.packing == Packing::depthwise_weights ? filter_ : weights_;
   }
-  InputBuffer*& bias_of(const Argument& argument) {
-    return argument.packing == Packing::depthwise_bias ? middle_bias_ : bias_;
+  /// Gives a constant to its step, the first of its kind that has none yet.
+  void declare_constant(const Argument& argument) {
+    const bool is_middle = argument.packing == Packing::depthwise_constant;
+    std::vector<Step>& steps = is_middle ? middle_steps_ : output_steps_;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].step.kind != argument.step || steps[i].constant != nullptr) continue;
+      steps[i].constant =
+          weight_array((is_middle ? "middle_" : "") + to_text(steps[i].step) + (i == 0 ? "" : std::to_string(i)));
+      return;
+    }
+    throw std::logic_error("no step for argument " + name_of(argument));
+  }
+
+  /// The value behind the steps from the one of number `first` on.
+  template <class At>
+  static Halide::Expr stepped(const std::vector<Step>& steps, std::size_t first, Halide::Expr value, At&& at) {
+    for (std::size_t i = first; i < steps.size(); ++i)
+      value =
+          apply_step(steps[i].step, value, steps[i].constant ? Halide::Expr(at(*steps[i].constant)) : Halide::Expr());
+    return value;
   }
 
   /// height 0: the buffer has one (flattened) pixel dimension.

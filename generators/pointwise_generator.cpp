@@ -26,10 +26,10 @@ class PointwiseGenerator : public CpuGenerator<PointwiseGenerator> {
     middle_(middle_arguments<Var>(problem_.layout, c_, rows_.vars, m_, n_)) =
         source(image_arguments<Expr>(problem_.layout, c_, {x, y}, n_));
     if (pixels_.flat) dense_ = dense_pixels(problem_, middle_, pixels_, c_, m_, n_);
-    stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
-                             schedule_.pointwise->nr, pixels_, f_, n_);
+    stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : middle_, *weights_,
+                             first_bias() ? Func(*first_bias()) : Func(), schedule_.pointwise->nr, pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    const Expr result = types_.narrow(activate(activation_of(problem_.output), stage_.sum(out_at)));
+    const Expr result = output_value(stage_.sum(out_at), [&](InputBuffer& constant) { return constant(f_); });
     (*output_)(out_at) = finished(stage_, result, transposes(), pixels_, f_, n_);
   }
 

@@ -29,14 +29,13 @@ class SeparableGenerator : public CpuGenerator<SeparableGenerator> {
     const Pixels& depthwise_pixels = direct() ? pixels_ : rows_;
     depthwise_ = depthwise_stage(inner_, padded_, *filter_, panel, depthwise_pixels, c_, m_, n_);
     const auto at = middle_arguments<Var>(inner_.layout, c_, depthwise_pixels.vars, m_, n_);
-    Expr bias;
-    if (middle_bias_) bias = (*middle_bias_)(m_ * round_up(problem_.IC, panel) + c_);
-    middle_(at) = middle_value(depthwise_.sum(at), bias);
+    const Expr channel = m_ * round_up(problem_.IC, panel) + c_;
+    middle_(at) = middle_value(depthwise_.sum(at), [&](InputBuffer& constant) { return constant(channel); });
     if (copies_rows()) dense_ = dense_pixels(inner_, middle_, pixels_, c_, m_, n_);
-    pointwise_ = pointwise_stage(inner_, copies_rows() ? dense_ : middle_, *weights_, bias_ ? Func(*bias_) : Func(),
-                                 schedule_.pointwise->nr, pixels_, f_, n_);
+    pointwise_ = pointwise_stage(inner_, copies_rows() ? dense_ : middle_, *weights_,
+                                 first_bias() ? Func(*first_bias()) : Func(), schedule_.pointwise->nr, pixels_, f_, n_);
     const auto sum_at = image_arguments<Var>(inner_.layout, f_, pixels_.vars, n_);
-    const Expr result = types_.narrow(activate(activation_of(problem_.output), pointwise_.sum(sum_at)));
+    const Expr result = output_value(pointwise_.sum(sum_at), [&](InputBuffer& constant) { return constant(f_); });
     (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
         finished(pointwise_, result, transposes(), pixels_, f_, n_);
   }

@@ -14,7 +14,7 @@ namespace {
 /// Whether values are rounded where a 16-bit kernel stores them, or only the limits know of it.
 enum class Storage { exact, rounded };
 
-/// A sum before its activation.
+/// A sum, and what the steps behind it make of it.
 struct Sum {
   double value = 0;
   double magnitude = 0;       // of its terms, each as large as the accumulator's rounding errors in it make it
@@ -31,9 +31,11 @@ std::vector<double> rounded_values(const WeightArray& weights, DataType dtype) {
   return values;
 }
 
-/// A stage's weights and biases in the problem's type, as doubles; no biases where it has none.
+/// A stage's weights and the constants of its steps, those that have one in their order: in the problem's type, as
+/// doubles.
 struct StageValues {
-  std::vector<double> weights, bias;
+  std::vector<double> weights;
+  std::vector<std::vector<double>> constants;
 };
 
 std::vector<StageValues> values_of(const ConvProblem& p, const ConvWeights& weights) {
@@ -41,8 +43,11 @@ std::vector<StageValues> values_of(const ConvProblem& p, const ConvWeights& weig
   const std::vector<Argument> arguments = weights_of(p);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     StageValues& stage = values[arguments[i].stage];
-    (arguments[i].kind == ArgumentKind::weights ? stage.weights : stage.bias) =
-        rounded_values(weights.arrays[i], p.dtype);
+    std::vector<double> array = rounded_values(weights.arrays[i], p.dtype);
+    if (arguments[i].kind == ArgumentKind::weights)
+      stage.weights = std::move(array);
+    else
+      stage.constants.push_back(std::move(array));
   }
   return values;
 }
@@ -68,11 +73,12 @@ class StageEvaluator {
         values_(values),
         storage_(storage),
         eps_(accumulator_epsilon(problem.dtype)),
-        terms_(terms + products() + 1) {}
+        sum_terms_(terms + products()),
+        terms_(sum_terms_ + std::max(1.0, static_cast<double>(values.constants.size()))) {}
 
   double terms() const { return terms_; }
 
-  /// The sums of output row `oh`, with the bias and without the activation.
+  /// The sums of output row `oh`, without the epilogue.
   void row(const SumImage& in, std::int64_t oh, SumImage& out) const {
     using Pixel = void (StageEvaluator::*)(const SumImage&, std::int64_t, std::int64_t, Sum*) const;
     constexpr Pixel kPixels[] = {&StageEvaluator::depthwise, &StageEvaluator::conv};  // in the order of StageKind
@@ -80,28 +86,22 @@ class StageEvaluator {
       (this->*kPixels[static_cast<int>(stage_.kind)])(in, oh, ow, out.at(oh, ow));
   }
 
-  /// What the next stage reads. The magnitude behind an activation carries the same error on: a ReLU that cuts a sum
-  /// off cuts its error off too.
-  Sum finished(const Sum& sum) const {
-    Sum result = sum;
-    const double unit = rounding(terms_);
-    const Activation activation = activation_of(stage_.epilogue);
-    if (activation.kind != ActivationKind::linear) {
-      const double own = unit * sum.magnitude, stored = storage_error(sum);
-      const Bounded both = activate_bounded(activation, {sum.value, own + stored}, dtype_);
-      const Bounded alone = activate_bounded(activation, {sum.value, own}, dtype_);
-      const double rest = std::max(both.error - alone.error, 0.0);
-      result = {alone.value, std::max(std::abs(alone.value), alone.error / unit), rest, rest * rest};
-    }
+  /// What the next stage reads, of the sum of channel `c`.
+  Sum finished(const Sum& sum, std::int64_t c) const {
+    Sum result = stepped(sum, c, stage_.epilogue.size());
     if (stage_.kind != StageKind::depthwise || !stage_.epilogue.empty())
-      round_stored(result, unit * result.magnitude + storage_error(result));
+      round_stored(result, rounding(terms_) * result.magnitude + storage_error(result));
     return result;
   }
 
-  /// What the last stage stores at `index`.
-  void store(const Sum& sum, std::int64_t index, ReferenceOutput& out) const {
-    const double error = rounding(terms_) * sum.magnitude + storage_error(sum);
-    const Bounded result = activate_bounded(activation_of(stage_.epilogue), {sum.value, error}, dtype_);
+  /// What the last stage stores at `index`, of the sum of channel `c`.
+  void store(const Sum& sum, std::int64_t c, std::int64_t index, ReferenceOutput& out) const {
+    const Epilogue& steps = stage_.epilogue;
+    const bool ends_activated = !steps.empty() && steps.back().kind == EpilogueKind::activation;
+    const Sum before = stepped(sum, c, steps.size() - ends_activated);
+    const double error = rounding(terms_) * before.magnitude + storage_error(before);
+    const Bounded result =
+        activate_bounded(ends_activated ? steps.back().activation : Activation{}, {before.value, error}, dtype_);
     out.values[index] = storage_ == Storage::rounded ? round_to(dtype_, result.value) : result.value;
     out.limits[index] = result.error + storage_rounding(dtype_, std::abs(result.value) + result.error);
   }
@@ -119,9 +119,31 @@ class StageEvaluator {
     sum.stored_squared += term.stored_squared * weight * weight;
   }
 
-  static void add_bias(Sum& sum, double bias) {
-    sum.value += bias;
-    sum.magnitude += std::abs(bias);
+  static void add_constant(Sum& sum, double constant) {
+    sum.value += constant;
+    sum.magnitude += std::abs(constant);
+  }
+
+  /// The magnitude behind an activation carries the same error on: a ReLU that cuts a sum off cuts its error off too.
+  Sum activated(const Sum& sum, const Activation& activation) const {
+    const double unit = rounding(terms_), own = unit * sum.magnitude, stored = storage_error(sum);
+    const Bounded both = activate_bounded(activation, {sum.value, own + stored}, dtype_);
+    const Bounded alone = activate_bounded(activation, {sum.value, own}, dtype_);
+    const double rest = std::max(both.error - alone.error, 0.0);
+    return {alone.value, std::max(std::abs(alone.value), alone.error / unit), rest, rest * rest};
+  }
+
+  /// The sum of channel `c` behind the epilogue's first `count` steps.
+  Sum stepped(Sum sum, std::int64_t c, std::size_t count) const {
+    std::size_t constant = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const EpilogueStep& step = stage_.epilogue[i];
+      switch (step.kind) {
+        case EpilogueKind::bias: add_constant(sum, values_.constants[constant++][c]); break;
+        case EpilogueKind::activation: sum = activated(sum, step.activation); break;
+      }
+    }
+    return sum;
   }
 
   /// Stores the value in the problem's type, beyond whose range it is infinite whatever storage_ says; `error` is how
@@ -146,23 +168,19 @@ class StageEvaluator {
       }
   }
 
-  /// sum[c] = sum over taps of in[c / m] * weights[tap, c / m, c % m], rounded to the type, + bias[c].
+  /// sum[c] = sum over taps of in[c / m] * weights[tap, c / m, c % m], rounded to the type.
   void depthwise(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
     std::fill_n(sums, out_.C, Sum{});
     each_tap(in, oh, ow, [&](const Sum* pixel, std::int64_t tap) {
       for (std::int64_t c = 0; c < out_.C; ++c)
         add(sums[c], pixel[c / stage_.depth_multiplier], values_.weights[tap * out_.C + c]);
     });
-    for (std::int64_t c = 0; c < out_.C; ++c) {
-      round_stored(sums[c], rounding(terms_ - 1) * sums[c].magnitude);
-      if (!values_.bias.empty()) add_bias(sums[c], values_.bias[c]);
-    }
+    for (std::int64_t c = 0; c < out_.C; ++c) round_stored(sums[c], rounding(sum_terms_) * sums[c].magnitude);
   }
 
-  /// sum[f] = bias[f] + sum over taps and channels of in[c] * weights[tap, c, f].
+  /// sum[f] = sum over taps and channels of in[c] * weights[tap, c, f].
   void conv(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
     std::fill_n(sums, out_.C, Sum{});
-    for (std::int64_t f = 0; f < out_.C && !values_.bias.empty(); ++f) add_bias(sums[f], values_.bias[f]);
     each_tap(in, oh, ow, [&](const Sum* pixel, std::int64_t tap) {
       for (std::int64_t c = 0; c < in_.C; ++c)
         for (std::int64_t f = 0; f < out_.C; ++f)
@@ -175,7 +193,7 @@ class StageEvaluator {
   const Extents in_, out_;
   const StageValues& values_;
   const Storage storage_;
-  const double eps_, terms_;
+  const double eps_, sum_terms_, terms_;  // roundings behind a sum, and behind its constants
 };
 
 /// Where element (h, w, c) of image `n` lies.
@@ -219,9 +237,9 @@ void evaluate_image(const ConvProblem& p, const std::vector<StageValues>& values
         for (std::int64_t c = 0; c < e.C; ++c) {
           Sum& sum = next.at(h, w)[c];
           if (last)
-            stage.store(sum, index_of(p.layout, e, n, h, w, c), out);
+            stage.store(sum, c, index_of(p.layout, e, n, h, w, c), out);
           else
-            sum = stage.finished(sum);
+            sum = stage.finished(sum, c);
         }
     });
     image = std::move(next);

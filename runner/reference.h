@@ -16,8 +16,8 @@ namespace sepconv::runner {
 struct ReferenceOutput {
   std::vector<double> values;  // [N, OH, OW, OC] or [N, OC, OH, OW], as problem.layout says; glu halves its axis
   /// Same shape: 4 * eps * sqrt(terms) * sum|x * w| with the accumulator's eps, carried through both stages and through
-  /// the activations; terms: those of the two sums one after the other, biases included. In 16-bit types also half an
-  /// ulp at each value that is stored in the type: the depthwise result, the middle value (both carried through the
+  /// the activations; terms: those of the two sums one after the other, constants included. In 16-bit types also half
+  /// an ulp at each value that is stored in the type: the depthwise result, the middle value (both carried through the
   /// pointwise sum: at most the sum of what each can do, and at most 5 times the root of the sum of squares, as
   /// roundings are independent) and the output. Without meaning where the value is not finite.
   std::vector<double> limits;

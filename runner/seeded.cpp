@@ -56,6 +56,14 @@ ConvWeights made_weights(const ConvProblem& p, Scale&& scale, Make&& make) {
   return weights;
 }
 
+/// Constants that the steps of the stage add, or 1.
+double constants_of(const ConvProblem& p, std::size_t stage) {
+  double count = 0;
+  for (const Argument& argument : weights_of(p))
+    count += argument.kind == ArgumentKind::constant && argument.stage == stage;
+  return std::max(count, 1.0);
+}
+
 /// Products in a sum of the stage.
 double terms_of(const ConvProblem& p, std::size_t stage) {
   const Window& w = p.stages[stage].window;
@@ -72,7 +80,7 @@ SeededCase small_integers(const ConvProblem& p, std::int64_t batch, std::uint64_
   const auto bound = [&](double limit) {
     double sum = limit;
     for (std::size_t i = 0; i < p.stages.size(); ++i) {
-      sum = sum * limit * terms_of(p, i) + limit;
+      sum = sum * limit * terms_of(p, i) + limit * constants_of(p, i);
       if (p.stages[i].kind == StageKind::depthwise) sum *= kGrowth;
     }
     return sum;
@@ -96,8 +104,12 @@ bool exact_on_integers(const ConvProblem& p) {
     return a.kind == ActivationKind::linear ||
            (a.kind == ActivationKind::relu && a.negative_slope == 0 && whole_parameters);
   };
-  return std::all_of(p.stages.begin(), p.stages.end(),
-                     [&](const Stage& stage) { return whole(activation_of(stage.epilogue)); });
+  const auto exact = [&](const EpilogueStep& step) {
+    return step.kind != EpilogueKind::activation || whole(step.activation);
+  };
+  return std::all_of(p.stages.begin(), p.stages.end(), [&](const Stage& stage) {
+    return std::all_of(stage.epilogue.begin(), stage.epilogue.end(), exact);
+  });
 }
 
 SeededCase real_values(const ConvProblem& p, std::int64_t batch, std::uint64_t seed) {
@@ -105,7 +117,7 @@ SeededCase real_values(const ConvProblem& p, std::int64_t batch, std::uint64_t s
   Random random(seed ^ 0x5eedu);
   SeededCase result;
   const auto scale = [&](const Argument& argument) {
-    return argument.kind == ArgumentKind::bias ? 1.0 : std::sqrt(3.0 / terms_of(p, argument.stage));
+    return argument.kind == ArgumentKind::constant ? 1.0 : std::sqrt(3.0 / terms_of(p, argument.stage));
   };
   result.weights = made_weights(p, scale, [&] { return random.real(p.dtype); });
   result.input = real_input(p, batch, seed);

@@ -86,7 +86,7 @@ runner::SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) 
   // The files of the interchange format (bench/peers) are named after what Keras calls the weights.
   for (const Argument& argument : weights_of(p)) {
     const bool depthwise = p.stages[argument.stage].kind == StageKind::depthwise;
-    const char* name = argument.kind == ArgumentKind::bias ? "b" : depthwise ? "dw" : "pw";
+    const char* name = argument.kind == ArgumentKind::constant ? "b" : depthwise ? "dw" : "pw";
     data.weights.arrays.emplace_back(read(name, elements_of(argument)));
   }
   const std::vector<float> input = read("x", size(layer.batch, p.IH, p.IW, p.IC));

@@ -65,8 +65,8 @@ std::string window(const ConvProblem& p) {
 }
 
 std::string epilogue(const Epilogue& e) {
-  std::string text = has_bias(e) ? "bias" : "";
-  if (const Activation a = activation_of(e); a != Activation{}) text += (text.empty() ? "" : "+") + to_text(a);
+  std::string text;
+  for (const EpilogueStep& step : e) text += (text.empty() ? "" : "+") + to_text(step);
   return text.empty() ? "-" : text;
 }
 

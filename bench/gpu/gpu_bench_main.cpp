@@ -50,7 +50,7 @@ void check(const Status& status) {
 
 /// What scripts/gpu_bench.py calls the file.
 const char* file_name(const ConvProblem& p, const Argument& argument) {
-  if (argument.kind == ArgumentKind::bias) return argument.stage + 1 < p.stages.size() ? "middle_bias" : "bias";
+  if (argument.kind == ArgumentKind::constant) return argument.stage + 1 < p.stages.size() ? "middle_bias" : "bias";
   return p.stages[argument.stage].kind == StageKind::depthwise ? "depthwise" : "pointwise";
 }
 

@@ -137,4 +137,12 @@ Expr activate(const Activation& activation, const Expr& value) {
   return Halide::strict_float(Formula(activation, value).evaluate());
 }
 
+Expr apply_step(const EpilogueStep& step, const Expr& value, const Expr& constant) {
+  switch (step.kind) {
+    case EpilogueKind::bias: return value + constant;
+    case EpilogueKind::activation: return activate(step.activation, value);
+  }
+  throw std::logic_error("epilogue: no formula for step " + to_text(step));
+}
+
 }  // namespace sepconv::generators

@@ -1,13 +1,17 @@
 #pragma once
-// WHAT follows a sum: the activation function, evaluated strictly, so that NaN and infinities come through as IEEE says
-// even though the sums themselves may be reassociated.
+// WHAT follows a sum: the steps of an epilogue. Activation functions are evaluated strictly, so that NaN and infinities
+// come through as IEEE says even though the sums themselves may be reassociated.
 
 #include "Halide.h"
-#include "sepconv/detail/activation.h"
+#include "sepconv/conv_problem.h"
 
 namespace sepconv::generators {
 
 /// activation(value), as Keras 3's keras.activations defines it.
 Halide::Expr activate(const Activation& activation, const Halide::Expr& value);
+
+/// The value behind one step.
+/// @param constant  the element of the step's constant at the value's channel; undefined where the step has none.
+Halide::Expr apply_step(const EpilogueStep& step, const Halide::Expr& value, const Halide::Expr& constant);
 
 }  // namespace sepconv::generators

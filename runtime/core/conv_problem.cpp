@@ -114,6 +114,10 @@ ConvProblem with_dynamic_extents(ConvProblem p) {
   return p;
 }
 
+std::string to_text(const EpilogueStep& step) {
+  return is_activation(step) ? to_text(step.activation) : detail::entry_of(step.kind).text;
+}
+
 const char* to_text(StageKind kind) { return detail::entry_of(kind).text; }
 const char* to_text(Layout layout) { return layout == Layout::nhwc ? "nhwc" : "nchw"; }
 

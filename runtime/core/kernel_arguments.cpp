@@ -18,12 +18,13 @@ void add_stage(const ConvProblem& p, std::size_t index, std::vector<Argument>& a
                        detail::entry_of(stage.kind).weights_shape(stage, p.extents_after(index).C),
                        depthwise ? Packing::depthwise_weights : Packing::conv_weights});
   for (const EpilogueStep& step : stage.epilogue)
-    if (step.kind == EpilogueKind::bias)
-      arguments.push_back({ArgumentKind::bias,
+    if (detail::entry_of(step.kind).has_constant)
+      arguments.push_back({ArgumentKind::constant,
                            index,
                            sums,
                            {p.extents_after(index + 1).C},
-                           depthwise && !last ? Packing::depthwise_bias : Packing::none});
+                           depthwise && !last ? Packing::depthwise_constant : Packing::none,
+                           step.kind});
 }
 
 }  // namespace
@@ -46,16 +47,10 @@ std::vector<Argument> weights_of(const ConvProblem& problem) {
   return weights;
 }
 
-std::optional<std::size_t> weight_index(const ConvProblem& problem, ArgumentKind kind, std::size_t stage) {
-  const std::vector<Argument> weights = weights_of(problem);
-  for (std::size_t i = 0; i < weights.size(); ++i)
-    if (weights[i].kind == kind && weights[i].stage == stage) return i;
-  return std::nullopt;
-}
-
 std::string name_of(const Argument& argument) {
-  constexpr const char* kNames[] = {"input", "weights", "bias", "pad_top", "pad_left", "output"};
-  std::string name = kNames[static_cast<int>(argument.kind)];
+  constexpr const char* kNames[] = {"input", "weights", "constant", "pad_top", "pad_left", "output"};
+  std::string name = argument.kind == ArgumentKind::constant ? detail::entry_of(argument.step).text
+                                                             : kNames[static_cast<int>(argument.kind)];
   return is_weight(argument.kind) ? name + std::to_string(argument.stage) : name;
 }
 

@@ -33,7 +33,7 @@ PreparedKernel::PreparedKernel(const CompiledKernel& kernel, const ConvProblem& 
       case ArgumentKind::pad_top: pad_top_ = argc_; break;
       case ArgumentKind::pad_left: pad_left_ = argc_; break;
       case ArgumentKind::weights:
-      case ArgumentKind::bias: {
+      case ArgumentKind::constant: {
         const PackedArray& array = packed_->arrays[weight];
         HalideBuffer& buffer = buffers_[weight];
         dims_[weight] = {0, static_cast<std::int32_t>(array.size()), 1, 0};

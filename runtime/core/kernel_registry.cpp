@@ -85,8 +85,7 @@ std::string of_stage(const ConvProblem& problem, std::size_t stage) {
 
 std::string epilogue_text(const Epilogue& epilogue) {
   std::string text;
-  for (const EpilogueStep& step : epilogue)
-    text += (text.empty() ? "" : "+") + (step.kind == EpilogueKind::bias ? "bias" : to_text(step.activation));
+  for (const EpilogueStep& step : epilogue) text += (text.empty() ? "" : "+") + to_text(step);
   return text.empty() ? "none" : text;
 }
 

@@ -112,7 +112,7 @@ void check_activation_axis(const ConvProblem& problem) {
 bool same_weights(const ConvProblem& a, const ConvProblem& b) {
   const std::vector<Argument> left = weights_of(a), right = weights_of(b);
   const auto same = [](const Argument& x, const Argument& y) {
-    return x.kind == y.kind && x.stage == y.stage && x.shape == y.shape && x.packing == y.packing;
+    return x.kind == y.kind && x.stage == y.stage && x.shape == y.shape && x.packing == y.packing && x.step == y.step;
   };
   return std::equal(left.begin(), left.end(), right.begin(), right.end(), same);
 }

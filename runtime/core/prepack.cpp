@@ -46,7 +46,7 @@ class Packer {
     return packed;
   }
 
-  PackedArray depthwise_bias() const {
+  PackedArray depthwise_constant() const {
     const std::size_t padded = panels_of(IC_, panel_) * panel_;
     PackedArray packed(m_ * padded, element_);
     for (std::size_t k = 0; k < values_.size(); ++k) packed.set(k % m_ * padded + k / m_, rounded(k));
@@ -82,7 +82,7 @@ PackedArray packed(const Packer& packer, Packing packing) {
   switch (packing) {
     case Packing::none: return packer.plain();
     case Packing::depthwise_weights: return packer.depthwise_weights();
-    case Packing::depthwise_bias: return packer.depthwise_bias();
+    case Packing::depthwise_constant: return packer.depthwise_constant();
     case Packing::conv_weights: return packer.conv_weights();
   }
   return {};

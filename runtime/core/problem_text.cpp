@@ -62,8 +62,7 @@ std::string stage_text(const Stage& stage) {
     if (written) text += "_" + std::string(field.prefix) + numbers;
   }
   if (stage.depth_multiplier != 1) text += "_m" + number_text(stage.depth_multiplier);
-  for (const EpilogueStep& step : stage.epilogue)
-    text += "." + (step.kind == EpilogueKind::bias ? "bias" : to_text(step.activation));
+  for (const EpilogueStep& step : stage.epilogue) text += "." + to_text(step);
   return text;
 }
 
@@ -166,6 +165,12 @@ std::optional<Stage> read_stage(std::string_view whole, std::string_view part) {
   return std::nullopt;
 }
 
+EpilogueStep read_step(std::string_view part) {
+  for (const detail::StepKindEntry& entry : detail::step_kinds())
+    if (entry.kind != EpilogueKind::activation && part == entry.text) return {entry.kind, {}};
+  return {EpilogueKind::activation, activation_from_text(part)};
+}
+
 }  // namespace
 
 std::string to_text(const ConvProblem& p) {
@@ -184,10 +189,8 @@ ConvProblem problem_from_text(std::string_view text) {
       p.stages.push_back(*std::move(stage));
     } else if (p.stages.empty()) {
       refuse(text, "a stage 'dw_...' or 'conv_...' before its epilogue", parts[i]);
-    } else if (parts[i] == "bias") {
-      p.stages.back().epilogue.push_back({EpilogueKind::bias, {}});
     } else {
-      p.stages.back().epilogue.push_back({EpilogueKind::activation, activation_from_text(parts[i])});
+      p.stages.back().epilogue.push_back(read_step(parts[i]));
     }
   }
   validate(p);

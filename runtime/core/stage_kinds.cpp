@@ -25,4 +25,14 @@ const std::array<StageKindEntry, 2>& stage_kinds() {
 
 const StageKindEntry& entry_of(StageKind kind) { return stage_kinds()[static_cast<std::size_t>(kind)]; }
 
+const std::vector<StepKindEntry>& step_kinds() {
+  static const std::vector<StepKindEntry> kinds = {
+      {EpilogueKind::bias, "bias", true},
+      {EpilogueKind::activation, "", false},
+  };
+  return kinds;
+}
+
+const StepKindEntry& entry_of(EpilogueKind kind) { return step_kinds()[static_cast<std::size_t>(kind)]; }
+
 }  // namespace sepconv::detail

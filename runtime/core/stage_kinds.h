@@ -1,5 +1,5 @@
 #pragma once
-// The properties of each kind of stage. A new kind is a new entry in this table.
+// The properties of each kind of stage and of epilogue step. A new kind is a new entry in these tables.
 
 #include <array>
 #include <cstdint>
@@ -26,5 +26,15 @@ struct StageKindEntry {
 /// All kinds, in the order of the enumeration.
 const std::array<StageKindEntry, 2>& stage_kinds();
 const StageKindEntry& entry_of(StageKind kind);
+
+struct StepKindEntry {
+  EpilogueKind kind;
+  const char* text;  // in the text form of a problem and in the names of arguments; activations have texts of their own
+  bool has_constant;  // an element for each output channel: an argument of the kernel
+};
+
+/// All kinds, in the order of the enumeration.
+const std::vector<StepKindEntry>& step_kinds();
+const StepKindEntry& entry_of(EpilogueKind kind);
 
 }  // namespace sepconv::detail

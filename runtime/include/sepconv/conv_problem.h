@@ -49,6 +49,9 @@ struct EpilogueStep {
 bool operator==(const EpilogueStep& a, const EpilogueStep& b);
 inline bool operator!=(const EpilogueStep& a, const EpilogueStep& b) { return !(a == b); }
 
+/// "bias", or the activation's text.
+std::string to_text(const EpilogueStep& step);
+
 /// The steps in the order in which they are applied. The linear activation is not a step.
 using Epilogue = std::vector<EpilogueStep>;
 

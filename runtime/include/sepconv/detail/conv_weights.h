@@ -13,7 +13,7 @@
 namespace sepconv {
 
 /// One row-major array for each argument of weights_of(problem), in that order: for each stage its weights
-/// (depthwise: [KH, KW, IC, depth_multiplier]; conv: [KH, KW, IC, OC]), then the biases of its epilogue ([OC]).
+/// (depthwise: [KH, KW, IC, depth_multiplier]; conv: [KH, KW, IC, OC]), then the constants of its steps ([OC]).
 /// Kernels of a 16-bit type round them to it.
 struct ConvWeights {
   ConvWeights() = default;

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,33 +11,34 @@
 namespace sepconv {
 
 enum class ArgumentKind : std::uint8_t {
-  input,    // images
-  weights,  // of a stage
-  bias,     // of a stage's epilogue
-  pad_top,  // int32 scalars of dynamic problems: the pads before H and W
+  input,     // images
+  weights,   // of a stage
+  constant,  // of a step of a stage's epilogue, such as its bias
+  pad_top,   // int32 scalars of dynamic problems: the pads before H and W
   pad_left,
   output,  // images
 };
 
 /// Layout of an array for its kernel. `panel` channels of a stage are contiguous; CompiledKernel holds the number.
 enum class Packing : std::uint8_t {
-  none,               // unchanged
-  depthwise_weights,  // [ceil(IC / panel)][KH][KW][m][panel], zero filled
-  depthwise_bias,     // [m][IC rounded up to the panel], zero filled, read by the next stage
+  none,                // unchanged
+  depthwise_weights,   // [ceil(IC / panel)][KH][KW][m][panel], zero filled
+  depthwise_constant,  // [m][IC rounded up to the panel], zero filled, if the next stage reads the result
   conv_weights,  // [ceil(OC / panel)][KH][KW][m][IC][panel], zero filled; the m planes of a depthwise stage before it
 };
 
 struct Argument {
   ArgumentKind kind = ArgumentKind::input;
-  std::size_t stage = 0;            // of weights and biases
+  std::size_t stage = 0;            // of weights and constants
   DataType dtype;                   // of the elements in memory
-  std::vector<std::int64_t> shape;  // weights and biases: before packing, in Keras' order; images: in memory order,
+  std::vector<std::int64_t> shape;  // weights and constants: before packing, in Keras' order; images: in memory order,
                                     // without the batch; kDynamic stays so; empty: a scalar
   Packing packing = Packing::none;
+  EpilogueKind step = EpilogueKind::bias;  // of constants; those of a stage are in the order of its steps
 };
 
 /// True for the arrays that ConvWeights holds.
-inline bool is_weight(ArgumentKind kind) { return kind == ArgumentKind::weights || kind == ArgumentKind::bias; }
+inline bool is_weight(ArgumentKind kind) { return kind == ArgumentKind::weights || kind == ArgumentKind::constant; }
 /// True for the tensors of a call.
 inline bool is_image(ArgumentKind kind) { return kind == ArgumentKind::input || kind == ArgumentKind::output; }
 
@@ -48,10 +48,7 @@ std::vector<Argument> arguments_of(const ConvProblem& problem);
 /// Only the weights: the arrays of ConvWeights, in this order.
 std::vector<Argument> weights_of(const ConvProblem& problem);
 
-/// Index of a stage's weights or bias in weights_of(), or nothing if the stage has none.
-std::optional<std::size_t> weight_index(const ConvProblem& problem, ArgumentKind kind, std::size_t stage);
-
-/// "input", "weights0" or "bias1": the kind, and for weights and biases the stage.
+/// "input", "weights0" or "bias1": the kind, or the step of a constant, and for weights and constants the stage.
 std::string name_of(const Argument& argument);
 
 /// Elements of an array before packing; requires a shape without kDynamic.

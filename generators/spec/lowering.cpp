@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "runtime/core/merged_pixels.h"
+
 namespace sepconv::generators {
 namespace {
 
@@ -56,17 +58,14 @@ Lowering lower(const ConvProblem& problem, const Target& target) {
   l.dtype = problem.dtype;
   l.strict_float = problem.strict_float;
   l.layout = problem.layout;
-  l.IH = problem.IH, l.IW = problem.IW, l.IC = problem.IC;
+  const ConvProblem merged = detail::with_merged_pixels(problem);
+  l.IH = merged.IH, l.IW = merged.IW, l.IC = problem.IC;
   l.OC = problem.OC();
   l.window = first.window;
   l.depth_multiplier = first.depth_multiplier;
   if (l.family == KernelFamily::separable) l.middle = first.epilogue;
   l.output = last.epilogue;
   if (!is_elementwise(activation_of(l.output).kind)) set_activation(l.output, {});
-  if (l.family == KernelFamily::pointwise && is_plain(l.window) && !l.is_dynamic()) {
-    l.IW *= l.IH;
-    l.IH = 1;
-  }
   if (!l.is_dynamic()) l.flops = problem.flops();
   l.arguments = arguments_of(kernel_problem(problem));
   l.target = target;

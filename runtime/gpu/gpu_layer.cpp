@@ -4,6 +4,7 @@
 #include "runtime/core/cpu_features.h"
 #include "runtime/core/environment.h"
 #include "runtime/core/feature_table.h"
+#include "runtime/core/merged_pixels.h"
 #include "runtime/core/prepack.h"
 #include "runtime/gpu/device_runtime.h"
 #include "sepconv/detail/kernel_arguments.h"
@@ -146,7 +147,8 @@ Status GpuLayer::run(const GpuTensor& in, GpuTensor& out) const noexcept {
                            s.name.c_str(), static_cast<long long>(batch), static_cast<long long>(kMostImages));
     if (&in == &out)
       return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", s.name.c_str());
-    ImageBuffer input(in.memory(), p, p.IC, p.IW, p.IH, batch, false);
+    const ConvProblem merged = detail::with_merged_pixels(p);
+    ImageBuffer input(in.memory(), p, p.IC, merged.IW, merged.IH, batch, false);
     ImageBuffer output(out.memory(), p, p.OC(), p.OW(), p.OH(), batch, s.kernel->flat_output != 0);
     std::vector<halide_buffer_t> weights;
     for (const GpuTensor& tensor : s.weights) weights.push_back(tensor.memory().buffer);

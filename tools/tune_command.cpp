@@ -266,6 +266,26 @@ int run_tune(const TuneArguments& given) {
   return kDone;
 }
 
+/// Where trials run, and where their kernels are kept.
+void add_cluster_options(CLI::App& command, TuneArguments& a) {
+  CLI::Option* scheduler = command.add_option(
+      "--scheduler", a.scheduler, "Run trials on a Dask cluster; the scheduler as tcp://HOST:PORT, or its file");
+  command
+      .add_option("--worker-resource", a.resource,
+                  "Dask resource of the workers that measure; default: the target's name")
+      ->needs(scheduler);
+  command.add_option("--python", a.python, "Python interpreter that has dask.distributed")
+      ->needs(scheduler)
+      ->capture_default_str();
+  command.add_option("--work", a.work, "Folder for linked candidates; default: a temporary one");
+  CLI::Option* cache =
+      command.add_option("--cache", a.cache, "Folder that caches compiled kernels; default: in the user's cache")
+          ->excludes(scheduler);
+  command.add_flag("--no-cache", a.no_cache, "Compile every candidate and cache none")
+      ->excludes(cache)
+      ->excludes(scheduler);
+}
+
 }  // namespace
 
 void add_tune_command(CLI::App& app, int& status) {
@@ -310,22 +330,7 @@ void add_tune_command(CLI::App& app, int& status) {
   command->add_option("--memory-mb", a.memory_mb, "Memory limit of each compiler and kernel process, in MiB")
       ->check(CLI::Range(64, 1 << 20))
       ->capture_default_str();
-  CLI::Option* scheduler = command->add_option(
-      "--scheduler", a.scheduler, "Run trials on a Dask cluster; the scheduler as tcp://HOST:PORT, or its file");
-  command
-      ->add_option("--worker-resource", a.resource,
-                   "Dask resource of the workers that measure; default: the target's name")
-      ->needs(scheduler);
-  command->add_option("--python", a.python, "Python interpreter that has dask.distributed")
-      ->needs(scheduler)
-      ->capture_default_str();
-  command->add_option("--work", a.work, "Folder for linked candidates; default: a temporary one");
-  CLI::Option* cache =
-      command->add_option("--cache", a.cache, "Folder that caches compiled kernels; default: in the user's cache")
-          ->excludes(scheduler);
-  command->add_flag("--no-cache", a.no_cache, "Compile every candidate and cache none")
-      ->excludes(cache)
-      ->excludes(scheduler);
+  add_cluster_options(*command, a);
   command->add_option("--generator", a.generator, "Path of sepconv-generator, if it is not alongside this program");
   command->add_option("--runner", a.runner, "The sepconv-runner command, such as 'qemu-aarch64 arm/sepconv-runner'");
   for (const char* measuring : {"--store", "--resume", "--minutes", "--cold", "--no-halide", "--cpu", "--call-timeout",

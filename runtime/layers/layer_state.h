@@ -84,7 +84,8 @@ std::vector<T*> in_keras_order(const LayerConfig& config, T& depthwise, T& point
 /// Values of a variable of that type.
 WeightArray to_array(std::vector<double> values, DataType dtype);
 
-/// The activity penalty of a call's output, divided by its batch (tf.keras, Keras 3.14 and later). NaN for a batch of 0.
+/// The activity penalty of a call's output, divided by its batch (tf.keras, Keras 3.14 and later). NaN for a batch of
+/// 0.
 double activity_penalty(const LayerConfig& config, const ConstTensorView& output);
 
 [[noreturn]] void throw_not_built(const std::string& name);

@@ -10,7 +10,8 @@ using detail::activity_penalty;
 using detail::in_keras_order;
 using detail::to_array;
 
-/// The activity penalty of a call's output, divided by its batch (tf.keras, Keras 3.14 and later). NaN for a batch of 0.
+/// The activity penalty of a call's output, divided by its batch (tf.keras, Keras 3.14 and later). NaN for a batch of
+/// 0.
 double detail::activity_penalty(const LayerConfig& config, const ConstTensorView& output) {
   const double batch = output.rank == 0 ? 1 : static_cast<double>(output.extents[0]);
   return penalty(config.activity_regularizer, output) / batch;

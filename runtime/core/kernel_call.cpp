@@ -58,20 +58,6 @@ std::size_t PreparedKernel::workspace_bytes(int concurrency, std::size_t before)
   return bytes == 0 ? 0 : bytes + kBufferAlignment;  // to align the start
 }
 
-std::array<HalideDimension, 4> ImageBuffer::dims_of(const Images& images, Layout layout, bool flat) noexcept {
-  const auto H = static_cast<std::int32_t>(images.H), W = static_cast<std::int32_t>(images.W),
-             C = static_cast<std::int32_t>(images.C);
-  const HalideDimension N{0, static_cast<std::int32_t>(images.batch),
-                          static_cast<std::int32_t>(images.batch == 1 ? images.image_elements() : images.batch_pitch),
-                          0};
-  if (layout == Layout::nhwc) {
-    if (flat) return {{{0, C, 1, 0}, {0, W * H, C, 0}, N, {}}};
-    return {{{0, C, 1, 0}, {0, W, C, 0}, {0, H, C * W, 0}, N}};
-  }
-  if (flat) return {{{0, W * H, 1, 0}, {0, C, W * H, 0}, N, {}}};
-  return {{{0, W, 1, 0}, {0, H, W, 0}, {0, C, W * H, 0}, N}};
-}
-
 KernelCall::KernelCall(const PreparedKernel& kernel, const Images& in, const Images& out, const std::int32_t (&pads)[2],
                        Executor& executor, std::byte* scratch) noexcept
     : function_(kernel.kernel_.function),
@@ -80,7 +66,10 @@ KernelCall::KernelCall(const PreparedKernel& kernel, const Images& in, const Ima
       pads_{pads[0], pads[1]},
       context_(executor, {scratch, kernel.call_bytes_, kernel.worker_bytes_}),
       services_(context_.services()) {
-  std::copy_n(kernel.argv_.begin(), kernel.argc_, argv_.begin());
+  // Most kernels have no more: a copy of known size needs no call.
+  constexpr std::size_t kFewArguments = 8;
+  std::copy_n(kernel.argv_.begin(), kFewArguments, argv_.begin());
+  if (kernel.argc_ > kFewArguments) std::copy_n(kernel.argv_.begin(), kernel.argc_, argv_.begin());
   argv_[0] = &services_;
   argv_[kernel.input_] = &input_.buffer;
   argv_[kernel.output_] = &output_.buffer;

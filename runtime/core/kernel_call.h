@@ -69,6 +69,20 @@ struct ImageBuffer {
   HalideBuffer buffer;
 };
 
+inline std::array<HalideDimension, 4> ImageBuffer::dims_of(const Images& images, Layout layout, bool flat) noexcept {
+  const auto H = static_cast<std::int32_t>(images.H), W = static_cast<std::int32_t>(images.W),
+             C = static_cast<std::int32_t>(images.C);
+  const HalideDimension N{0, static_cast<std::int32_t>(images.batch),
+                          static_cast<std::int32_t>(images.batch == 1 ? images.image_elements() : images.batch_pitch),
+                          0};
+  if (layout == Layout::nhwc) {
+    if (flat) return {{{0, C, 1, 0}, {0, W * H, C, 0}, N, {}}};
+    return {{{0, C, 1, 0}, {0, W, C, 0}, {0, H, C * W, 0}, N}};
+  }
+  if (flat) return {{{0, W * H, 1, 0}, {0, C, W * H, 0}, N, {}}};
+  return {{{0, W, 1, 0}, {0, H, W, 0}, {0, C, W * H, 0}, N}};
+}
+
 /// A kernel, its images and its scratch: all that may be fixed before a call, which can then be made any number of
 /// times.
 class KernelCall {

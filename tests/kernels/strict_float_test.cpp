@@ -21,8 +21,8 @@ using namespace runner;
 namespace {
 
 /// What the strict mode promises, computed in T one rounding at a time: taps from the first row's first, products of
-/// the padding's zeros included; then the bias, or for the pointwise sum the bias first and the channels of each
-/// multiplier after one another.
+/// the padding's zeros included; then the bias, or for a pointwise or conv sum the bias first and the channels
+/// of each multiplier or tap after one another.
 template <class T>
 class StrictOrder {
  public:
@@ -34,19 +34,26 @@ class StrictOrder {
     for (int oh = 0; oh < p_.OH(); ++oh)
       for (int ow = 0; ow < p_.OW(); ++ow)
         for (int f = 0; f < p_.OC(); ++f)
-          result.push_back(p_.has(StageKind::conv) ? pointwise(oh, ow, f) : alone(oh, ow, f));
+          result.push_back(!p_.has(StageKind::conv)       ? alone(oh, ow, f)
+                           : p_.has(StageKind::depthwise) ? pointwise(oh, ow, f)
+                                                          : conv(oh, ow, f));
     return result;
   }
 
  private:
+  /// What a tap reads: 0 in the padding.
+  T input(int oh, int ow, int kh, int kw, int c) const {
+    const Window& w = window(p_);
+    const int ih = oh * w.stride_h + kh * w.dilation_h - w.pad_top;
+    const int iw = ow * w.stride_w + kw * w.dilation_w - w.pad_left;
+    const bool inside = ih >= 0 && ih < p_.IH && iw >= 0 && iw < p_.IW;
+    return inside ? static_cast<T>(data_.input[(std::size_t(ih) * p_.IW + iw) * p_.IC + c]) : T{0};
+  }
   T depthwise(int oh, int ow, int c, int m) const {
     T sum = 0;
     for (int kh = 0; kh < window(p_).KH; ++kh)
       for (int kw = 0; kw < window(p_).KW; ++kw) {
-        const int ih = oh * window(p_).stride_h + kh * window(p_).dilation_h - window(p_).pad_top;
-        const int iw = ow * window(p_).stride_w + kw * window(p_).dilation_w - window(p_).pad_left;
-        const bool inside = ih >= 0 && ih < p_.IH && iw >= 0 && iw < p_.IW;
-        const T x = inside ? static_cast<T>(data_.input[(std::size_t(ih) * p_.IW + iw) * p_.IC + c]) : T{0};
+        const T x = input(oh, ow, kh, kw, c);
         const T weight = static_cast<T>(
             weights_
                 .depthwise[((std::size_t(kh) * window(p_).KW + kw) * p_.IC + c) * p_.stages[0].depth_multiplier + m]);
@@ -67,6 +74,18 @@ class StrictOrder {
         const volatile T product = static_cast<T>(weights_.pointwise[row * p_.OC() + f]) * depthwise(oh, ow, c, m);
         sum = sum + product;
       }
+    return sum;
+  }
+
+  T conv(int oh, int ow, int f) const {
+    T sum = has_bias(test::output(p_)) ? static_cast<T>(weights_.bias[f]) : T{0};
+    for (int kh = 0; kh < window(p_).KH; ++kh)
+      for (int kw = 0; kw < window(p_).KW; ++kw)
+        for (int c = 0; c < p_.IC; ++c) {
+          const std::size_t row = (std::size_t(kh) * window(p_).KW + kw) * p_.IC + c;
+          const volatile T product = static_cast<T>(weights_.pointwise[row * p_.OC() + f]) * input(oh, ow, kh, kw, c);
+          sum = sum + product;
+        }
     return sum;
   }
 
@@ -106,7 +125,9 @@ TEST(StrictFloatTest, SumsInTheStatedOrder) {
   for (const Target& target : native_cpu_targets())
     for (const char* text : {"f32strict_nhwc_i6x7x19.dw_k3x3_p1x1x1x1_m2.bias",
                              "f32strict_nhwc_i6x7x19.dw_k3x3_p1x1x1x1_m2.conv_o21_k1x1.bias",
-                             "f64strict_nhwc_i6x7x19.dw_k3x3_s2x2_p1x1x1x1.conv_o21_k1x1"}) {
+                             "f64strict_nhwc_i6x7x19.dw_k3x3_s2x2_p1x1x1x1.conv_o21_k1x1",
+                             "f32strict_nhwc_i6x7x19.conv_o21_k3x3_d2x1_p1x1x1x1.bias",
+                             "f64strict_nhwc_i6x7x3.conv_o21_k3x3_s2x2_p1x1x1x1"}) {
       const ConvProblem problem = problem_from_text(text);
       specs.push_back({problem, default_cpu_schedule(lower(problem, target)), target.name});
     }

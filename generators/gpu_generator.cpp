@@ -8,6 +8,7 @@
 #include "generators/schedules/depthwise_gpu.h"
 #include "generators/schedules/pointwise_gpu.h"
 #include "generators/schedules/tile_gpu.h"
+#include "generators/short_vectors.h"
 #include "generators/spec/gpu_schedule.h"
 #include "generators/stages/depthwise.h"
 #include "generators/stages/epilogue.h"
@@ -92,7 +93,10 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
     if (is_unfused()) built.add_custom_lowering_pass(new DeviceMemory);
     built.add_custom_lowering_pass(new BlockChecks(report().shared_bytes));
-    if (problem_.target.device == Device::opencl) built.add_custom_lowering_pass(new VectorComparisons);
+    if (problem_.target.device == Device::opencl) {
+      built.add_custom_lowering_pass(new ShortVectors);
+      built.add_custom_lowering_pass(new VectorComparisons);
+    }
     return built;
   }
 

@@ -5,7 +5,7 @@
 
 #include "bench/gpu/compile_program.h"
 #include "runner/golden_cases.h"
-#include "tests/gpu/conv_problems.h"
+#include "tests/gpu/further_problems.h"
 
 namespace sepconv::test {
 
@@ -34,9 +34,9 @@ Plan read_plan(const std::string& folder) {
   Plan plan;
   for (GoldenCase& c : read_golden_cases(folder, [](const std::string&) { return true; }))
     if (c.skip_reason.empty() && c.layer.problem.dtype != DataType::float64) plan.layers.push_back(std::move(c.layer));
-  for (const char* text : kConvProblems) {
+  for (const char* text : kFurtherProblems) {
     PlannedLayer layer;
-    layer.name = "conv_" + std::to_string(plan.layers.size());
+    layer.name = "further_" + std::to_string(plan.layers.size());
     layer.problem = problem_from_text(text);
     plan.layers.push_back(std::move(layer));
   }

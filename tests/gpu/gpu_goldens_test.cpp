@@ -12,8 +12,8 @@
 #include "runner/seeded.h"
 #include "runtime/core/axis_activation.h"
 #include "sepconv/kernel_registry.h"
-#include "tests/gpu/conv_problems.h"
 #include "tests/gpu/device_values.h"
+#include "tests/gpu/further_problems.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv::test {
@@ -98,13 +98,13 @@ TEST_P(Goldens, EqualKeras) {
                              << ", allowed " << comparison.limit << "; " << layer.kernel().schedule;
 }
 
-TEST(GpuConvolutions, EqualTheReference) {
+TEST(GpuFurtherProblems, EqualTheReference) {
   constexpr std::int64_t kBatch = 2;
   use_kernels(gpu_goldens::kernels());
   for (const std::string& target : targets()) {
     const Device& device = device_for(target);
     if (device.context == nullptr) GTEST_SKIP() << device.why_not;
-    for (const char* text : kConvProblems) {
+    for (const char* text : kFurtherProblems) {
       SCOPED_TRACE(text);
       const ConvProblem problem = problem_from_text(text);
       const SeededCase data = real_values(problem, kBatch, 5);

@@ -1,9 +1,10 @@
 #pragma once
-// Problems of one conv stage, which the golden cases of the Keras layers do not have.
+// Problems that the golden cases of the Keras layers do not have: single conv stages, and in nchw strides and rows
+// whose vectors OpenCL does not have.
 
 namespace sepconv::test {
 
-inline constexpr const char* kConvProblems[] = {
+inline constexpr const char* kFurtherProblems[] = {
     "f32_nhwc_i6x7x13.conv_o23_k1x1.bias.relu",
     "f32_nchw_i6x7x13.conv_o23_k1x1.bias",
     "f32_nhwc_i9x8x17.conv_o33_k1x1_s2x2_p0x1x0x0",
@@ -12,6 +13,10 @@ inline constexpr const char* kConvProblems[] = {
     "f32_nhwc_i12x9x8.conv_o12_k3x3_d2x3.bias",
     "f32_nhwc_i1x50x12.conv_o20_k1x5_d1x2_p0x0x8x0.bias.tanh",
     "f16_nhwc_i7x7x16.conv_o24_k3x3_p1x1x1x1.bias.relu",
+    "f32_nchw_i9x8x5.dw_k3x3_s2x2_p1x1x0x1.bias",
+    "f32_nchw_i9x23x5.dw_k3x3_s3x3_p1x1x0x1.bias.relu",
+    "f32_nchw_i9x13x5.dw_k3x3_s4x4_p1x1x1x1",
+    "f16_nchw_i9x12x6.dw_k3x3_s3x3_p1x1x0x0.bias",
     "bf16_nchw_i7x9x6.conv_o10_k5x5_p2x2x2x2.bias",
 };
 

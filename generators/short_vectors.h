@@ -11,7 +11,15 @@ namespace sepconv::generators {
 class ShortVectors : public Halide::Internal::IRMutator {
  protected:
   using IRMutator::visit;
+  Halide::Expr visit(const Halide::Internal::Let* op) override;
+  Halide::Internal::Stmt visit(const Halide::Internal::LetStmt* op) override;
   Halide::Expr visit(const Halide::Internal::Shuffle* op) override;
+
+ private:
+  template <class Node>
+  auto visit_let(const Node* op) -> decltype(op->body);
+
+  Halide::Internal::Scope<Halide::Expr> long_loads_;  // by the name that a let gives them
 };
 
 }  // namespace sepconv::generators

@@ -67,6 +67,7 @@ struct GpuLayer::State {
   ConvProblem problem;
   std::shared_ptr<GpuContext::State> context;
   const CompiledKernel* kernel = nullptr;
+  Extents kernel_input;             // the input as the kernel sees it
   std::vector<Argument> arguments;  // of the kernel; kernels for GPUs have static extents, and so take no pads
   std::vector<GpuTensor> weights;   // in the order of the arguments
 
@@ -85,6 +86,7 @@ GpuLayer::GpuLayer(const GpuContext& context, std::string name, const ConvProble
   state->problem = problem;
   state->context = context.state();
   state->arguments = arguments_of(problem);
+  state->kernel_input = detail::with_merged_pixels(problem).extents_after(0);
   const KernelChoice choice =
       choose_kernel(problem, *state->context, target.empty() ? detail::environment_target() : std::string(target));
   if (choice.kernel == nullptr)
@@ -147,8 +149,7 @@ Status GpuLayer::run(const GpuTensor& in, GpuTensor& out) const noexcept {
                            s.name.c_str(), static_cast<long long>(batch), static_cast<long long>(kMostImages));
     if (&in == &out)
       return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", s.name.c_str());
-    const ConvProblem merged = detail::with_merged_pixels(p);
-    ImageBuffer input(in.memory(), p, p.IC, merged.IW, merged.IH, batch, false);
+    ImageBuffer input(in.memory(), p, p.IC, s.kernel_input.W, s.kernel_input.H, batch, false);
     ImageBuffer output(out.memory(), p, p.OC(), p.OW(), p.OH(), batch, s.kernel->flat_output != 0);
     std::vector<halide_buffer_t> weights;
     for (const GpuTensor& tensor : s.weights) weights.push_back(tensor.memory().buffer);

@@ -9,18 +9,13 @@ namespace {
 
 bool has_one_tap(const Stage& stage) { return stage.window.KH == 1 && stage.window.KW == 1; }
 
-bool is_plain(const Window& w) {
-  return w.stride_h == 1 && w.stride_w == 1 && w.pad_top == 0 && w.pad_bottom == 0 && w.pad_left == 0 &&
-         w.pad_right == 0;
-}
-
 /// The family of a list of stages, whatever follows their sums.
 std::optional<KernelFamily> family_of(const ConvProblem& p) {
   const std::vector<Stage>& stages = p.stages;
   if (stages.size() == 1 && stages[0].kind == StageKind::depthwise) return KernelFamily::depthwise;
   if (stages.size() == 1) return has_one_tap(stages[0]) ? KernelFamily::pointwise : KernelFamily::conv;
   if (stages.size() == 2 && stages[0].kind == StageKind::depthwise && stages[1].kind == StageKind::conv &&
-      has_one_tap(stages[1]) && is_plain(stages[1].window))
+      stages[1].window.is_identity())
     return KernelFamily::separable;
   return std::nullopt;
 }
@@ -40,9 +35,8 @@ const char* to_text(KernelFamily family) {
 std::optional<std::string> why_not_compiled(const ConvProblem& p) {
   if (!family_of(p))
     return "no generator for the stages " + stages_name(p) +
-           "; there are generators for one depthwise stage, for one conv stage, and for a depthwise stage followed by "
-           "a "
-           "1x1 conv stage without strides and pads";
+           "; there are generators for one depthwise stage, for one conv stage, and for a depthwise stage "
+           "followed by a 1x1 conv stage without strides and pads";
   for (const Stage& stage : p.stages)
     if (!is_keras_epilogue(stage.epilogue))
       return std::string("no generator for the epilogue of the ") + to_text(stage.kind) +

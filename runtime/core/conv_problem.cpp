@@ -26,6 +26,11 @@ bool is_bias(const EpilogueStep& step) { return step.kind == EpilogueKind::bias;
 
 }  // namespace
 
+bool Window::is_identity() const {
+  return KH == 1 && KW == 1 && stride_h == 1 && stride_w == 1 && pad_top == 0 && pad_bottom == 0 && pad_left == 0 &&
+         pad_right == 0;
+}
+
 std::int32_t Window::OH(std::int32_t IH) const { return output_extent(IH, pad_top + pad_bottom, KH_eff(), stride_h); }
 std::int32_t Window::OW(std::int32_t IW) const { return output_extent(IW, pad_left + pad_right, KW_eff(), stride_w); }
 

@@ -3,9 +3,9 @@
 namespace sepconv::detail {
 
 ConvProblem with_merged_pixels(ConvProblem problem) {
-  if (problem.is_dynamic() || stages_name(problem) != "pointwise") return problem;
-  const Window& window = problem.stages.front().window;
-  if (window != Window{1, 1, 1, 1, window.dilation_h, window.dilation_w}) return problem;
+  const Stage& first = problem.stages.front();
+  const bool in_place = first.kind == StageKind::conv && first.window.is_identity();
+  if (problem.is_dynamic() || problem.stages.size() != 1 || !in_place) return problem;
   problem.IW *= problem.IH;
   problem.IH = 1;
   return problem;

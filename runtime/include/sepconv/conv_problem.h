@@ -29,6 +29,8 @@ struct Window {
   /// Effective window: (K - 1) * dilation + 1.
   std::int32_t KH_eff() const { return (KH - 1) * dilation_h + 1; }
   std::int32_t KW_eff() const { return (KW - 1) * dilation_w + 1; }
+  /// True for one tap without strides and pads: each output element reads the input element in its own place.
+  bool is_identity() const;
   /// Output extents; kDynamic if the input's is, 0 if the padded input is smaller than the window.
   std::int32_t OH(std::int32_t IH) const;
   std::int32_t OW(std::int32_t IW) const;

@@ -39,11 +39,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
       return;
     }
     const auto at = middle_arguments<Var>(problem_.layout, c_, pixels_.vars, m_, n_);
-    if (problem_.family == KernelFamily::pointwise) {
-      middle_(at) = padded_.func(image_arguments<Expr>(
-          problem_.layout, c_, {pixels_.column * problem_.window.stride_w, pixels_.row * problem_.window.stride_h},
-          n_));
-    } else if (problem_.family == KernelFamily::conv) {
+    if (!problem_.has_depthwise()) {
       middle_ = taps_as_planes(problem_, padded_, pixels_, c_, m_, n_);
     } else {
       const int channels = round_up(problem_.IC, facts().depthwise_panel);

@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::int64_t kBatch = 1;  // images of a call, in what is counted for a GPU
 
-std::int64_t sum_bytes(const generators::Lowering& p) {
-  return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
-}
-
 /// Bytes of the depthwise result that the pointwise stage reads; nothing without one, or if its size is unknown.
 std::optional<std::int64_t> block_bytes(const generators::Lowering& p, const generators::CpuSchedule& s) {
   if (p.family != generators::KernelFamily::separable || p.is_dynamic()) return std::nullopt;

@@ -8,15 +8,13 @@ namespace sepconv::generators {
 
 CpuSchedule conv_rule(const Lowering& p) {
   const bool nhwc = p.layout == Layout::nhwc;
-  // A dynamic problem's schedule is made for an image of a middling size.
-  constexpr int kMiddlingRows = 8, kMiddlingColumns = 64, kMostColumns = 128;
-  const int OH = p.dynamic_h() ? kMiddlingRows : p.OH(), OW = p.dynamic_w() ? kMiddlingColumns : p.OW();
+  constexpr int kMostColumns = 128;
+  const int OH = middling_rows(p), OW = middling_columns(p);
   const int columns = std::min(OW, kMostColumns);
   CpuSchedule s;
   s.pointwise = pointwise_rule(p, best_micro_tile(p, false, columns), columns, nhwc);
   s.block.ow_block = round_up(columns, s.pointwise->mr);
   // The input of a block within half of L2, but enough rows that the ones which two blocks copy are few.
-  constexpr int kRowsForEachShared = 4;
   const std::int64_t input_columns = std::int64_t{s.block.ow_block - 1} * p.window.stride_w + p.window.KW_eff();
   const std::int64_t row_bytes = sum_bytes(p) * input_columns * p.IC * p.window.stride_h;
   const std::int64_t shared = kRowsForEachShared * (p.window.KH_eff() - 1) / p.window.stride_h;

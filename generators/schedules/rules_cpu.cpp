@@ -41,8 +41,7 @@ CpuSchedule unlimited_schedule(const Lowering& p) {
   CpuSchedule s;
   const bool nhwc = p.layout == Layout::nhwc, wants_direct = reads_input(p);
   const int lanes = p.target.lanes;
-  // A dynamic problem's schedule is made for an image of a middling size.
-  const int OH = p.dynamic_h() ? 8 : p.OH(), OW = p.dynamic_w() ? 64 : p.OW();
+  const int OH = middling_rows(p), OW = middling_columns(p);
   const bool many_rows = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1;
   // Tiles that fit the rows need no pixels across their ends.
   const bool whole_rows = many_rows && wants_direct && rows_fit_tiles(p, best_micro_tile(p, false, OW).scalars);
@@ -74,7 +73,6 @@ CpuSchedule unlimited_schedule(const Lowering& p) {
     const std::int64_t row_bytes = sum_bytes(p) * columns * p.middle_channels();
     std::int64_t rows = p.target.l2_bytes / 2 / row_bytes;
     // Rows of the input that two blocks share are copied by both; a depthwise stage alone keeps no result in scratch.
-    constexpr int kRowsForEachShared = 4;
     if (!p.has_pointwise())
       rows = std::max<std::int64_t>(rows, kRowsForEachShared * (p.window.KH_eff() - 1) / p.window.stride_h);
     if (direct && !p.has_pointwise()) rows = p.flops > kWorthThreads ? ceil_div(OH, kBlocksForThreads) : OH;

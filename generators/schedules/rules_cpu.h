@@ -6,10 +6,12 @@
 
 namespace sepconv::generators {
 
-/// Bytes of an element of the depthwise result.
-inline std::int64_t sum_bytes(const Lowering& p) {
-  return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
-}
+// A dynamic problem's schedule is made for an image of a middling size.
+inline int middling_rows(const Lowering& p) { return p.dynamic_h() ? 8 : p.OH(); }
+inline int middling_columns(const Lowering& p) { return p.dynamic_w() ? 64 : p.OW(); }
+
+/// Rows of a block for each row of its input that the next block copies too.
+constexpr int kRowsForEachShared = 4;
 
 inline bool dilated(const Lowering& p) { return p.window.dilation_h * p.window.dilation_w > 1; }
 

@@ -64,4 +64,9 @@ struct Lowering {
 /// @throws std::invalid_argument with why_not_compiled()'s reason.
 Lowering lower(const ConvProblem& problem, const Target& target);
 
+/// Bytes of an element of the sums, in which what lies between input and output is kept too.
+inline std::int64_t sum_bytes(const Lowering& p) {
+  return static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
+}
+
 }  // namespace sepconv::generators

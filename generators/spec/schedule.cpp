@@ -29,7 +29,7 @@ std::string too_large(std::string_view field, int value, const char* what, std::
 
 /// Why the copy of a block's input, or of its taps, cannot be addressed.
 std::optional<std::string> conv_scratch_reason(const CpuSchedule& s, const Lowering& p) {
-  const auto bytes = static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
+  const std::int64_t bytes = sum_bytes(p);
   const std::int64_t columns = s.block.ow_block, rows = s.block.oh_block;
   const std::int64_t copy =
       s.block.flat() ? saturated_product({columns, rows, p.IC, p.planes(), bytes})
@@ -44,7 +44,7 @@ std::optional<std::string> scratch_reason(const CpuSchedule& s, const Lowering& 
   if (p.family == KernelFamily::conv) return conv_scratch_reason(s, p);
   if (!s.depthwise) return std::nullopt;
   const DepthwiseCpuSchedule& dw = *s.depthwise;
-  const auto bytes = static_cast<std::int64_t>(size_bytes(accumulator_type(p.dtype)));
+  const std::int64_t bytes = sum_bytes(p);
   const std::int64_t columns = p.dynamic_w() ? s.block.ow_block : std::min(s.block.ow_block, p.OW());
   const std::int64_t rows = s.block.oh_block;
   if (dw.pad_tile) {

@@ -135,8 +135,9 @@ void fields(Stream& stream, T& value) {
     auto& [name, class_name, reason] = value;
     stream.field(name), stream.field(class_name), stream.field(reason);
   } else {
-    auto& [layers, skipped] = value;
-    stream.field(layers), stream.field(skipped);
+    auto& [layers, skipped, network, why_no_network] = value;
+    stream.field(layers), stream.field(skipped), stream.field(why_no_network);
+    (void)network;
   }
 }
 

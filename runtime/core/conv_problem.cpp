@@ -19,7 +19,9 @@ auto fields_of(const Window& w) {
                   w.pad_right);
 }
 auto fields_of(const Stage& s) { return std::tie(s.kind, s.window, s.depth_multiplier, s.out_channels, s.epilogue); }
-auto fields_of(const ConvProblem& p) { return std::tie(p.dtype, p.strict_float, p.layout, p.IH, p.IW, p.IC, p.stages); }
+auto fields_of(const ConvProblem& p) { 
+  return std::tie(p.dtype, p.strict_float, p.layout, p.IH, p.IW, p.IC, p.input_pitches, p.output_pitches, p.stages);
+}
 
 bool is_activation(const EpilogueStep& step) { return step.kind == EpilogueKind::activation; }
 bool is_bias(const EpilogueStep& step) { return step.kind == EpilogueKind::bias; }
@@ -36,10 +38,14 @@ std::int32_t Window::OW(std::int32_t IW) const { return output_extent(IW, pad_le
 
 bool operator==(const Window& a, const Window& b) { return fields_of(a) == fields_of(b); }
 bool operator==(const Stage& a, const Stage& b) { return fields_of(a) == fields_of(b); }
+bool operator==(const Pitches& a, const Pitches& b) { return a.row == b.row && a.pixel == b.pixel; }
 bool operator==(const ConvProblem& a, const ConvProblem& b) { return fields_of(a) == fields_of(b); }
 bool operator==(const EpilogueStep& a, const EpilogueStep& b) {
-  return a.kind == b.kind && (!is_activation(a) || a.activation == b.activation);
+  return a.kind == b.kind && (!is_activation(a) || a.activation == b.activation) &&
+         (!has_operand(a) || a.broadcast == b.broadcast);
 }
+
+bool has_operand(const EpilogueStep& step) { return detail::entry_of(step.kind).has_operand; }
 
 Epilogue make_epilogue(bool bias, const Activation& activation) {
   Epilogue epilogue;
@@ -51,8 +57,8 @@ Epilogue make_epilogue(bool bias, const Activation& activation) {
 bool has_bias(const Epilogue& epilogue) { return std::any_of(epilogue.begin(), epilogue.end(), is_bias); }
 
 Activation activation_of(const Epilogue& epilogue) {
-  const auto step = std::find_if(epilogue.begin(), epilogue.end(), is_activation);
-  return step == epilogue.end() ? Activation{} : step->activation;
+  const auto step = std::find_if(epilogue.rbegin(), epilogue.rend(), is_activation);
+  return step == epilogue.rend() ? Activation{} : step->activation;
 }
 
 void set_bias(Epilogue& epilogue, bool bias) {
@@ -61,7 +67,7 @@ void set_bias(Epilogue& epilogue, bool bias) {
 }
 
 void set_activation(Epilogue& epilogue, const Activation& activation) {
-  epilogue.erase(std::remove_if(epilogue.begin(), epilogue.end(), is_activation), epilogue.end());
+  if (!epilogue.empty() && is_activation(epilogue.back())) epilogue.pop_back();
   if (activation != Activation{}) epilogue.push_back({EpilogueKind::activation, activation});
 }
 
@@ -120,7 +126,10 @@ ConvProblem with_dynamic_extents(ConvProblem p) {
 }
 
 std::string to_text(const EpilogueStep& step) {
-  return is_activation(step) ? to_text(step.activation) : detail::entry_of(step.kind).text;
+  constexpr const char* kSuffixes[] = {"", "_c", "_p"};
+  if (is_activation(step)) return to_text(step.activation);
+  return std::string(detail::entry_of(step.kind).text) +
+         (has_operand(step) ? kSuffixes[static_cast<int>(step.broadcast)] : "");
 }
 
 const char* to_text(StageKind kind) { return detail::entry_of(kind).text; }

@@ -10,21 +10,49 @@ std::vector<std::int64_t> image_shape(Layout layout, const Extents& e) {
   return {e.C, e.H, e.W};
 }
 
+Extents broadcast_extents(const Extents& e, Broadcast broadcast) {
+  switch (broadcast) {
+    case Broadcast::none: return e;
+    case Broadcast::channels: return {1, 1, e.C};
+    case Broadcast::pixels: return {e.H, e.W, 1};
+  }
+  return e;
+}
+
+/// The weights of a stage, and the constants and operands of its steps.
 void add_stage(const ConvProblem& p, std::size_t index, std::vector<Argument>& arguments) {
   const Stage& stage = p.stages[index];
+  const detail::StageKindEntry& kind = detail::entry_of(stage.kind);
   const DataType sums = accumulator_type(p.dtype);
-  const bool depthwise = stage.kind == StageKind::depthwise, last = index + 1 == p.stages.size();
-  arguments.push_back({ArgumentKind::weights, index, sums,
-                       detail::entry_of(stage.kind).weights_shape(stage, p.extents_after(index).C),
-                       depthwise ? Packing::depthwise_weights : Packing::conv_weights});
-  for (const EpilogueStep& step : stage.epilogue)
+  const bool last = index + 1 == p.stages.size();
+  const detail::ArrayShape weights = kind.weights_shape(stage, p.extents_after(index).C);
+  if (!weights.empty())
+    arguments.push_back({ArgumentKind::weights, index, sums, weights,
+                         kind.keeps_channels ? Packing::depthwise_weights : Packing::conv_weights});
+  const Extents out = p.extents_after(index + 1);
+  for (const EpilogueStep& step : stage.epilogue) {
     if (detail::entry_of(step.kind).has_constant)
       arguments.push_back({ArgumentKind::constant,
                            index,
                            sums,
-                           {p.extents_after(index + 1).C},
-                           depthwise && !last ? Packing::depthwise_constant : Packing::none,
+                           {out.C},
+                           kind.keeps_channels && !last ? Packing::depthwise_constant : Packing::none,
                            step.kind});
+    if (has_operand(step))
+      arguments.push_back({ArgumentKind::operand, index, p.dtype,
+                           image_shape(p.layout, broadcast_extents(out, step.broadcast)), Packing::none, step.kind,
+                           step.broadcast});
+  }
+}
+
+/// The arguments of all stages that are of a kind that `wanted` accepts.
+template <class Wanted>
+std::vector<Argument> stage_arguments(const ConvProblem& problem, Wanted&& wanted) {
+  std::vector<Argument> all, some;
+  for (std::size_t i = 0; i < problem.stages.size(); ++i) add_stage(problem, i, all);
+  for (Argument& argument : all)
+    if (wanted(argument.kind)) some.push_back(std::move(argument));
+  return some;
 }
 
 }  // namespace
@@ -41,17 +69,16 @@ std::vector<Argument> arguments_of(const ConvProblem& p) {
   return arguments;
 }
 
-std::vector<Argument> weights_of(const ConvProblem& problem) {
-  std::vector<Argument> weights;
-  for (std::size_t i = 0; i < problem.stages.size(); ++i) add_stage(problem, i, weights);
-  return weights;
-}
+std::vector<Argument> weights_of(const ConvProblem& problem) { return stage_arguments(problem, is_weight); }
+
+std::vector<Argument> operands_of(const ConvProblem& problem) { return stage_arguments(problem, is_image); }
 
 std::string name_of(const Argument& argument) {
-  constexpr const char* kNames[] = {"input", "weights", "constant", "pad_top", "pad_left", "output"};
-  std::string name = argument.kind == ArgumentKind::constant ? detail::entry_of(argument.step).text
-                                                             : kNames[static_cast<int>(argument.kind)];
-  return is_weight(argument.kind) ? name + std::to_string(argument.stage) : name;
+  constexpr const char* kNames[] = {"input", "weights", "constant", "operand", "pad_top", "pad_left", "output"};
+  const bool of_step = argument.kind == ArgumentKind::constant || argument.kind == ArgumentKind::operand;
+  const std::string name =
+      of_step ? detail::entry_of(argument.step).text : kNames[static_cast<int>(argument.kind)];
+  return of_step || is_weight(argument.kind) ? name + std::to_string(argument.stage) : name;
 }
 
 std::size_t elements_of(const Argument& argument) {

@@ -76,8 +76,37 @@ void check_window(const Checker& check, const Window& w, const Extents& in, bool
   not_empty("OW", w.OW(in.W), in.W, w.pad_left + w.pad_right, w.KW_eff());
 }
 
+/// A pool of no elements has no value.
+void check_pool(const Checker& check, const Stage& stage, const Extents& in) {
+  if (stage.kind != StageKind::max_pool && stage.kind != StageKind::average_pool) return;
+  if (in.H == kDynamic || in.W == kDynamic) check.reject("IH, IW", "-1 (dynamic)", "static extents of a pool's input");
+  const auto reaches = [&](const char* field, std::int32_t pad, std::int32_t effective) {
+    if (pad >= effective) check.reject(field, pad, "less than the effective window (" + std::to_string(effective) + ")");
+  };
+  const Window& w = stage.window;
+  reaches("pad_top", w.pad_top, w.KH_eff());
+  reaches("pad_bottom", w.pad_bottom, w.KH_eff());
+  reaches("pad_left", w.pad_left, w.KW_eff());
+  reaches("pad_right", w.pad_right, w.KW_eff());
+}
+
+void check_pitches(const Checker& check, const char* field, const Pitches& pitches, const ConvProblem& p,
+                   const Extents& e) {
+  if (pitches.dense()) return;
+  if (p.layout != Layout::nhwc) check.reject(field, std::int64_t{pitches.pixel}, "0 in nchw, whose images are dense");
+  if (p.is_dynamic()) check.reject(field, std::int64_t{pitches.pixel}, "0 where extents are dynamic");
+  if (pitches.pixel < e.C) check.reject(field, std::int64_t{pitches.pixel}, "a pixel pitch of at least C");
+  if (pitches.row < (e.W - 1) * std::int64_t{pitches.pixel} + e.C)
+    check.reject(field, std::int64_t{pitches.row}, "a row pitch of at least a row");
+  check.product(field, {e.H, pitches.row});
+}
+
 void check_epilogue(const Checker& check, const Epilogue& epilogue, bool last) {
   for (std::size_t i = 0; i < epilogue.size(); ++i) {
+    if (has_operand(epilogue[i]) && !last)
+      check.reject("epilogue", to_text(epilogue[i]), "operands in the last stage only");
+    if (!has_operand(epilogue[i]) && epilogue[i].broadcast != Broadcast::none)
+      check.reject("epilogue", to_text(epilogue[i]), "a broadcast only of a step with an operand");
     if (epilogue[i].kind != EpilogueKind::activation) continue;
     const Activation& activation = epilogue[i].activation;
     if (activation == Activation{}) check.reject("epilogue", "the linear activation", "no step for it");
@@ -93,13 +122,19 @@ void check_stage(const Checker& check, const Stage& stage, const Extents& in, bo
     if (stage.out_channels != 0)
       check.reject("out_channels", stage.out_channels, "0: a depthwise stage has IC * depth_multiplier");
   } else {
-    check.positive("out_channels", stage.out_channels);
+    if (stage.kind == StageKind::conv)
+      check.positive("out_channels", stage.out_channels);
+    else if (stage.out_channels != 0)
+      check.reject("out_channels", stage.out_channels, "0: only a conv stage has its own");
     if (stage.depth_multiplier != 1)
       check.reject("depth_multiplier", stage.depth_multiplier, "1: only a depthwise stage has one");
+    if (stage.kind == StageKind::copy && stage.window.KH * stage.window.KW != 1)
+      check.reject("KH * KW", std::int64_t{stage.window.KH} * stage.window.KW, "1: a copy has one tap");
   }
   check_window(check, stage.window, in, first);
+  check_pool(check, stage, in);
   const detail::ArrayShape weights = detail::entry_of(stage.kind).weights_shape(stage, in.C);
-  check.product("weight elements", {weights[0], weights[1], weights[2], weights[3]});
+  if (!weights.empty()) check.product("weight elements", {weights[0], weights[1], weights[2], weights[3]});
   const Window& w = stage.window;
   if (in.H != kDynamic && in.W != kDynamic)
     check.product("padded input elements",
@@ -124,6 +159,8 @@ void validate(const ConvProblem& p) {
     const Extents out = p.extents_after(i + 1);
     of_stage.product("output elements", {out.H, out.W, out.C});
   }
+  check_pitches(check, "input_pitches", p.input_pitches, p, p.extents_after(0));
+  check_pitches(check, "output_pitches", p.output_pitches, p, p.extents_after(p.stages.size()));
 }
 
 }  // namespace sepconv

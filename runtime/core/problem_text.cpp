@@ -1,8 +1,10 @@
 // The text form of problems:
-//   problem  = dtype ["strict"] "_" layout "_i" H "x" W "x" C { "." stage { "." step } }
+//   problem  = dtype ["strict"] "_" layout "_i" H "x" W "x" C [ "_x" pitches ] [ "_y" pitches ] { "." stage { "." step } }
+//   pitches  = row "x" pixel
 //   stage    = "dw_k" KH "x" KW [strides] [dilation] [pads] [ "_m" depth_multiplier ]
 //            | "conv_o" out_channels "_k" KH "x" KW [strides] [dilation] [pads]
-//   step     = "bias" | activation
+//            | ( "maxpool" | "avgpool" | "copy" ) "_k" KH "x" KW [strides] [dilation] [pads]
+//   step     = "bias" | "scale" | "prelu" | activation | ( "add" | "sub" | "mul" | "max" | "min" ) [ "_c" | "_p" ]
 // Fields that have no effect ("_s1x1", "_d1x1", "_p0x0x0x0", "_m1") are not written; "?" is an extent or pad that is
 // known only at run time.
 
@@ -140,6 +142,8 @@ void read_head(ConvProblem& p, std::string_view whole, std::string_view part) {
   p.layout = one_of(whole, fields.word(), std::array{Layout::nhwc, Layout::nchw});
   const std::vector<std::int32_t> extents = fields.required("i", 3);
   p.IH = extents[0], p.IW = extents[1], p.IC = extents[2];
+  if (const auto pitches = fields.numbers("x", 2)) p.input_pitches = {(*pitches)[0], (*pitches)[1]};
+  if (const auto pitches = fields.numbers("y", 2)) p.output_pitches = {(*pitches)[0], (*pitches)[1]};
   fields.end();
 }
 
@@ -166,8 +170,13 @@ std::optional<Stage> read_stage(std::string_view whole, std::string_view part) {
 }
 
 EpilogueStep read_step(std::string_view part) {
-  for (const detail::StepKindEntry& entry : detail::step_kinds())
-    if (entry.kind != EpilogueKind::activation && part == entry.text) return {entry.kind, {}};
+  for (const detail::StepKindEntry& entry : detail::step_kinds()) {
+    if (entry.kind == EpilogueKind::activation) continue;
+    for (const Broadcast broadcast : {Broadcast::none, Broadcast::channels, Broadcast::pixels}) {
+      const EpilogueStep step{entry.kind, {}, broadcast};
+      if (part == to_text(step)) return step;
+    }
+  }
   return {EpilogueKind::activation, activation_from_text(part)};
 }
 
@@ -176,6 +185,11 @@ EpilogueStep read_step(std::string_view part) {
 std::string to_text(const ConvProblem& p) {
   std::string text = std::string(to_text(p.dtype)) + (p.strict_float ? "strict" : "") + "_" + to_text(p.layout);
   text += "_i" + number_text(p.IH) + "x" + number_text(p.IW) + "x" + number_text(p.IC);
+  const auto add_pitches = [&](const char* prefix, const Pitches& pitches) {
+    if (!pitches.dense()) text += prefix + std::to_string(pitches.row) + "x" + std::to_string(pitches.pixel);
+  };
+  add_pitches("_x", p.input_pitches);
+  add_pitches("_y", p.output_pitches);
   for (const Stage& stage : p.stages) text += "." + stage_text(stage);
   return text;
 }
@@ -188,7 +202,7 @@ ConvProblem problem_from_text(std::string_view text) {
     if (std::optional<Stage> stage = read_stage(text, parts[i])) {
       p.stages.push_back(*std::move(stage));
     } else if (p.stages.empty()) {
-      refuse(text, "a stage 'dw_...' or 'conv_...' before its epilogue", parts[i]);
+      refuse(text, "a stage such as 'dw_...' or 'conv_...' before its epilogue", parts[i]);
     } else {
       p.stages.back().epilogue.push_back(read_step(parts[i]));
     }

@@ -1,9 +1,19 @@
 #include "runtime/core/stage_kinds.h"
 
 namespace sepconv::detail {
+namespace {
 
-const std::array<StageKindEntry, 2>& stage_kinds() {
-  static const std::array<StageKindEntry, 2> kinds = {{
+std::int32_t same_channels(const Stage&, std::int32_t in_channels) { return in_channels; }
+ArrayShape no_weights(const Stage&, std::int32_t) { return {}; }
+double taps(const Stage& stage, std::int32_t in_channels) {
+  return double(stage.window.KH) * stage.window.KW * in_channels;
+}
+double no_operations(const Stage&, std::int32_t) { return 0; }
+
+}  // namespace
+
+const std::vector<StageKindEntry>& stage_kinds() {
+  static const std::vector<StageKindEntry> kinds = {
       {StageKind::depthwise, "depthwise", "dw",
        [](const Stage& stage, std::int32_t in_channels) { return in_channels * stage.depth_multiplier; },
        [](const Stage& stage, std::int32_t in_channels) {
@@ -11,15 +21,20 @@ const std::array<StageKindEntry, 2>& stage_kinds() {
        },
        [](const Stage& stage, std::int32_t in_channels) {
          return double(stage.window.KH) * stage.window.KW * in_channels * stage.depth_multiplier;
-       }},
+       },
+       true},
       {StageKind::conv, "conv", "conv", [](const Stage& stage, std::int32_t) { return stage.out_channels; },
        [](const Stage& stage, std::int32_t in_channels) {
          return ArrayShape{stage.window.KH, stage.window.KW, in_channels, stage.out_channels};
        },
        [](const Stage& stage, std::int32_t in_channels) {
          return double(stage.window.KH) * stage.window.KW * in_channels * stage.out_channels;
-       }},
-  }};
+       },
+       false},
+      {StageKind::max_pool, "max_pool", "maxpool", same_channels, no_weights, taps, true},
+      {StageKind::average_pool, "average_pool", "avgpool", same_channels, no_weights, taps, true},
+      {StageKind::copy, "copy", "copy", same_channels, no_weights, no_operations, true},
+  };
   return kinds;
 }
 
@@ -27,8 +42,11 @@ const StageKindEntry& entry_of(StageKind kind) { return stage_kinds()[static_cas
 
 const std::vector<StepKindEntry>& step_kinds() {
   static const std::vector<StepKindEntry> kinds = {
-      {EpilogueKind::bias, "bias", true},
-      {EpilogueKind::activation, "", false},
+      {EpilogueKind::bias, "bias", true, false},         {EpilogueKind::activation, "", false, false},
+      {EpilogueKind::scale, "scale", true, false},       {EpilogueKind::prelu, "prelu", true, false},
+      {EpilogueKind::add, "add", false, true},           {EpilogueKind::subtract, "sub", false, true},
+      {EpilogueKind::multiply, "mul", false, true},      {EpilogueKind::maximum, "max", false, true},
+      {EpilogueKind::minimum, "min", false, true},
   };
   return kinds;
 }

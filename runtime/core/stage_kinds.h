@@ -1,7 +1,6 @@
 #pragma once
 // The properties of each kind of stage and of epilogue step. A new kind is a new entry in these tables.
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -17,20 +16,23 @@ struct StageKindEntry {
   const char* text;       // in error messages and names
   const char* text_form;  // in the text form of a problem
   std::int32_t (*out_channels)(const Stage& stage, std::int32_t in_channels);
-  /// Keras' order.
+  /// Keras' order; empty for a kind without weights.
   ArrayShape (*weights_shape)(const Stage& stage, std::int32_t in_channels);
-  /// Multiply-adds for one pixel of the output.
+  /// Multiply-adds, or comparisons or additions of a pool, for one pixel of the output.
   double (*multiply_adds)(const Stage& stage, std::int32_t in_channels);
+  /// Each channel by itself, as a depthwise convolution with as many filters as depth_multiplier.
+  bool keeps_channels;
 };
 
 /// All kinds, in the order of the enumeration.
-const std::array<StageKindEntry, 2>& stage_kinds();
+const std::vector<StageKindEntry>& stage_kinds();
 const StageKindEntry& entry_of(StageKind kind);
 
 struct StepKindEntry {
   EpilogueKind kind;
   const char* text;  // in the text form of a problem and in the names of arguments; activations have texts of their own
   bool has_constant;  // an element for each output channel: an argument of the kernel
+  bool has_operand;   // another tensor: an argument of the call
 };
 
 /// All kinds, in the order of the enumeration.

@@ -41,18 +41,38 @@ inline bool operator!=(const Window& a, const Window& b) { return !(a == b); }
 enum class EpilogueKind : std::uint8_t {
   bias,        // adds a constant to each channel
   activation,  // applies a function
+  scale,       // multiplies each channel by a constant
+  prelu,       // multiplies what is below 0 by a constant of its channel
+  // The others combine the value with an element of another tensor, the step's operand.
+  add,
+  subtract,  // value - operand
+  multiply,
+  maximum,
+  minimum,
+};
+
+/// The shape of a step's operand, an image for each image of the batch. Its elements serve all values that it has no
+/// axis for.
+enum class Broadcast : std::uint8_t {
+  none,      // H x W x C, as the value
+  channels,  // 1 x 1 x C: one element for each channel
+  pixels,    // H x W x 1: one element for each pixel
 };
 
 /// One step that follows a stage's sum.
 struct EpilogueStep {
   EpilogueKind kind = EpilogueKind::bias;
-  Activation activation;  // for EpilogueKind::activation
+  Activation activation = {};             // for EpilogueKind::activation
+  Broadcast broadcast = Broadcast::none;  // for steps that have an operand
 };
 bool operator==(const EpilogueStep& a, const EpilogueStep& b);
 inline bool operator!=(const EpilogueStep& a, const EpilogueStep& b) { return !(a == b); }
 
-/// "bias", or the activation's text.
+/// "bias", or the activation's text; "add", "add_c" (Broadcast::channels) or "add_p" (pixels) for a step with an operand.
 std::string to_text(const EpilogueStep& step);
+
+/// True for a step that reads another tensor.
+bool has_operand(const EpilogueStep& step);
 
 /// The steps in the order in which they are applied. The linear activation is not a step.
 using Epilogue = std::vector<EpilogueStep>;
@@ -60,18 +80,22 @@ using Epilogue = std::vector<EpilogueStep>;
 /// What Keras applies after a convolution: the bias, then the activation.
 Epilogue make_epilogue(bool bias, const Activation& activation = {});
 bool has_bias(const Epilogue& epilogue);
-/// The activation of an epilogue that has at most one; linear if there is none.
+/// The last activation of an epilogue; linear if there is none.
 Activation activation_of(const Epilogue& epilogue);
 void set_bias(Epilogue& epilogue, bool bias);
-/// Replaces the activation, or adds it as the last step; a linear one is removed.
+/// Replaces the last step if it is an activation, else adds one; a linear activation is no step.
 void set_activation(Epilogue& epilogue, const Activation& activation);
 
 enum class StageKind : std::uint8_t {
   depthwise,  // each input channel convolved with its own depth_multiplier filters; output channel c = ic * m + mi
   conv,       // each output channel sums over all input channels; 1x1 is a window, not a kind
+  // Without weights; each output channel is made from the input channel of its number.
+  max_pool,      // the largest of the taps inside the image
+  average_pool,  // the mean of the taps inside the image
+  copy,          // one tap, or zero where it lies outside of the image
 };
 
-/// A convolution and its epilogue.
+/// What is computed from each window, and its epilogue.
 struct Stage {
   StageKind kind = StageKind::depthwise;
   Window window;
@@ -87,6 +111,14 @@ struct Extents {
   std::int32_t H = 1, W = 1, C = 1;
 };
 
+/// Distances in elements between rows and between pixels of an nhwc image whose channels are dense: where it is a part of
+/// a larger tensor, as one of the inputs of a concatenation is. 0 and 0: the image is dense.
+struct Pitches {
+  std::int32_t row = 0, pixel = 0;
+  bool dense() const { return row == 0 && pixel == 0; }
+};
+bool operator==(const Pitches& a, const Pitches& b);
+
 /// An input and the stages applied to it. A 1-D layer is the 2-D problem with IH = KH = 1 (its steps lie along W). The
 /// batch is always free, so it is not part of the problem. A Keras separable convolution is a depthwise stage and a
 /// conv stage with a 1x1 window.
@@ -96,6 +128,7 @@ struct ConvProblem {
   Layout layout = Layout::nhwc;
   std::int32_t IH = 1, IW = 1;  // input extents, or kDynamic
   std::int32_t IC = 1;          // input channels
+  Pitches input_pitches, output_pitches;
   std::vector<Stage> stages;
 
   /// Extents of the output of the first `count` stages; dynamic extents stay kDynamic.
@@ -128,8 +161,8 @@ ConvProblem kernel_problem(ConvProblem problem);
 DataType accumulator_type(DataType dtype);
 
 /// The text form, for example "f32_nhwc_i56x56x64.dw_k3x3_s2x2_p0x1x0x1_m2.relu6.conv_o128_k1x1.bias.relu": data type
-/// (f32, f64, f16 or bf16, followed by "strict" in strict mode), layout and input HxWxC; then each stage with its
-/// output channels (conv), window, strides, dilation, pads top x bottom x left x right and depth multiplier
+/// (f32, f64, f16 or bf16, followed by "strict" in strict mode), layout, input HxWxC, and the pitches row x pixel of the
+/// input ("_x") and the output ("_y") where these are not dense; then each stage with its output channels (conv), window, strides, dilation, pads top x bottom x left x right and depth multiplier
 /// (depthwise), and the steps of its epilogue. Fields without effect are omitted; "?" means dynamic.
 std::string to_text(const ConvProblem& problem);
 

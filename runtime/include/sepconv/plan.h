@@ -4,12 +4,14 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/conv_weights.h"
 #include "sepconv/detail/model_options.h"
+#include "sepconv/detail/network_plan.h"
 
 namespace sepconv {
 
@@ -35,15 +37,25 @@ struct SkippedLayer {
   std::string reason;
 };
 
+/// The whole model, or the part of it between PlanOptions::from and to, as calls of kernels.
+struct PlannedNetwork {
+  NetworkPlan plan;                  // with its memory plan
+  std::vector<PlannedLayer> layers;  // the problem and weights of each step, by name
+};
+
 struct Plan {
   std::vector<PlannedLayer> layers;  // in the model's order
   std::vector<SkippedLayer> skipped;
+  std::optional<PlannedNetwork> network;  // if PlanOptions::network, and all layers can be compiled
+  std::string why_no_network;             // else: the first layer that prevents it, and why
 };
 
 struct PlanOptions : ModelOptions {
   bool fold = true;          // fold BatchNormalization and activations, absorb ZeroPadding2D
   bool join = true;          // join depthwise and 1x1 convolutions into one separable problem
   std::string layers = "*";  // glob over the names of layers to plan
+  bool network = false;      // also plan the network
+  std::string from, to;      // the first and the last layer of the network, both inclusive; empty: all of the model
 };
 
 /// Reads and plans a .keras, .h5 or .json model, TensorFlow.js' layers format, a LAYERS.json list of layer

@@ -14,6 +14,7 @@ enum class ArgumentKind : std::uint8_t {
   input,     // images
   weights,   // of a stage
   constant,  // of a step of a stage's epilogue, such as its bias
+  operand,   // of a step of the last stage's epilogue: images, as the output or broadcast
   pad_top,   // int32 scalars of dynamic problems: the pads before H and W
   pad_left,
   output,  // images
@@ -34,16 +35,22 @@ struct Argument {
   std::vector<std::int64_t> shape;  // weights and constants: before packing, in Keras' order; images: in memory order,
                                     // without the batch; kDynamic stays so; empty: a scalar
   Packing packing = Packing::none;
-  EpilogueKind step = EpilogueKind::bias;  // of constants; those of a stage are in the order of its steps
+  EpilogueKind step = EpilogueKind::bias;  // of constants and operands, which are in the order of the stage's steps
+  Broadcast broadcast = Broadcast::none;   // of operands
 };
 
 /// True for the arrays that ConvWeights holds.
 inline bool is_weight(ArgumentKind kind) { return kind == ArgumentKind::weights || kind == ArgumentKind::constant; }
 /// True for the tensors of a call.
-inline bool is_image(ArgumentKind kind) { return kind == ArgumentKind::input || kind == ArgumentKind::output; }
+inline bool is_image(ArgumentKind kind) {
+  return kind == ArgumentKind::input || kind == ArgumentKind::operand || kind == ArgumentKind::output;
+}
 
 /// All arguments of the problem's kernel after the context (kernel_abi.h), in order.
 std::vector<Argument> arguments_of(const ConvProblem& problem);
+
+/// The shapes of the operands, [H, W, C] or [C, H, W] with extents of 1 where they are broadcast, in order.
+std::vector<Argument> operands_of(const ConvProblem& problem);
 
 /// Only the weights: the arrays of ConvWeights, in this order.
 std::vector<Argument> weights_of(const ConvProblem& problem);

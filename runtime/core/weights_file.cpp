@@ -57,9 +57,7 @@ std::uint64_t checksum_of(const std::string& file) {
 void check_names(const std::vector<NamedWeights>& layers) {
   std::set<std::string_view> names;
   for (const NamedWeights& layer : layers) {
-    bool printable = !layer.name.empty();
-    for (const char c : layer.name) printable = printable && static_cast<unsigned char>(c) >= ' ' && c != '\x7f';
-    if (!printable)
+    if (!detail::is_printable(layer.name))
       throw std::invalid_argument("save_weights: a layer's name is empty or holds control characters: " +
                                   detail::quoted(layer.name));
     if (!names.insert(layer.name).second)

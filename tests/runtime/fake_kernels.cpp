@@ -153,6 +153,7 @@ int call_fake(std::size_t id, void** argv) {
       case ArgumentKind::input: closure.input = next(); break;
       case ArgumentKind::weights: (depthwise ? closure.depthwise : closure.pointwise) = next(); break;
       case ArgumentKind::constant: (last ? closure.bias : closure.middle_bias) = next(); break;
+      case ArgumentKind::operand: next(); break;
       case ArgumentKind::pad_top: closure.pad_top = *static_cast<std::int32_t*>(*argv++); break;
       case ArgumentKind::pad_left: closure.pad_left = *static_cast<std::int32_t*>(*argv++); break;
       case ArgumentKind::output: closure.output = next(); break;

@@ -6,9 +6,9 @@
 #include <map>
 #include <new>
 #include <stdexcept>
-#include <type_traits>
 #include <utility>
 
+#include "runtime/core/kernel_call.h"
 #include "runtime/core/memory_plan.h"
 #include "runtime/core/network_graph.h"
 #include "runtime/core/network_observer.h"
@@ -25,7 +25,6 @@ using detail::BoundTensor;
 using detail::Images;
 using detail::Port;
 
-constexpr std::size_t kMostOperands = 8;        // of a step
 constexpr std::size_t kMostPorts = 64;          // inputs and outputs
 constexpr std::size_t kKnownConcurrency = 256;  // up to which the layers' workspace is computed once
 
@@ -96,9 +95,9 @@ BoundStep bind_step(const NetworkPlan& plan, const NetworkStep& step, ConvLayer 
                   detail::bind_tensor(plan, step.output, p.layout, images.out, p.output_pitches, images.rank3),
                   {}};
   const std::vector<Argument> operands = operands_of(p);
-  if (operands.size() > kMostOperands)
+  if (operands.size() > detail::kMaxOperands)
     throw std::invalid_argument("network: step " + detail::quoted(step.layer) + ": more than " +
-                                std::to_string(kMostOperands) + " operands");
+                                std::to_string(detail::kMaxOperands) + " operands");
   for (std::size_t i = 0; i < operands.size(); ++i) {
     const auto extent = [&](std::size_t axis) { return static_cast<std::int32_t>(operands[i].shape[axis]); };
     const Extents e =
@@ -109,20 +108,6 @@ BoundStep bind_step(const NetworkPlan& plan, const NetworkStep& step, ConvLayer 
   bound.in_place = in.offset_bytes >= 0 && in.offset_bytes == out.offset_bytes &&
                    may_run_in_place(plan, step, detail::InPlace::plain_copies);
   return bound;
-}
-
-/// ConvLayer::run with operands.
-template <class Layer>
-auto run_layer(const Layer& layer, const RunContext& context, const ConstTensorView& in,
-               const ConstTensorView* operands, std::size_t count, const TensorView& out, int) noexcept
-    -> decltype(layer.run(context, in, operands, count, out)) {
-  return layer.run(context, in, operands, count, out);
-}
-template <class Layer>
-Status run_layer(const Layer& layer, const RunContext& context, const ConstTensorView& in, const ConstTensorView*,
-                 std::size_t count, const TensorView& out, long) noexcept {
-  if (count != 0) return Status::error(StatusCode::no_kernel, "layer '%s': no operands yet", layer.name().c_str());
-  return layer.run(context, in, out);
 }
 
 }  // namespace
@@ -248,10 +233,10 @@ Status Network::State::run_steps(const CallMemory& memory, const RunContext& con
     const BoundStep& step = steps[s];
     if (observer != nullptr) observer->begin(s);
     if (!step.in_place) {
-      std::array<ConstTensorView, kMostOperands> operands;
+      std::array<ConstTensorView, detail::kMaxOperands> operands;
       for (std::size_t i = 0; i < step.operands.size(); ++i) operands[i] = memory.view_of(step.operands[i]);
-      const Status status = run_layer(step.layer, context, memory.view_of(step.input), operands.data(),
-                                      step.operands.size(), memory.view_of(step.output), 0);
+      const Status status = step.layer.run(context, memory.view_of(step.input), operands.data(), step.operands.size(),
+                                           memory.view_of(step.output));
       if (!status.ok()) return status;
     }
     if (observer != nullptr) observer->end(s);

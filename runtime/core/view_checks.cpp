@@ -1,5 +1,6 @@
 #include "runtime/core/view_checks.h"
 
+#include <cstddef>
 #include <cstdio>
 #include <limits>
 
@@ -92,6 +93,19 @@ bool check_memory(const char* layer, const char* which, const ConstTensorView& v
   return true;
 }
 
+/// True for two sets of channels of the same pixels, as steps of a network read and write parts of one tensor.
+static bool share_pixels_only(const Images& a, const Images& b) noexcept {
+  const std::int64_t pixel = a.pixel_pitch;
+  if (pixel == 0 || b.pixel_pitch != pixel || a.element_bytes != b.element_bytes) return false;
+  for (const Images* images : {&a, &b})
+    if ((images->H > 1 && images->row_pitch % pixel != 0) || (images->batch > 1 && images->batch_pitch % pixel != 0))
+      return false;
+  const std::int64_t bytes = static_cast<const std::byte*>(b.data) - static_cast<const std::byte*>(a.data);
+  if (bytes % a.element_bytes != 0) return false;
+  const std::int64_t from_a = (bytes / a.element_bytes % pixel + pixel) % pixel;  // b's channels in a's pixels
+  return from_a >= a.C && from_a + b.C <= pixel;
+}
+
 bool images_overlap(const Images& a, const Images& b) noexcept {
   struct Span {
     std::uintptr_t begin, pitch, bytes;
@@ -106,6 +120,7 @@ bool images_overlap(const Images& a, const Images& b) noexcept {
   };
   const Span x = span_of(a), y = span_of(b);
   if (x.end() <= y.begin || y.end() <= x.begin) return false;
+  if (share_pixels_only(a, b)) return false;
   // The images of one may lie in the gaps of the other, as the halves of a concatenation do.
   for (std::int64_t i = 0, j = 0; i < x.count && j < y.count;) {
     if (x.at(i) + x.bytes <= y.at(j))

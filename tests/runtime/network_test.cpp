@@ -4,44 +4,18 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
-#include <set>
+#include <functional>
 #include <thread>
 
-#include "runtime/core/memory_plan.h"
-#include "runtime/core/network_observer.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
-#include "sepconv/tensor.h"
-#include "tests/runtime/fake_kernels.h"
+#include "tests/runtime/fake_networks.h"
 #include "tests/runtime/message_of.h"
-#include "tests/runtime/network_plans.h"
 
 namespace sepconv::test {
 namespace {
-
-/// Registers a fake kernel of each problem, once in the process.
-void register_kernels(const NetworkPlan& plan) {
-  static auto* const known = new std::set<std::string>;
-  for (const NetworkStep& step : plan.steps)
-    if (const std::string text = to_text(step.problem); known->insert(text).second)
-      register_fake_kernel(step.problem, {.symbol = "network_" + std::to_string(known->size()),
-                                          .target = "network-fake",
-                                          .call_scratch_bytes = 100 * known->size()});
-}
-
-std::vector<NamedWeights> weights_of_steps(const NetworkPlan& plan) {
-  std::vector<NamedWeights> weights;
-  for (const NetworkStep& step : plan.steps)
-    weights.push_back({step.layer, step.problem, integer_weights(step.problem)});
-  return weights;
-}
-
-Network make(NetworkPlan plan) {
-  detail::plan_memory(plan);
-  register_kernels(plan);
-  return Network(plan, weights_of_steps(plan));
-}
 
 /// image -> depthwise -> 1x1 -> 1x1, where the second one is an output too.
 NetworkPlan small_plan() {
@@ -60,17 +34,6 @@ NetworkPlan small_plan() {
   b.output(last);
   b.output(mid);
   return b.plan;
-}
-
-struct Outputs {
-  Tensor last, mid;
-};
-
-Tensor image_of(std::int64_t batch, std::int64_t elements, const Shape& shape) {
-  Tensor image(shape);
-  const std::vector<float> values = integer_values(static_cast<std::size_t>(batch * elements), 3);
-  std::copy(values.begin(), values.end(), image.data());
-  return image;
 }
 
 /// The outputs by naive_conv.
@@ -133,42 +96,6 @@ TEST(Network, BatchPitchesAreFree) {
   EXPECT_EQ(last[90], -7) << "the gap between the images";
   EXPECT_EQ(mid[250], wanted[1][210]);
   EXPECT_EQ(mid[210], -7);
-}
-
-TEST(Network, TimeStepsAreImages) {
-  NetworkBuilder b;
-  const auto clip = b.input("clip", {4, 4, 3}, 5);
-  const auto frames = b.tensor("frames", {4, 4, 2}, 5), flat = b.view(frames, {5 * 4 * 4 * 2});
-  const auto last = b.tensor("last", {6});
-  b.step("frames", pointwise(4, 4, 3, 2), clip, frames);
-  b.step("last", pointwise(1, 1, 160, 6), flat, last);
-  b.output(last);
-  const Network network = make(b.plan);
-  EXPECT_EQ(network.inputs()[0].images, 5);
-  const Tensor image = image_of(10, 48, {10, 4, 4, 3});
-  Tensor result({2, 6});
-  const Status status = network.run({}, image, result);
-  ASSERT_TRUE(status.ok()) << status.message();
-  std::vector<float> at(image.data(), image.data() + image.elements());
-  at = naive_conv(network.steps()[0].problem, integer_weights(network.steps()[0].problem), at, 10);
-  at = naive_conv(network.steps()[1].problem, integer_weights(network.steps()[1].problem), at, 2);
-  EXPECT_EQ(std::vector<float>(result.data(), result.data() + 12), at);
-  Tensor odd({9, 4, 4, 3});
-  EXPECT_EQ(network.run({}, odd, result).code(), StatusCode::invalid_shape);
-}
-
-TEST(Network, ViewsOfInputsThatRegroupImagesNeedADenseBatch) {
-  NetworkBuilder b;
-  const auto clip = b.input("clip", {12}), last = b.tensor("last", {3}, 2);
-  b.step("last", pointwise(1, 1, 6, 3), b.view(clip, {6}, 2), last);
-  b.output(last);
-  const Network network = make(b.plan);
-  Tensor in({2, 20}), out({4, 3});
-  ConstTensorView view = in;
-  view.extents[1] = 12;
-  EXPECT_NE(std::string(network.run({}, view, out).message()).find("expected 12, within"), std::string::npos);
-  view.pitches[0] = 12;
-  EXPECT_TRUE(network.run({}, view, out).ok());
 }
 
 TEST(Network, EmptyBatch) {
@@ -338,39 +265,6 @@ TEST(Network, ConcurrentCallsWithTheirOwnWorkspaces) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(right, 100);
-}
-
-TEST(Network, CopiesInPlaceAreLeftOutAndStepsAreObserved) {
-  NetworkBuilder b;
-  const auto image = b.input("image", {2, 2, 3});
-  const auto a = b.tensor("a", {2, 2, 5}), same = b.tensor("same", {2, 2, 5}), last = b.tensor("last", {2, 2, 2});
-  b.step("a", pointwise(2, 2, 3, 5), image, a);
-  b.step("same", copy(2, 2, 5), a, same);
-  b.step("last", pointwise(2, 2, 5, 2), same, last);
-  b.output(last);
-  NetworkPlan plan = b.plan;
-  detail::plan_memory(plan);
-  EXPECT_EQ(plan.tensors[1].offset_bytes, plan.tensors[2].offset_bytes);
-  register_kernels({{}, {plan.steps[0], plan.steps[2]}, {}, {}, 0});
-  std::vector<NamedWeights> weights = weights_of_steps({{}, {plan.steps[0], plan.steps[2]}, {}, {}, 0});
-  weights.push_back({"same", plan.steps[1].problem, {}});
-  const Network network(plan, weights);
-  const Tensor in = image_of(1, 12, {1, 2, 2, 3});
-  Tensor out({1, 2, 2, 2});
-  struct Recorder : detail::StepObserver {
-    void begin(std::size_t step) noexcept override { seen.push_back(static_cast<int>(step)); }
-    void end(std::size_t step) noexcept override { seen.push_back(-static_cast<int>(step)); }
-    std::vector<int> seen;
-  } recorder;
-  const ConstTensorView in_view = in;
-  const TensorView out_view = out;
-  ASSERT_TRUE(detail::NetworkAccess::run(network, {}, &in_view, 1, &out_view, 1, &recorder).ok());
-  EXPECT_EQ(recorder.seen, (std::vector<int>{0, 0, 1, -1, 2, -2}));
-  std::vector<float> at(in.data(), in.data() + 12);
-  for (const int step : {0, 2})
-    at = naive_conv(plan.steps[static_cast<std::size_t>(step)].problem,
-                    integer_weights(plan.steps[static_cast<std::size_t>(step)].problem), at, 1);
-  EXPECT_EQ(std::vector<float>(out.data(), out.data() + 8), at);
 }
 
 }  // namespace

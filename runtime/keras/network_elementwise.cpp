@@ -48,7 +48,6 @@ int lower_activation(CallLowering& c) {
   const int input = c.input();
   const Activation activation =
       activation_of_layer(c.layer.class_name, c.config(), c.rules, c.what(), c.keras_rank(input));
-  if (activation.kind == ActivationKind::glu) throw NotCompiledError("glu is not compiled");
   return c.apply(input, activation);
 }
 

@@ -1,6 +1,5 @@
 #include "runtime/keras/network_lowering.h"
 
-#include <array>
 #include <utility>
 
 #include "runtime/keras/json_text.h"
@@ -33,6 +32,15 @@ int lower_time(CallLowering& c) {
   const std::int64_t steps = c.output_shape.front();
   if (tensor.images % steps != 0) throw NotCompiledError("a part that begins inside of TimeDistributed is not compiled");
   return c.view(input, c.output_shape, tensor.images / steps);
+}
+
+/// Null for classes without one.
+Lowering lowering_of(const std::string& class_name) {
+  using Table = const Lowerings& (*)();
+  for (const Table table : {&convolution_lowerings, &transposed_lowerings, &elementwise_lowerings, &merge_lowerings,
+                            &window_lowerings, &view_lowerings})
+    if (const auto found = table().find(class_name); found != table().end()) return found->second;
+  return nullptr;
 }
 
 }  // namespace
@@ -106,6 +114,12 @@ int CallLowering::apply(int tensor, Layout layout, const Epilogue& epilogue, std
 }
 
 int CallLowering::apply(int tensor, const Activation& activation) {
+  if (activation.kind == ActivationKind::glu) throw NotCompiledError("glu is not compiled");
+  // The outer axes of a tensor with more than three are rows together.
+  if (!is_elementwise(activation.kind) && shape(tensor).size() > 3 && activation.axis < -2)
+    throw NotCompiledError(to_text(activation) + " along an outer axis is not compiled");
+  // Axes are counted in memory, which nhwc shows as it is.
+  if (!is_elementwise(activation.kind)) return apply(tensor, Layout::nhwc, make_epilogue(false, activation));
   return apply(tensor, draft.tensor(tensor).layout, make_epilogue(false, activation));
 }
 
@@ -146,19 +160,18 @@ Layout layout_of(const json& config) {
   return format.is_string() && format.get_ref<const std::string&>() == "channels_first" ? Layout::nchw : Layout::nhwc;
 }
 
+std::optional<std::string> CallLowering::why_never() const {
+  if (layer.custom) return "a custom class: " + layer.why_custom;
+  if (call.time != TimeAxis::untouched || is_operator(layer)) return std::nullopt;
+  if (lowering_of(layer.class_name) == nullptr) return why_class_refused(layer.class_name);
+  if (layer.training) return "it is called as in training";
+  return std::nullopt;
+}
+
 int lower_call(CallLowering& call) {
-  if (call.layer.custom) throw NotCompiledError("a custom class: " + call.layer.why_custom);
   if (call.call.time != TimeAxis::untouched) return lower_time(call);
   if (is_operator(call.layer)) return lower_operator(call);
-  using Table = const Lowerings& (*)();
-  for (const Table table : {&convolution_lowerings, &transposed_lowerings, &elementwise_lowerings, &merge_lowerings,
-                            &window_lowerings, &view_lowerings}) {
-    const auto found = table().find(call.layer.class_name);
-    if (found == table().end()) continue;
-    if (call.layer.training) throw NotCompiledError("it is called as in training");
-    return found->second(call);
-  }
-  throw NotCompiledError(why_class_refused(call.layer.class_name));
+  return lowering_of(call.layer.class_name)(call);
 }
 
 }  // namespace sepconv::keras

@@ -37,6 +37,8 @@ class CallLowering {
   const nlohmann::json& config() const { return layer.config(); }
   /// Names the layer in messages.
   std::string what() const { return layer.title(); }
+  /// Why calls of this layer are not compiled, whatever they read.
+  std::optional<std::string> why_never() const;
   /// The only tensor that the call reads. @throws NotCompiledError where there are several
   int input() const;
   const std::vector<std::int64_t>& shape(int tensor) const { return draft.shape(tensor); }
@@ -93,7 +95,7 @@ int lower_operator(CallLowering& call);
 /// Why layers of the class are never compiled.
 std::string why_class_refused(const std::string& class_name);
 
-/// Lowers a call of any layer.
+/// Lowers a call of any layer that has no why_never().
 /// @throws NotCompiledError, std::invalid_argument with the reason
 int lower_call(CallLowering& call);
 

@@ -1,6 +1,7 @@
 // Elementwise layers, padding and 1x1 convolutions as parts of other steps.
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 #include "runtime/core/stage_kinds.h"
@@ -15,6 +16,12 @@ const DraftStep& step_of(const Draft& draft, int s) { return draft.steps[static_
 bool same(const Extents& a, const Extents& b) { return a.H == b.H && a.W == b.W && a.C == b.C; }
 Extents extents_in(const ConvProblem& p) { return {p.IH, p.IW, p.IC}; }
 Extents extents_out(const ConvProblem& p) { return p.extents_after(p.stages.size()); }
+
+/// The image's extents, outermost first.
+std::array<std::int32_t, 3> memory_extents(Layout layout, const Extents& e) {
+  if (layout == Layout::nhwc) return {e.H, e.W, e.C};
+  return {e.C, e.H, e.W};
+}
 
 void absorb_names(DraftStep& step, const DraftStep& other) {
   step.absorbed.insert(step.absorbed.end(), other.absorbed.begin(), other.absorbed.end());
@@ -55,12 +62,12 @@ bool can_apply(const Draft& draft, const DraftStep& maker, const DraftStep& step
   if (made.images != read.images && !draft.is_whole(step.output)) return false;
   if (same_image) return true;
   const Needs needs = needs_of(step);
-  if (needs.image && reshaped) return false;
-  if (needs.image && maker.problem.layout != step.problem.layout)
-    return std::none_of(step.problem.stages[0].epilogue.begin(), step.problem.stages[0].epilogue.end(), has_operand) &&
-           !needs.channels;
-  if (needs.channels) return both_nhwc && out.C == in.C;
-  if (needs.last_axis && reshaped) return both_nhwc && out.C == in.C;
+  if (needs.channels) return both_nhwc && out.C == in.C && !needs.image;
+  // A function along an axis: the axes of both are the same in memory.
+  if (needs.last_axis && !needs.image && both_nhwc && out.C == in.C) return true;
+  if (needs.last_axis || needs.image)
+    return step.operands.empty() && !reshaped &&
+           memory_extents(maker.problem.layout, out) == memory_extents(step.problem.layout, in);
   return true;
 }
 

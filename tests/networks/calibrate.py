@@ -54,6 +54,13 @@ def draw_all(model, rng, bits):
                 weight.assign(rounded(np.reshape(draw(layer, weight.name, shape, rng), shape), bits))
 
 
+def apply_normalization(model):
+    """Makes each Normalization layer compute with its weights, which Keras reads only when it loads a file."""
+    for layer in model.layers:
+        if type(layer).__name__ == "Normalization":
+            layer.finalize_state()
+
+
 def call(layer, *arguments, **options):
     """The layer's outputs; TensorFlow computes channels_first on a CPU only through XLA."""
     if getattr(layer, "data_format", None) == "channels_first":
@@ -80,6 +87,7 @@ def calibrate(model, inputs, seed, bits=23):
     """Sets all weights of the model. BITS of each weight's fraction are kept."""
     rng = np.random.default_rng(seed)
     draw_all(model, rng, bits)
+    apply_normalization(model)
 
     def visit(layer):
         def run(*arguments, **options):

@@ -22,6 +22,7 @@ import time
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 import archives  # noqa: E402
@@ -49,42 +50,51 @@ class Checker:
     def __init__(self, sepconv, folder, narrow):
         self.sepconv, self.folder, self.narrow, self.status = sepconv, folder, narrow, 0
 
-    def run(self, title, made, model, outputs, wanted=True):
-        """Saves, compiles, runs and compares one model, and prints its row."""
-        folder = self.folder / title.replace(" ", "_")
-        folder.mkdir(parents=True, exist_ok=True)
-        model.save(folder / f"{made.name}.keras")
+    def save(self, title, model):
+        path = self.folder / title.replace(" ", "_") / f"{title.split()[0]}.keras"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save(path)
+        return path
+
+    def run(self, title, made, path, outputs, wanted=True):
+        """Compiles, runs and compares one model, and prints its row."""
         start = time.monotonic()
         try:
-            actual = sepconv_runs.run_network(self.sepconv, folder / f"{made.name}.keras", made.inputs[:COMPARED],
-                                              [one.name for one in outputs], folder)
+            actual = sepconv_runs.run_network(self.sepconv, path, made.inputs[:COMPARED], [one.name for one in outputs],
+                                              path.parent)
         except sepconv_runs.RunFailed as error:
             print(f"{title:26} {error}", flush=True)
             self.status = 3
             return
         expected = expected_of(outputs)
         row = compare.compare(title, len(made.model.operations), actual, expected, time.monotonic() - start)
-        print(compare.text_of(row), flush=True)
+        deviations = [one.deviation for one in made.outputs]
+        row.deviations = (min(deviations), max(deviations))
+        print(compare.text_of(row) + ("" if wanted or row.passed else " (as it must)"), flush=True)
         if row.passed != wanted:
             self.status = max(self.status, 1)
 
     def blocks_and_whole(self, name):
         """Both runs of a network."""
         made = reference.make_reference(name, self.narrow, MEASURED)
-        self.run(f"{name} blocks", made, made.cut, made.outputs)
+        path = self.save(f"{name} blocks", made.cut)
+        reference.check_file(made, path)
+        self.run(f"{name} blocks", made, path, made.outputs)
         whole = networks.build(name, self.narrow)
         whole.set_weights(made.model.get_weights())
-        single, = reference.evaluate(whole, made.inputs)
+        path = self.save(name, whole)
+        single, = reference.evaluate(keras.models.load_model(path, compile=False), made.inputs)
         double = softmax(made.outputs[-1].values)
         whole_output = reference.describe(whole.output_names[0], single, double, least=0)
-        self.run(name, made, whole, [whole_output])
+        self.run(name, made, path, [whole_output])
 
     def changed_weight(self):
         """That the comparison fails if one weight in the middle is 3 % larger."""
         made = reference.make_reference(SELF_TEST, self.narrow, MEASURED)
         change = archives.middle_weight(made.model)
         archives.apply(change, made.model, change.changed)
-        self.run(f"{SELF_TEST} changed", made, made.cut, made.outputs, wanted=False)
+        path = self.save(f"{SELF_TEST} changed", made.cut)
+        self.run(f"{SELF_TEST} changed", made, path, made.outputs, wanted=False)
 
 
 def main():

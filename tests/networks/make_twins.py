@@ -65,6 +65,7 @@ def make_twin(name):
     count = 2 if 2 * values <= STORED_VALUES else 1
     path = FOLDER / f"{name}.keras"
     archives.save_small(made.cut, path)
+    reference.check_file(made, path)
     arrays = {"input": made.inputs[:count]}
     outputs = []
     for output in made.outputs:

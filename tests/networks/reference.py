@@ -68,11 +68,18 @@ def make_reference(name, narrow, count):
     cut, names = networks.cut_model(name, model)
     double = networks.build(name, narrow, None, "float64")
     double.set_weights(model.get_weights())
+    calibrate.apply_normalization(double)
     double, double_names = networks.cut_model(name, double)
     assert names == double_names and double.outputs[-1].dtype == "float64"
     x = inputs.make_inputs(seed, shape, count, image)
     pairs = zip(names, evaluate(cut, x), evaluate(double, x.astype("float64")))
     return Reference(name, model, cut, seed, x, [describe(*pair) for pair in pairs])
+
+
+def check_file(reference, path):
+    """Raises an error unless the saved model, cut into blocks, computes the same as the one that was saved."""
+    if misses(reference, keras.models.load_model(path, compile=False)):
+        raise ValueError(f"{path}: Keras computes something else from this file than from the model that it saved")
 
 
 def misses(reference, model):

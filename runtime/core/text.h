@@ -22,6 +22,13 @@ inline std::vector<std::string_view> split(std::string_view text, char separator
 
 inline std::string quoted(std::string_view text) { return std::string(1, '\'').append(text).append(1, '\''); }
 
+/// True for a name that a line of text can hold: not empty, without control characters.
+inline bool is_printable(std::string_view name) {
+  for (const char c : name)
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') return false;
+  return !name.empty();
+}
+
 inline bool consume_prefix(std::string_view& text, std::string_view prefix) {
   if (text.substr(0, prefix.size()) != prefix) return false;
   text.remove_prefix(prefix.size());

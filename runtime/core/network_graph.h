@@ -1,0 +1,28 @@
+#pragma once
+// The rules of a network but for where its tensors lie: plan_memory needs a network that keeps them.
+
+#include <cstdint>
+
+#include "sepconv/detail/network_plan.h"
+
+namespace sepconv::detail {
+
+/// Most tensors, and most steps, of a network: the checks compare tensors in pairs.
+inline constexpr std::size_t kMaxNetworkItems = std::size_t{1} << 14;
+
+/// What a step reads and writes, by its problem.
+struct StepImages {
+  Extents in, out;  // `out` is behind glu, which halves an axis
+  bool rank3;       // views leave out H: the output is one of a 1-D layer
+};
+/// @throws std::invalid_argument for an activation along an axis that the output lacks.
+StepImages images_of(const ConvProblem& problem, const NetworkTensor& output);
+
+/// Checks everything that validate() does, but the offsets and tensor_bytes.
+/// @throws std::invalid_argument naming the tensor or the step.
+void validate_graph(const NetworkPlan& network);
+
+/// True for a base that is the caller's memory: that of an input or an output of the network.
+std::vector<bool> caller_bases(const NetworkPlan& network);
+
+}  // namespace sepconv::detail

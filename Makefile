@@ -8,10 +8,10 @@ ONLY ?= *
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers dev sanitize asan tsan fuzz fuzz-coverage gpu-check format format-check tidy clean
+.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers check-networks dev sanitize asan tsan fuzz fuzz-coverage gpu-check format format-check tidy clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: ## Install what is missing: system packages, and CMake, Ninja and Halide into .venv
 	@scripts/setup.sh
@@ -48,6 +48,11 @@ bench-peers: setup ## Time sepconv beside other libraries from PyPI: a table and
 	@$(CMAKE) --workflow --preset compiler
 	@bench/peers/setup.sh
 	@build/peers/bin/python bench/peers/bench_peers.py --sepconv build/release/tools/sepconv
+
+check-networks: setup ## Compare whole networks with Keras, block by block (ONLY=PATTERN: some; 2 GB, hours)
+	@$(CMAKE) --workflow --preset compiler
+	@tests/networks/setup.sh
+	@build/keras/bin/python tests/networks/check_networks.py --sepconv build/release/tools/sepconv --only "$(ONLY)"
 
 dev: setup ## Quick tests of a build with assertions and with warnings as errors
 	@$(CMAKE) --workflow --preset dev

@@ -1,5 +1,7 @@
 // Our algorithms without our schedules, for Halide's autoschedulers: for comparison in trials, never for libraries.
 
+#include <algorithm>
+
 #include "generators/autoscheduler.h"
 #include "generators/kernel_generator.h"
 #include "generators/scratch_meter.h"
@@ -19,6 +21,10 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
     if (problem_.is_dynamic())
       throw std::invalid_argument("schedule '" + schedule_text.value() +
                                   "': Halide's autoschedulers are given static extents only");
+    const auto reads_tensor = std::find_if(problem_.output.begin(), problem_.output.end(), has_operand);
+    if ((problem_.has_depthwise() && !problem_.has_filter()) || reads_tensor != problem_.output.end())
+      throw std::invalid_argument("schedule '" + schedule_text.value() +
+                                  "': Halide's autoschedulers are given convolutions without operands only");
     if (!serves(wanted, problem_.dtype))
       throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + wanted.name +
                                   " has no kernels for this data type");
@@ -38,7 +44,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
                             : unpadded_input(problem_, *input_, types_);
     (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
         output_value(problem_.has_pointwise() ? pointwise_sum() : depthwise_sum(),
-                     [&](InputBuffer& constant) { return constant(f_); });
+                     [&](InputBuffer& constant) { return constant(f_); }, {f_, pixels_.vars, n_});
   }
 
   void schedule() {

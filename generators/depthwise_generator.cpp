@@ -1,10 +1,11 @@
-// Depthwise convolution alone: Keras DepthwiseConv1D and DepthwiseConv2D.
+// Stages that keep channels apart: Keras DepthwiseConv1D and DepthwiseConv2D, pools and copies.
 
 #include "generators/cpu_generator.h"
 #include "generators/schedules/block_cpu.h"
 #include "generators/schedules/depthwise_cpu.h"
 #include "generators/stages/depthwise.h"
 #include "generators/stages/epilogue.h"
+#include "generators/stages/pooling.h"
 
 namespace sepconv::generators {
 
@@ -19,11 +20,11 @@ class DepthwiseGenerator : public CpuGenerator<DepthwiseGenerator> {
     const int panel = depthwise_panel(problem_, *schedule_.depthwise);
     facts().depthwise_panel = panel;
     padded_ = depthwise_input(has_padding());
-    stage_ = depthwise_stage(problem_, padded_, *filter_, panel, pixels_, c_, m_, n_);
+    stage_ = depthwise_stage(problem_, padded_, filter_ ? Func(*filter_) : Func(), panel, pixels_, c_, m_, n_);
     const Expr ic = q_ / problem_.depth_multiplier, m = q_ % problem_.depth_multiplier;
     const Expr sum = stage_.sum(middle_arguments<Expr>(problem_.layout, ic, as_exprs(pixels_.vars), m, n_));
-    (*output_)(image_arguments<Var>(problem_.layout, q_, pixels_.vars, n_)) =
-        output_value(sum, [&](InputBuffer& constant) { return constant(q_); });
+    (*output_)(image_arguments<Var>(problem_.layout, q_, pixels_.vars, n_)) = output_value(
+        pooled(problem_, sum, pixels_), [&](InputBuffer& constant) { return constant(q_); }, {q_, pixels_.vars, n_});
   }
 
   void schedule() {

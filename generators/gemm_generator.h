@@ -30,8 +30,10 @@ class GemmGenerator : public CpuGenerator<Derived> {
     stage_ = pointwise_stage(problem_, pixels_.flat ? dense_ : planes, *this->weights_, bias, schedule_.pointwise->nr,
                              pixels_, f_, n_);
     const auto out_at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    const Halide::Expr result = this->output_value(stage_.sum(out_at), [&](auto& constant) { return constant(f_); });
-    (*this->output_)(out_at) = finished(stage_, result, this->transposes(), pixels_, f_, n_);
+    const auto at = [&](auto& constant) { return constant(f_); };
+    const Halide::Expr value = this->before_operands(stage_.sum(out_at), at);
+    (*this->output_)(out_at) =
+        this->with_operands(finished(stage_, value, this->transposes(), pixels_, f_, n_), at, {f_, pixels_.vars, n_});
   }
 
   /// @return the loop over the blocks of a row, or over flat blocks.

@@ -13,6 +13,7 @@
 #include "generators/stages/depthwise.h"
 #include "generators/stages/epilogue.h"
 #include "generators/stages/pointwise.h"
+#include "generators/stages/pooling.h"
 #include "generators/stages/taps.h"
 #include "generators/thread_registers.h"
 #include "generators/vector_comparisons.h"
@@ -35,7 +36,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     make_padded();
     if (problem_.has_depthwise()) make_depthwise();
     if (problem_.family == KernelFamily::depthwise) {
-      finish(depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
+      finish(pooled(problem_, depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)), pixels_));
       return;
     }
     const auto at = middle_arguments<Var>(problem_.layout, c_, pixels_.vars, m_, n_);
@@ -118,8 +119,8 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   }
 
   void finish(const Expr& sum) {
-    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
-        output_value(sum, [&](InputBuffer& constant) { return array(&constant, problem_.OC)(f_); });
+    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) = output_value(
+        sum, [&](InputBuffer& constant) { return array(&constant, problem_.OC)(f_); }, {f_, pixels_.vars, n_});
   }
 
   /// The input in padded coordinates. A partial tile's pixels beyond the image and a partial step's channels read
@@ -140,7 +141,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     facts().depthwise_panel = panel;
     const int elements =
         round_up(problem_.IC, panel) * problem_.window.KH * problem_.window.KW * problem_.depth_multiplier;
-    const Func filter = array(filter_, elements);
+    const Func filter = filter_ ? array(filter_, elements) : Func();
     if (problem_.family == KernelFamily::depthwise) {
       // By output channel: a thread then makes the sums of its own channels, not those of all multipliers.
       depthwise_ = depthwise_stage(problem_, padded_, filter, panel, pixels_,

@@ -74,6 +74,7 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
         case ArgumentKind::input: input_ = images(name); break;
         case ArgumentKind::weights: weight_of(argument) = weight_array(name); break;
         case ArgumentKind::constant: declare_constant(argument); break;
+        case ArgumentKind::operand: declare_operand(argument, flat); break;
         case ArgumentKind::pad_top: pad_top_ = this->template add_input<std::int32_t>(name); break;
         case ArgumentKind::pad_left: pad_left_ = this->template add_input<std::int32_t>(name); break;
         case ArgumentKind::output:
@@ -98,15 +99,38 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   /// @param at  at(buffer): the element of a packed constant at the value's channel.
   template <class At>
   Halide::Expr middle_value(const Halide::Expr& sum, At&& at) const {
-    const Halide::Expr value = stepped(middle_steps_, 0, types_.rounded(sum), at);
+    const Halide::Expr value = stepped(middle_steps_, 0, middle_steps_.size(), types_.rounded(sum), at);
     return middle_steps_.empty() ? value : types_.rounded(value);
   }
 
+  /// Where an output element lies.
+  struct Place {
+    Halide::Var channel;
+    std::vector<Halide::Var> pixel;
+    Halide::Var n;
+  };
+
   /// The stored output, made from the last stage's sum; `at` as above.
   template <class At>
-  Halide::Expr output_value(const Halide::Expr& sum, At&& at) const {
-    if (!problem_.has_pointwise()) return types_.narrow(stepped(output_steps_, 0, types_.rounded(sum), at));
-    return types_.narrow(stepped(output_steps_, first_bias() ? 1 : 0, sum, at));
+  Halide::Expr output_value(const Halide::Expr& sum, At&& at, const Place& place) const {
+    return with_operands(before_operands(sum, at), at, place);
+  }
+
+  /// The value behind the steps before the first one that reads another tensor; the stored output if none does. It may
+  /// be computed beyond the output's edges.
+  template <class At>
+  Halide::Expr before_operands(const Halide::Expr& sum, At&& at) const {
+    const std::size_t first = problem_.has_pointwise() && first_bias() ? 1 : 0, operand = first_operand();
+    const Halide::Expr value =
+        stepped(output_steps_, first, operand, problem_.has_pointwise() ? sum : types_.rounded(sum), at);
+    return operand == output_steps_.size() ? types_.narrow(value) : value;
+  }
+
+  /// The stored output, made from before_operands().
+  template <class At>
+  Halide::Expr with_operands(const Halide::Expr& value, At&& at, const Place& place) const {
+    const std::size_t first = first_operand(), all = output_steps_.size();
+    return first == all ? value : types_.narrow(stepped(output_steps_, first, all, value, at, &place));
   }
 
   /// The bias from which pointwise sums start, which saves an addition per output; null if there is none.
@@ -119,11 +143,10 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   /// free.
   void promise_layout() {
     const Lowering& p = problem_;
-    promise_image(p.IC, p.IW, p.IH, *input_);
-    if (pixels_.flat)
-      promise_image(p.OC, p.OH() * p.OW(), 0, *output_);
-    else
-      promise_image(p.OC, p.OW(), p.OH(), *output_);
+    promise_image(p.IC, p.IW, p.IH, *input_, p.input_pitches);
+    promise_output_image({p.OH(), p.OW(), p.OC}, *output_, p.output_pitches);
+    for (const Step& step : output_steps_)
+      if (step.operand) promise_output_image(operand_extents(step.step), *step.operand, {});
     std::vector<InputBuffer*> arrays = {filter_, weights_};
     for (const std::vector<Step>* steps : {&middle_steps_, &output_steps_})
       for (const Step& step : *steps) arrays.push_back(step.constant);
@@ -134,10 +157,11 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     }
   }
 
-  /// A step of an epilogue with its packed constant, if it has one.
+  /// A step of an epilogue with its packed constant or its operand, if it has one.
   struct Step {
     EpilogueStep step;
     InputBuffer* constant = nullptr;
+    InputBuffer* operand = nullptr;
   };
 
   Lowering problem_;
@@ -180,18 +204,66 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     throw std::logic_error("no step for argument " + name_of(argument));
   }
 
-  /// The value behind the steps from the one of number `first` on.
+  void declare_operand(const Argument& argument, bool flat) {
+    for (std::size_t i = 0; i < output_steps_.size(); ++i) {
+      Step& step = output_steps_[i];
+      if (step.step.kind != argument.step || step.step.broadcast != argument.broadcast || step.operand != nullptr)
+        continue;
+      step.operand = this->template add_input<Halide::Buffer<void>>(to_text(step.step) + std::to_string(i),
+                                                                    types_.stored(), flat ? 3 : 4);
+      return;
+    }
+    throw std::logic_error("no step for argument " + name_of(argument));
+  }
+
+  /// The number of the first step that reads another tensor.
+  std::size_t first_operand() const {
+    std::size_t i = 0;
+    while (i < output_steps_.size() && output_steps_[i].operand == nullptr) ++i;
+    return i;
+  }
+
+  Extents operand_extents(const EpilogueStep& step) const {
+    switch (step.broadcast) {
+      case Broadcast::none: break;
+      case Broadcast::channels: return {1, 1, problem_.OC};
+      case Broadcast::pixels: return {problem_.OH(), problem_.OW(), 1};
+    }
+    return {problem_.OH(), problem_.OW(), problem_.OC};
+  }
+
+  Halide::Expr operand_value(const Step& step, const Place& place) const {
+    std::vector<Halide::Expr> pixel = as_exprs(place.pixel);
+    Halide::Expr channel = place.channel;
+    if (step.step.broadcast == Broadcast::channels) pixel.assign(pixel.size(), 0);
+    if (step.step.broadcast == Broadcast::pixels) channel = 0;
+    return types_.widen((*step.operand)(image_arguments<Halide::Expr>(problem_.layout, channel, pixel, place.n)));
+  }
+
+  /// The value behind the steps from `first` to before `end`.
   template <class At>
-  static Halide::Expr stepped(const std::vector<Step>& steps, std::size_t first, Halide::Expr value, At&& at) {
-    for (std::size_t i = first; i < steps.size(); ++i)
-      value =
-          apply_step(steps[i].step, value, steps[i].constant ? Halide::Expr(at(*steps[i].constant)) : Halide::Expr());
+  Halide::Expr stepped(const std::vector<Step>& steps, std::size_t first, std::size_t end, Halide::Expr value, At&& at,
+                       const Place* place = nullptr) const {
+    for (std::size_t i = first; i < end; ++i) {
+      Halide::Expr other;
+      if (steps[i].constant) other = at(*steps[i].constant);
+      if (steps[i].operand) other = operand_value(steps[i], *place);
+      value = apply_step(steps[i].step, value, other);
+    }
     return value;
+  }
+
+  template <class Buffer>
+  void promise_output_image(const Extents& e, Buffer& buffer, const Pitches& pitches) {
+    if (pixels_.flat)
+      promise_image(e.C, e.H * e.W, 0, buffer, pitches);
+    else
+      promise_image(e.C, e.W, e.H, buffer, pitches);
   }
 
   /// height 0: the buffer has one (flattened) pixel dimension.
   template <class Buffer>
-  void promise_image(int channels, int width, int height, Buffer& buffer) {
+  void promise_image(int channels, int width, int height, Buffer& buffer, const Pitches& pitches) {
     std::vector<int> extents = {width};
     if (height != 0) extents.push_back(height);
     extents.insert(problem_.layout == Layout::nhwc ? extents.begin() : extents.end(), channels);
@@ -202,6 +274,7 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
       if (extents[i] != kDynamic) dim.set_extent(extents[i]);
       stride = stride * dim.extent();
       if (extents[i] != kDynamic) stride = Halide::Internal::simplify(stride);
+      if (!pitches.dense()) stride = i == 0 ? pitches.pixel : pitches.row;  // nhwc, static
     }
     buffer.dim(static_cast<int>(extents.size())).set_min(0);
   }

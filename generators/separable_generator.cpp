@@ -35,9 +35,10 @@ class SeparableGenerator : public CpuGenerator<SeparableGenerator> {
     pointwise_ = pointwise_stage(inner_, copies_rows() ? dense_ : middle_, *weights_,
                                  first_bias() ? Func(*first_bias()) : Func(), schedule_.pointwise->nr, pixels_, f_, n_);
     const auto sum_at = image_arguments<Var>(inner_.layout, f_, pixels_.vars, n_);
-    const Expr result = output_value(pointwise_.sum(sum_at), [&](InputBuffer& constant) { return constant(f_); });
+    const auto of_channel = [&](InputBuffer& constant) { return constant(f_); };
+    const Expr value = before_operands(pointwise_.sum(sum_at), of_channel);
     (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) =
-        finished(pointwise_, result, transposes(), pixels_, f_, n_);
+        with_operands(finished(pointwise_, value, transposes(), pixels_, f_, n_), of_channel, {f_, pixels_.vars, n_});
   }
 
   void schedule() {

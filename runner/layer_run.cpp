@@ -27,6 +27,22 @@ void set_pads(std::int32_t extent, std::int32_t effective, std::int32_t stride, 
   after = static_cast<std::int32_t>(pads.after);
 }
 
+std::vector<Tensor> operand_tensors(const ConvProblem& p, std::int64_t batch, const Operands& operands) {
+  const std::vector<Shape> shapes = operand_shapes(p, batch);
+  if (operands.size() != shapes.size())
+    throw std::invalid_argument(std::to_string(operands.size()) + " operands; " + to_text(p) + " has " +
+                                std::to_string(shapes.size()));
+  std::vector<Tensor> tensors;
+  for (std::size_t i = 0; i < shapes.size(); ++i) tensors.push_back(make_tensor(operands[i], shapes[i], p.dtype));
+  return tensors;
+}
+
+std::vector<ConstTensorView> views_of(const std::vector<Tensor>& tensors) {
+  std::vector<ConstTensorView> views;
+  for (const Tensor& tensor : tensors) views.push_back(tensor.view());
+  return views;
+}
+
 }  // namespace
 
 Shape input_shape(const ConvProblem& p, std::int64_t batch) { return shape_of(p, batch, p.IH, p.IW, p.IC); }
@@ -42,8 +58,17 @@ Shape output_shape(const ConvProblem& p, std::int64_t batch) {
   return shape;
 }
 
+std::vector<Shape> operand_shapes(const ConvProblem& p, std::int64_t batch) {
+  std::vector<Shape> shapes;
+  for (const Argument& argument : operands_of(p)) {
+    shapes.push_back({batch});
+    shapes.back().insert(shapes.back().end(), argument.shape.begin(), argument.shape.end());
+  }
+  return shapes;
+}
+
 GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<const double> input, const Shape& in_shape,
-                       const Shape& out_shape) {
+                       const Shape& out_shape, const Operands& operands) {
   if (input.size() != elements(in_shape))
     throw std::invalid_argument("run_guarded: " + std::to_string(input.size()) + " elements for shape " +
                                 to_text(in_shape));
@@ -55,7 +80,9 @@ GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<con
   GuardedBuffer output(elements(out_shape) * size_bytes(dtype));
   const Tensor in = cast(dense_view(input.data(), in_shape), dtype);
   const TensorView out = dense_view(output.data(), dtype, out_shape);
-  const Status status = layer.run(context, in, out);
+  const std::vector<Tensor> tensors = operand_tensors(layer.problem(), in_shape[0], operands);
+  const std::vector<ConstTensorView> views = views_of(tensors);
+  const Status status = layer.run(context, in, views.data(), views.size(), out);
   GuardedRun result{to_doubles(out), {}};
   if (!status.ok())
     result.fault = std::string(to_text(status.code())) + ": " + status.message();
@@ -67,17 +94,19 @@ GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<con
 }
 
 RepeatedRun::RepeatedRun(const ConvLayer& layer, Executor& executor, const std::vector<double>& input,
-                         const Shape& in_shape, const Shape& out_shape)
+                         const Shape& in_shape, const Shape& out_shape, const Operands& operands)
     : layer_(&layer),
       input_(make_tensor(input, in_shape, layer.problem().dtype)),
       output_(out_shape, layer.problem().dtype),
       workspace_(layer.workspace_bytes({.executor = &executor})),
       context_{.executor = &executor, .workspace = {workspace_.data(), workspace_.size()}},
       in_(std::as_const(input_).view()),
+      operands_(operand_tensors(layer.problem(), in_shape[0], operands)),
+      operand_views_(views_of(operands_)),
       out_(output_.view()) {}
 
 void RepeatedRun::operator()() {
-  const Status status = layer_->run(context_, in_, out_);
+  const Status status = layer_->run(context_, in_, operand_views_.data(), operand_views_.size(), out_);
   if (!status.ok()) throw std::runtime_error(layer_->name() + ": " + status.message());
 }
 

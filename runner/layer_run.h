@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runner/reference.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
 #include "sepconv/tensor.h"
@@ -21,18 +22,19 @@ struct GuardedRun {
 /// its axis.
 Shape input_shape(const ConvProblem& problem, std::int64_t batch);
 Shape output_shape(const ConvProblem& problem, std::int64_t batch);
+std::vector<Shape> operand_shapes(const ConvProblem& problem, std::int64_t batch);
 
 /// Runs once with an output full of NaN and a workspace of exactly workspace_bytes(), full of NaN as well.
-/// @param input  rounded once to the problem's type.
+/// @param input, operands  dense; rounded once to the problem's type.
 GuardedRun run_guarded(const ConvLayer& layer, Executor& executor, std::span<const double> input, const Shape& in_shape,
-                       const Shape& out_shape);
+                       const Shape& out_shape, const Operands& operands = {});
 
 /// Everything for repeated calls without allocation. The layer must outlive it.
 class RepeatedRun {
  public:
   /// @throws std::invalid_argument if the layer has no kernel.
   RepeatedRun(const ConvLayer& layer, Executor& executor, const std::vector<double>& input, const Shape& in_shape,
-              const Shape& out_shape);
+              const Shape& out_shape, const Operands& operands = {});
   /// @throws std::runtime_error with the status's message.
   void operator()();
   /// What the last call wrote.
@@ -44,6 +46,8 @@ class RepeatedRun {
   std::vector<std::byte> workspace_;
   RunContext context_;
   ConstTensorView in_;
+  std::vector<Tensor> operands_;
+  std::vector<ConstTensorView> operand_views_;
   TensorView out_;
 };
 

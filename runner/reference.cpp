@@ -52,6 +52,30 @@ std::vector<StageValues> values_of(const ConvProblem& p, const ConvWeights& weig
   return values;
 }
 
+/// Where an element of an image is.
+struct Position {
+  std::int64_t h, w, c;
+};
+
+/// Where element (h, w, c) of image `n` lies.
+std::int64_t index_of(Layout layout, const Extents& e, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) {
+  return layout == Layout::nhwc ? ((n * e.H + h) * e.W + w) * e.C + c : ((n * e.C + c) * e.H + h) * e.W + w;
+}
+
+/// The operands of one image.
+struct ImageOperands {
+  const ConvProblem* problem;
+  const Operands* all;
+  std::int64_t n;
+
+  double at(std::size_t number, Broadcast broadcast, const Extents& e, const Position& at) const {
+    const bool channels = broadcast == Broadcast::channels, pixels = broadcast == Broadcast::pixels;
+    const Extents own{channels ? 1 : e.H, channels ? 1 : e.W, pixels ? 1 : e.C};
+    const auto index = index_of(problem->layout, own, n, channels ? 0 : at.h, channels ? 0 : at.w, pixels ? 0 : at.c);
+    return round_to(problem->dtype, (*all)[number][static_cast<std::size_t>(index)]);
+  }
+};
+
 /// The sums of an image, [H, W, C] whatever the problem's layout.
 struct SumImage {
   Extents extents;
@@ -64,41 +88,43 @@ struct SumImage {
 class StageEvaluator {
  public:
   /// @param terms  roundings behind each of the stage's inputs
-  StageEvaluator(const ConvProblem& problem, std::size_t index, const StageValues& values, Storage storage,
-                 double terms)
+  StageEvaluator(const ConvProblem& problem, std::size_t index, const StageValues& values,
+                 const ImageOperands& operands, Storage storage, double terms)
       : dtype_(problem.dtype),
         stage_(problem.stages[index]),
         in_(problem.extents_after(index)),
         out_(problem.extents_after(index + 1)),
         values_(values),
+        operands_(operands),
         storage_(storage),
         eps_(accumulator_epsilon(problem.dtype)),
         sum_terms_(terms + products()),
-        terms_(sum_terms_ + std::max(1.0, static_cast<double>(values.constants.size()))) {}
+        terms_(sum_terms_ + std::max(1.0, static_cast<double>(rounded_steps()))) {}
 
   double terms() const { return terms_; }
 
   /// The sums of output row `oh`, without the epilogue.
   void row(const SumImage& in, std::int64_t oh, SumImage& out) const {
     using Pixel = void (StageEvaluator::*)(const SumImage&, std::int64_t, std::int64_t, Sum*) const;
-    constexpr Pixel kPixels[] = {&StageEvaluator::depthwise, &StageEvaluator::conv};  // in the order of StageKind
+    constexpr Pixel kPixels[] = {&StageEvaluator::depthwise, &StageEvaluator::conv,  // in the order of StageKind
+                                 &StageEvaluator::max_pool, &StageEvaluator::average_pool, &StageEvaluator::copy};
     for (std::int64_t ow = 0; ow < out_.W; ++ow)
       (this->*kPixels[static_cast<int>(stage_.kind)])(in, oh, ow, out.at(oh, ow));
   }
 
-  /// What the next stage reads, of the sum of channel `c`.
-  Sum finished(const Sum& sum, std::int64_t c) const {
-    Sum result = stepped(sum, c, stage_.epilogue.size());
+  /// What the next stage reads, of the sum at that place.
+  Sum finished(const Sum& sum, const Position& at) const {
+    Sum result = stepped(sum, at, stage_.epilogue.size());
     if (stage_.kind != StageKind::depthwise || !stage_.epilogue.empty())
       round_stored(result, rounding(terms_) * result.magnitude + storage_error(result));
     return result;
   }
 
-  /// What the last stage stores at `index`, of the sum of channel `c`.
-  void store(const Sum& sum, std::int64_t c, std::int64_t index, ReferenceOutput& out) const {
+  /// What the last stage stores at `index`, of the sum at that place.
+  void store(const Sum& sum, const Position& at, std::int64_t index, ReferenceOutput& out) const {
     const Epilogue& steps = stage_.epilogue;
     const bool ends_activated = !steps.empty() && steps.back().kind == EpilogueKind::activation;
-    const Sum before = stepped(sum, c, steps.size() - ends_activated);
+    const Sum before = stepped(sum, at, steps.size() - ends_activated);
     const double error = rounding(terms_) * before.magnitude + storage_error(before);
     const Bounded result =
         activate_bounded(ends_activated ? steps.back().activation : Activation{}, {before.value, error}, dtype_);
@@ -108,7 +134,12 @@ class StageEvaluator {
 
  private:
   double taps() const { return static_cast<double>(stage_.window.KH) * stage_.window.KW; }
-  double products() const { return stage_.kind == StageKind::depthwise ? taps() : taps() * in_.C; }
+  double products() const { return stage_.kind == StageKind::conv ? taps() * in_.C : taps(); }
+  /// Steps that round once.
+  std::ptrdiff_t rounded_steps() const {
+    return std::count_if(stage_.epilogue.begin(), stage_.epilogue.end(),
+                         [](const EpilogueStep& step) { return step.kind != EpilogueKind::activation; });
+  }
   /// What `terms` roundings of the accumulator may do to a sum.
   double rounding(double terms) const { return 4 * eps_ * std::sqrt(terms); }
 
@@ -119,9 +150,39 @@ class StageEvaluator {
     sum.stored_squared += term.stored_squared * weight * weight;
   }
 
-  static void add_constant(Sum& sum, double constant) {
-    sum.value += constant;
-    sum.magnitude += std::abs(constant);
+  static void add_value(Sum& sum, double other) {
+    sum.value += other;
+    sum.magnitude += std::abs(other);
+  }
+
+  /// @param most  what the factor makes of an error, at most
+  static void multiply(Sum& sum, double factor, double most) {
+    sum.value *= factor;
+    sum.magnitude *= most;
+    sum.stored *= most;
+    sum.stored_squared *= most * most;
+  }
+
+  /// A choice between two values is as far from the right one as these are.
+  static void choose(Sum& sum, double value, double other) {
+    sum.value = value;
+    sum.magnitude = std::max(sum.magnitude, std::abs(other));
+  }
+
+  /// What a step with a constant or an operand makes of the sum.
+  static void combine(Sum& sum, EpilogueKind kind, double other) {
+    switch (kind) {
+      case EpilogueKind::bias:
+      case EpilogueKind::add: return add_value(sum, other);
+      case EpilogueKind::subtract: return add_value(sum, -other);
+      case EpilogueKind::scale:
+      case EpilogueKind::multiply: return multiply(sum, other, std::abs(other));
+      case EpilogueKind::prelu: return multiply(sum, sum.value < 0 ? other : 1, std::max(1.0, std::abs(other)));
+      case EpilogueKind::maximum: return choose(sum, sum.value < other || std::isnan(other) ? other : sum.value, other);
+      case EpilogueKind::minimum: return choose(sum, sum.value > other || std::isnan(other) ? other : sum.value, other);
+      case EpilogueKind::activation: break;
+    }
+    throw std::logic_error("reference: a step without a value");
   }
 
   /// The magnitude behind an activation carries the same error on: a ReLU that cuts a sum off cuts its error off too.
@@ -133,15 +194,17 @@ class StageEvaluator {
     return {alone.value, std::max(std::abs(alone.value), alone.error / unit), rest, rest * rest};
   }
 
-  /// The sum of channel `c` behind the epilogue's first `count` steps.
-  Sum stepped(Sum sum, std::int64_t c, std::size_t count) const {
-    std::size_t constant = 0;
+  /// The sum at that place behind the epilogue's first `count` steps.
+  Sum stepped(Sum sum, const Position& at, std::size_t count) const {
+    std::size_t constant = 0, operand = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const EpilogueStep& step = stage_.epilogue[i];
-      switch (step.kind) {
-        case EpilogueKind::bias: add_constant(sum, values_.constants[constant++][c]); break;
-        case EpilogueKind::activation: sum = activated(sum, step.activation); break;
-      }
+      if (step.kind == EpilogueKind::activation)
+        sum = activated(sum, step.activation);
+      else if (has_operand(step))
+        combine(sum, step.kind, operands_.at(operand++, step.broadcast, out_, at));
+      else
+        combine(sum, step.kind, values_.constants[constant++][at.c]);
     }
     return sum;
   }
@@ -178,6 +241,33 @@ class StageEvaluator {
     for (std::int64_t c = 0; c < out_.C; ++c) round_stored(sums[c], rounding(sum_terms_) * sums[c].magnitude);
   }
 
+  void max_pool(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
+    bool first = true;
+    each_tap(in, oh, ow, [&](const Sum* pixel, std::int64_t) {
+      for (std::int64_t c = 0; c < out_.C; ++c)
+        if (first || pixel[c].value > sums[c].value) sums[c] = pixel[c];
+      first = false;
+    });
+  }
+
+  void average_pool(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
+    std::fill_n(sums, out_.C, Sum{});
+    double count = 0;
+    each_tap(in, oh, ow, [&](const Sum* pixel, std::int64_t) {
+      for (std::int64_t c = 0; c < out_.C; ++c) add(sums[c], pixel[c], 1);
+      ++count;
+    });
+    for (std::int64_t c = 0; c < out_.C; ++c) {
+      multiply(sums[c], 1 / count, 1 / count);
+      round_stored(sums[c], rounding(sum_terms_) * sums[c].magnitude);
+    }
+  }
+
+  void copy(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
+    std::fill_n(sums, out_.C, Sum{});
+    each_tap(in, oh, ow, [&](const Sum* pixel, std::int64_t) { std::copy_n(pixel, out_.C, sums); });
+  }
+
   /// sum[f] = sum over taps and channels of in[c] * weights[tap, c, f].
   void conv(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
     std::fill_n(sums, out_.C, Sum{});
@@ -192,14 +282,10 @@ class StageEvaluator {
   const Stage& stage_;
   const Extents in_, out_;
   const StageValues& values_;
+  const ImageOperands operands_;
   const Storage storage_;
   const double eps_, sum_terms_, terms_;  // roundings behind a sum, and behind its constants
 };
-
-/// Where element (h, w, c) of image `n` lies.
-std::int64_t index_of(Layout layout, const Extents& e, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) {
-  return layout == Layout::nhwc ? ((n * e.H + h) * e.W + w) * e.C + c : ((n * e.C + c) * e.H + h) * e.W + w;
-}
 
 /// Calls f(row) for each, on that many threads.
 template <class F>
@@ -215,7 +301,7 @@ void each_row(std::int64_t rows, int threads, F&& f) {
 
 /// One image: exact inputs, whose magnitudes are their own, through all stages.
 void evaluate_image(const ConvProblem& p, const std::vector<StageValues>& values, Storage storage, std::int64_t n,
-                    std::span<const double> input, int threads, ReferenceOutput& out) {
+                    std::span<const double> input, const Operands& operands, int threads, ReferenceOutput& out) {
   SumImage image{p.extents_after(0), {}};
   image.sums.resize(static_cast<std::size_t>(input_elems(p)));
   for (std::int64_t h = 0; h < p.IH; ++h)
@@ -226,7 +312,7 @@ void evaluate_image(const ConvProblem& p, const std::vector<StageValues>& values
       }
   double terms = 0;
   for (std::size_t i = 0; i < p.stages.size(); ++i) {
-    const StageEvaluator stage(p, i, values[i], storage, terms);
+    const StageEvaluator stage(p, i, values[i], {&p, &operands, n}, storage, terms);
     SumImage next{p.extents_after(i + 1), {}};
     const Extents& e = next.extents;
     next.sums.resize(static_cast<std::size_t>(e.H) * e.W * e.C);
@@ -237,9 +323,9 @@ void evaluate_image(const ConvProblem& p, const std::vector<StageValues>& values
         for (std::int64_t c = 0; c < e.C; ++c) {
           Sum& sum = next.at(h, w)[c];
           if (last)
-            stage.store(sum, c, index_of(p.layout, e, n, h, w, c), out);
+            stage.store(sum, {h, w, c}, index_of(p.layout, e, n, h, w, c), out);
           else
-            sum = stage.finished(sum, c);
+            sum = stage.finished(sum, {h, w, c});
         }
     });
     image = std::move(next);
@@ -283,7 +369,7 @@ ReferenceOutput along_axis(const ConvProblem& p, std::int64_t batch, const Refer
 }
 
 ReferenceOutput evaluate(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,
-                         std::span<const double> input, int threads, Storage storage) {
+                         std::span<const double> input, int threads, const Operands& operands, Storage storage) {
   if (problem.is_dynamic())
     throw std::invalid_argument("reference: needs static extents, received " + to_text(problem));
   validate(problem);
@@ -292,12 +378,21 @@ ReferenceOutput evaluate(const ConvProblem& problem, const ConvWeights& weights,
     throw std::invalid_argument("reference: input has " + std::to_string(input.size()) + " elements, but " +
                                 std::to_string(batch) + " images of " + std::to_string(input_elems(problem)) +
                                 " are wanted");
+  const std::vector<Argument> wanted = operands_of(problem);
+  if (operands.size() != wanted.size())
+    throw std::invalid_argument("reference: " + std::to_string(operands.size()) + " operands; expected " +
+                                std::to_string(wanted.size()));
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    if (operands[i].size() != static_cast<std::size_t>(batch) * elements_of(wanted[i]))
+      throw std::invalid_argument("reference: operand " + std::to_string(i) + " has " +
+                                  std::to_string(operands[i].size()) + " elements; expected " +
+                                  std::to_string(static_cast<std::size_t>(batch) * elements_of(wanted[i])));
   const ConvProblem kernel = kernel_problem(problem);
   ReferenceOutput out;
   out.values.resize(batch * kernel_elems(kernel));
   out.limits.resize(out.values.size());
   const std::vector<StageValues> values = values_of(kernel, weights);
-  for (std::int64_t n = 0; n < batch; ++n) evaluate_image(kernel, values, storage, n, input, threads, out);
+  for (std::int64_t n = 0; n < batch; ++n) evaluate_image(kernel, values, storage, n, input, operands, threads, out);
   return is_elementwise(activation_of(problem.stages.back().epilogue).kind) ? out
                                                                             : along_axis(problem, batch, out, storage);
 }
@@ -311,18 +406,18 @@ std::int64_t output_elems(const ConvProblem& p) {
 }
 
 ReferenceOutput reference_with_limits(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,
-                                      std::span<const double> input, int threads) {
-  return evaluate(problem, weights, batch, input, threads, Storage::exact);
+                                      std::span<const double> input, int threads, const Operands& operands) {
+  return evaluate(problem, weights, batch, input, threads, operands, Storage::exact);
 }
 
 std::vector<double> reference(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,
-                              std::span<const double> input, int threads) {
-  return evaluate(problem, weights, batch, input, threads, Storage::exact).values;
+                              std::span<const double> input, int threads, const Operands& operands) {
+  return evaluate(problem, weights, batch, input, threads, operands, Storage::exact).values;
 }
 
 std::vector<double> reference_rounded(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,
-                                      std::span<const double> input, int threads) {
-  return evaluate(problem, weights, batch, input, threads, Storage::rounded).values;
+                                      std::span<const double> input, int threads, const Operands& operands) {
+  return evaluate(problem, weights, batch, input, threads, operands, Storage::rounded).values;
 }
 
 std::vector<double> reference(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,

@@ -23,6 +23,9 @@ struct ReferenceOutput {
   std::vector<double> limits;
 };
 
+/// The tensors that steps of an epilogue read besides the value, dense.
+using Operands = std::vector<std::vector<double>>;
+
 /// Elements of one image of the input, and of the layer's output, where glu halves its axis.
 std::int64_t input_elems(const ConvProblem& problem);
 std::int64_t output_elems(const ConvProblem& problem);
@@ -31,17 +34,19 @@ std::int64_t output_elems(const ConvProblem& problem);
 /// @param weights  rounded to a 16-bit problem's type first, as kernels' are.
 /// @param input    batch images in the problem's layout; rounded to the problem's type first.
 /// @param threads  number of threads that share the output rows; the result does not depend on it.
-/// @throws std::invalid_argument for dynamic extents, weights that do not fit, another number of input elements, or an
-/// odd axis of glu.
+/// @param operands  of the epilogue's steps, in order: batch images each, as operands_of(problem); rounded as the
+/// input.
+/// @throws std::invalid_argument for dynamic extents, weights that do not fit, another number of elements of the input
+/// or of an operand, or an odd axis of glu.
 std::vector<double> reference(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,
-                              std::span<const double> input, int threads = 1);
+                              std::span<const double> input, int threads = 1, const Operands& operands = {});
 ReferenceOutput reference_with_limits(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,
-                                      std::span<const double> input, int threads = 1);
+                                      std::span<const double> input, int threads = 1, const Operands& operands = {});
 
 /// The same in double, but rounded to a 16-bit problem's type wherever a kernel stores a value in it: what such a
 /// kernel must compute exactly when its float32 sums are exact.
 std::vector<double> reference_rounded(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,
-                                      std::span<const double> input, int threads = 1);
+                                      std::span<const double> input, int threads = 1, const Operands& operands = {});
 
 /// reference() of float32 values.
 std::vector<double> reference(const ConvProblem& problem, const ConvWeights& weights, std::int64_t batch,

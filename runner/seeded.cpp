@@ -56,19 +56,34 @@ ConvWeights made_weights(const ConvProblem& p, Scale&& scale, Make&& make) {
   return weights;
 }
 
-/// Constants that the steps of the stage add, or 1.
-double constants_of(const ConvProblem& p, std::size_t stage) {
-  double count = 0;
-  for (const Argument& argument : weights_of(p))
-    count += argument.kind == ArgumentKind::constant && argument.stage == stage;
-  return std::max(count, 1.0);
+/// The largest value behind the steps of the stage, of values up to `sum`, constants and operands up to `limit`.
+double largest_behind_steps(const Stage& stage, double sum, double limit) {
+  constexpr EpilogueKind kFactors[] = {EpilogueKind::scale, EpilogueKind::prelu, EpilogueKind::multiply};
+  double adds = 0;
+  for (const EpilogueStep& step : stage.epilogue) {
+    if (step.kind == EpilogueKind::activation) continue;
+    if (std::find(std::begin(kFactors), std::end(kFactors), step.kind) != std::end(kFactors))
+      sum *= limit;
+    else
+      sum += limit, ++adds;
+  }
+  return adds == 0 ? sum + limit : sum;
+}
+
+/// Operands of the problem's steps, of `make`.
+template <class Make>
+std::vector<std::vector<double>> made_operands(const ConvProblem& p, std::int64_t batch, Make&& make) {
+  std::vector<std::vector<double>> operands;
+  for (const Argument& argument : operands_of(p))
+    operands.push_back(made(batch * static_cast<std::int64_t>(elements_of(argument)), make));
+  return operands;
 }
 
 /// Products in a sum of the stage.
 double terms_of(const ConvProblem& p, std::size_t stage) {
   const Window& w = p.stages[stage].window;
   const double taps = static_cast<double>(w.KH) * w.KW;
-  return p.stages[stage].kind == StageKind::depthwise ? taps : taps * p.extents_after(stage).C;
+  return p.stages[stage].kind == StageKind::conv ? taps * p.extents_after(stage).C : taps;
 }
 
 }  // namespace
@@ -80,8 +95,8 @@ SeededCase small_integers(const ConvProblem& p, std::int64_t batch, std::uint64_
   const auto bound = [&](double limit) {
     double sum = limit;
     for (std::size_t i = 0; i < p.stages.size(); ++i) {
-      sum = sum * limit * terms_of(p, i) + limit * constants_of(p, i);
-      if (p.stages[i].kind == StageKind::depthwise) sum *= kGrowth;
+      sum = largest_behind_steps(p.stages[i], sum * limit * terms_of(p, i), limit);
+      if (p.stages[i].kind != StageKind::conv) sum *= kGrowth;
     }
     return sum;
   };
@@ -95,6 +110,7 @@ SeededCase small_integers(const ConvProblem& p, std::int64_t batch, std::uint64_
   result.weights = made_weights(
       p, [](const Argument&) { return 1.0; }, [&] { return random.integer(limit); });
   result.input = made(batch * input_elems(p), [&] { return random.integer(limit); });
+  result.operands = made_operands(p, batch, [&] { return random.integer(limit); });
   return result;
 }
 
@@ -108,7 +124,7 @@ bool exact_on_integers(const ConvProblem& p) {
     return step.kind != EpilogueKind::activation || whole(step.activation);
   };
   return std::all_of(p.stages.begin(), p.stages.end(), [&](const Stage& stage) {
-    return std::all_of(stage.epilogue.begin(), stage.epilogue.end(), exact);
+    return stage.kind != StageKind::average_pool && std::all_of(stage.epilogue.begin(), stage.epilogue.end(), exact);
   });
 }
 
@@ -121,6 +137,7 @@ SeededCase real_values(const ConvProblem& p, std::int64_t batch, std::uint64_t s
   };
   result.weights = made_weights(p, scale, [&] { return random.real(p.dtype); });
   result.input = real_input(p, batch, seed);
+  result.operands = made_operands(p, batch, [&] { return round_to(p.dtype, random.real(p.dtype)); });
   return result;
 }
 

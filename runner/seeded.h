@@ -12,7 +12,8 @@ namespace sepconv::runner {
 /// Weights and input of a problem with static extents.
 struct SeededCase {
   ConvWeights weights;
-  std::vector<double> input;  // [batch, ...] in the problem's layout; each exact in the problem's type
+  std::vector<double> input;                  // [batch, ...] in the problem's layout; each exact in the problem's type
+  std::vector<std::vector<double>> operands;  // as the input, in the shapes of operands_of(problem)
 };
 
 /// Integers so small that every sum of the problem stays below 2^24 in magnitude: with linear or ReLU epilogues a
@@ -21,8 +22,8 @@ struct SeededCase {
 /// @throws std::invalid_argument where even values of -1, 0 and 1 could reach 2^24, or for dynamic extents.
 SeededCase small_integers(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
 
-/// Whether the epilogues keep integers integers (linear, ReLU without a slope and with whole parameters), so that a
-/// kernel must be exact on small_integers.
+/// Whether stages and epilogues keep integers integers (no means; linear, ReLU without a slope and with whole
+/// parameters), so that a kernel must be exact on small_integers.
 bool exact_on_integers(const ConvProblem& problem);
 
 /// Values in [-1, 1); weights scaled by 1 / sqrt(fan in), so that outputs are about as large as inputs. Weights of

@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "sepconv/load_layers.h"
-#include "sepconv/save_weights.h"
 #include "tools/commands.h"
 #include "tools/console.h"
 #include "tools/model_arguments.h"

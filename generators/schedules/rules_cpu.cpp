@@ -42,7 +42,7 @@ CpuSchedule unlimited_schedule(const Lowering& p) {
   const bool nhwc = p.layout == Layout::nhwc, wants_direct = reads_input(p);
   const int lanes = p.target.lanes;
   const int OH = middling_rows(p), OW = middling_columns(p);
-  const bool many_rows = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1;
+  const bool many_rows = !p.is_dynamic() && p.has_pointwise() && p.OH() > 1 && !p.rows_apart();
   // Tiles that fit the rows need no pixels across their ends.
   const bool whole_rows = many_rows && wants_direct && rows_fit_tiles(p, best_micro_tile(p, false, OW).scalars);
   const bool direct = wants_direct && (whole_rows || !many_rows || dilated(p));

@@ -28,6 +28,7 @@ std::string flat_refusal(const CpuSchedule& s, const Lowering& p) {
   if (p.family == KernelFamily::depthwise) return "a depthwise problem has no GEMM to flatten";
   if (!p.has_depthwise() && s.block.pixels == PixelOrder::flat_direct)
     return "expected 0 or 1: without a depthwise stage there is only the copy";
+  if (p.rows_apart()) return "the rows of the output lie apart";
   return p.is_dynamic() ? "flattened pixels need static extents" : "";
 }
 

@@ -1,8 +1,10 @@
 #include "generators/spec/lowering.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "runtime/core/merged_pixels.h"
+#include "runtime/core/stage_kinds.h"
 
 namespace sepconv::generators {
 namespace {
@@ -12,7 +14,7 @@ bool has_one_tap(const Stage& stage) { return stage.window.KH == 1 && stage.wind
 /// The family of a list of stages, whatever follows their sums.
 std::optional<KernelFamily> family_of(const ConvProblem& p) {
   const std::vector<Stage>& stages = p.stages;
-  if (stages.size() == 1 && stages[0].kind == StageKind::depthwise) return KernelFamily::depthwise;
+  if (stages.size() == 1 && detail::entry_of(stages[0].kind).keeps_channels) return KernelFamily::depthwise;
   if (stages.size() == 1) return has_one_tap(stages[0]) ? KernelFamily::pointwise : KernelFamily::conv;
   if (stages.size() == 2 && stages[0].kind == StageKind::depthwise && stages[1].kind == StageKind::conv &&
       stages[1].window.is_identity())
@@ -35,12 +37,16 @@ const char* to_text(KernelFamily family) {
 std::optional<std::string> why_not_compiled(const ConvProblem& p) {
   if (!family_of(p))
     return "no generator for the stages " + stages_name(p) +
-           "; there are generators for one depthwise stage, for one conv stage, and for a depthwise stage "
+           "; there are generators for one stage of any kind, and for a depthwise stage "
            "followed by a 1x1 conv stage without strides and pads";
-  for (const Stage& stage : p.stages)
-    if (!is_keras_epilogue(stage.epilogue))
-      return std::string("no generator for the epilogue of the ") + to_text(stage.kind) +
-             " stage; expected at most a bias and then an activation";
+  for (std::size_t i = 0; i + 1 < p.stages.size(); ++i)
+    if (!is_keras_epilogue(p.stages[i].epilogue))
+      return std::string("no generator for the epilogue of the ") + to_text(p.stages[i].kind) +
+             " stage; before the last stage, expected at most a bias and then an activation";
+  const Stage& last = p.stages.back();
+  // Vectors of every m-th element would be loaded from beyond the operand's end.
+  if (last.depth_multiplier > 1 && std::any_of(last.epilogue.begin(), last.epilogue.end(), has_operand))
+    return "no generator for operands behind a depthwise stage with a depth multiplier";
   return std::nullopt;
 }
 
@@ -49,12 +55,14 @@ Lowering lower(const ConvProblem& problem, const Target& target) {
   const Stage &first = problem.stages.front(), &last = problem.stages.back();
   Lowering l;
   l.family = *family_of(problem);
+  l.kind = first.kind;
   l.dtype = problem.dtype;
   l.strict_float = problem.strict_float;
   l.layout = problem.layout;
   const ConvProblem merged = detail::with_merged_pixels(problem);
   l.IH = merged.IH, l.IW = merged.IW, l.IC = problem.IC;
   l.OC = problem.OC();
+  l.input_pitches = merged.input_pitches, l.output_pitches = merged.output_pitches;
   l.window = first.window;
   l.depth_multiplier = first.depth_multiplier;
   if (l.family == KernelFamily::separable) l.middle = first.epilogue;

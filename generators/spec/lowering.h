@@ -14,7 +14,7 @@ namespace sepconv::generators {
 
 /// The lists of stages that have a generator. A new family is a new entry here, in family_of() and in to_text().
 enum class KernelFamily : std::uint8_t {
-  depthwise,  // one depthwise stage
+  depthwise,  // one stage that keeps channels apart: a depthwise convolution, a pool, a copy
   pointwise,  // one conv stage of a 1x1 window, strided and padded or not
   conv,       // one conv stage of any other window
   separable,  // a depthwise stage, then an unstrided and unpadded conv stage of a 1x1 window
@@ -33,11 +33,13 @@ std::optional<std::string> why_not_compiled(const ConvProblem& problem);
 ///   - vectors have the lanes of the type of sums.
 struct Lowering {
   KernelFamily family = KernelFamily::separable;
+  StageKind kind = StageKind::depthwise;  // of the first stage
   DataType dtype = DataType::float32;
   bool strict_float = false;
   Layout layout = Layout::nhwc;
   std::int32_t IH = 1, IW = 1, IC = 1;  // extents may be kDynamic
   std::int32_t OC = 1;
+  Pitches input_pitches, output_pitches;
   Window window;  // of the first stage
   std::int32_t depth_multiplier = 1;
   Epilogue middle;  // between the stages; separable only
@@ -47,6 +49,11 @@ struct Lowering {
   Target target;                    // its lanes are those of the type of sums
 
   bool has_depthwise() const { return family == KernelFamily::depthwise || family == KernelFamily::separable; }
+  bool has_filter() const { return kind == StageKind::depthwise; }
+  /// True where a row of the output does not begin a pixel's pitch behind the last one's end.
+  bool rows_apart() const {
+    return !output_pitches.dense() && output_pitches.row != OW() * std::int64_t{output_pitches.pixel};
+  }
   /// A GEMM over the channels of a pixel, or of its taps.
   bool has_pointwise() const { return family != KernelFamily::depthwise; }
   /// Planes of IC channels that the GEMM sums over: the multipliers of a depthwise stage, or the taps of a conv's

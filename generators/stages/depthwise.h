@@ -1,5 +1,5 @@
 #pragma once
-// WHAT the depthwise stage computes. No tile, vector, thread or target appears here.
+// WHAT a stage that keeps channels apart computes. No tile, vector, thread or target appears here.
 
 #include "generators/spec/lowering.h"
 #include "generators/stages/padding.h"
@@ -14,7 +14,8 @@ struct DepthwiseStage {
 
 /// sum(c, pixel, m, n) = sum_{kh,kw} filter[c / panel][kh][kw][m][c % panel] * padded(c, pixel * stride + tap *
 /// dilation, n)
-/// @param filter  packed depthwise filter, one dimension (kernel_abi.h).
+/// A pool has its largest tap, or the sum of its taps, in place of the products; a copy its tap.
+/// @param filter  packed depthwise filter, one dimension (kernel_abi.h); undefined where there is none
 /// @param panel   channels of a packed panel.
 DepthwiseStage depthwise_stage(const Lowering& problem, const PaddedInput& padded, const Halide::Func& filter,
                                int panel, const Pixels& pixels, const Halide::Var& c, const Halide::Var& m,

@@ -137,10 +137,17 @@ Expr activate(const Activation& activation, const Expr& value) {
   return Halide::strict_float(Formula(activation, value).evaluate());
 }
 
-Expr apply_step(const EpilogueStep& step, const Expr& value, const Expr& constant) {
+Expr apply_step(const EpilogueStep& step, const Expr& value, const Expr& other) {
   switch (step.kind) {
-    case EpilogueKind::bias: return value + constant;
     case EpilogueKind::activation: return activate(step.activation, value);
+    case EpilogueKind::bias:
+    case EpilogueKind::add: return value + other;
+    case EpilogueKind::scale:
+    case EpilogueKind::multiply: return value * other;
+    case EpilogueKind::prelu: return select(value < math::constant_like(value, 0), value * other, value);
+    case EpilogueKind::subtract: return value - other;
+    case EpilogueKind::maximum: return math::larger(value, other);
+    case EpilogueKind::minimum: return math::smaller(value, other);
   }
   throw std::logic_error("epilogue: no formula for step " + to_text(step));
 }

@@ -11,7 +11,8 @@ namespace sepconv::generators {
 Halide::Expr activate(const Activation& activation, const Halide::Expr& value);
 
 /// The value behind one step.
-/// @param constant  the element of the step's constant at the value's channel; undefined where the step has none.
-Halide::Expr apply_step(const EpilogueStep& step, const Halide::Expr& value, const Halide::Expr& constant);
+/// @param other  the element of the step's constant at the value's channel, or of its operand; undefined where the step
+///               has neither.
+Halide::Expr apply_step(const EpilogueStep& step, const Halide::Expr& value, const Halide::Expr& other);
 
 }  // namespace sepconv::generators

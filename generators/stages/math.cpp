@@ -195,4 +195,8 @@ Expr times_normal_cdf(const Expr& x) {
                 x * (one - e.times(tail)));
 }
 
+Expr larger(const Expr& a, const Expr& b) { return Halide::strict_float(select(a > b, a, a < b, b, a == b, a, a + b)); }
+
+Expr smaller(const Expr& a, const Expr& b) { return Halide::strict_float(select(a<b, a, a> b, b, a == b, a, a + b)); }
+
 }  // namespace sepconv::generators::math

@@ -49,4 +49,8 @@ Halide::Expr times_sigmoid(const Halide::Expr& factor, const Halide::Expr& x);
 /// x * P(X < x) for a standard normal X: x / 2 * (1 + erf(x / sqrt 2)), without cancellation below 0.
 Halide::Expr times_normal_cdf(const Halide::Expr& x);
 
+/// The larger, or the smaller, of two values; a NaN if either is one, as NumPy's maximum and minimum.
+Halide::Expr larger(const Halide::Expr& a, const Halide::Expr& b);
+Halide::Expr smaller(const Halide::Expr& a, const Halide::Expr& b);
+
 }  // namespace sepconv::generators::math

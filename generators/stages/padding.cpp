@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "generators/spec/integers.h"
+#include "generators/stages/pooling.h"
 
 namespace sepconv::generators {
 
@@ -26,7 +27,8 @@ Func padded_input(const Lowering& p, const Func& input, const Halide::OutputImag
   };
   const Expr inside = likely(ix >= 0) && likely(ix < width) && likely(iy >= 0) && likely(iy < height);
   padded(image_arguments<Var>(p.layout, c, {x, y}, n)) =
-      select(inside, types.widen(at(clamp(likely(ix), 0, width - 1), clamp(likely(iy), 0, height - 1))), types.zero());
+      select(inside, types.widen(at(clamp(likely(ix), 0, width - 1), clamp(likely(iy), 0, height - 1))),
+             empty_pool(p, types.accumulator()));
   return padded;
 }
 
@@ -40,7 +42,7 @@ PaddedInput padded_rows(const Lowering& p, const Func& input, const Pads& pads, 
   rows.func = Func("padded");
   const bool one_phase = rows.phases == 1;
   const std::vector<Var> pixel = one_phase ? std::vector<Var>{x, y} : std::vector<Var>{x, phase, y};
-  rows.func(image_arguments<Var>(layout, c, pixel, n)) = types.zero();
+  rows.func(image_arguments<Var>(layout, c, pixel, n)) = empty_pool(p, types.accumulator());
   for (int first = 0; first < std::min(rows.phases, p.IW); ++first) {
     // Input columns first, first + phases, ...
     const int count = ceil_div(p.IW - first, rows.phases);

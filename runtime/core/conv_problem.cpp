@@ -19,7 +19,7 @@ auto fields_of(const Window& w) {
                   w.pad_right);
 }
 auto fields_of(const Stage& s) { return std::tie(s.kind, s.window, s.depth_multiplier, s.out_channels, s.epilogue); }
-auto fields_of(const ConvProblem& p) { 
+auto fields_of(const ConvProblem& p) {
   return std::tie(p.dtype, p.strict_float, p.layout, p.IH, p.IW, p.IC, p.input_pitches, p.output_pitches, p.stages);
 }
 

@@ -76,8 +76,7 @@ std::vector<Argument> operands_of(const ConvProblem& problem) { return stage_arg
 std::string name_of(const Argument& argument) {
   constexpr const char* kNames[] = {"input", "weights", "constant", "operand", "pad_top", "pad_left", "output"};
   const bool of_step = argument.kind == ArgumentKind::constant || argument.kind == ArgumentKind::operand;
-  const std::string name =
-      of_step ? detail::entry_of(argument.step).text : kNames[static_cast<int>(argument.kind)];
+  const std::string name = of_step ? detail::entry_of(argument.step).text : kNames[static_cast<int>(argument.kind)];
   return of_step || is_weight(argument.kind) ? name + std::to_string(argument.stage) : name;
 }
 

@@ -30,6 +30,12 @@ PreparedKernel::PreparedKernel(const CompiledKernel& kernel, const ConvProblem& 
     switch (argument.kind) {
       case ArgumentKind::input: input_ = argc_; break;
       case ArgumentKind::output: output_ = argc_; break;
+      case ArgumentKind::operand:
+        if (operand_count_ == kMaxOperands)
+          throw std::invalid_argument("kernel " + std::string(kernel.symbol) + ": more than " +
+                                      std::to_string(kMaxOperands) + " operands");
+        operands_[operand_count_++] = argc_;
+        break;
       case ArgumentKind::pad_top: pad_top_ = argc_; break;
       case ArgumentKind::pad_left: pad_left_ = argc_; break;
       case ArgumentKind::weights:
@@ -58,8 +64,8 @@ std::size_t PreparedKernel::workspace_bytes(int concurrency, std::size_t before)
   return bytes == 0 ? 0 : bytes + kBufferAlignment;  // to align the start
 }
 
-KernelCall::KernelCall(const PreparedKernel& kernel, const Images& in, const Images& out, const std::int32_t (&pads)[2],
-                       Executor& executor, std::byte* scratch) noexcept
+KernelCall::KernelCall(const PreparedKernel& kernel, const Images& in, const Images* operands, const Images& out,
+                       const std::int32_t (&pads)[2], Executor& executor, std::byte* scratch) noexcept
     : function_(kernel.kernel_.function),
       input_(in, kernel.layout_, kernel.dtype_, false),
       output_(out, kernel.layout_, kernel.dtype_, kernel.kernel_.flat_output != 0),
@@ -73,6 +79,10 @@ KernelCall::KernelCall(const PreparedKernel& kernel, const Images& in, const Ima
   argv_[0] = &services_;
   argv_[kernel.input_] = &input_.buffer;
   argv_[kernel.output_] = &output_.buffer;
+  for (std::size_t i = 0; i < kernel.operand_count_; ++i) {
+    operands_[i].set(operands[i], kernel.layout_, kernel.dtype_, kernel.kernel_.flat_output != 0);
+    argv_[kernel.operands_[i]] = &operands_[i].buffer;
+  }
   if (kernel.pad_top_ != 0) {
     argv_[kernel.pad_top_] = &pads_[0];
     argv_[kernel.pad_left_] = &pads_[1];

@@ -13,11 +13,14 @@
 #include "runtime/core/prepack.h"
 #include "runtime/core/view_checks.h"
 #include "sepconv/detail/compiled_kernel.h"
+#include "sepconv/detail/kernel_arguments.h"
 
 namespace sepconv::detail {
 
 /// The arguments of a kernel, and the context before them.
 inline constexpr std::size_t kMaxArguments = 32;
+/// The operands of a kernel.
+inline constexpr std::size_t kMaxOperands = 8;
 
 /// A kernel and its packed weights: everything about a call that does not depend on the call.
 class PreparedKernel {
@@ -45,12 +48,15 @@ class PreparedKernel {
   std::vector<HalideBuffer> buffers_;        // kernels take them without const, and do not write them
   std::array<void*, kMaxArguments> argv_{};  // with the weights in their places
   std::size_t argc_ = 0;
-  std::size_t input_ = 0, output_ = 0;      // places in argv_
+  std::size_t input_ = 0, output_ = 0;  // places in argv_
+  std::array<std::size_t, kMaxOperands> operands_{};
+  std::size_t operand_count_ = 0;
   std::size_t pad_top_ = 0, pad_left_ = 0;  // 0: the kernel takes no pads
 };
 
 /// Images as a kernel takes them. Written once, without zeros before: they are made in every call.
 struct ImageBuffer {
+  ImageBuffer() noexcept {}  // leaves everything to set()
   ImageBuffer(const Images& images, Layout layout, DataType dtype, bool flat) noexcept
       : dims(dims_of(images, layout, flat)), buffer{0,
                                                     nullptr,
@@ -63,21 +69,31 @@ struct ImageBuffer {
   ImageBuffer(const ImageBuffer&) = delete;
   ImageBuffer& operator=(const ImageBuffer&) = delete;
 
+  void set(const Images& images, Layout layout, DataType dtype, bool flat) noexcept {
+    new (this) ImageBuffer(images, layout, dtype, flat);
+  }
+
   static std::array<HalideDimension, 4> dims_of(const Images& images, Layout layout, bool flat) noexcept;
 
-  std::array<HalideDimension, 4> dims;
-  HalideBuffer buffer;
+  union {  // not set to zeros first
+    std::array<HalideDimension, 4> dims;
+  };
+  union {
+    HalideBuffer buffer;
+  };
 };
 
 inline std::array<HalideDimension, 4> ImageBuffer::dims_of(const Images& images, Layout layout, bool flat) noexcept {
   const auto H = static_cast<std::int32_t>(images.H), W = static_cast<std::int32_t>(images.W),
              C = static_cast<std::int32_t>(images.C);
   const HalideDimension N{0, static_cast<std::int32_t>(images.batch),
-                          static_cast<std::int32_t>(images.batch == 1 ? images.image_elements() : images.batch_pitch),
-                          0};
+                          static_cast<std::int32_t>(images.batch == 1 ? images.image_span() : images.batch_pitch), 0};
   if (layout == Layout::nhwc) {
-    if (flat) return {{{0, C, 1, 0}, {0, W * H, C, 0}, N, {}}};
-    return {{{0, C, 1, 0}, {0, W, C, 0}, {0, H, C * W, 0}, N}};
+    const bool dense = images.pixel_pitch == 0;
+    const auto pixel = dense ? C : static_cast<std::int32_t>(images.pixel_pitch);
+    const auto row = dense ? C * W : static_cast<std::int32_t>(images.row_pitch);
+    if (flat) return {{{0, C, 1, 0}, {0, W * H, pixel, 0}, N, {}}};
+    return {{{0, C, 1, 0}, {0, W, pixel, 0}, {0, H, row, 0}, N}};
   }
   if (flat) return {{{0, W * H, 1, 0}, {0, C, W * H, 0}, N, {}}};
   return {{{0, W, 1, 0}, {0, H, W, 0}, {0, C, W * H, 0}, N}};
@@ -87,10 +103,11 @@ inline std::array<HalideDimension, 4> ImageBuffer::dims_of(const Images& images,
 /// times.
 class KernelCall {
  public:
+  /// @param operands  as many as the kernel has, in the order of its arguments
   /// @param pads     before H and W; read by kernels of dynamic problems only
   /// @param scratch  aligned to kBufferAlignment, with workspace_bytes(executor.concurrency(), 0)
-  KernelCall(const PreparedKernel& kernel, const Images& in, const Images& out, const std::int32_t (&pads)[2],
-             Executor& executor, std::byte* scratch) noexcept;
+  KernelCall(const PreparedKernel& kernel, const Images& in, const Images* operands, const Images& out,
+             const std::int32_t (&pads)[2], Executor& executor, std::byte* scratch) noexcept;
   KernelCall(const KernelCall&) = delete;
   KernelCall& operator=(const KernelCall&) = delete;
 
@@ -100,6 +117,7 @@ class KernelCall {
  private:
   const KernelFunction function_;
   ImageBuffer input_, output_;
+  std::array<ImageBuffer, kMaxOperands> operands_;  // only as many are set as the kernel has
   std::int32_t pads_[2];
   CallContext context_;
   KernelContext* services_;

@@ -1,6 +1,7 @@
 #include "sepconv/layer.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <limits>
 #include <mutex>
@@ -9,6 +10,7 @@
 
 #include "runtime/core/axis_activation.h"
 #include "runtime/core/bind_call.h"
+#include "runtime/core/call_images.h"
 #include "runtime/core/fork_guard.h"
 #include "runtime/core/kernel_call.h"
 #include "runtime/core/kernel_choice.h"
@@ -22,43 +24,16 @@ namespace {
 using detail::Images;
 using detail::KernelCall;
 using detail::PreparedKernel;
+using detail::reachable_batch;
 using detail::SharedWeights;
+using detail::slice_batch;
 
 /// The images of a call, and the pads before H and W.
 struct CallImages {
-  Images in, made, out;  // `made` is what the kernel writes: `out`, unless glu halves it
+  Images in, made, out;              // `made` is what the kernel writes: `out`, unless glu halves it
+  const Images* operands = nullptr;  // as many as the kernel has
   std::int32_t pads[2];
 };
-
-/// Images of a batch that 32-bit element offsets reach.
-std::int64_t reachable_batch(const Images& images) noexcept {
-  const std::int64_t most = std::numeric_limits<std::int32_t>::max();
-  if (images.batch <= 1 || images.batch_pitch == 0) return images.batch;
-  return (most - images.image_elements()) / images.batch_pitch + 1;
-}
-
-Images slice_batch(const Images& images, std::int64_t begin, std::int64_t count) noexcept {
-  Images part = images;
-  part.data = static_cast<const std::byte*>(images.data) +
-              begin * (images.batch == 1 ? 0 : images.batch_pitch) * images.element_bytes;
-  part.batch = count;
-  return part;
-}
-
-/// Padding before the first element of an axis, and whether the output extent is one that Keras would compute.
-struct AxisPadding {
-  std::int64_t before = 0;
-  bool fits = false;
-};
-
-/// From the extents of a dynamic axis: "valid" and "same" never share an output extent unless they share the padding.
-AxisPadding dynamic_padding(std::int64_t input, std::int64_t output, std::int64_t effective,
-                            std::int64_t stride) noexcept {
-  if (input < 1 || output < 1) return {};
-  const std::int64_t total = (output - 1) * stride + effective - input;
-  if (total > 0) return {total / 2, output == (input + stride - 1) / stride};
-  return {0, output == (input - effective) / stride + 1};
-}
 
 Executor& executor_of(const RunContext& context) {
   return context.executor == nullptr ? process_pool() : *context.executor;
@@ -119,6 +94,13 @@ bool same_weights(const ConvProblem& a, const ConvProblem& b) {
 
 }  // namespace
 
+/// The operands of a call, and the memory for them as images.
+struct ConvLayer::CallOperands {
+  const ConstTensorView* views = nullptr;
+  std::size_t count = 0;
+  Images* images = nullptr;
+};
+
 struct ConvLayer::State {
   State(std::string name_in, ConvProblem problem_in, std::shared_ptr<SharedWeights> weights_in, std::string forced_in)
       : name(std::move(name_in)),
@@ -130,7 +112,8 @@ struct ConvLayer::State {
         OC(problem.OC()),
         rank3(problem.IH == 1 && OH == 1),
         activation(activation_of(problem.stages.back().epilogue)),
-        elementwise(is_elementwise(activation.kind)) {}
+        elementwise(is_elementwise(activation.kind)),
+        operand_count(operands_of(problem).size()) {}
 
   /// The kernel, chosen now if it has not been; nullptr if none serves.
   const PreparedKernel* prepare() const {
@@ -152,7 +135,8 @@ struct ConvLayer::State {
                      const Images& out, std::int32_t (&pads)[2], Status& status) const noexcept;
   bool find_kernel_output(const ConstTensorView& out_view, const Images& out, Images& made,
                           Status& status) const noexcept;
-  Status read_call(const ConstTensorView& in, const ConstTensorView& out, CallImages& call) const noexcept;
+  Status read_call(const ConstTensorView& in, const CallOperands& views, const ConstTensorView& out,
+                   CallImages& call) const noexcept;
   Status call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace, const CallImages& images,
               int rank) const noexcept;
 
@@ -170,6 +154,7 @@ struct ConvLayer::State {
   const bool rank3;  // views may leave out H
   const Activation activation;
   const bool elementwise;  // the kernel computes the activation
+  const std::size_t operand_count;
   mutable std::mutex mutex;
   mutable std::atomic<const PreparedKernel*> prepared{nullptr};
   mutable std::unique_ptr<PreparedKernel> owner;  // guarded by mutex until `prepared` is set
@@ -186,9 +171,9 @@ bool ConvLayer::State::check_extents(const ConstTensorView& in_view, const Image
                            name.c_str(), detail::ShapeText(in_view).text, p.IH, p.IW, p.IC, to_text(p.layout));
     return false;
   }
-  AxisPadding along_h{w.pad_top, out.H == OH}, along_w{w.pad_left, out.W == OW};
-  if (p.dynamic_h()) along_h = dynamic_padding(in.H, out.H, w.KH_eff(), w.stride_h);
-  if (p.dynamic_w()) along_w = dynamic_padding(in.W, out.W, w.KW_eff(), w.stride_w);
+  detail::AxisPadding along_h{w.pad_top, out.H == OH}, along_w{w.pad_left, out.W == OW};
+  if (p.dynamic_h()) along_h = detail::dynamic_padding(in.H, out.H, w.KH_eff(), w.stride_h);
+  if (p.dynamic_w()) along_w = detail::dynamic_padding(in.W, out.W, w.KW_eff(), w.stride_w);
   if (!along_h.fits || !along_w.fits || out.C != OC || out.batch != in.batch) {
     status = Status::error(StatusCode::invalid_shape,
                            "layer '%s': the output has shape %s; expected N = %lld, H = %d, W = %d, C = %d (-1: what "
@@ -229,7 +214,7 @@ bool ConvLayer::State::find_kernel_output(const ConstTensorView& out_view, const
 /// @param rank  of the views
 Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, const Workspace& workspace,
                               const CallImages& images, int rank) const noexcept {
-  const auto& [in, made, out, pads] = images;
+  const auto& [in, made, out, operands, pads] = images;
   const int concurrency = executor.concurrency();
   if (concurrency < 1)
     return Status::error(StatusCode::kernel_failed,
@@ -252,12 +237,16 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
   auto* start = static_cast<std::byte*>(memory) + (aligned - address);
 
   int result = 0;
-  const std::int64_t chunk = halves() ? 1 : std::min(reachable_batch(in), reachable_batch(made));
+  std::int64_t chunk = halves() ? 1 : std::min(reachable_batch(in), reachable_batch(made));
+  for (std::size_t i = 0; i < operand_count; ++i) chunk = std::min(chunk, reachable_batch(operands[i]));
   for (std::int64_t begin = 0; begin < in.batch && result == 0; begin += chunk) {
     const std::int64_t count = std::min(chunk, in.batch - begin);
     Images written = slice_batch(made, halves() ? 0 : begin, count);
     if (halves()) written.data = start;
-    KernelCall kernel_call(kernel, slice_batch(in, begin, count), written, pads, executor, start + halved_bytes(made));
+    std::array<Images, detail::kMaxOperands> parts;
+    for (std::size_t i = 0; i < operand_count; ++i) parts[i] = slice_batch(operands[i], begin, count);
+    KernelCall kernel_call(kernel, slice_batch(in, begin, count), parts.data(), written, pads, executor,
+                           start + halved_bytes(made));
     result = kernel_call.run();
     if (result == 0 && !elementwise) {
       apply_axis_activation(activation, view_of(written, problem, rank),
@@ -289,10 +278,15 @@ const ConvProblem& ConvLayer::problem() const noexcept { return state_->problem;
 const ConvWeights& ConvLayer::weights() const noexcept { return state_->weights->unpacked; }
 
 /// Reads and compares the views of a call.
-Status ConvLayer::State::read_call(const ConstTensorView& in, const ConstTensorView& out,
+Status ConvLayer::State::read_call(const ConstTensorView& in, const CallOperands& views, const ConstTensorView& out,
                                    CallImages& call) const noexcept {
   const char* const what = name.c_str();
   Status status;
+  if (views.count != operand_count)
+    return Status::error(StatusCode::invalid_shape, "layer '%s': called with %zu operands; expected %zu", what,
+                         views.count, operand_count);
+  call.in.row_pitch = problem.input_pitches.row, call.in.pixel_pitch = problem.input_pitches.pixel;
+  call.out.row_pitch = problem.output_pitches.row, call.out.pixel_pitch = problem.output_pitches.pixel;
   if (!detail::read_images(what, "input", in, problem, rank3, call.in, status) ||
       !detail::read_images(what, "output", out, problem, rank3, call.out, status) ||
       !find_kernel_output(out, call.out, call.made, status) ||
@@ -304,13 +298,27 @@ Status ConvLayer::State::read_call(const ConstTensorView& in, const ConstTensorV
     return status;
   if (detail::images_overlap(call.in, call.out))
     return Status::error(StatusCode::invalid_layout, "layer '%s': the input and the output overlap", what);
+  if (operand_count != 0 && !detail::read_operands(what, problem, rank3, views.views, call.made, views.images, status))
+    return status;
+  call.operands = views.images;
   return status;
 }
 
 Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, const TensorView& out) const noexcept {
+  return run_views(context, in, {}, out);
+}
+
+Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, const ConstTensorView* operands,
+                      std::size_t operand_count, const TensorView& out) const noexcept {
+  std::array<Images, detail::kMaxOperands> images;
+  return run_views(context, in, {operands, operand_count, images.data()}, out);
+}
+
+Status ConvLayer::run_views(const RunContext& context, const ConstTensorView& in, const CallOperands& operands,
+                            const TensorView& out) const noexcept {
   const State& state = *state_;
   CallImages call;
-  if (Status status = state.read_call(in, out, call); !status.ok()) return status;
+  if (Status status = state.read_call(in, operands, out, call); !status.ok()) return status;
   try {
     const PreparedKernel* kernel = state.prepare();
     if (kernel == nullptr) return Status::error(StatusCode::no_kernel, "%s", state.no_kernel_text().c_str());
@@ -325,7 +333,8 @@ std::unique_ptr<KernelCall> detail::LayerAccess::bind_call(const ConvLayer& laye
                                                            const ConstTensorView& in, const TensorView& out) {
   const ConvLayer::State& state = *layer.state_;
   CallImages call;
-  if (const Status status = state.read_call(in, out, call); !status.ok()) throw std::runtime_error(status.message());
+  if (const Status status = state.read_call(in, {}, out, call); !status.ok())
+    throw std::runtime_error(status.message());
   const PreparedKernel* kernel = state.prepare();
   if (kernel == nullptr) throw std::runtime_error(state.no_kernel_text());
   if (!state.elementwise || call.in.batch == 0 ||
@@ -335,7 +344,7 @@ std::unique_ptr<KernelCall> detail::LayerAccess::bind_call(const ConvLayer& laye
   if (kernel->workspace_bytes(executor.concurrency(), 0) > context.workspace.bytes ||
       reinterpret_cast<std::uintptr_t>(context.workspace.data) % kBufferAlignment != 0)
     throw std::invalid_argument("layer '" + state.name + "': bind_call needs an aligned workspace");
-  return std::make_unique<KernelCall>(*kernel, call.in, call.made, call.pads, executor,
+  return std::make_unique<KernelCall>(*kernel, call.in, nullptr, call.made, call.pads, executor,
                                       static_cast<std::byte*>(context.workspace.data));
 }
 

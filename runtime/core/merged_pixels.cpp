@@ -4,10 +4,16 @@ namespace sepconv::detail {
 
 ConvProblem with_merged_pixels(ConvProblem problem) {
   const Stage& first = problem.stages.front();
-  const bool in_place = first.kind == StageKind::conv && first.window.is_identity();
+  const bool in_place = (first.kind == StageKind::conv || first.kind == StageKind::copy) && first.window.is_identity();
   if (problem.is_dynamic() || problem.stages.size() != 1 || !in_place) return problem;
+  const auto rows_follow = [&](const Pitches& pitches) {
+    return problem.IH == 1 || pitches.row == problem.IW * pitches.pixel;
+  };
+  if (!rows_follow(problem.input_pitches) || !rows_follow(problem.output_pitches)) return problem;
   problem.IW *= problem.IH;
   problem.IH = 1;
+  problem.input_pitches.row = problem.IW * problem.input_pitches.pixel;
+  problem.output_pitches.row = problem.IW * problem.output_pitches.pixel;
   return problem;
 }
 

@@ -81,9 +81,12 @@ void check_pool(const Checker& check, const Stage& stage, const Extents& in) {
   if (stage.kind != StageKind::max_pool && stage.kind != StageKind::average_pool) return;
   if (in.H == kDynamic || in.W == kDynamic) check.reject("IH, IW", "-1 (dynamic)", "static extents of a pool's input");
   const auto reaches = [&](const char* field, std::int32_t pad, std::int32_t effective) {
-    if (pad >= effective) check.reject(field, pad, "less than the effective window (" + std::to_string(effective) + ")");
+    if (pad >= effective)
+      check.reject(field, pad, "less than the effective window (" + std::to_string(effective) + ")");
   };
   const Window& w = stage.window;
+  if (w.dilation_h != 1) check.reject("dilation_h", w.dilation_h, "1: a pool's window is dense");
+  if (w.dilation_w != 1) check.reject("dilation_w", w.dilation_w, "1: a pool's window is dense");
   reaches("pad_top", w.pad_top, w.KH_eff());
   reaches("pad_bottom", w.pad_bottom, w.KH_eff());
   reaches("pad_left", w.pad_left, w.KW_eff());

@@ -1,7 +1,6 @@
 // The text form of problems:
-//   problem  = dtype ["strict"] "_" layout "_i" H "x" W "x" C [ "_x" pitches ] [ "_y" pitches ] { "." stage { "." step } }
-//   pitches  = row "x" pixel
-//   stage    = "dw_k" KH "x" KW [strides] [dilation] [pads] [ "_m" depth_multiplier ]
+//   problem  = dtype ["strict"] "_" layout "_i" H "x" W "x" C [ "_x" pitches ] [ "_y" pitches ] { "." stage { "." step
+//   } } pitches  = row "x" pixel stage    = "dw_k" KH "x" KW [strides] [dilation] [pads] [ "_m" depth_multiplier ]
 //            | "conv_o" out_channels "_k" KH "x" KW [strides] [dilation] [pads]
 //            | ( "maxpool" | "avgpool" | "copy" ) "_k" KH "x" KW [strides] [dilation] [pads]
 //   step     = "bias" | "scale" | "prelu" | activation | ( "add" | "sub" | "mul" | "max" | "min" ) [ "_c" | "_p" ]

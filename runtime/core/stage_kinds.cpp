@@ -42,10 +42,10 @@ const StageKindEntry& entry_of(StageKind kind) { return stage_kinds()[static_cas
 
 const std::vector<StepKindEntry>& step_kinds() {
   static const std::vector<StepKindEntry> kinds = {
-      {EpilogueKind::bias, "bias", true, false},         {EpilogueKind::activation, "", false, false},
-      {EpilogueKind::scale, "scale", true, false},       {EpilogueKind::prelu, "prelu", true, false},
-      {EpilogueKind::add, "add", false, true},           {EpilogueKind::subtract, "sub", false, true},
-      {EpilogueKind::multiply, "mul", false, true},      {EpilogueKind::maximum, "max", false, true},
+      {EpilogueKind::bias, "bias", true, false},    {EpilogueKind::activation, "", false, false},
+      {EpilogueKind::scale, "scale", true, false},  {EpilogueKind::prelu, "prelu", true, false},
+      {EpilogueKind::add, "add", false, true},      {EpilogueKind::subtract, "sub", false, true},
+      {EpilogueKind::multiply, "mul", false, true}, {EpilogueKind::maximum, "max", false, true},
       {EpilogueKind::minimum, "min", false, true},
   };
   return kinds;

@@ -1,5 +1,6 @@
 #include "runtime/core/view_checks.h"
 
+#include <cstddef>
 #include <cstdio>
 #include <limits>
 
@@ -68,18 +69,19 @@ bool check_memory(const char* layer, const char* which, const ConstTensorView& v
   }
   std::int64_t pitch = 1;
   for (int axis = view.rank - 1; axis >= 1; --axis) {
+    if (images.pixel_pitch != 0 && axis == view.rank - 2) pitch = images.pixel_pitch;
+    if (images.pixel_pitch != 0 && axis == view.rank - 3) pitch = images.row_pitch;
     if (view.extents[axis] > 1 && view.pitches[axis] != pitch) {
-      status = Status::error(StatusCode::invalid_layout,
-                             "layer '%s': axis %d of the %s, of shape %s, has pitch %lld; expected %lld: all axes but "
-                             "the batch must be dense",
-                             layer, axis, which, ShapeText(view).text, static_cast<long long>(view.pitches[axis]),
-                             static_cast<long long>(pitch));
+      status = Status::error(
+          StatusCode::invalid_layout, "layer '%s': axis %d of the %s, of shape %s, has pitch %lld; expected %lld%s",
+          layer, axis, which, ShapeText(view).text, static_cast<long long>(view.pitches[axis]),
+          static_cast<long long>(pitch), images.pixel_pitch != 0 ? "" : ": all axes but the batch must be dense");
       return false;
     }
     pitch *= view.extents[axis];
   }
   if (images.batch == 1) return true;
-  const std::int64_t least = is_output ? pitch : 0;
+  const std::int64_t least = is_output ? images.image_span() : 0;
   std::int64_t span = 0;
   if (images.batch_pitch < least || __builtin_mul_overflow(images.batch, images.batch_pitch, &span) ||
       span > std::numeric_limits<std::int64_t>::max() / 16) {
@@ -89,6 +91,19 @@ bool check_memory(const char* layer, const char* which, const ConstTensorView& v
     return false;
   }
   return true;
+}
+
+/// True for two sets of channels of the same pixels, as steps of a network read and write parts of one tensor.
+static bool share_pixels_only(const Images& a, const Images& b) noexcept {
+  const std::int64_t pixel = a.pixel_pitch;
+  if (pixel == 0 || b.pixel_pitch != pixel || a.element_bytes != b.element_bytes) return false;
+  for (const Images* images : {&a, &b})
+    if ((images->H > 1 && images->row_pitch % pixel != 0) || (images->batch > 1 && images->batch_pitch % pixel != 0))
+      return false;
+  const std::int64_t bytes = static_cast<const std::byte*>(b.data) - static_cast<const std::byte*>(a.data);
+  if (bytes % a.element_bytes != 0) return false;
+  const std::int64_t from_a = (bytes / a.element_bytes % pixel + pixel) % pixel;  // b's channels in a's pixels
+  return from_a >= a.C && from_a + b.C <= pixel;
 }
 
 bool images_overlap(const Images& a, const Images& b) noexcept {
@@ -101,10 +116,11 @@ bool images_overlap(const Images& a, const Images& b) noexcept {
   const auto span_of = [](const Images& images) {
     return Span{reinterpret_cast<std::uintptr_t>(images.data),
                 static_cast<std::uintptr_t>(images.batch == 1 ? 0 : images.batch_pitch * images.element_bytes),
-                static_cast<std::uintptr_t>(images.image_elements() * images.element_bytes), images.batch};
+                static_cast<std::uintptr_t>(images.image_span() * images.element_bytes), images.batch};
   };
   const Span x = span_of(a), y = span_of(b);
   if (x.end() <= y.begin || y.end() <= x.begin) return false;
+  if (share_pixels_only(a, b)) return false;
   // The images of one may lie in the gaps of the other, as the halves of a concatenation do.
   for (std::int64_t i = 0, j = 0; i < x.count && j < y.count;) {
     if (x.at(i) + x.bytes <= y.at(j))

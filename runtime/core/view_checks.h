@@ -9,13 +9,18 @@
 
 namespace sepconv::detail {
 
-/// A batch of dense images.
+/// A batch of images, dense but for their pitches.
 struct Images {
   const void* data = nullptr;
   std::int64_t batch = 0, H = 0, W = 0, C = 0;
   std::int64_t batch_pitch = 0;  // elements
   std::int64_t element_bytes = 0;
+  std::int64_t row_pitch = 0, pixel_pitch = 0;  // of nhwc images that are a part of larger ones; 0: dense
   std::int64_t image_elements() const noexcept { return H * W * C; }
+  /// From the first element to behind the last one.
+  std::int64_t image_span() const noexcept {
+    return pixel_pitch == 0 ? image_elements() : (H - 1) * row_pitch + (W - 1) * pixel_pitch + C;
+  }
 };
 
 /// "(4, 10, 12)", in place.
@@ -29,8 +34,8 @@ struct ShapeText {
 bool read_images(const char* layer, const char* which, const ConstTensorView& view, const ConvProblem& problem,
                  bool rank3, Images& images, Status& status) noexcept;
 
-/// Checks data pointer, alignment, that an image is dense, and the batch pitch (>= an image for outputs, >= 0 for
-/// inputs). Only for views with elements.
+/// Checks data pointer, alignment, that an image is dense or has the pitches that `images` says, and the batch pitch
+/// (>= an image for outputs, >= 0 for inputs). Only for views with elements.
 bool check_memory(const char* layer, const char* which, const ConstTensorView& view, const Images& images,
                   bool is_output, Status& status) noexcept;
 

@@ -2,26 +2,31 @@
 
 namespace sepconv {
 
-WeightArray::WeightArray(const std::vector<double>& values, DataType dtype) : is_double_(dtype == DataType::float64) {
-  if (is_double_)
-    doubles_ = values;
+WeightArray::WeightArray(const std::vector<double>& values, DataType dtype) {
+  if (dtype == DataType::float64)
+    *this = values;
   else
-    floats_.assign(values.begin(), values.end());
+    *this = std::vector<float>(values.begin(), values.end());
 }
 
-void WeightArray::set(std::size_t index, double value) noexcept {
-  if (is_double_)
-    doubles_[index] = value;
-  else
-    floats_[index] = static_cast<float>(value);
+void WeightArray::set(std::size_t index, double value) {
+  if (doubles_) {
+    if (doubles_.use_count() != 1) doubles_ = std::make_shared<std::vector<double>>(*doubles_);
+    (*doubles_)[index] = value;
+  } else {
+    if (floats_.use_count() != 1) floats_ = std::make_shared<std::vector<float>>(*floats_);
+    (*floats_)[index] = static_cast<float>(value);
+  }
 }
 
 std::vector<double> WeightArray::to_doubles() const {
-  return is_double_ ? doubles_ : std::vector<double>(floats_.begin(), floats_.end());
+  if (doubles_) return *doubles_;
+  return floats_ ? std::vector<double>(floats_->begin(), floats_->end()) : std::vector<double>();
 }
 
 std::vector<float> WeightArray::to_floats() const {
-  return is_double_ ? std::vector<float>(doubles_.begin(), doubles_.end()) : floats_;
+  if (doubles_) return std::vector<float>(doubles_->begin(), doubles_->end());
+  return floats_ ? *floats_ : std::vector<float>();
 }
 
 bool operator==(const WeightArray& a, const WeightArray& b) {

@@ -1,4 +1,4 @@
-#include "sepconv/save_weights.h"
+#include "sepconv/load_layers.h"
 
 #include <zip.h>
 

@@ -2,7 +2,6 @@
 
 #include "sepconv/load_layers.h"
 #include "sepconv/plan.h"
-#include "sepconv/save_weights.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/stage_lists.h"
 

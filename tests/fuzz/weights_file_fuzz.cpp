@@ -16,10 +16,7 @@ bool same_bits(const sepconv::WeightArray& a, const sepconv::WeightArray& b) {
          (first.empty() || std::memcmp(first.data(), second.data(), first.size() * sizeof(double)) == 0);
 }
 
-void check_round_trip(const std::vector<NamedWeights>& layers) {
-  const std::filesystem::path copy = sepconv::fuzz::scratch_folder() / "copy.weights";
-  sepconv::save_weights(copy, layers);
-  const std::vector<NamedWeights> again = sepconv::load_weights(copy);
+void require_same(const std::vector<NamedWeights>& layers, const std::vector<NamedWeights>& again) {
   sepconv::fuzz::require(again.size() == layers.size(), "all layers are written");
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto &a = layers[i], &b = again[i];
@@ -28,6 +25,17 @@ void check_round_trip(const std::vector<NamedWeights>& layers) {
       same = same_bits(a.weights.arrays[k], b.weights.arrays[k]);
     sepconv::fuzz::require(same, "a layer's weights are written as they were read");
   }
+}
+
+void check_round_trip(const sepconv::WeightsFile& file) {
+  const std::filesystem::path copy = sepconv::fuzz::scratch_folder() / "copy.weights";
+  sepconv::save_weights_file(copy, file);
+  const sepconv::WeightsFile again = sepconv::load_weights_file(copy);
+  require_same(file.layers, again.layers);
+  require_same(file.network_layers, again.network_layers);
+  sepconv::fuzz::require(file.network.has_value() == again.network.has_value() &&
+                             (!file.network || to_text(*file.network) == to_text(*again.network)),
+                         "a network is written as it was read");
 }
 
 #ifdef SEPCONV_LIBFUZZER
@@ -51,7 +59,7 @@ std::uint64_t checksum_of(const std::uint8_t* file, std::size_t size) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const sepconv::fuzz::MemoryFile file(data, size);
-  sepconv::fuzz::read_or_refuse([&] { check_round_trip(sepconv::load_weights(file.path())); });
+  sepconv::fuzz::read_or_refuse([&] { check_round_trip(sepconv::load_weights_file(file.path())); });
   return 0;
 }
 

@@ -6,7 +6,7 @@
 
 #include "runtime/keras/layer_weights.h"
 #include "runtime/keras/planner.h"
-#include "sepconv/save_weights.h"
+#include "sepconv/load_layers.h"
 #include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {

@@ -1,6 +1,6 @@
 // Weights that we write, read back by our readers. tests/data/check_saved_weights.py lets real Keras load them.
 
-#include "sepconv/save_weights.h"
+#include "sepconv/load_layers.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <set>
 #include <stdexcept>
 
@@ -32,51 +33,78 @@ SeededCase make_case(const ConvProblem& problem, const TestCall& call) {
   return result;
 }
 
-/// Images `pitch` elements apart; what lies between them keeps what the buffer starts with.
+/// Images of an extent and pitches, some elements apart; what lies between them keeps what the buffer starts with.
 class FencedImages {
  public:
-  FencedImages(std::int64_t batch, std::int64_t image_elems, std::int64_t gap, DataType dtype, Fence fence)
+  /// @param e  in memory order: rows of pixels of channels
+  FencedImages(std::int64_t batch, const Extents& e, const Pitches& pitches, std::int64_t gap, DataType dtype,
+               Fence fence)
       : batch_(batch),
-        image_(image_elems),
-        pitch_(image_elems + gap),
+        e_(e),
+        pixel_(pitches.dense() ? e.C : pitches.pixel),
+        row_(pitches.dense() ? std::int64_t{e.C} * e.W : pitches.row),
+        image_((e.H - 1) * row_ + (e.W - 1) * pixel_ + e.C),
+        pitch_(image_ + gap),
         dtype_(dtype),
-        buffer_(static_cast<std::size_t>((batch - 1) * pitch_ + image_elems) * size_bytes(dtype), fence) {}
+        buffer_(static_cast<std::size_t>((batch - 1) * pitch_ + image_) * size_bytes(dtype), fence) {}
 
   TensorView view(const Shape& shape) {
     TensorView result = dense_view(buffer_.data(), dtype_, shape);
+    if (pixel_ != e_.C || row_ != std::int64_t{e_.C} * e_.W) result.pitches[1] = row_, result.pitches[2] = pixel_;
     result.pitches[0] = pitch_;
     return result;
   }
   void fill(const std::vector<double>& values) {
-    for (std::int64_t n = 0; n < batch_; ++n) {
-      const std::vector<double> image(values.begin() + n * image_, values.begin() + (n + 1) * image_);
-      const Tensor typed = make_tensor(image, {image_}, dtype_);
-      std::memcpy(at(n * pitch_), typed.bytes(), bytes_of(image_));
-    }
+    std::size_t from = 0;
+    each_pixel([&](std::int64_t at_elem) {
+      const std::vector<double> pixel(values.begin() + from, values.begin() + from + e_.C);
+      const Tensor typed = make_tensor(pixel, {e_.C}, dtype_);
+      std::memcpy(at(at_elem), typed.bytes(), bytes_of(e_.C));
+      from += e_.C;
+    });
   }
   std::vector<double> values() {
     std::vector<double> result;
-    for (std::int64_t n = 0; n < batch_; ++n) {
-      const std::vector<double> image = to_doubles(dense_view(at(n * pitch_), dtype_, Shape{image_}));
-      result.insert(result.end(), image.begin(), image.end());
-    }
+    each_pixel([&](std::int64_t at_elem) {
+      const std::vector<double> pixel = to_doubles(dense_view(at(at_elem), dtype_, Shape{e_.C}));
+      result.insert(result.end(), pixel.begin(), pixel.end());
+    });
     return result;
   }
   /// False when something outside of the images was written.
   bool intact() {
-    for (std::int64_t n = 0; n + 1 < batch_; ++n)
-      if (!buffer_.untouched(bytes_of(n * pitch_ + image_), bytes_of(pitch_ - image_))) return false;
-    return buffer_.intact();
+    std::int64_t end = 0;
+    bool untouched = true;
+    each_pixel([&](std::int64_t at_elem) {
+      untouched = untouched && buffer_.untouched(bytes_of(end), bytes_of(at_elem - end));
+      end = at_elem + e_.C;
+    });
+    return untouched && buffer_.intact();
   }
 
  private:
+  /// Calls f with the first element of each pixel, in order.
+  template <class F>
+  void each_pixel(F&& f) const {
+    for (std::int64_t n = 0; n < batch_; ++n)
+      for (std::int64_t h = 0; h < e_.H; ++h)
+        for (std::int64_t w = 0; w < e_.W; ++w) f(n * pitch_ + h * row_ + w * pixel_);
+  }
   std::size_t bytes_of(std::int64_t elems) const { return static_cast<std::size_t>(elems) * size_bytes(dtype_); }
   void* at(std::int64_t elem) { return buffer_.data() + bytes_of(elem); }
 
-  std::int64_t batch_, image_, pitch_;
+  std::int64_t batch_;
+  Extents e_;
+  std::int64_t pixel_, row_, image_, pitch_;
   DataType dtype_;
   FencedBuffer buffer_;
 };
+
+/// The extents of an image of that shape as they lie in memory: rows of pixels of channels, whatever the layout.
+Extents memory_extents(const Shape& shape) {
+  return {static_cast<std::int32_t>(shape[1]), static_cast<std::int32_t>(shape[2]),
+          static_cast<std::int32_t>(shape[3])};
+}
 
 std::string describe(const CompiledKernel& kernel, const ConvProblem& problem, const TestCall& call) {
   constexpr const char* names[] = {"integers", "reals", "nan", "infinity"};
@@ -102,26 +130,37 @@ std::optional<std::string> cannot_run_here(const CompiledKernel& kernel) {
 std::optional<std::string> fault_of(const CompiledKernel& kernel, const ConvProblem& problem, const TestCall& call,
                                     Executor& executor) {
   const SeededCase data = make_case(problem, call);
-  ReferenceOutput expected = reference_with_limits(problem, data.weights, call.batch, data.input);
+  ReferenceOutput expected = reference_with_limits(problem, data.weights, call.batch, data.input, 1, data.operands);
   ConvLayer layer(kernel.symbol, problem, data.weights);
   layer.force_kernel(kernel.symbol);
 
-  FencedImages input(call.batch, input_elems(problem), call.in_gap, problem.dtype, call.fence);
-  FencedImages output(call.batch, output_elems(problem), call.out_gap, problem.dtype, call.fence);
+  const Shape in_shape = input_shape(problem, call.batch), out_shape = output_shape(problem, call.batch);
+  FencedImages input(call.batch, memory_extents(in_shape), problem.input_pitches, call.in_gap, problem.dtype,
+                     call.fence);
+  FencedImages output(call.batch, memory_extents(out_shape), problem.output_pitches, call.out_gap, problem.dtype,
+                      call.fence);
   input.fill(data.input);
+  std::vector<std::unique_ptr<FencedImages>> operands;
+  std::vector<ConstTensorView> operand_views;
+  for (const Shape& shape : operand_shapes(problem, call.batch)) {
+    operands.push_back(std::make_unique<FencedImages>(call.batch, memory_extents(shape), Pitches{}, call.in_gap,
+                                                      problem.dtype, call.fence));
+    operands.back()->fill(data.operands[operands.size() - 1]);
+    operand_views.push_back(operands.back()->view(shape));
+  }
   RunContext context{.executor = &executor};
   const std::size_t workspace_bytes = layer.workspace_bytes(context);
   FencedBuffer workspace(workspace_bytes, call.fence);
   context.workspace = {workspace.data(), workspace_bytes};
   const Status status =
-      layer.run(context, input.view(input_shape(problem, call.batch)), output.view(output_shape(problem, call.batch)));
+      layer.run(context, input.view(in_shape), operand_views.data(), operand_views.size(), output.view(out_shape));
   if (!status.ok()) return describe(kernel, problem, call) + to_text(status.code()) + ": " + status.message();
   if (!output.intact()) return describe(kernel, problem, call) + "wrote outside the output's images";
   if (!workspace.intact()) return describe(kernel, problem, call) + "wrote outside the workspace";
   if (!input.intact()) return describe(kernel, problem, call) + "wrote into the input's gaps";
 
   const bool exact = call.values != Values::reals && exact_on_integers(problem);
-  if (exact) expected.values = reference_rounded(problem, data.weights, call.batch, data.input);
+  if (exact) expected.values = reference_rounded(problem, data.weights, call.batch, data.input, 1, data.operands);
   const std::vector<double> actual = output.values();
   const Comparison result = exact ? compare(actual, expected.values, 0.0, problem.dtype)
                                   : compare(actual, expected.values, expected.limits, problem.dtype);

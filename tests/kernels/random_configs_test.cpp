@@ -19,6 +19,12 @@ namespace {
 
 constexpr std::size_t kBatch = 60;  // kernels compiled together
 
+/// Pools, and parts of larger tensors, have static extents.
+bool may_be_dynamic(const ConvProblem& p) {
+  return p.input_pitches.dense() && p.output_pitches.dense() && !p.has(StageKind::max_pool) &&
+         !p.has(StageKind::average_pool);
+}
+
 struct RandomConfig {
   ConvProblem problem;  // static: what is run
   KernelSpec spec;      // maybe dynamic: what is compiled
@@ -33,7 +39,8 @@ std::vector<std::string> targets_here() {
 
 RandomConfig random_config(Draw& draw, const std::vector<std::string>& targets) {
   RandomConfig config{random_problem(draw), {}};
-  config.spec.problem = draw.chance(0.25) ? with_dynamic_extents(config.problem) : config.problem;
+  config.spec.problem = config.problem;
+  if (draw.chance(0.25) && may_be_dynamic(config.problem)) config.spec.problem = with_dynamic_extents(config.problem);
   config.spec.target = draw.one_of(targets);
   config.spec.schedule = default_cpu_schedule(lower(config.spec.problem, target_from_name(config.spec.target)));
   return config;
@@ -41,6 +48,8 @@ RandomConfig random_config(Draw& draw, const std::vector<std::string>& targets) 
 
 void expect_right(const CompiledKernel& kernel, const ConvProblem& problem, Draw& draw) {
   for (const Values values : {Values::integers, Values::reals, Values::nan}) {
+    // As in Keras' backends, which of a window's numbers and NaNs is the largest is not defined.
+    if (values == Values::nan && problem.has(StageKind::max_pool)) continue;
     TestCall call;
     call.batch = draw.between(1, 3);
     call.in_gap = draw.between(0, 5);

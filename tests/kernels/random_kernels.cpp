@@ -34,9 +34,47 @@ Epilogue random_epilogue(Draw& draw) {
   return make_epilogue(bias, activation_from_text(draw.one_of(draw.chance(0.7) ? common : activations)));
 }
 
+/// Steps behind those that Keras' own layers have: constants, and other tensors.
+void add_random_steps(Epilogue& epilogue, bool no_operands, Draw& draw) {
+  static const std::vector<EpilogueKind> kinds = {EpilogueKind::scale,    EpilogueKind::prelu,   EpilogueKind::bias,
+                                                  EpilogueKind::add,      EpilogueKind::add,     EpilogueKind::subtract,
+                                                  EpilogueKind::multiply, EpilogueKind::maximum, EpilogueKind::minimum};
+  for (int count = draw.between(1, 3); count > 0; --count) {
+    EpilogueStep step{draw.one_of(kinds)};
+    if (has_operand(step) && no_operands) continue;
+    if (has_operand(step) && draw.chance(0.4))
+      step.broadcast = draw.chance(0.5) ? Broadcast::channels : Broadcast::pixels;
+    epilogue.push_back(step);
+    if (draw.chance(0.3)) epilogue.push_back({EpilogueKind::activation, activation_from_text("relu")});
+  }
+}
+
+Pitches random_pitches(Draw& draw, const Extents& e) {
+  const std::int32_t pixel = e.C + draw.between(0, 9);
+  return {e.W * pixel + (draw.chance(0.6) ? 0 : draw.between(0, 20)), pixel};
+}
+
+/// A pool, or a copy.
+void draw_without_weights(ConvProblem& p, Draw& draw) {
+  const StageKind kind = draw.one_of<StageKind>({StageKind::max_pool, StageKind::average_pool, StageKind::copy});
+  Stage& stage = p.stages.front();
+  stage.kind = kind;
+  stage.depth_multiplier = 1;
+  Window& w = stage.window;
+  w.dilation_h = w.dilation_w = 1;
+  if (kind == StageKind::copy) {
+    w.KH = w.KW = 1;
+    if (draw.chance(0.6)) w = Window{};
+  } else {
+    w.pad_top = std::min(w.pad_top, w.KH - 1), w.pad_bottom = std::min(w.pad_bottom, w.KH - 1);
+    w.pad_left = std::min(w.pad_left, w.KW - 1), w.pad_right = std::min(w.pad_right, w.KW - 1);
+  }
+}
+
 ConvProblem draw_problem(Draw& draw) {
   ConvProblem p = problem_of(separable_stages());
-  const std::string name = draw.one_of<const char*>({"depthwise", "pointwise", "conv", "separable", "separable"});
+  const std::string name =
+      draw.one_of<const char*>({"depthwise", "depthwise", "pointwise", "conv", "separable", "separable"});
   p.stages = stages_named(name);
   p.layout = draw.chance(0.3) ? Layout::nchw : Layout::nhwc;
   if (draw.chance(0.5)) p.dtype = draw.one_of<DataType>({DataType::float64, DataType::float16, DataType::bfloat16});
@@ -64,6 +102,11 @@ ConvProblem draw_problem(Draw& draw) {
   if (p.has(StageKind::conv)) p.stages.back().out_channels = channels();
   if (p.stages.size() == 2) middle(p) = random_epilogue(draw);
   output(p) = random_epilogue(draw);
+  if (name == "depthwise" && draw.chance(0.6)) draw_without_weights(p, draw);
+  if (draw.chance(0.4)) add_random_steps(output(p), p.stages.back().depth_multiplier > 1, draw);
+  if (p.layout == Layout::nhwc && draw.chance(0.2)) p.input_pitches = random_pitches(draw, p.extents_after(0));
+  if (p.layout == Layout::nhwc && draw.chance(0.25))
+    p.output_pitches = random_pitches(draw, p.extents_after(p.stages.size()));
   return p;
 }
 
@@ -140,6 +183,7 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
   s.block.fuse = p.family == KernelFamily::separable ? draw.between(0, 1) : 1;
   const int most_flat = p.family == KernelFamily::separable ? 2 : 1;
   if (p.has_pointwise() && !p.is_dynamic()) s.block.pixels = static_cast<PixelOrder>(draw.between(0, most_flat));
+  if (p.rows_apart()) s.block.pixels = PixelOrder::rows;
   s.block.oh_block = draw.between(1, OH);
   if (p.family == KernelFamily::separable && nhwc && draw.chance(0.3)) s.block.spread = draw.between(1, 16);
   if (p.family == KernelFamily::separable && !nhwc && s.pointwise->vector_f && draw.chance(0.5)) {

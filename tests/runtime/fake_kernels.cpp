@@ -51,7 +51,7 @@ float activate(const Activation& activation, float x) {
 /// What a task needs, as a compiled kernel's closure holds it.
 struct Closure {
   const Fake* fake;
-  const HalideBuffer *input, *depthwise, *middle_bias, *pointwise, *bias, *output;
+  const HalideBuffer *input, *depthwise, *middle_bias, *pointwise, *bias, *output, *added;
   int pad_top, pad_left;
   int OH, OW;
 };
@@ -102,6 +102,17 @@ float output_sum(const Closure& closure, const float* scratch, int oc) {
   return closure.bias == nullptr ? sum : sum + floats(closure.bias)[oc];
 }
 
+/// The element of the operand that is added; 0 where there is none.
+float operand_value(const Closure& closure, int n, int y, int x, int oc) {
+  if (closure.added == nullptr) return 0;
+  const HalideBuffer& operand = *closure.added;
+  const Axes axes = axes_of(closure.fake->problem.layout, false);
+  std::ptrdiff_t at = 0;
+  for (const auto& [axis, index] : {std::pair{axes.c, oc}, {axes.x, x}, {axes.y, y}, {axes.n, n}})
+    if (operand.dim[axis].extent > 1) at += std::ptrdiff_t{index} * operand.dim[axis].stride;
+  return floats(&operand)[at];
+}
+
 /// One kernel of one image.
 int run_kernel(void* context, int index, std::uint8_t* bytes) {
   const auto& closure = *reinterpret_cast<const Closure*>(bytes);
@@ -128,7 +139,7 @@ int run_kernel(void* context, int index, std::uint8_t* bytes) {
                : std::ptrdiff_t{x} * out.dim[axes.x].stride + std::ptrdiff_t{y} * out.dim[axes.y].stride;
       reinterpret_cast<float*>(
           out.host)[std::ptrdiff_t{oc} * out.dim[axes.c].stride + pixel + std::ptrdiff_t{n} * out.dim[axes.n].stride] =
-          activate(activation_of(output(p)), output_sum(closure, scratch, oc));
+          activate(activation_of(output(p)), output_sum(closure, scratch, oc) + operand_value(closure, n, y, x, oc));
     }
   }
   sepconv_abi1_release(context, scratch);  // not in reverse order, as Halide's early frees are not
@@ -153,6 +164,7 @@ int call_fake(std::size_t id, void** argv) {
       case ArgumentKind::input: closure.input = next(); break;
       case ArgumentKind::weights: (depthwise ? closure.depthwise : closure.pointwise) = next(); break;
       case ArgumentKind::constant: (last ? closure.bias : closure.middle_bias) = next(); break;
+      case ArgumentKind::operand: closure.added = next(); break;
       case ArgumentKind::pad_top: closure.pad_top = *static_cast<std::int32_t*>(*argv++); break;
       case ArgumentKind::pad_left: closure.pad_left = *static_cast<std::int32_t*>(*argv++); break;
       case ArgumentKind::output: closure.output = next(); break;

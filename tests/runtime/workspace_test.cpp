@@ -9,10 +9,13 @@
 #include <memory>
 #include <new>
 
+#include "runtime/core/memory_plan.h"
 #include "sepconv/executor.h"
 #include "sepconv/layer.h"
 #include "sepconv/layers.h"
+#include "sepconv/network.h"
 #include "tests/runtime/fake_kernels.h"
+#include "tests/runtime/network_plans.h"
 #include "tests/stage_lists.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -199,6 +202,28 @@ TEST(Workspace, ErrorsOfViewsAllocateNothing) {
   StatusCode code = StatusCode::ok;
   EXPECT_EQ(allocations_during([&] { code = layer.run({}, in, wrong).code(); }), 0);
   EXPECT_EQ(code, StatusCode::invalid_shape);
+}
+
+TEST(Workspace, ANetworkAllocatesNothing) {
+  NetworkBuilder b = chain(5, 3, {2, 6, 7, 3});
+  detail::plan_memory(b.plan);
+  std::vector<NamedWeights> weights;
+  for (const NetworkStep& step : b.plan.steps) {
+    register_fake_kernel(step.problem, {.symbol = "workspace_" + step.layer, .call_scratch_bytes = 999});
+    weights.push_back({step.layer, step.problem, integer_weights(step.problem)});
+  }
+  const Network network(b.plan, weights);
+  for (Executor* executor : {&single_thread(), &process_pool()}) {
+    RunContext context{executor, {}};
+    const std::int64_t batch = 3;
+    std::vector<char> memory(network.workspace_bytes(batch, context));
+    context.workspace = {memory.data(), memory.size()};
+    Tensor in({batch, 5, 3, 2}), out({batch, 5, 3, 3});
+    const ConstTensorView in_view = in;
+    const TensorView out_view = out;
+    ASSERT_TRUE(network.run(context, in_view, out_view).ok());
+    EXPECT_EQ(allocations_during([&] { EXPECT_TRUE(network.run(context, in_view, out_view).ok()); }), 0);
+  }
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ struct EpilogueStep {
 bool operator==(const EpilogueStep& a, const EpilogueStep& b);
 inline bool operator!=(const EpilogueStep& a, const EpilogueStep& b) { return !(a == b); }
 
-/// "bias", or the activation's text; "add", "add_c" (Broadcast::channels) or "add_p" (pixels) for a step with an operand.
+/// "bias", or the activation's text; "add", "add_c" (Broadcast::channels) or "add_p" (pixels) for a step with an
+/// operand.
 std::string to_text(const EpilogueStep& step);
 
 /// True for a step that reads another tensor.
@@ -90,7 +91,7 @@ enum class StageKind : std::uint8_t {
   depthwise,  // each input channel convolved with its own depth_multiplier filters; output channel c = ic * m + mi
   conv,       // each output channel sums over all input channels; 1x1 is a window, not a kind
   // Without weights; each output channel is made from the input channel of its number.
-  max_pool,      // the largest of the taps inside the image
+  max_pool,      // the largest of the taps inside the image; of a NaN and a number either, as in Keras' backends
   average_pool,  // the mean of the taps inside the image
   copy,          // one tap, or zero where it lies outside of the image
 };
@@ -111,8 +112,8 @@ struct Extents {
   std::int32_t H = 1, W = 1, C = 1;
 };
 
-/// Distances in elements between rows and between pixels of an nhwc image whose channels are dense: where it is a part of
-/// a larger tensor, as one of the inputs of a concatenation is. 0 and 0: the image is dense.
+/// Distances in elements between rows and between pixels of an nhwc image whose channels are dense: where it is a part
+/// of a larger tensor, as one of the inputs of a concatenation is. 0 and 0: the image is dense.
 struct Pitches {
   std::int32_t row = 0, pixel = 0;
   bool dense() const { return row == 0 && pixel == 0; }
@@ -161,9 +162,10 @@ ConvProblem kernel_problem(ConvProblem problem);
 DataType accumulator_type(DataType dtype);
 
 /// The text form, for example "f32_nhwc_i56x56x64.dw_k3x3_s2x2_p0x1x0x1_m2.relu6.conv_o128_k1x1.bias.relu": data type
-/// (f32, f64, f16 or bf16, followed by "strict" in strict mode), layout, input HxWxC, and the pitches row x pixel of the
-/// input ("_x") and the output ("_y") where these are not dense; then each stage with its output channels (conv), window, strides, dilation, pads top x bottom x left x right and depth multiplier
-/// (depthwise), and the steps of its epilogue. Fields without effect are omitted; "?" means dynamic.
+/// (f32, f64, f16 or bf16, followed by "strict" in strict mode), layout, input HxWxC, and the pitches row x pixel of
+/// the input ("_x") and the output ("_y") where these are not dense; then each stage with its output channels (conv),
+/// window, strides, dilation, pads top x bottom x left x right and depth multiplier (depthwise), and the steps of its
+/// epilogue. Fields without effect are omitted; "?" means dynamic.
 std::string to_text(const ConvProblem& problem);
 
 /// Parses the text form and validates the problem.

@@ -38,10 +38,18 @@ class ConvLayer {
   const ConvWeights& weights() const noexcept;
 
   /// Computes `out` from `in`, both in the problem's layout: {N, H, W, C} or {N, C, H, W}. A 1-D problem (IH = KH = 1)
-  /// also takes rank 3, without H. H, W and C must be dense; the batch pitch is free. The views must not overlap. In a
-  /// dynamic problem, the output extents must match Keras' "valid" or "same" padding and so select it.
-  /// Never throws, aborts or prints. The output is untouched unless the status is ok or kernel_failed.
+  /// also takes rank 3, without H. H, W and C must be dense, or have the problem's pitches; the batch pitch is free.
+  /// The views must not overlap. In a dynamic problem, the output extents must match Keras' "valid" or "same" padding
+  /// and so select it. Never throws, aborts or prints. The output is untouched unless the status is ok or
+  /// kernel_failed.
   Status run(const RunContext& context, const ConstTensorView& in, const TensorView& out) const noexcept;
+
+  /// The same for a problem whose epilogue reads other tensors.
+  /// @param operands  one for each step that has an operand, in order: of the output's shape, or with extents of 1
+  /// where
+  ///                  the step broadcasts. Their batch is the output's; they must not overlap the output.
+  Status run(const RunContext& context, const ConstTensorView& in, const ConstTensorView* operands,
+             std::size_t operand_count, const TensorView& out) const noexcept;
 
   /// Bytes of workspace that run() needs with the context's executor; 0 if the kernel needs none.
   /// With dynamic extents and glu, a call also needs room for one image of kernel output; its status says how much.
@@ -67,6 +75,9 @@ class ConvLayer {
  private:
   friend struct detail::LayerAccess;
   struct State;
+  struct CallOperands;
+  Status run_views(const RunContext& context, const ConstTensorView& in, const CallOperands& operands,
+                   const TensorView& out) const noexcept;
   explicit ConvLayer(std::shared_ptr<const State> state);
   std::shared_ptr<const State> state_;
 };

@@ -17,7 +17,7 @@ struct NetworkTensor {
   std::string name;  // of the layer that makes it, or of the model's input
   DataType dtype = DataType::float32;
   std::vector<std::int64_t> shape;  // {56, 56, 24}
-  std::int64_t images = 1;  // for each image of the batch: the steps in time of a TimeDistributed layer
+  std::int64_t images = 1;          // for each image of the batch: the steps in time of a TimeDistributed layer
   /// The tensor whose memory it lies in: itself, or one that it is a part of, or a view of in another shape.
   std::int32_t base = -1;
   std::int64_t first = 0;  // its first element there, in an image
@@ -37,9 +37,9 @@ struct NetworkStep {
 
 struct NetworkPlan {
   std::vector<NetworkTensor> tensors;
-  std::vector<NetworkStep> steps;                // in the order in which they run
-  std::vector<std::int32_t> inputs, outputs;     // tensors, in the model's order; their names are the model's
-  std::int64_t tensor_bytes = 0;                 // of the workspace for a batch of one; set by the memory plan
+  std::vector<NetworkStep> steps;             // in the order in which they run
+  std::vector<std::int32_t> inputs, outputs;  // tensors, in the model's order; their names are the model's
+  std::int64_t tensor_bytes = 0;              // of the workspace for a batch of one; set by the memory plan
 };
 
 /// Bytes of an image of a base tensor, times its `images`, rounded up to 64.

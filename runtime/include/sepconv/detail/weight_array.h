@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -10,21 +11,25 @@
 
 namespace sepconv {
 
-/// Numbers stored as float, which is also exact for the 16-bit types, or as double for float64 layers.
+/// Numbers stored as float, which is also exact for the 16-bit types, or as double for float64 layers. Copies share the
+/// numbers until one of them is changed.
 class WeightArray {
  public:
   WeightArray() = default;
-  WeightArray(std::vector<float> values) : floats_(std::move(values)) {}
-  WeightArray(std::vector<double> values) : doubles_(std::move(values)), is_double_(true) {}
-  WeightArray(std::initializer_list<float> values) : floats_(values) {}
+  WeightArray(std::vector<float> values) : floats_(std::make_shared<std::vector<float>>(std::move(values))) {}
+  WeightArray(std::vector<double> values) : doubles_(std::make_shared<std::vector<double>>(std::move(values))) {}
+  WeightArray(std::initializer_list<float> values) : WeightArray(std::vector<float>(values)) {}
   /// Keeps the doubles for float64; otherwise rounds each once to float.
   WeightArray(const std::vector<double>& values, DataType dtype);
 
-  bool is_double() const noexcept { return is_double_; }
-  std::size_t size() const noexcept { return is_double_ ? doubles_.size() : floats_.size(); }
+  bool is_double() const noexcept { return doubles_ != nullptr; }
+  std::size_t size() const noexcept { return doubles_ ? doubles_->size() : floats_ ? floats_->size() : 0; }
   bool empty() const noexcept { return size() == 0; }
-  double operator[](std::size_t index) const noexcept { return is_double_ ? doubles_[index] : floats_[index]; }
-  void set(std::size_t index, double value) noexcept;
+  double operator[](std::size_t index) const noexcept {
+    return doubles_ ? (*doubles_)[index] : static_cast<double>((*floats_)[index]);
+  }
+  /// Changes this array alone.
+  void set(std::size_t index, double value);
   std::vector<double> to_doubles() const;
   std::vector<float> to_floats() const;
 
@@ -33,9 +38,8 @@ class WeightArray {
   friend bool operator!=(const WeightArray& a, const WeightArray& b) { return !(a == b); }
 
  private:
-  std::vector<float> floats_;
-  std::vector<double> doubles_;
-  bool is_double_ = false;
+  std::shared_ptr<std::vector<float>> floats_;  // at most one is there
+  std::shared_ptr<std::vector<double>> doubles_;
 };
 
 }  // namespace sepconv

@@ -1,0 +1,13 @@
+# Fails if PROGRAM needs a dynamic library other than those of C and C++. READELF lists what it needs.
+execute_process(COMMAND "${READELF}" -d "${PROGRAM}" OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "\\(NEEDED\\)[^\n]*\\[[^\n]*\\]" needed "${dynamic}")
+foreach(line IN LISTS needed)
+  string(REGEX REPLACE ".*\\[(.*)\\].*" "\\1" library "${line}")
+  if(NOT library MATCHES "^(libc|libm|libgcc_s|libstdc\\+\\+|ld-linux-[a-z0-9_-]+)\\.so\\.[0-9]+$")
+    message(FATAL_ERROR "${PROGRAM} needs ${library}")
+  endif()
+  message(STATUS "${PROGRAM} needs ${library}")
+endforeach()
+if(NOT needed)
+  message(FATAL_ERROR "${READELF} lists no library that ${PROGRAM} needs")
+endif()

@@ -159,6 +159,8 @@ Layout layout_of(const json& config) {
   return format.is_string() && format.get_ref<const std::string&>() == "channels_first" ? Layout::nchw : Layout::nhwc;
 }
 
+bool has_lowering(const std::string& class_name) { return lowering_of(class_name) != nullptr; }
+
 std::optional<std::string> CallLowering::why_never() const {
   if (layer.custom) return "a custom class: " + layer.why_custom;
   if (call.time != TimeAxis::untouched || is_operator(layer)) return std::nullopt;

@@ -81,10 +81,7 @@ int scaled(CallLowering& c, int tensor, double factor) {
 }
 
 int combine(CallLowering& c, EpilogueKind kind, const std::vector<int>& tensors) {
-  if (tensors.size() < 2) {
-    if (tensors.empty()) throw NotCompiledError("a call without tensors is not compiled");
-    return c.apply(tensors.front(), {});
-  }
+  if (tensors.size() < 2) throw NotCompiledError("a call with fewer than two tensors is not compiled");
   for (const int tensor : tensors)
     if (c.draft.tensor(tensor).tensor.images != c.draft.tensor(tensors.front()).tensor.images)
       throw NotCompiledError("tensors of which one has steps in time are not combined");

@@ -1,6 +1,7 @@
 // Calls of TensorFlow's functions and of Keras 3's operations, where they do what a layer does.
 
 #include <algorithm>
+#include <cctype>
 #include <limits>
 #include <map>
 #include <set>
@@ -341,13 +342,32 @@ const std::map<std::string_view, OperatorLowering>& table() {
   return lowerings;
 }
 
+/// The name that OperatorCall gives a Keras 3 operation of this class.
+std::string operator_name(const ModelLayer& layer) {
+  std::string name;
+  for (const char c : layer.class_name)
+    if (c != '_') name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
+/// A merging layer reads a list; an operation of the same name reads its arguments one by one.
+bool reads_arguments(const ModelLayer& layer) {
+  const json& nodes = member(*layer.json, "inbound_nodes");
+  if (!nodes.is_array() || nodes.empty()) return false;
+  const json& arguments = member(nodes.front(), "args");
+  return arguments.is_array() && !arguments.empty() && !arguments.front().is_array();
+}
+
 }  // namespace
 
 bool is_operator(const ModelLayer& layer) {
   for (const char* name : {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
     if (layer.class_name == name) return true;
   const json& module = member(*layer.json, "module");
-  return module.is_string() && module.get_ref<const std::string&>().find(".ops") != std::string::npos;
+  if (module.is_string()) return module.get_ref<const std::string&>().find(".ops") != std::string::npos;
+  // An .h5 file names no modules. Every layer says whether it is trainable; operations have no such argument.
+  if (layer.config().contains("trainable") || table().count(operator_name(layer)) == 0) return false;
+  return merge_lowerings().count(layer.class_name) > 0 ? reads_arguments(layer) : !has_lowering(layer.class_name);
 }
 
 int lower_operator(CallLowering& c) {

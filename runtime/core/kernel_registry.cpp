@@ -186,11 +186,6 @@ std::string mismatch_reason(const ConvProblem& kernel, const ConvProblem& wanted
     found.pair_differs("input", kernel.IH, kernel.IW, wanted.IH, wanted.IW);
   if (!kernel.dynamic_w() && kernel.IW != wanted.IW)
     found.pair_differs("input", kernel.IH, kernel.IW, wanted.IH, wanted.IW);
-  const auto pitches_differ = [&](const char* field, const Pitches& a, const Pitches& b) {
-    found.pair_differs(field, a.row, a.pixel, b.row, b.pixel);
-  };
-  pitches_differ("input pitches", kernel.input_pitches, wanted.input_pitches);
-  pitches_differ("output pitches", kernel.output_pitches, wanted.output_pitches);
   for (std::size_t i = 0; i < kernel.stages.size(); ++i) {
     const Window &a = kernel.stages[i].window, &b = wanted.stages[i].window;
     const std::string of = of_stage(kernel, i);

@@ -153,8 +153,6 @@ TEST(MismatchReason, NamesTheField) {
   EXPECT_EQ(reason([](ConvProblem& r) { window(r).KW = 5; }), "window of stage 0 3x5, wanted 3x3");
   EXPECT_EQ(reason([](ConvProblem& r) { window(r).dilation_h = 2; }), "dilation of stage 0 2x1, wanted 1x1");
   EXPECT_EQ(reason([](ConvProblem& r) { r.IH = 4; }), "input 4x3, wanted 3x3");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.input_pitches = {90, 30}; }), "input pitches 90x30, wanted 0x0");
-  EXPECT_EQ(reason([](ConvProblem& r) { r.output_pitches = {12, 4}; }), "output pitches 12x4, wanted 0x0");
   EXPECT_EQ(reason([](ConvProblem& r) { window(r).pad_bottom = 1; }), "pads (top x bottom) of stage 0 0x1, wanted 0x0");
   EXPECT_EQ(reason([](ConvProblem& r) { window(r).pad_left = 1; }), "pads (left x right) of stage 0 1x0, wanted 0x0");
   EXPECT_EQ(reason([](ConvProblem& r) { r.stages.back().out_channels = 7; }), "channels (in x out) 26x7, wanted 26x2");

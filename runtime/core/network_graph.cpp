@@ -141,7 +141,8 @@ class GraphChecker {
            std::to_string(e.C) + " elements");
     if (!(t.pitches == pitches)) fail("its pitches are not those of the problem");
     const Region& r = region(index);
-    if (!pitches.dense() && (r.H != e.H || r.W != e.W || r.C != e.C))
+    const bool exchanged = pitches.row < pitches.pixel;
+    if (!pitches.dense() && (r.H != (exchanged ? e.W : e.H) || r.W != (exchanged ? e.H : e.W) || r.C != e.C))
       fail("shape " + to_text(t.shape) + "; expected that of the problem where there are pitches");
   }
 

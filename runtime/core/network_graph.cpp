@@ -121,8 +121,7 @@ class GraphChecker {
   }
 
   static void check_rank(const NetworkTensor& t) {
-    if (t.shape.empty() || t.shape.size() >= kMaxRank)
-      refuse("tensor", t.name, "shape " + to_text(t.shape) + "; expected rank 1 to 3 of an input or output");
+    if (t.shape.empty()) refuse("tensor", t.name, "a scalar; expected an axis of an input or output");
   }
 
   /// Compares a tensor with the images of a step.

@@ -59,6 +59,8 @@ class Unfolder {
         if (--missing[reader_item][reader_node] == 0) ready.insert({reader_item, reader_node});
     }
     if (done != nodes) throw std::invalid_argument(spec.what + ": its layers form a cycle");
+    if (!arguments)
+      for (const NamedTensor& tensor : spec.inputs) graph_.inputs.push_back(resolve(spec, tensor, values));
     std::vector<TensorRef> outputs;
     for (const NamedTensor& tensor : spec.outputs) outputs.push_back(resolve(spec, tensor, values));
     return outputs;
@@ -228,7 +230,8 @@ ModelGraph build_graph(const ModelDocument& document, const ModelOptions& option
                                 shown(member(document.json, "class_name")));
   ModelGraph graph;
   const ModelSpec spec = read_model_spec(document, graph);
-  for (const TensorRef& output : Unfolder(graph, document.file).unfold(spec, nullptr)) {
+  graph.outputs = Unfolder(graph, document.file).unfold(spec, nullptr);
+  for (const TensorRef& output : graph.outputs) {
     LayerCall& source = graph.calls[static_cast<std::size_t>(output.call)];
     source.is_output = true;
     source.outputs_read = std::max(source.outputs_read, output.output + 1);

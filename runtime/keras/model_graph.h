@@ -68,6 +68,7 @@ struct LayerCall {
 struct ModelGraph {
   std::vector<ModelLayer> layers;  // in the model's order
   std::vector<LayerCall> calls;    // inputs before users
+  std::vector<TensorRef> inputs, outputs;  // of the model, in its order
 };
 
 /// How many channels a convolution reads, by its weights; nothing where they are not known.

@@ -9,6 +9,7 @@
 #include "runtime/keras/json_text.h"
 #include "runtime/keras/layer_weights.h"
 #include "runtime/keras/model_graph.h"
+#include "runtime/keras/network_planner.h"
 
 namespace sepconv::keras {
 
@@ -68,6 +69,7 @@ class Planner {
       }
     }
     plan.skipped = std::move(skipped_);
+    if (options_.network) plan_network(document_, options_, graph_, weights_, plan);
     return plan;
   }
 

@@ -1,0 +1,111 @@
+#pragma once
+// One call of a layer becomes steps of a network. Each class of layer has a function that does this.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/keras/layer_weights.h"
+#include "runtime/keras/model_graph.h"
+#include "runtime/keras/network_draft.h"
+
+namespace sepconv::keras {
+
+/// What all calls of a network share.
+struct NetworkSource {
+  const ModelDocument& document;
+  const ModelGraph& graph;
+  const LayerWeights& weights;
+};
+
+/// What a function reads and adds to. Functions throw NotCompiledError with the reason where there is no kernel.
+class CallLowering {
+ public:
+  /// @param inputs  the call's tensors
+  CallLowering(const NetworkSource& source, Draft& draft, int call, DataType dtype, std::vector<int> inputs);
+
+  Draft& draft;
+  const ModelLayer& layer;
+  const LayerCall& call;
+  const KerasRules rules;
+  const DataType dtype;
+  const std::vector<int> inputs;
+  const std::vector<std::int64_t> output_shape;  // of Keras, without the batch
+
+  const nlohmann::json& config() const { return layer.config(); }
+  /// Names the layer in messages.
+  std::string what() const { return layer.title(); }
+  /// Why calls of this layer are not compiled, whatever they read.
+  std::optional<std::string> why_never() const;
+  /// The only tensor that the call reads. @throws NotCompiledError where there are several
+  int input() const;
+  const std::vector<std::int64_t>& shape(int tensor) const { return draft.shape(tensor); }
+  /// Rank of a tensor with its batch, as Keras counts.
+  int keras_rank(int tensor) const { return static_cast<int>(shape(tensor).size()) + 1; }
+  /// Keras' shape of a tensor, its batch unknown.
+  Shape keras_shape(int tensor) const;
+
+  /// The layer's weights; none where the file holds none.
+  std::vector<KerasArray> arrays(std::size_t count) const;
+  bool has_weights() const { return source_.weights.available(); }
+
+  /// A tensor with the call's output shape. @param layout  as the step sees it that makes it
+  int add_output(Layout layout);
+  /// A step without stages that reads `input` as an image.
+  DraftStep begin_step(int input, Layout layout) const;
+  /// Adds the step, whose output must be set.
+  void add_step(DraftStep step) { draft.steps.push_back(std::move(step)); }
+  /// A step that applies `epilogue` to every element; a view where that is empty.
+  /// @param arrays  the constants of its steps
+  int apply(int input, Layout layout, const Epilogue& epilogue, std::vector<Values> arrays = {},
+            std::vector<int> operands = {});
+  /// The same where the steps have neither constants nor operands.
+  int apply(int input, const Activation& activation);
+  /// The tensor, or a copy of it whose elements lie one after the other.
+  int dense(int tensor);
+  int copy(int tensor);
+  /// The same memory in another shape.
+  int view(int tensor, std::vector<std::int64_t> shape, std::int64_t images);
+
+ private:
+  int add_elementwise(DraftStep step, const Epilogue& epilogue);
+
+  const NetworkSource& source_;
+  const int index_;
+};
+
+/// Lowers a call. @return the tensor of its output
+using Lowering = int (*)(CallLowering& call);
+/// By class of layer, or by name of operator.
+using Lowerings = std::map<std::string_view, Lowering>;
+
+const Lowerings& convolution_lowerings();
+const Lowerings& transposed_lowerings();
+const Lowerings& elementwise_lowerings();
+const Lowerings& merge_lowerings();
+const Lowerings& window_lowerings();
+const Lowerings& view_lowerings();
+
+/// True for a call of TensorFlow's functions or Keras 3's operations.
+bool is_operator(const ModelLayer& layer);
+int lower_operator(CallLowering& call);
+
+/// Why layers of the class are never compiled.
+std::string why_class_refused(const std::string& class_name);
+
+/// Lowers a call of any layer that has no why_never().
+/// @throws NotCompiledError, std::invalid_argument with the reason
+int lower_call(CallLowering& call);
+
+/// Appends a step of one kind with the same constant for each channel.
+void add_constant_step(EpilogueKind kind, Values values, Epilogue& epilogue, std::vector<Values>& arrays);
+
+/// The layout in which the axis, counted with the batch and perhaps from the last one, is that of the channels.
+/// @throws NotCompiledError naming `what` where there is none
+Layout layout_with_channels(const nlohmann::json& axis, int rank, const std::string& what);
+/// That of a layer's data_format.
+Layout layout_of(const nlohmann::json& config);
+
+}  // namespace sepconv::keras

@@ -49,6 +49,8 @@ Needs needs_of(const DraftStep& step) {
 /// True if the maker of an elementwise step's input can apply it. @param through  the tensor that it reads
 bool can_apply(const Draft& draft, const DraftStep& maker, const DraftStep& step, int through) {
   if (ends_along_axis(maker.problem)) return false;
+  // No kernel reads operands there.
+  if (!step.operands.empty() && maker.problem.stages.back().depth_multiplier > 1) return false;
   const NetworkTensor &made = draft.tensor(maker.output).tensor, &read = draft.tensor(through).tensor;
   const NetworkTensor& output = draft.tensor(step.output).tensor;
   const Extents out = extents_out(maker.problem), in = extents_in(step.problem);

@@ -1,6 +1,7 @@
 #include "runtime/core/tensor_regions.h"
 
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 
@@ -29,6 +30,16 @@ bool common_pitches(const Region& a, const Region& b, std::int64_t& row, std::in
   const Region& pitched = a.contiguous() ? b : a;
   row = pitched.row, pixel = pitched.pixel;
   return pixel > 0 && row >= pixel && (a.contiguous() || b.contiguous() || (a.row == b.row && a.pixel == b.pixel));
+}
+
+/// True where the channels of both are different ones of the same pixels, whatever rows and pixels they skip: the phases
+/// of a transposed convolution beside another input of a concatenation.
+bool different_channels(const Region& a, const Region& b) noexcept {
+  if (a.contiguous() || b.contiguous()) return false;
+  const std::int64_t pixel = std::gcd(std::gcd(a.row, a.pixel), std::gcd(b.row, b.pixel));
+  const std::int64_t p = a.first % pixel, q = b.first % pixel;
+  if (p + a.C > pixel || q + b.C > pixel) return false;
+  return p + a.C <= q || q + b.C <= p;
 }
 
 }  // namespace
@@ -69,7 +80,7 @@ bool contains(const Region& outer, const Region& inner) noexcept {
 }
 
 bool may_overlap(const Region& a, const Region& b) noexcept {
-  if (a.end() <= b.first || b.end() <= a.first) return false;
+  if (a.end() <= b.first || b.end() <= a.first || different_channels(a, b)) return false;
   std::int64_t row = 0, pixel = 0;
   if (!common_pitches(a, b, row, pixel)) return true;
   const Box p = box_of(a, row, pixel), q = box_of(b, row, pixel);

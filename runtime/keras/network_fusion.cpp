@@ -55,8 +55,7 @@ bool can_apply(const Draft& draft, const DraftStep& maker, const DraftStep& step
   const NetworkTensor& output = draft.tensor(step.output).tensor;
   const Extents out = extents_out(maker.problem), in = extents_in(step.problem);
   const bool both_nhwc = maker.problem.layout == Layout::nhwc && step.problem.layout == Layout::nhwc;
-  const bool same_image =
-      maker.problem.layout == step.problem.layout && same(out, in) && made.images == read.images;
+  const bool same_image = maker.problem.layout == step.problem.layout && same(out, in) && made.images == read.images;
   if (!output.pitches.dense() && !(both_nhwc && same_image)) return false;
   // A view in front of it: as many elements, in the same order.
   const bool reshaped = made.images != read.images || made.shape != read.shape;
@@ -148,8 +147,7 @@ bool can_distribute(const Draft& draft, const std::vector<int>& makers, int s) {
   const DraftTensor& base = draft.tensor(input);
   if (!draft.is_base(input) || base.is_input || base.is_output || makers.size() < 2 || !step.operands.empty() ||
       draft.readers(input).size() != 1 || needs_of(step).last_axis || step.problem.layout != Layout::nhwc ||
-      draft.shape(step.output) != draft.shape(input) ||
-      draft.tensor(step.output).tensor.images != base.tensor.images)
+      draft.shape(step.output) != draft.shape(input) || draft.tensor(step.output).tensor.images != base.tensor.images)
     return false;
   return std::all_of(makers.begin(), makers.end(), [&](int m) {
     const DraftStep& maker = step_of(draft, m);
@@ -206,8 +204,9 @@ int padding_before(const Draft& draft, int s) {
   const int maker = sole_maker(draft, step.input, s);
   if (maker < 0 || !is_zero_padding(step_of(draft, maker))) return -1;
   const ConvProblem& p = step_of(draft, maker).problem;
-  const bool as_made = p.layout == step.problem.layout && same(extents_out(p), extents_in(step.problem)) &&
-                       draft.tensor(step_of(draft, maker).output).tensor.images == draft.tensor(step.input).tensor.images;
+  const bool as_made =
+      p.layout == step.problem.layout && same(extents_out(p), extents_in(step.problem)) &&
+      draft.tensor(step_of(draft, maker).output).tensor.images == draft.tensor(step.input).tensor.images;
   return as_made ? maker : -1;
 }
 
@@ -251,7 +250,8 @@ void absorb_padding(Draft& draft) {
     const DraftStep& step = step_of(draft, s);
     const Stage& stage = step.problem.stages[0];
     const bool convolves = stage.kind == StageKind::depthwise || stage.kind == StageKind::conv;
-    if (step.dropped || !convolves || (stage.kind == StageKind::conv && stage.window.KH * stage.window.KW == 1)) continue;
+    if (step.dropped || !convolves || (stage.kind == StageKind::conv && stage.window.KH * stage.window.KW == 1))
+      continue;
     if (const int padding = padding_before(draft, s); padding >= 0) take_padding(draft, padding, s);
   }
 }

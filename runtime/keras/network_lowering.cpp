@@ -30,7 +30,8 @@ int lower_time(CallLowering& c) {
   if (c.call.time == TimeAxis::into_batch)
     return c.view(input, {tensor.shape.begin() + 1, tensor.shape.end()}, tensor.images * tensor.shape.front());
   const std::int64_t steps = c.output_shape.front();
-  if (tensor.images % steps != 0) throw NotCompiledError("a part that begins inside of TimeDistributed is not compiled");
+  if (tensor.images % steps != 0)
+    throw NotCompiledError("a part that begins inside of TimeDistributed is not compiled");
   return c.view(input, c.output_shape, tensor.images / steps);
 }
 
@@ -131,9 +132,7 @@ int CallLowering::copy(int tensor) {
   return copied;
 }
 
-int CallLowering::dense(int tensor) {
-  return draft.tensor(tensor).tensor.pitches.dense() ? tensor : copy(tensor);
-}
+int CallLowering::dense(int tensor) { return draft.tensor(tensor).tensor.pitches.dense() ? tensor : copy(tensor); }
 
 int CallLowering::view(int tensor, std::vector<std::int64_t> new_shape, std::int64_t images) {
   // A part is copied: its images do not follow each other.
@@ -159,6 +158,8 @@ Layout layout_of(const json& config) {
   const json& format = member(config, "data_format");
   return format.is_string() && format.get_ref<const std::string&>() == "channels_first" ? Layout::nchw : Layout::nhwc;
 }
+
+bool has_lowering(const std::string& class_name) { return lowering_of(class_name) != nullptr; }
 
 std::optional<std::string> CallLowering::why_never() const {
   if (layer.custom) return "a custom class: " + layer.why_custom;

@@ -92,6 +92,9 @@ const Lowerings& view_lowerings();
 bool is_operator(const ModelLayer& layer);
 int lower_operator(CallLowering& call);
 
+/// True for a class in one of the tables.
+bool has_lowering(const std::string& class_name);
+
 /// Why layers of the class are never compiled.
 std::string why_class_refused(const std::string& class_name);
 

@@ -123,9 +123,11 @@ class NetworkPlanner {
     DraftTensor like;
     like.tensor.dtype = dtype_;
     const auto shape = guarded(input.call, [&] { return static_shape(call(input.call).shape(0), "its output"); });
-    const int tensor = draft_.add_tensor(name_of(input), shape, like);
+    int tensor = draft_.add_tensor(name_of(input), port_shape(shape), like);
     draft_.tensor(tensor).is_input = true;
+    draft_.tensor(tensor).tensor.images = elements_of_shape(shape) / elements_of_shape(port_shape(shape));
     draft_.inputs.push_back(tensor);
+    if (port_shape(shape) != shape) tensor = draft_.add_view(tensor, name_of(input), shape, 1);
     tensors_[input.call] = tensor;
   }
 

@@ -124,7 +124,8 @@ bool exact_on_integers(const ConvProblem& p) {
     return step.kind != EpilogueKind::activation || whole(step.activation);
   };
   return std::all_of(p.stages.begin(), p.stages.end(), [&](const Stage& stage) {
-    return stage.kind != StageKind::average_pool && std::all_of(stage.epilogue.begin(), stage.epilogue.end(), exact);
+    if (stage.kind == StageKind::average_pool || stage.kind == StageKind::norm) return false;
+    return std::all_of(stage.epilogue.begin(), stage.epilogue.end(), exact);
   });
 }
 

@@ -1,8 +1,10 @@
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <utility>
 
 #include "runtime/core/stage_kinds.h"
+#include "runtime/core/text.h"
 #include "sepconv/conv_problem.h"
 
 namespace sepconv {
@@ -93,6 +95,21 @@ void check_pool(const Checker& check, const Stage& stage, const Extents& in) {
   reaches("pad_right", w.pad_right, w.KW_eff());
 }
 
+/// A norm computes each pixel from itself. Dynamic pads are 0 when the kernel runs.
+void check_norm(const Checker& check, const Stage& stage) {
+  if (stage.kind != StageKind::norm) {
+    if (stage.epsilon != 0) check.reject("epsilon", detail::print_double(stage.epsilon), "0: only a norm has one");
+    return;
+  }
+  if (!(stage.epsilon > 0) || std::isinf(stage.epsilon))
+    check.reject("epsilon", detail::print_double(stage.epsilon), "a positive number");
+  Window window = stage.window;
+  for (std::int32_t* pad : {&window.pad_top, &window.pad_bottom, &window.pad_left, &window.pad_right})
+    if (*pad == kDynamic) *pad = 0;
+  if (window != Window{})
+    check.reject("window", "several taps, strides, dilation or pads", "none of these: a norm reads one pixel");
+}
+
 void check_pitches(const Checker& check, const char* field, const Pitches& pitches, const ConvProblem& p,
                    const Extents& e) {
   if (pitches.dense()) return;
@@ -136,6 +153,7 @@ void check_stage(const Checker& check, const Stage& stage, const Extents& in, bo
   }
   check_window(check, stage.window, in, first);
   check_pool(check, stage, in);
+  check_norm(check, stage);
   const detail::ArrayShape weights = detail::entry_of(stage.kind).weights_shape(stage, in.C);
   if (!weights.empty()) check.product("weight elements", {weights[0], weights[1], weights[2], weights[3]});
   const Window& w = stage.window;

@@ -11,6 +11,7 @@
 
 #include "runtime/core/fork_guard.h"
 #include "runtime/core/registered_kernels.h"
+#include "runtime/core/text.h"
 
 namespace sepconv {
 namespace {
@@ -97,6 +98,7 @@ void stage_differs(Mismatch& found, const ConvProblem& kernel, const ConvProblem
   found.pair_differs("dilation" + of, a.window.dilation_h, a.window.dilation_w, b.window.dilation_h,
                      b.window.dilation_w);
   found.differs("depth_multiplier" + of, std::to_string(a.depth_multiplier), std::to_string(b.depth_multiplier));
+  found.differs("epsilon" + of, detail::print_double(a.epsilon), detail::print_double(b.epsilon));
   if (a.epilogue != b.epilogue) found.differs("epilogue" + of, epilogue_text(a.epilogue), epilogue_text(b.epilogue));
 }
 
@@ -176,6 +178,11 @@ std::string mismatch_reason(const ConvProblem& kernel, const ConvProblem& wanted
   found.differs("layout", to_text(kernel.layout), to_text(wanted.layout));
   if (!found.reason.empty()) return found.reason;
   found.pair_differs("channels (in x out)", kernel.IC, kernel.OC(), wanted.IC, wanted.OC());
+  const Pitches &in = kernel.input_pitches, &out = kernel.output_pitches;
+  found.pair_differs("input pitches (row x pixel)", in.row, in.pixel, wanted.input_pitches.row,
+                     wanted.input_pitches.pixel);
+  found.pair_differs("output pitches (row x pixel)", out.row, out.pixel, wanted.output_pitches.row,
+                     wanted.output_pitches.pixel);
   for (std::size_t i = 0; i < kernel.stages.size(); ++i) stage_differs(found, kernel, wanted, i);
   if (!kernel.dynamic_h() && kernel.IH != wanted.IH)
     found.pair_differs("input", kernel.IH, kernel.IW, wanted.IH, wanted.IW);

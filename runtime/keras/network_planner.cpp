@@ -41,6 +41,7 @@ class NetworkPlanner {
     for (const TensorRef& output : cut_.outputs) draft_.outputs.push_back(tensor_of(output));
     separate_outputs(draft_);
     draft_.drop_unread();
+    merge_equal(draft_);
     absorb_padding(draft_);
     fuse_elementwise(draft_);
     absorb_padding_of_pools(draft_);
@@ -123,9 +124,11 @@ class NetworkPlanner {
     DraftTensor like;
     like.tensor.dtype = dtype_;
     const auto shape = guarded(input.call, [&] { return static_shape(call(input.call).shape(0), "its output"); });
-    const int tensor = draft_.add_tensor(name_of(input), shape, like);
+    int tensor = draft_.add_tensor(name_of(input), port_shape(shape), like);
     draft_.tensor(tensor).is_input = true;
+    draft_.tensor(tensor).tensor.images = elements_of_shape(shape) / elements_of_shape(port_shape(shape));
     draft_.inputs.push_back(tensor);
+    if (port_shape(shape) != shape) tensor = draft_.add_view(tensor, name_of(input), shape, 1);
     tensors_[input.call] = tensor;
   }
 

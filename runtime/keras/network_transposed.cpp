@@ -119,8 +119,7 @@ Values kernel_of(const Transposed& t, const Phase& h, const Phase& w) {
     for (const std::int64_t kw : w.taps)
       for (std::int64_t i = 0; i < t.in_channels; ++i)
         for (std::int64_t o = 0; o < t.filters; ++o)
-          result.push_back(
-              t.kernel[static_cast<std::size_t>((kh * t.w.taps + kw) * plane + o * t.in_channels + i)]);
+          result.push_back(t.kernel[static_cast<std::size_t>((kh * t.w.taps + kw) * plane + o * t.in_channels + i)]);
   return result;
 }
 
@@ -133,8 +132,10 @@ Stage stage_of(const Transposed& t, const Phase& h, const Phase& w) {
   stage.epilogue = make_epilogue(t.bias, t.activation);
   Window& window = stage.window;
   if (!zeros) {
-    window.KH = number(static_cast<std::int64_t>(h.taps.size())), window.KW = number(static_cast<std::int64_t>(w.taps.size()));
-    window.dilation_h = window.KH > 1 ? number(t.h.dilation) : 1, window.dilation_w = window.KW > 1 ? number(t.w.dilation) : 1;
+    window.KH = number(static_cast<std::int64_t>(h.taps.size())),
+    window.KW = number(static_cast<std::int64_t>(w.taps.size()));
+    window.dilation_h = window.KH > 1 ? number(t.h.dilation) : 1,
+    window.dilation_w = window.KW > 1 ? number(t.w.dilation) : 1;
     window.pad_top = number(h.pad_before), window.pad_bottom = number(h.pad_after);
     window.pad_left = number(w.pad_before), window.pad_right = number(w.pad_after);
   } else {

@@ -56,10 +56,10 @@ TEST(NetworkChain, KeepsWhatTheModelReturns) {
                                 {input("image", {nullptr, 4, 4, 2}), layer("Conv2D", "a", conv(2), {{"image"}}),
                                  layer("ReLU", "relu", {}, {{"a"}}), layer("Flatten", "flat", {}, {{"relu"}})},
                                 {"image"}, {"flat", "a", "image", "relu"});
-  EXPECT_EQ(plan_lines(model),
-            (Lines{"a: f32_nhwc_i4x4x2.conv_o2_k1x1 image -> a", "relu: f32_nhwc_i4x4x2.copy_k1x1.relu a -> relu#2@flat+0",
-                   "image: f32_nhwc_i4x4x2.copy_k1x1 image -> image#2",
-                   "relu#2: f32_nhwc_i4x4x2.copy_k1x1 relu#2@flat+0 -> relu"}));
+  EXPECT_EQ(plan_lines(model), (Lines{"a: f32_nhwc_i4x4x2.conv_o2_k1x1 image -> a",
+                                      "relu: f32_nhwc_i4x4x2.copy_k1x1.relu a -> relu#2@flat+0",
+                                      "image: f32_nhwc_i4x4x2.copy_k1x1 image -> image#2",
+                                      "relu#2: f32_nhwc_i4x4x2.copy_k1x1 relu#2@flat+0 -> relu"}));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
       throw std::invalid_argument("schedule '" + schedule_text.value() +
                                   "': Halide's autoschedulers are given static extents only");
     const auto reads_tensor = std::find_if(problem_.output.begin(), problem_.output.end(), has_operand);
-    if ((problem_.has_depthwise() && !problem_.has_filter()) || reads_tensor != problem_.output.end())
+    if ((problem_.tiles_channels() && !problem_.has_filter()) || reads_tensor != problem_.output.end())
       throw std::invalid_argument("schedule '" + schedule_text.value() +
                                   "': Halide's autoschedulers are given convolutions without operands only");
     if (!serves(wanted, problem_.dtype))

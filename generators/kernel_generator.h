@@ -122,7 +122,7 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   Halide::Expr before_operands(const Halide::Expr& sum, At&& at) const {
     const std::size_t first = problem_.has_pointwise() && first_bias() ? 1 : 0, operand = first_operand();
     const Halide::Expr value =
-        stepped(output_steps_, first, operand, problem_.has_pointwise() ? sum : types_.rounded(sum), at);
+        stepped(output_steps_, first, operand, problem_.rounds_result() ? types_.rounded(sum) : sum, at);
     return operand == output_steps_.size() ? types_.narrow(value) : value;
   }
 

@@ -61,6 +61,8 @@ Plan plan_of(CompileArguments arguments, const generators::CompileOptions& optio
   skip_layers_without_schedule(plan, options.targets, options.threads, options.schedules);
   for (const SkippedLayer& layer : plan.skipped)
     print_error("skipped '{}' ({}): {}\n", layer.name, layer.class_name, layer.reason);
+  if (arguments.only_network && !plan.network && plan.why_no_network.empty())
+    plan.why_no_network = fmt::format("'{}' is a list of layers", arguments.model);
   if (!plan.network && arguments.network && !plan.why_no_network.empty())
     print_error("no network: {}\n", plan.why_no_network);
   if (plan.layers.empty() && !plan.network && !arguments.only_network)

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "runtime/core/kernel_context.h"
+#include "runtime/core/network_ports.h"
 #include "sepconv/detail/aligned_buffer.h"
 
 namespace sepconv::generators {
@@ -30,12 +31,12 @@ const char* enumerator(DataType dtype) {
 std::string ports_text(const LibraryContents& library, const char* name, const std::vector<std::int32_t>& ports) {
   std::string text = fmt::format("inline constexpr sepconv::NetworkPort {}[] = {{\n", name);
   for (const std::int32_t port : ports) {
-    const NetworkTensor& tensor = library.network->plan.tensors[static_cast<std::size_t>(port)];
-    std::int64_t extents[3] = {1, 1, 1}, elements = tensor.images;
-    for (std::size_t i = 0; i < tensor.shape.size(); ++i) extents[i] = tensor.shape[i], elements *= tensor.shape[i];
-    text += fmt::format("    {{{}, sepconv::DataType::{}, {}, {}, {{{}, {}, {}}}, {}}},\n", string_literal(tensor.name),
-                        enumerator(tensor.dtype), tensor.shape.size() + 1, tensor.images, extents[0], extents[1],
-                        extents[2], elements);
+    const NetworkTensorInfo info = sepconv::detail::make_port(library.network->plan, port).info;
+    std::int64_t extents[3] = {1, 1, 1}, elements = info.images;
+    for (std::size_t i = 1; i < info.shape.size(); ++i) extents[i - 1] = info.shape[i], elements *= info.shape[i];
+    text += fmt::format("    {{{}, sepconv::DataType::{}, {}, {}, {{{}, {}, {}}}, {}}},\n", string_literal(info.name),
+                        enumerator(info.dtype), info.shape.size(), info.images, extents[0], extents[1], extents[2],
+                        elements);
   }
   return text + "};\n";
 }

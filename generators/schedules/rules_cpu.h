@@ -44,6 +44,11 @@ int columns_of_one_row(const Lowering& p, int mr);
 /// The schedule of a conv whose window has several taps.
 CpuSchedule conv_rule(const Lowering& p);
 
+// rules_norm.cpp
+
+/// The schedule of a norm.
+CpuSchedule norm_rule(const Lowering& p);
+
 // rules_pointwise.cpp
 
 /// The tile that wastes the fewest sums. `columns`: of a block, or of the image where it has one row, if not flat.

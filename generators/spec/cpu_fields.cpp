@@ -50,13 +50,21 @@ std::string spread_refusal(const CpuSchedule& s, const Lowering& p) {
   return "only the scratch of a separable problem can be spread, in nhwc or with dw.vc=1";
 }
 
+std::string dw_c_refusal(const CpuSchedule& s, const Lowering& p) {
+  const int tile = s.depthwise->c_tile;
+  if (p.family != KernelFamily::norm || (tile == power_of_two_below(tile) && tile <= p.IC)) return "";
+  return "a norm halves its sums: expected a power of two, at most the " + std::to_string(p.IC) + " channels";
+}
+
 std::string dw_ow_refusal(const CpuSchedule& s, const Lowering& p) {
-  if (!s.block.flat() || s.depthwise->ow_tile <= p.OW()) return "";
+  const bool whole_tiles = s.block.flat() || (p.family == KernelFamily::norm && !p.dynamic_w());
+  if (!whole_tiles || s.depthwise->ow_tile <= p.OW()) return "";
   return "more columns than the output's " + std::to_string(p.OW());
 }
 
 std::string pad_refusal(const CpuSchedule& s, const Lowering& p) {
   const DepthwiseCpuSchedule& dw = *s.depthwise;
+  if (dw.pad_tile && p.family == KernelFamily::norm) return "a norm has no pads";
   if (!dw.pad_tile || inner_layout(dw, p) == Layout::nhwc || p.window.stride_w <= kMostPhases) return "";
   return "in nchw each of a stride's " + std::to_string(p.window.stride_w) +
          " phases is copied by code of its own; at most " + std::to_string(kMostPhases);
@@ -71,6 +79,7 @@ std::string dw_ku_refusal(const CpuSchedule& s, const Lowering& p) {
 std::string cb_refusal(const CpuSchedule& s, const Lowering& p) {
   const DepthwiseCpuSchedule& dw = *s.depthwise;
   if (dw.c_block == 0) return "";
+  if (p.family == KernelFamily::norm) return "a norm reads all channels of a pixel";
   if (dw.c_block % dw.c_tile != 0) return "expected 0 or a multiple of dw.c=" + std::to_string(dw.c_tile);
   if (p.layout != Layout::nhwc || p.IC < dw.c_tile)
     return "only panels of nhwc's channels can be computed column by column";
@@ -258,6 +267,7 @@ constexpr ScheduleField<Depthwise> kDepthwiseFields[] = {
      .member = &Depthwise::c_tile,
      .help = "channels of the depthwise stage's register tile",
      .legal = kAtLeastOne,
+     .refusal = dw_c_refusal,
      .tried = tried_c,
      .feature = FieldFeature::extent},
     {.name = "ow",

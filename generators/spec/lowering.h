@@ -18,6 +18,7 @@ enum class KernelFamily : std::uint8_t {
   pointwise,  // one conv stage of a 1x1 window, strided and padded or not
   conv,       // one conv stage of any other window
   separable,  // a depthwise stage, then an unstrided and unpadded conv stage of a 1x1 window
+  norm,       // one norm stage
 };
 
 /// "depthwise": also the name of the generator for CPUs.
@@ -42,20 +43,27 @@ struct Lowering {
   Pitches input_pitches, output_pitches;
   Window window;  // of the first stage
   std::int32_t depth_multiplier = 1;
-  Epilogue middle;  // between the stages; separable only
+  double epsilon = 0;  // norm only
+  Epilogue middle;     // between the stages; separable only
   Epilogue output;
   double flops = 0;                 // of one image, a multiply-add counted as two; 0 where extents are dynamic
   std::vector<Argument> arguments;  // of the kernel, in its order
   Target target;                    // its lanes are those of the type of sums
 
   bool has_depthwise() const { return family == KernelFamily::depthwise || family == KernelFamily::separable; }
+  /// Schedules have a depthwise part: a register tile of channels and columns.
+  bool tiles_channels() const { return !has_pointwise() || has_depthwise(); }
   bool has_filter() const { return kind == StageKind::depthwise; }
   /// True where a row of the output does not begin a pixel's pitch behind the last one's end.
   bool rows_apart() const {
     return !output_pitches.dense() && output_pitches.row != OW() * std::int64_t{output_pitches.pixel};
   }
   /// A GEMM over the channels of a pixel, or of its taps.
-  bool has_pointwise() const { return family != KernelFamily::depthwise; }
+  bool has_pointwise() const {
+    return family == KernelFamily::pointwise || family == KernelFamily::conv || family == KernelFamily::separable;
+  }
+  /// The last stage's result is rounded to the type before its epilogue, as it is the output of a layer of Keras'.
+  bool rounds_result() const { return family == KernelFamily::depthwise; }
   /// Planes of IC channels that the GEMM sums over: the multipliers of a depthwise stage, or the taps of a conv's
   /// window.
   std::int32_t planes() const { return family == KernelFamily::conv ? window.KH * window.KW : depth_multiplier; }

@@ -110,7 +110,7 @@ RegisterTile register_tile(const PointwiseCpuSchedule& pw, const Lowering& p) {
 }
 
 std::optional<std::string> reject_reason(const CpuSchedule& s, const Lowering& p) {
-  if (auto reason = part_reason("dw", p.has_depthwise(), s.depthwise.has_value(), p)) return reason;
+  if (auto reason = part_reason("dw", p.tiles_channels(), s.depthwise.has_value(), p)) return reason;
   if (auto reason = part_reason("pw", p.has_pointwise(), s.pointwise.has_value(), p)) return reason;
   if (auto reason = field_reason(s, p)) return reason;
   if (auto reason = scratch_reason(s, p)) return reason;

@@ -18,7 +18,9 @@ auto fields_of(const Window& w) {
   return std::tie(w.KH, w.KW, w.stride_h, w.stride_w, w.dilation_h, w.dilation_w, w.pad_top, w.pad_bottom, w.pad_left,
                   w.pad_right);
 }
-auto fields_of(const Stage& s) { return std::tie(s.kind, s.window, s.depth_multiplier, s.out_channels, s.epilogue); }
+auto fields_of(const Stage& s) {
+  return std::tie(s.kind, s.window, s.depth_multiplier, s.out_channels, s.epilogue, s.epsilon);
+}
 auto fields_of(const ConvProblem& p) {
   return std::tie(p.dtype, p.strict_float, p.layout, p.IH, p.IW, p.IC, p.input_pitches, p.output_pitches, p.stages);
 }

@@ -11,6 +11,7 @@
 
 #include "runtime/core/fork_guard.h"
 #include "runtime/core/registered_kernels.h"
+#include "runtime/core/text.h"
 
 namespace sepconv {
 namespace {
@@ -97,6 +98,7 @@ void stage_differs(Mismatch& found, const ConvProblem& kernel, const ConvProblem
   found.pair_differs("dilation" + of, a.window.dilation_h, a.window.dilation_w, b.window.dilation_h,
                      b.window.dilation_w);
   found.differs("depth_multiplier" + of, std::to_string(a.depth_multiplier), std::to_string(b.depth_multiplier));
+  found.differs("epsilon" + of, detail::print_double(a.epsilon), detail::print_double(b.epsilon));
   if (a.epilogue != b.epilogue) found.differs("epilogue" + of, epilogue_text(a.epilogue), epilogue_text(b.epilogue));
 }
 

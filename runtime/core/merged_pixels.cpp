@@ -4,7 +4,8 @@ namespace sepconv::detail {
 
 ConvProblem with_merged_pixels(ConvProblem problem) {
   const Stage& first = problem.stages.front();
-  const bool in_place = (first.kind == StageKind::conv || first.kind == StageKind::copy) && first.window.is_identity();
+  const bool by_pixel = first.kind == StageKind::conv || first.kind == StageKind::copy || first.kind == StageKind::norm;
+  const bool in_place = by_pixel && first.window.is_identity();
   if (problem.is_dynamic() || problem.stages.size() != 1 || !in_place) return problem;
   const auto rows_follow = [&](const Pitches& pitches) {
     return problem.IH == 1 || pitches.row == problem.IW * pitches.pixel;

@@ -1,8 +1,10 @@
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <utility>
 
 #include "runtime/core/stage_kinds.h"
+#include "runtime/core/text.h"
 #include "sepconv/conv_problem.h"
 
 namespace sepconv {
@@ -93,13 +95,31 @@ void check_pool(const Checker& check, const Stage& stage, const Extents& in) {
   reaches("pad_right", w.pad_right, w.KW_eff());
 }
 
+/// A norm computes each pixel from itself. Dynamic pads are 0 when the kernel runs.
+void check_norm(const Checker& check, const Stage& stage) {
+  if (stage.kind != StageKind::norm) {
+    if (stage.epsilon != 0) check.reject("epsilon", detail::print_double(stage.epsilon), "0: only a norm has one");
+    return;
+  }
+  if (!(stage.epsilon > 0) || std::isinf(stage.epsilon))
+    check.reject("epsilon", detail::print_double(stage.epsilon), "a positive number");
+  Window window = stage.window;
+  for (std::int32_t* pad : {&window.pad_top, &window.pad_bottom, &window.pad_left, &window.pad_right})
+    if (*pad == kDynamic) *pad = 0;
+  if (window != Window{})
+    check.reject("window", "several taps, strides, dilation or pads", "none of these: a norm reads one pixel");
+}
+
 void check_pitches(const Checker& check, const char* field, const Pitches& pitches, const ConvProblem& p,
                    const Extents& e) {
   if (pitches.dense()) return;
   if (p.layout != Layout::nhwc) check.reject(field, std::int64_t{pitches.pixel}, "0 in nchw, whose images are dense");
   if (p.is_dynamic()) check.reject(field, std::int64_t{pitches.pixel}, "0 where extents are dynamic");
   if (pitches.pixel < e.C) check.reject(field, std::int64_t{pitches.pixel}, "a pixel pitch of at least C");
-  if (pitches.row < (e.W - 1) * std::int64_t{pitches.pixel} + e.C)
+  // Rows one after the other, or columns: an image with its axes exchanged.
+  const std::int64_t row = (e.W - 1) * std::int64_t{pitches.pixel} + e.C;
+  const std::int64_t column = (e.H - 1) * std::int64_t{pitches.row} + e.C;
+  if (pitches.row < row && (pitches.row < e.C || pitches.pixel < column))
     check.reject(field, std::int64_t{pitches.row}, "a row pitch of at least a row");
   check.product(field, {e.H, pitches.row});
 }
@@ -136,6 +156,7 @@ void check_stage(const Checker& check, const Stage& stage, const Extents& in, bo
   }
   check_window(check, stage.window, in, first);
   check_pool(check, stage, in);
+  check_norm(check, stage);
   const detail::ArrayShape weights = detail::entry_of(stage.kind).weights_shape(stage, in.C);
   if (!weights.empty()) check.product("weight elements", {weights[0], weights[1], weights[2], weights[3]});
   const Window& w = stage.window;

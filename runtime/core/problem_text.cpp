@@ -3,6 +3,7 @@
 //   } } pitches  = row "x" pixel stage    = "dw_k" KH "x" KW [strides] [dilation] [pads] [ "_m" depth_multiplier ]
 //            | "conv_o" out_channels "_k" KH "x" KW [strides] [dilation] [pads]
 //            | ( "maxpool" | "avgpool" | "copy" ) "_k" KH "x" KW [strides] [dilation] [pads]
+//            | "norm_k1x1" [pads] "_e(" epsilon ")"
 //   step     = "bias" | "scale" | "prelu" | activation | ( "add" | "sub" | "mul" | "max" | "min" ) [ "_c" | "_p" ]
 // Fields that have no effect ("_s1x1", "_d1x1", "_p0x0x0x0", "_m1") are not written; "?" is an extent or pad that is
 // known only at run time.
@@ -63,6 +64,7 @@ std::string stage_text(const Stage& stage) {
     if (written) text += "_" + std::string(field.prefix) + numbers;
   }
   if (stage.depth_multiplier != 1) text += "_m" + number_text(stage.depth_multiplier);
+  if (stage.kind == StageKind::norm) text += "_e(" + detail::print_double(stage.epsilon) + ")";
   for (const EpilogueStep& step : stage.epilogue) text += "." + to_text(step);
   return text;
 }
@@ -105,6 +107,13 @@ class Fields {
     auto values = numbers(prefix, count);
     if (!values) refuse(whole_, "a field '" + std::string(prefix) + "...'", rest());
     return *std::move(values);
+  }
+  /// The number in parentheses behind the prefix.
+  double real(std::string_view prefix) {
+    std::string_view field = next_ < fields_.size() ? fields_[next_] : std::string_view{};
+    if (!consume_prefix(field, prefix) || field.size() < 2 || field.front() != '(' || field.back() != ')')
+      refuse(whole_, "a field '" + std::string(prefix) + "(number)'", rest());
+    return detail::parse_double(field.substr(1, field.size() - 2), "ConvProblem: field " + quoted(fields_[next_++]));
   }
   std::string_view word() { return next_ < fields_.size() ? fields_[next_++] : std::string_view{}; }
   void end() const {
@@ -162,6 +171,7 @@ std::optional<Stage> read_stage(std::string_view whole, std::string_view part) {
     }
     if (stage.kind == StageKind::depthwise)
       if (const auto multiplier = fields.numbers("m", 1)) stage.depth_multiplier = (*multiplier)[0];
+    if (stage.kind == StageKind::norm) stage.epsilon = fields.real("e");
     fields.end();
     return stage;
   }

@@ -9,6 +9,8 @@ double taps(const Stage& stage, std::int32_t in_channels) {
   return double(stage.window.KH) * stage.window.KW * in_channels;
 }
 double no_operations(const Stage&, std::int32_t) { return 0; }
+/// Additions to the sum and the sum of squares, differences, and the product.
+double operations_of_norm(const Stage&, std::int32_t in_channels) { return 4.0 * in_channels; }
 
 }  // namespace
 
@@ -34,6 +36,7 @@ const std::vector<StageKindEntry>& stage_kinds() {
       {StageKind::max_pool, "max_pool", "maxpool", same_channels, no_weights, taps, true},
       {StageKind::average_pool, "average_pool", "avgpool", same_channels, no_weights, taps, true},
       {StageKind::copy, "copy", "copy", same_channels, no_weights, no_operations, true},
+      {StageKind::norm, "norm", "norm", same_channels, no_weights, operations_of_norm, false},
   };
   return kinds;
 }

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "sepconv/detail/tensor_view.h"
 
@@ -63,6 +64,10 @@ Region region_of(const NetworkTensor& tensor) {
   Region region{tensor.first, tensor.pitches.row, tensor.pitches.pixel, 1, 1, tensor.shape.back()};
   if (rank >= 2) region.W = tensor.shape[rank - 2];
   if (rank == 3) region.H = tensor.shape[0];
+  if (region.row < region.pixel) {  // an image with its axes exchanged has the same elements
+    std::swap(region.row, region.pixel);
+    std::swap(region.H, region.W);
+  }
   if (region.pixel < region.C || region.row < (region.W - 1) * region.pixel + region.C)
     throw std::invalid_argument("pitches " + std::to_string(region.row) + "x" + std::to_string(region.pixel) +
                                 " of the shape " + to_text(tensor.shape) + "; expected no rows or pixels that overlap");

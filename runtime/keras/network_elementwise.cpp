@@ -120,7 +120,7 @@ int lower_normalization(CallLowering& c) {
   if (!member(c.config(), "mean").is_null()) {
     mean = channel_constants(member(c.config(), "mean"), channels, "mean");
     variance = channel_constants(member(c.config(), "variance"), channels, "variance");
-  } else if (const std::vector<KerasArray> arrays = c.arrays(3); !arrays.empty()) {
+  } else if (const std::vector<KerasArray> arrays = c.arrays(3, 2); !arrays.empty()) {
     mean = channel_constants(arrays[0].values, channels, "mean");
     variance = channel_constants(arrays[1].values, channels, "variance");
   }

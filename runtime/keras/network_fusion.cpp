@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <stdexcept>
 
 #include "runtime/core/stage_kinds.h"
@@ -72,11 +73,19 @@ bool can_apply(const Draft& draft, const DraftStep& maker, const DraftStep& step
   return true;
 }
 
-/// Appends an elementwise step to the step that makes its input, in the place of the elementwise step: what it reads
-/// was made before.
+/// True if the step's operands are all there when step `s` runs.
+bool operands_made_before(const Draft& draft, const DraftStep& step, int s) {
+  return std::all_of(step.operands.begin(), step.operands.end(), [&](int operand) {
+    const std::vector<int> makers = draft.makers(draft.base(operand));
+    return makers.empty() || makers.back() < s;
+  });
+}
+
+/// Appends an elementwise step to the step that makes its input: in the place of the latter, or, where operands come
+/// after that, of the elementwise step.
 void append(Draft& draft, int maker, int s) {
   DraftStep merged = step_of(draft, maker);
-  DraftStep& step = step_of(draft, s);
+  const DraftStep& step = step_of(draft, s);
   const NetworkTensor& made = draft.tensor(merged.output).tensor;
   int output = step.output;
   if (made.images != draft.tensor(output).tensor.images) {
@@ -91,8 +100,9 @@ void append(Draft& draft, int maker, int s) {
   absorb_names(merged, step);
   merged.output = output;
   fold_constants(merged);
-  step = std::move(merged);
-  step_of(draft, maker).dropped = true;
+  const bool stays = operands_made_before(draft, step, maker);
+  step_of(draft, stays ? s : maker).dropped = true;
+  step_of(draft, stays ? maker : s) = std::move(merged);
 }
 
 /// Operands that may change places with the input: those of the first steps, while these are sums or products.
@@ -229,6 +239,20 @@ bool is_plain_depthwise(const DraftStep& step) {
   return epilogue == make_epilogue(has_bias(epilogue), activation_of(epilogue)) && !ends_along_axis(step.problem);
 }
 
+/// A scale, a bias and a function in front of a 1x1 convolution: a depthwise convolution of one tap. Nothing where the
+/// step does more.
+std::optional<DraftStep> as_depthwise(const DraftStep& step) {
+  if (!is_elementwise_step(step) || is_plain_copy(step) || !step.operands.empty()) return std::nullopt;
+  DraftStep depthwise = step;
+  Stage& stage = depthwise.problem.stages[0];
+  stage.kind = StageKind::depthwise;
+  if (stage.epilogue[0].kind == EpilogueKind::scale)
+    stage.epilogue.erase(stage.epilogue.begin());  // its constants are the weights
+  else
+    depthwise.arrays.insert(depthwise.arrays.begin(), Values(static_cast<std::size_t>(step.problem.IC), 1.0));
+  return is_plain_depthwise(depthwise) ? std::optional(depthwise) : std::nullopt;
+}
+
 bool is_plain_pointwise(const DraftStep& step) {
   return step.problem.stages.size() == 1 && step.problem.stages[0].kind == StageKind::conv &&
          step.problem.stages[0].window.is_identity();
@@ -286,8 +310,9 @@ void join_separable(Draft& draft) {
     DraftStep& step = step_of(draft, s);
     if (step.dropped || !is_plain_pointwise(step)) continue;
     const int maker = sole_maker(draft, step.input, s);
-    if (maker < 0 || !is_plain_depthwise(step_of(draft, maker))) continue;
-    DraftStep& depthwise = step_of(draft, maker);
+    if (maker < 0) continue;
+    const DraftStep depthwise = as_depthwise(step_of(draft, maker)).value_or(step_of(draft, maker));
+    if (!is_plain_depthwise(depthwise)) continue;
     if (depthwise.problem.layout != step.problem.layout ||
         !same(extents_out(depthwise.problem), extents_in(step.problem)) ||
         draft.tensor(depthwise.output).tensor.images != draft.tensor(step.input).tensor.images)
@@ -304,7 +329,7 @@ void join_separable(Draft& draft) {
     step.input = depthwise.input;
     step.arrays.insert(step.arrays.begin(), depthwise.arrays.begin(), depthwise.arrays.end());
     absorb_names(step, depthwise);
-    depthwise.dropped = true;
+    step_of(draft, maker).dropped = true;
   }
 }
 

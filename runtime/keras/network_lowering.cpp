@@ -70,8 +70,8 @@ Shape CallLowering::keras_shape(int tensor) const {
   return result;
 }
 
-std::vector<KerasArray> CallLowering::arrays(std::size_t count) const {
-  return has_weights() ? source_.weights.read(layer, count) : std::vector<KerasArray>{};
+std::vector<KerasArray> CallLowering::arrays(std::size_t count, std::size_t wanted) const {
+  return has_weights() ? source_.weights.read(layer, count, wanted) : std::vector<KerasArray>{};
 }
 
 int CallLowering::add_output(Layout layout) {
@@ -130,6 +130,20 @@ int CallLowering::copy(int tensor) {
   const int copied = add_elementwise(begin_step(tensor, Layout::nhwc), {});
   draft.tensor(copied).layout = layout;
   return copied;
+}
+
+int CallLowering::with_exchanged_axes(int tensor, std::int64_t A, std::int64_t B, std::int64_t C) {
+  const std::int64_t images = draft.tensor(tensor).tensor.images;
+  DraftStep step = begin_step(view(tensor, {A, B, C}, images), Layout::nhwc);
+  const int exchanged = draft.add_tensor(layer.name, {B, A, C}, draft.tensor(tensor));
+  const auto pitch = [](std::int64_t elements) { return static_cast<std::int32_t>(elements); };
+  // Element (a, b) goes to row b, pixel a.
+  step.output = draft.add_part(exchanged, layer.name, {A, B, C}, 0, {pitch(C), pitch(A * C)});
+  Stage stage;
+  stage.kind = StageKind::copy;
+  step.problem.stages = {stage};
+  add_step(std::move(step));
+  return exchanged;
 }
 
 int CallLowering::dense(int tensor) { return draft.tensor(tensor).tensor.pitches.dense() ? tensor : copy(tensor); }

@@ -41,6 +41,7 @@ class NetworkPlanner {
     for (const TensorRef& output : cut_.outputs) draft_.outputs.push_back(tensor_of(output));
     separate_outputs(draft_);
     draft_.drop_unread();
+    merge_equal(draft_);
     absorb_padding(draft_);
     fuse_elementwise(draft_);
     absorb_padding_of_pools(draft_);

@@ -136,6 +136,7 @@ int lower_up_sampling(CallLowering& c) {
     for (std::int32_t column = 0; column < columns; ++column) {
       DraftStep step = c.begin_step(input, Layout::nhwc);
       step.problem.stages = {stage};
+      step.repeats = rows * columns > 1;
       step.output = c.draft.add_part(output, c.layer.name, c.shape(input), std::int64_t{row * out.W + column} * out.C,
                                      {rows * out.W * out.C, columns * out.C});
       c.add_step(std::move(step));

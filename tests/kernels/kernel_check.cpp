@@ -194,6 +194,7 @@ std::vector<ConvProblem> shapes_around(const CompiledKernel& kernel) {
     problems.push_back(with_extents(p, H_same, (OW - 1) * window(p).stride_w + 1, "same"));
     problems.push_back(with_extents(p, H_valid, valid_extent(OW, window(p).stride_w, window(p).KW_eff()), "valid"));
   }
+  if (p.has(StageKind::norm)) return problems;  // a norm has no pads
   ConvProblem uneven = with_extents(p, p.dynamic_h() ? 3 : p.IH, 5, "same");
   if (p.dynamic_h()) window(uneven).pad_top = window(p).KH_eff() + 1, window(uneven).pad_bottom = 2;
   if (p.dynamic_w()) window(uneven).pad_left = 1, window(uneven).pad_right = window(p).KW_eff() + 3;

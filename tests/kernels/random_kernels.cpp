@@ -54,15 +54,23 @@ Pitches random_pitches(Draw& draw, const Extents& e) {
   return {e.W * pixel + (draw.chance(0.6) ? 0 : draw.between(0, 20)), pixel};
 }
 
-/// A pool, or a copy.
+/// A pool, a copy or a norm.
 void draw_without_weights(ConvProblem& p, Draw& draw) {
-  const StageKind kind = draw.one_of<StageKind>({StageKind::max_pool, StageKind::average_pool, StageKind::copy});
+  const StageKind kind =
+      draw.one_of<StageKind>({StageKind::max_pool, StageKind::average_pool, StageKind::copy, StageKind::norm});
   Stage& stage = p.stages.front();
   stage.kind = kind;
   stage.depth_multiplier = 1;
   Window& w = stage.window;
   w.dilation_h = w.dilation_w = 1;
-  if (kind == StageKind::copy) {
+  if (kind == StageKind::norm) {
+    w = Window{};
+    stage.epsilon = draw.one_of<double>({1e-3, 1e-5, 0.5});
+    if (draw.chance(0.2)) {
+      p.IC = draw.one_of<int>({64, 100, 255, 257, 384, 1000, 4096});
+      p.IH = std::min(p.IH, 3), p.IW = std::min(p.IW, 19);
+    }
+  } else if (kind == StageKind::copy) {
     w.KH = w.KW = 1;
     if (draw.chance(0.6)) w = Window{};
   } else {
@@ -160,7 +168,7 @@ CpuSchedule random_schedule(const ConvProblem& problem, const Target& target, Dr
                             : draw.one_of<int>({1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32});
   };
   const auto scalar_tile = [&] { return draw.between(1, 8); };
-  if (p.has_depthwise()) {
+  if (p.tiles_channels()) {
     DepthwiseCpuSchedule dw;
     dw.c_tile = nhwc ? vector_tile() : scalar_tile();
     dw.ow_tile = nhwc ? scalar_tile() : vector_tile();

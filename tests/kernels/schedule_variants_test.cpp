@@ -33,6 +33,10 @@ constexpr const char* kPlanarPointwise = "f32_nchw_i6x7x13.conv_o23_k1x1.bias.re
 constexpr const char* kDepthwise = "f32_nhwc_i9x13x19.dw_k3x3_s1x2_d2x1_p2x2x0x1_m2.bias.relu6";
 constexpr const char* kPointwise = "f32_nhwc_i6x7x13.conv_o23_k1x1.bias.relu";
 constexpr const char* kDynamic = "f32_nhwc_i?x?x10.dw_k3x3_p?x?x?x?.bias.relu6.conv_o18_k1x1.bias.relu6";
+constexpr const char* kNorm = "f32_nhwc_i3x5x23.norm_k1x1_e(0.001).scale.bias.add";
+constexpr const char* kPlanarNorm = "f16_nchw_i4x7x13.norm_k1x1_e(0.001).scale.bias";
+constexpr const char* kDynamicNorm = "f32_nhwc_i?x?x10.norm_k1x1_p?x?x?x?_e(0.001).bias";
+constexpr const char* kPlanarDynamicNorm = "f64_nchw_i?x?x5.norm_k1x1_p?x?x?x?_e(0.001).bias";
 
 struct Variant {
   const char *problem, *schedule;
@@ -106,6 +110,16 @@ constexpr Variant kVariants[] = {
     {kPointwise, "block_fuse1_flat0_oh1_ow9.pw_mr3_nr4_ku1_vf1"},
     {kDynamic, "block_fuse1_flat0_oh3_ow10.dw_c8_ow4_pad0.pw_mr5_nr8_ku3_vf1"},
     {kDynamic, "block_fuse1_flat0_oh2_ow6.dw_c4_ow3_pad1.pw_mr2_nr4_ku1_vf1"},
+    // Several pixels at once, one sum for all channels, sums of several vectors, and of parts of one.
+    {kNorm, "block_fuse1_flat0_oh1_ow6.dw_c8_ow2_pad0"},
+    {kNorm, "block_fuse1_flat0_oh1_ow4.dw_c16_ow1_pad0"},
+    {kNorm, "block_fuse1_flat0_oh1_ow15.dw_c1_ow3_pad0"},
+    {kNorm, "block_fuse1_flat0_oh1_ow8.dw_c2_ow4_pad0"},
+    {kPlanarNorm, "block_fuse1_flat0_oh1_ow16.dw_c1_ow8_pad0"},
+    {kPlanarNorm, "block_fuse1_flat0_oh1_ow30.dw_c4_ow3_pad0"},
+    {kDynamicNorm, "block_fuse1_flat0_oh2_ow3.dw_c8_ow1_pad0"},
+    {kDynamicNorm, "block_fuse1_flat0_oh3_ow6.dw_c4_ow3_pad0"},
+    {kPlanarDynamicNorm, "block_fuse1_flat0_oh2_ow8.dw_c4_ow4_pad0"},
 };
 
 void expect_right(const CompiledKernel& row) {
@@ -131,7 +145,8 @@ void expect_all_right(const std::string& name, const std::vector<KernelSpec>& sp
 
 std::vector<ConvProblem> problems() {
   std::vector<ConvProblem> result;
-  for (const char* text : {kMobileNet, kUneven, kPlanar, kPlanarStrided, kDepthwise, kPointwise, kDynamic})
+  for (const char* text : {kMobileNet, kUneven, kPlanar, kPlanarStrided, kDepthwise, kPointwise, kDynamic, kNorm,
+                           kPlanarNorm, kDynamicNorm})
     result.push_back(problem_from_text(text));
   return result;
 }

@@ -52,6 +52,17 @@ TEST(Reference, StrideAndDilationTogether) {
   EXPECT_EQ(reference(p, {{1, 10}}, 1, std::vector<float>{1, 2, 3, 4, 5, 6, 7}), (Values{41, 63}));
 }
 
+/// Pixels of channels 1, 2, 3, 6: their mean is 3 and their variance 14 / 4.
+TEST(Reference, NormIsOverTheChannelsOfAPixel) {
+  const ConvProblem p = problem_from_text("f32_nhwc_i1x2x4.norm_k1x1_e(0.5).scale.bias");
+  const ConvWeights weights{{{1, 10, 100, 1000}, {0, 0, 1, 0}}};
+  const std::vector<float> input = {1, 2, 3, 6, 6, 3, 1, 2};
+  EXPECT_EQ(reference(p, weights, 1, input), (Values{-1, -5, 1, 1500, 1.5, 0, -99, -500}));
+  const ConvProblem planes = problem_from_text("f32_nchw_i1x2x4.norm_k1x1_e(0.5)");
+  EXPECT_EQ(reference(planes, {}, 1, std::vector<float>{1, 6, 2, 3, 3, 1, 6, 2}),
+            (Values{-1, 1.5, -0.5, 0, 0, -1, 1.5, -0.5}));
+}
+
 TEST(Reference, MultiplesOfOneChannelAreAdjacent) {
   ConvProblem p = depthwise_1d(1, 1);
   p.IC = 2, p.stages[0].depth_multiplier = 2;

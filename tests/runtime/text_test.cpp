@@ -97,6 +97,36 @@ TEST(ProblemText, AnyListOfStages) {
   EXPECT_EQ(p.flops(), 2.0 * (56 * 56 * 24 * 144 + 56 * 56 * 9 * 144 + 52 * 54 * 9 * 144 * 24));
 }
 
+/// What a problem text is refused with; empty where it is not.
+std::string refusal_of(const std::string& text) {
+  try {
+    problem_from_text(text);
+    return "";
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+}
+
+TEST(ProblemText, Norms) {
+  for (const char* text :
+       {"f32_nhwc_i9x8x4.norm_k1x1_e(0.001).scale.bias", "bf16_nchw_i1x8x4.norm_k1x1_e(1e-06).relu",
+        "f32_nhwc_i?x?x4.norm_k1x1_p?x?x?x?_e(0.25)", "f32_nhwc_i9x8x4_x80x8_y64x8.norm_k1x1_e(0.001).add_p"})
+    EXPECT_EQ(to_text(problem_from_text(text)), text);
+  const auto norm = [](const std::string& fields) { return refusal_of("f32_nhwc_i9x8x4.norm_" + fields); };
+  EXPECT_EQ(norm("k1x1_e(0)"), "ConvProblem.stages[0].epsilon: received 0; expected a positive number");
+  EXPECT_EQ(norm("k1x1_e(inf)"), "ConvProblem.stages[0].epsilon: received inf; expected a positive number");
+  EXPECT_EQ(norm("k1x1_s1x2_e(1)"),
+            "ConvProblem.stages[0].window: received several taps, strides, dilation or pads; expected none of these: a "
+            "norm reads one pixel");
+  EXPECT_NE(norm("k1x1"), "");
+  EXPECT_NE(norm("k1x1_e0.5"), "");
+  EXPECT_NE(norm("k1x1_e()"), "");
+  EXPECT_NE(norm("k1x1_e(0.5)_m2"), "");
+  ConvProblem copy = problem_from_text("f32_nhwc_i9x8x4.copy_k1x1");
+  copy.stages[0].epsilon = 0.5;
+  EXPECT_THROW(validate(copy), std::invalid_argument);
+}
+
 TEST(ProblemText, Rejections) {
   const std::string good = "f32_nhwc_i9x8x4.dw_k3x3_p1x1x1x1.conv_o6_k1x1.bias.relu";
   ASSERT_NO_THROW(problem_from_text(good));

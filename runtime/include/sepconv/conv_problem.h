@@ -94,6 +94,7 @@ enum class StageKind : std::uint8_t {
   max_pool,      // the largest of the taps inside the image; of a NaN and a number either, as in Keras' backends
   average_pool,  // the mean of the taps inside the image
   copy,          // one tap, or zero where it lies outside of the image
+  norm,          // (x - mean) / sqrt(variance + epsilon), both over the channels of the pixel
 };
 
 /// What is computed from each window, and its epilogue.
@@ -103,6 +104,7 @@ struct Stage {
   std::int32_t depth_multiplier = 1;  // depthwise only
   std::int32_t out_channels = 0;      // conv only
   Epilogue epilogue;
+  double epsilon = 0;  // norm only
 };
 bool operator==(const Stage& a, const Stage& b);
 inline bool operator!=(const Stage& a, const Stage& b) { return !(a == b); }
@@ -164,8 +166,8 @@ DataType accumulator_type(DataType dtype);
 /// The text form, for example "f32_nhwc_i56x56x64.dw_k3x3_s2x2_p0x1x0x1_m2.relu6.conv_o128_k1x1.bias.relu": data type
 /// (f32, f64, f16 or bf16, followed by "strict" in strict mode), layout, input HxWxC, and the pitches row x pixel of
 /// the input ("_x") and the output ("_y") where these are not dense; then each stage with its output channels (conv),
-/// window, strides, dilation, pads top x bottom x left x right and depth multiplier (depthwise), and the steps of its
-/// epilogue. Fields without effect are omitted; "?" means dynamic.
+/// window, strides, dilation, pads top x bottom x left x right, depth multiplier (depthwise) and epsilon (norm), and
+/// the steps of its epilogue. Fields without effect are omitted; "?" means dynamic.
 std::string to_text(const ConvProblem& problem);
 
 /// Parses the text form and validates the problem.

@@ -96,15 +96,20 @@ runner::SeededCase read_case(const PlannedLayer& layer, const fs::path& io_dir) 
 
 }  // namespace
 
-std::string bench_target(const std::string& name) {
+void load_bench_plan(const Plan& plan, const BenchBuild& build, const fs::path& folder) {
+  compile(plan, build, folder, build.observer);
+  load_kernel_library(folder / (std::string("lib") + kLibrary + ".so"));
+}
+
+std::string bench_target(const std::string& name, DataType dtype) {
   if (const std::string forced = detail::environment_target(); name.empty() && !forced.empty())
-    return bench_target(forced);
-  if (name.empty()) return best_target_here(DataType::float32).name;
+    return bench_target(forced, dtype);
+  if (name.empty()) return best_target_here(dtype).name;
   const generators::Target& target = generators::target_from_name(name);
   if (const std::string reason = cannot_run_here(target); !reason.empty())
     throw std::invalid_argument(fmt::format("--target: '{}' {}", name, reason));
-  if (!serves(target, DataType::float32))
-    throw std::invalid_argument(fmt::format("--target: '{}' has no kernels for float32", name));
+  if (!serves(target, dtype))
+    throw std::invalid_argument(fmt::format("--target: '{}' has no kernels for {}", name, keras_name(dtype)));
   return name;
 }
 

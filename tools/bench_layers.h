@@ -25,8 +25,13 @@ struct BenchBuild {
 };
 
 /// The named target, else that of SEPCONV_TARGET, else the best shipped one that this CPU runs.
-/// @throws std::invalid_argument for a target that is unknown or that this CPU cannot run.
-std::string bench_target(const std::string& name);
+/// @throws std::invalid_argument for a target that is unknown, that this CPU cannot run or that has no kernels of the
+/// type.
+std::string bench_target(const std::string& name, DataType dtype = DataType::float32);
+
+/// Compiles the plan into a library in `folder` and loads it into this process.
+/// @throws what compile_library throws.
+void load_bench_plan(const Plan& plan, const BenchBuild& build, const std::filesystem::path& folder);
 
 /// Compiles all layers into one library in `folder` and loads it into this process.
 /// @returns for each layer that does not compile the reason.

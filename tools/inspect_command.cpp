@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,10 +14,14 @@
 #include "autoschedule/schedule_tables.h"
 #include "autoschedule/schedule_words.h"
 #include "generators/compile/compile_library.h"
+#include "runtime/core/whole_file.h"
 #include "sepconv/plan.h"
 #include "tools/commands.h"
+#include "tools/console.h"
 #include "tools/explain.h"
+#include "tools/inspect_network.h"
 #include "tools/interrupt.h"
+#include "tools/memory_drawing.h"
 #include "tools/plan_arguments.h"
 #include "tools/problem_cost.h"
 #include "tools/program_paths.h"
@@ -34,10 +39,14 @@ constexpr const char* kExamples = R"(Examples:
   sepconv inspect mobilenet.keras --target x86-64-avx2
   sepconv inspect mobilenet.keras --json
   sepconv inspect mobilenet.keras --explain conv_dw_3 --target x86-64-avx2
+  sepconv inspect mobilenet.keras --network --svg memory.svg
+  sepconv inspect mobilenet.keras --network --from conv_dw_1 --to conv_pw_6_relu
 
 A multiply-add counts as two operations. Bytes are per image, with each input read and each output written once.
 --explain compiles the layer's kernel and disassembles it with llvm-objdump.
-Exit status: 0 success, 2 invalid usage or input, 3 a tool or the machine failed.)";
+--network shows the steps of the whole model, and where their tensors lie in memory; for a model that has no network it
+says why. Steps are numbered from 1. A tensor that is part of another has no memory of its own.
+Exit status: 0 success, 1 --network and there is none, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 std::string extent(std::int32_t value) { return value == kDynamic ? "?" : std::to_string(value); }
 
@@ -198,14 +207,38 @@ void print_json(const Plan& plan, const generators::Target* target) {
 }
 
 struct InspectArguments : PlanArguments {
-  std::string target, explain, cache;
+  std::string target, explain, cache, svg;
   bool json = false;
 };
+
+int inspect_network(const InspectArguments& arguments, const Plan& plan) {
+  if (!plan.network) {
+    if (arguments.json)
+      std::cout << Json{{"network", nullptr}, {"why", plan.why_no_network}}.dump(1, ' ', false,
+                                                                                 Json::error_handler_t::replace)
+                << '\n';
+    else
+      print_error("no network: {}\n", plan.why_no_network.empty() ? "the file is no model" : plan.why_no_network);
+    return kCheckFailed;
+  }
+  const NetworkPlan& network = plan.network->plan;
+  if (arguments.json)
+    std::cout << Json{{"network", network_json(network)}}.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
+  else
+    print_network_tables(network);
+  if (arguments.svg.empty()) return kDone;
+  const std::string title = std::filesystem::path(arguments.model).filename().string();
+  if (const auto reason = sepconv::detail::write_whole_file(arguments.svg, memory_drawing(network, title)))
+    throw std::runtime_error(fmt::format("--svg: {}: cannot write the file: {}", arguments.svg, *reason));
+  if (!arguments.json) print_out("wrote {}\n", arguments.svg);
+  return kDone;
+}
 
 int inspect(const InspectArguments& arguments) {
   const generators::Target* target =
       arguments.target.empty() ? nullptr : &generators::target_from_name(arguments.target);
   const Plan plan = read_plan(arguments);
+  if (arguments.network) return inspect_network(arguments, plan);
   if (!arguments.explain.empty()) {
     const InterruptFlag interrupt;
     const auto cache =
@@ -234,12 +267,24 @@ void add_inspect_command(CLI::App& app, int& status) {
   add_plan_options(*command, a);
   command->add_option("--target", a.target, "Also describe the schedules that compile chooses for this target");
   CLI::Option* json = command->add_flag("--json", a.json, "Print JSON instead of a table");
+  CLI::Option* network =
+      command->add_flag("--network", a.network, "Show the steps of the network and its memory, not the layers");
+  command->add_option("--from", a.from, "First layer of the network; default: that of the model")
+      ->needs(network)
+      ->type_name("LAYER");
+  command->add_option("--to", a.to, "Last layer of the network; default: that of the model")
+      ->needs(network)
+      ->type_name("LAYER");
+  command->add_option("--svg", a.svg, "Draw where the network's tensors lie in memory into this file")
+      ->needs(network)
+      ->type_name("FILE");
   CLI::Option* explained =
       command
           ->add_option("--explain", a.explain,
                        "Compile this layer and report its roofline, schedule and inner loop instructions")
           ->type_name("LAYER")
-          ->excludes(json);
+          ->excludes(json)
+          ->excludes(network);
   command->add_option("--cache", a.cache, "Folder that caches compiled kernels, for --explain")->needs(explained);
   command->callback([arguments, &status] { status = inspect(*arguments); });
 }

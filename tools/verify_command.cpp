@@ -11,9 +11,7 @@
 #include "generators/compile/compile_library.h"
 #include "generators/compile/files.h"
 #include "runner/golden_cases.h"
-#include "runner/layer_run.h"
 #include "runner/npy.h"
-#include "runner/seeded.h"
 #include "sepconv/plan.h"
 #include "tools/commands.h"
 #include "tools/console.h"
@@ -26,6 +24,7 @@
 #include "tools/program_paths.h"
 #include "tools/runner_client.h"
 #include "tools/scratch_folder.h"
+#include "tools/seeded_weights.h"
 #include "tools/strict_float.h"
 #include "tools/verify_network.h"
 
@@ -80,19 +79,6 @@ VerifyJob golden_job(const VerifyArguments& arguments, const std::filesystem::pa
   }
   generators::write_file(scratch / "io" / "limits.json", limits.dump());
   return job;
-}
-
-/// @return whether a layer had no weights
-bool seed_weights(std::vector<PlannedLayer>& layers) {
-  bool seeded = false;
-  for (PlannedLayer& layer : layers) {
-    if (layer.has_weights) continue;
-    const ConvProblem problem =
-        layer.problem.is_dynamic() ? runner::concrete_problems(layer.problem, 0).front().problem : layer.problem;
-    layer.weights = runner::real_values(problem, 1, 1).weights;
-    layer.has_weights = seeded = true;
-  }
-  return seeded;
 }
 
 VerifyJob model_job(const VerifyArguments& arguments) {

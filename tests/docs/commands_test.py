@@ -83,6 +83,7 @@ def make_folder(folder, programs):
     for name, source in INPUTS.items():
         shutil.copy(markdown.ROOT / source, folder / name)
     write_npy(folder / "x.npy", (1, 24, 24, 32))  # what conv_dw_3 of mobilenet.keras reads
+    write_npy(folder / "image.npy", (2, 96, 96, 3))  # what mobilenet.keras reads
 
 
 def run(command, folder, programs):

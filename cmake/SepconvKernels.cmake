@@ -34,14 +34,18 @@ endfunction()
 #   [TARGETS <target> ...]    default: all that are shipped for this build's architecture
 #   [LAYERS <glob>] [INPUT_SHAPE [<name>=]<HxWxC> ...] [LAYER_SHAPE <name>=<HxWxC> ...]
 #   [LOCK <lockfile>] [LOCKED] [DYNAMIC] [SHARED]
-#   [THREADS <count>])
+#   [THREADS <count>]
+#   [NETWORK | NO_NETWORK] [FROM <layer>] [TO <layer>] [EMBED] [WEIGHTS_DTYPE float16|bfloat16])
 #   THREADS sizes the blocks so that <count> threads finish at the same time; default: 1.
+#   NETWORK compiles the model, or the part of it from one layer to another, as one network only, and also adds the
+#   target <name>_predict with its functions for C (<name>_predict.h). EMBED puts the weights into the library.
 #
 # Compiles the model's layers when the model, its weights (the shards of TensorFlow.js' model.json too), the lockfile or
 # the compiler changes, and adds the library target <name>: link it, include <name.h>, call
 # sepconv::use_kernels(<name>::kernels()). Sets <name>_WEIGHTS to the weights file.
 function(sepconv_add_kernels name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "LOCKED;DYNAMIC;SHARED" "MODEL;WEIGHTS;LAYERS;LOCK;THREADS"
+  cmake_parse_arguments(PARSE_ARGV 1 arg "LOCKED;DYNAMIC;SHARED;NETWORK;NO_NETWORK;EMBED"
+                        "MODEL;WEIGHTS;LAYERS;LOCK;THREADS;FROM;TO;WEIGHTS_DTYPE"
                         "TARGETS;INPUT_SHAPE;LAYER_SHAPE")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "sepconv_add_kernels(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
@@ -55,6 +59,13 @@ function(sepconv_add_kernels name)
   endif()
   if(arg_LOCKED AND NOT arg_LOCK)
     message(FATAL_ERROR "sepconv_add_kernels(${name}): LOCKED needs LOCK")
+  endif()
+
+  if(arg_NETWORK AND arg_NO_NETWORK)
+    message(FATAL_ERROR "sepconv_add_kernels(${name}): NETWORK excludes NO_NETWORK")
+  endif()
+  if(arg_EMBED AND (arg_SHARED OR arg_NO_NETWORK))
+    message(FATAL_ERROR "sepconv_add_kernels(${name}): EMBED excludes SHARED and NO_NETWORK")
   endif()
 
   set(dir "${CMAKE_CURRENT_BINARY_DIR}/${name}.sepconv")
@@ -96,9 +107,17 @@ function(sepconv_add_kernels name)
   if(arg_THREADS)
     list(APPEND options --threads ${arg_THREADS})
   endif()
-  foreach(flag LOCKED DYNAMIC SHARED)
+  foreach(value FROM TO WEIGHTS_DTYPE)
+    if(arg_${value})
+      string(TOLOWER "--${value}" option)
+      string(REPLACE "_" "-" option "${option}")
+      list(APPEND options ${option} "${arg_${value}}")
+    endif()
+  endforeach()
+  foreach(flag LOCKED DYNAMIC SHARED NETWORK NO_NETWORK EMBED)
     if(arg_${flag})
       string(TOLOWER "--${flag}" option)
+      string(REPLACE "_" "-" option "${option}")
       list(APPEND options ${option})
     endif()
   endforeach()
@@ -110,10 +129,14 @@ function(sepconv_add_kernels name)
     set(kind SHARED)
     set(library "${dir}/lib${name}.so")
   endif()
+  set(predict_files "")
+  if(arg_NETWORK)
+    set(predict_files "${dir}/${name}_predict.h" "${dir}/${name}_predict.cpp")
+  endif()
   set(stamp "${dir}/${name}.stamp")
   add_custom_command(OUTPUT "${stamp}"
     BYPRODUCTS "${library}" "${dir}/${name}.h" "${dir}/${name}.weights" "${dir}/${name}.lock.json"
-               "${dir}/${name}Config.cmake"
+               "${dir}/${name}Config.cmake" ${predict_files}
     COMMAND "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}" $<TARGET_FILE:sepconv::compiler> compile
             "${model}" ${options}
     COMMAND "${CMAKE_COMMAND}" -E touch "${stamp}"
@@ -132,5 +155,14 @@ function(sepconv_add_kernels name)
     set_property(TARGET ${name} APPEND PROPERTY INTERFACE_LINK_LIBRARIES sepconv::gpu)
   endif()
   add_dependencies(${name} ${name}_kernels)
+  if(arg_NETWORK)
+    # An imported library cannot be linked by its source: it is one of its own, built where a program links it.
+    add_library(${name}_predict STATIC EXCLUDE_FROM_ALL "${dir}/${name}_predict.cpp")
+    set_source_files_properties("${dir}/${name}_predict.cpp" PROPERTIES GENERATED ON)
+    target_compile_features(${name}_predict PRIVATE cxx_std_17)
+    target_include_directories(${name}_predict PUBLIC "${dir}")
+    target_link_libraries(${name}_predict PUBLIC ${name})
+    add_dependencies(${name}_predict ${name}_kernels)
+  endif()
   set(${name}_WEIGHTS "${dir}/${name}.weights" PARENT_SCOPE)
 endfunction()

@@ -63,4 +63,39 @@ std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path) {
   return arrays;
 }
 
+void write_npz(const std::filesystem::path& path, const std::map<std::string, NpyArray>& arrays) {
+  std::filesystem::path temporary = path;
+  temporary += ".part";
+  const auto fail = [&](const char* why) {
+    std::error_code ignored;
+    std::filesystem::remove(temporary, ignored);
+    throw std::runtime_error(path.string() + ": cannot write the file: " + why);
+  };
+  int code = 0;
+  std::unique_ptr<zip_t, CloseArchive> archive(zip_open(temporary.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
+  if (!archive) fail("its folder is not there, or may not be written to");
+  std::vector<std::vector<std::byte>> members;  // libzip reads them at the end
+  for (const auto& [name, array] : arrays) members.push_back(npy_bytes(array));
+  std::size_t next = 0;
+  for (const auto& [name, array] : arrays) {
+    const std::vector<std::byte>& bytes = members[next++];
+    zip_source_t* source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
+    if (source == nullptr) fail(zip_strerror(archive.get()));
+    const zip_int64_t index = zip_file_add(archive.get(), (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
+    if (index < 0) {
+      zip_source_free(source);
+      fail(zip_strerror(archive.get()));
+    }
+    const auto place = static_cast<zip_uint64_t>(index);
+    if (zip_set_file_compression(archive.get(), place, ZIP_CM_STORE, 0) != 0 ||
+        zip_file_set_mtime(archive.get(), place, 315532800, 0) != 0)  // 1980: the same arrays give the same bytes
+      fail(zip_strerror(archive.get()));
+  }
+  if (zip_close(archive.get()) != 0) fail(zip_strerror(archive.get()));
+  (void)archive.release();
+  std::error_code error;
+  std::filesystem::rename(temporary, path, error);
+  if (error) fail(error.message().c_str());
+}
+
 }  // namespace sepconv::runner

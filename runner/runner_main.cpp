@@ -11,17 +11,21 @@
 
 namespace {
 
-void add_common(CLI::App& command, sepconv::runner::RunnerOptions& o) {
+void add_library(CLI::App& command, sepconv::runner::RunnerOptions& o) {
   command.add_option("library", o.library, "The lib<name>.so that `sepconv compile --shared` wrote")->required();
   command.add_option("weights", o.weights, "The library's <name>.weights file")->required();
-  command.add_option("--layer", o.layers, "Only this layer; may be repeated")
-      ->allow_extra_args(false)  // else "[a,b]" would be two layers
-      ->type_name("NAME");
   command.add_option("--target", o.target, "Only kernels of this target")->type_name("T");
-  command.add_option("--kernel", o.kernel, "Only the kernel with this symbol")->type_name("SYMBOL");
   command.add_option("--threads", o.threads, "Number of threads per call")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+}
+
+void add_common(CLI::App& command, sepconv::runner::RunnerOptions& o) {
+  add_library(command, o);
+  command.add_option("--layer", o.layers, "Only this layer; may be repeated")
+      ->allow_extra_args(false)  // else "[a,b]" would be two layers
+      ->type_name("NAME");
+  command.add_option("--kernel", o.kernel, "Only the kernel with this symbol")->type_name("SYMBOL");
 }
 
 void add_cases(CLI::App& command, sepconv::runner::RunnerOptions& o) {
@@ -37,6 +41,37 @@ void add_seeded(CLI::App& command, sepconv::runner::RunnerOptions& o) {
   command.add_option("--extent", o.extent, "Input extent beyond the window, for layers with dynamic extents")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
+}
+
+void add_check_network(CLI::App& app, sepconv::runner::RunnerOptions& o, int& status) {
+  CLI::App& check = *app.add_subcommand("check-network", "Compare a whole network with a double-precision reference");
+  add_library(check, o);
+  check.add_option("--report", o.report, "Write the lines to this file instead of stdout")->type_name("FILE");
+  check.add_option("--batch", o.batch, "Number of images")->check(CLI::Range(1, 4096))->capture_default_str();
+  check.add_option("--seed", o.seed, "Seed of the inputs")->capture_default_str();
+  CLI::Option* input = check.add_option("--input", o.inputs, "Not seeded inputs: a .npy file for each, in order")
+                           ->allow_extra_args(false)
+                           ->type_name("FILE");
+  CLI::Option* expected = check.add_option("--expected", o.expected, "A .npy file for each output, in order")
+                              ->needs(input)
+                              ->allow_extra_args(false)
+                              ->type_name("FILE");
+  input->needs(expected);
+  check.callback([&] { status = sepconv::runner::run_check_network(o); });
+}
+
+void add_predict(CLI::App& app, sepconv::runner::RunnerOptions& o, int& status) {
+  CLI::App& predict = *app.add_subcommand("predict", "Run a whole network on .npy files");
+  add_library(predict, o);
+  predict.add_option("--input", o.inputs, "A .npy file for each input, in order")
+      ->required()
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  predict.add_option("--output", o.outputs, "A .npy file to write for each output, in order")
+      ->required()
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  predict.callback([&] { status = sepconv::runner::run_predict(o); });
 }
 
 }  // namespace
@@ -77,6 +112,8 @@ int main(int argc, char** argv) {
   run.add_option("--padding", o.padding, "valid, same or causal; for layers with dynamic extents");
   run.callback([&] { status = sepconv::runner::run_file(o); });
 
+  add_check_network(app, o, status);
+  add_predict(app, o, status);
   sepconv::runner::add_trial_command(app, status);
 
   app.add_subcommand("machine", "Print this CPU's features and its peak multiply-add rate")->callback([&] {

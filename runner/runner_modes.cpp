@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 
 #include "runner/compare.h"
 #include "runner/layer_run.h"
+#include "runner/line_printer.h"
 #include "runner/npy.h"
 #include "runner/peak.h"
 #include "runner/reference.h"
@@ -23,31 +23,6 @@
 
 namespace sepconv::runner {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-/// Prints lines as they come, so that those before a crash are not lost.
-class LinePrinter {
- public:
-  explicit LinePrinter(const std::filesystem::path& report) {
-    if (report.empty()) return;
-    file_.open(report, std::ios::app);
-    if (!file_) throw std::runtime_error(report.string() + ": cannot write the report");
-  }
-  void print(const Json& line) {
-    std::ostream& out = file_.is_open() ? file_ : std::cout;
-    out << line.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
-    if (!out) throw std::runtime_error("cannot write the report");
-  }
-  void start(Json line) {
-    if (!file_.is_open()) return;
-    line["status"] = "started";
-    print(line);
-  }
-
- private:
-  std::ofstream file_;
-};
 
 /// The layers of the weights file that were asked for, in the file's order.
 std::vector<NamedWeights> wanted_layers(const RunnerOptions& options) {
@@ -129,12 +104,6 @@ std::vector<BoundLayer> bind_kernels(const ConvLayer& layer, const RunnerOptions
                          (options.target.empty() ? "" : " on " + options.target) +
                          (options.kernel.empty() ? "" : " with symbol " + options.kernel)});
   return bound;
-}
-
-void finish_line(Json& line, const char* status, const std::string& message = {}) {
-  line["status"] = status;
-  line["ok"] = std::string_view(status) == "ok";
-  if (!message.empty()) line["message"] = message;
 }
 
 /// Runs one case and completes its line. @return false for a miss or an error.

@@ -26,6 +26,8 @@ struct RunnerOptions {
   std::filesystem::path input;      // run
   std::filesystem::path output;     // run
   std::string padding;              // run: of a layer with dynamic extents
+  /// predict, check-network: .npy files in the order of the network's inputs or outputs
+  std::vector<std::filesystem::path> inputs, outputs, expected;
 };
 
 /// Each prints one JSON line a case on stdout and returns the exit status: 0, or 1 when a case missed its limit.
@@ -38,6 +40,11 @@ int run_compare(const RunnerOptions& options);
 int run_bench(const RunnerOptions& options);
 /// Runs one layer on a .npy file and writes another.
 int run_file(const RunnerOptions& options);
+/// Compares a whole network with the double reference, or with outputs from files. One line, and in a report one before
+/// each step with status "started" and its name as `step`. A miss has the first step that departs as `step`.
+int run_check_network(const RunnerOptions& options);
+/// Runs a whole network on .npy files and writes others.
+int run_predict(const RunnerOptions& options);
 /// One line: what this machine's CPU can do.
 int run_machine();
 

@@ -145,8 +145,12 @@ SeededCase real_values(const ConvProblem& p, std::int64_t batch, std::uint64_t s
 
 std::vector<double> real_input(const ConvProblem& p, std::int64_t batch, std::uint64_t seed) {
   require_static(p);
+  return real_numbers(batch * input_elems(p), p.dtype, seed);
+}
+
+std::vector<double> real_numbers(std::int64_t count, DataType dtype, std::uint64_t seed) {
   Random random(seed);
-  return made(batch * input_elems(p), [&] { return round_to(p.dtype, random.real(p.dtype)); });
+  return made(count, [&] { return round_to(dtype, random.real(dtype)); });
 }
 
 }  // namespace sepconv::runner

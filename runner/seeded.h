@@ -33,4 +33,7 @@ SeededCase real_values(const ConvProblem& problem, std::int64_t batch, std::uint
 /// Only the input of real_values, for weights that come from elsewhere.
 std::vector<double> real_input(const ConvProblem& problem, std::int64_t batch, std::uint64_t seed);
 
+/// `count` values in [-1, 1), exact in the type.
+std::vector<double> real_numbers(std::int64_t count, DataType dtype, std::uint64_t seed);
+
 }  // namespace sepconv::runner

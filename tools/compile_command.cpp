@@ -33,28 +33,39 @@ constexpr const char* kExamples = R"(Examples:
   sepconv compile mobilenet.keras -o out --lock mobilenet.lock.json --locked
   sepconv compile mobilenet.keras -o out --threads 4
   sepconv compile mobilenet.keras -o out --target arm-64,arm-64-fp16 --report
+  sepconv compile mobilenet.keras -o out --network --embed --weights-dtype float16
 
-Writes lib<name>.a (with --shared lib<name>.so), <name>.h, <name>.weights, <name>.lock.json and <name>Config.cmake.
+Writes lib<name>.a (with --shared lib<name>.so), <name>.h, <name>.weights, <name>.lock.json and <name>Config.cmake, and
+for a network also <name>_predict.h and <name>_predict.cpp, its interface for C.
 --threads N sizes the blocks so that N threads finish at the same time. Any number of threads may run the layers, and
 schedules from --lock stay as they are.
-Exit status: 0 success, 2 invalid usage or input, 3 a tool or the machine failed.)";
+Exit status: 0 success, 1 no network although --network asks for it, 2 invalid usage or input, 3 a tool or the machine failed.)";
 
 struct CompileArguments : PlanArguments {
   std::string output_dir, name, lock, cache, generator, include_dir;
   std::vector<std::string> targets;
+  std::string weights_dtype = "float32";
+  bool only_network = false, no_network = false, embed = false;
   bool dynamic = false, locked = false, shared = false, no_cache = false, no_tables = false, strict_float = false,
        report = false, json = false;
   int jobs = 0, threads = 1;
   double timeout = 120;
 };
 
-Plan plan_of(const CompileArguments& arguments, const generators::CompileOptions& options) {
+Plan plan_of(CompileArguments arguments, const generators::CompileOptions& options) {
+  // Whoever names some layers wants no others, unless asked for.
+  arguments.network = arguments.only_network || (!arguments.no_network && arguments.layers == "*");
   Plan plan = read_plan(arguments);
+  if (arguments.only_network) plan.layers.clear(), plan.skipped.clear();
   if (arguments.strict_float) make_strict(plan);
   skip_layers_without_schedule(plan, options.targets, options.threads, options.schedules);
   for (const SkippedLayer& layer : plan.skipped)
     print_error("skipped '{}' ({}): {}\n", layer.name, layer.class_name, layer.reason);
-  if (plan.layers.empty())
+  if (arguments.only_network && !plan.network && plan.why_no_network.empty())
+    plan.why_no_network = fmt::format("'{}' is a list of layers", arguments.model);
+  if (!plan.network && arguments.network && !plan.why_no_network.empty())
+    print_error("no network: {}\n", plan.why_no_network);
+  if (plan.layers.empty() && !plan.network && !arguments.only_network)
     throw std::invalid_argument(arguments.layers == "*"
                                     ? fmt::format("'{}' has no layer that can be compiled", arguments.model)
                                     : fmt::format("--layers: '{}' matches no layer of '{}' that can be compiled",
@@ -90,9 +101,12 @@ class TimedProgress : public ConsoleProgress {
 
 void print_result(const CompileArguments& arguments, const Plan& plan, const generators::CompileResult& result,
                   const std::string& name, double seconds) {
+  const std::string network =
+      plan.network ? fmt::format(", a network of {} steps", plan.network->plan.steps.size()) : "";
   std::FILE* const out = arguments.json ? stderr : stdout;  // JSON alone goes to stdout
-  write_text(out, fmt::format("{}: {} layers, {} kernels ({} from the cache), {} layers skipped, {:.2f} s\n", name,
-                              plan.layers.size(), result.kernels.size(), result.cached, plan.skipped.size(), seconds));
+  write_text(out, fmt::format("{}: {} layers{}, {} kernels ({} from the cache), {} layers skipped, {:.2f} s\n", name,
+                              plan.layers.size(), network, result.kernels.size(), result.cached, plan.skipped.size(),
+                              seconds));
   for (const auto& file : result.files) {
     const bool written = std::find(result.written.begin(), result.written.end(), file) != result.written.end();
     write_text(out, fmt::format("{} {}\n", written ? "wrote    " : "unchanged",
@@ -112,6 +126,9 @@ int compile(const CompileArguments& arguments) {
   options.shared = arguments.shared;
   options.locked = arguments.locked;
   options.measure = arguments.report;
+  options.embed = arguments.embed;
+  for (const DataType dtype : {DataType::float16, DataType::bfloat16})
+    if (arguments.weights_dtype == keras_name(dtype)) options.weights_dtype = dtype;
   options.threads = arguments.threads;
   std::optional<autoschedule::Lockfile> lockfile;
   if (!arguments.lock.empty()) lockfile = autoschedule::Lockfile::read(arguments.lock);
@@ -134,6 +151,7 @@ int compile(const CompileArguments& arguments) {
   options.observer = &progress;
 
   const Plan plan = plan_of(arguments, options);
+  if (arguments.only_network && !plan.network) return kCheckFailed;
   const InterruptFlag interrupt;
   options.cancelled = &interrupt.flag();
   const generators::CompileResult result = compile_library(plan, options);
@@ -165,7 +183,19 @@ void add_compile_command(CLI::App& app, int& status) {
   command->add_option("--threads", a.threads, "Number of threads per call, for which blocks are sized")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  command->add_flag("--shared", a.shared, "Build a shared library instead of an archive");
+  CLI::Option* network =
+      command->add_flag("--network", a.only_network, "Compile the network only, for one call of all layers");
+  CLI::Option* no_network =
+      command->add_flag("--no-network", a.no_network, "Compile the layers only")->excludes(network);
+  command->add_option("--from", a.from, "First layer of the network; default: that of the model")->excludes(no_network);
+  command->add_option("--to", a.to, "Last layer of the network; default: that of the model")->excludes(no_network);
+  CLI::Option* shared = command->add_flag("--shared", a.shared, "Build a shared library instead of an archive");
+  command->add_flag("--embed", a.embed, "Put the weights into the archive, for a network that needs no file")
+      ->excludes(no_network)
+      ->excludes(shared);
+  command->add_option("--weights-dtype", a.weights_dtype, "Type that float32 weights are stored in")
+      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}))
+      ->capture_default_str();
   CLI::Option* report = command->add_flag(
       "--report", a.report, "Print code bytes per kernel and per target, and medians of code size and compile time");
   command->add_flag("--json", a.json, "Print the report as JSON; everything else goes to stderr")->needs(report);

@@ -22,6 +22,9 @@ Plan read_plan(const PlanArguments& arguments) {
   options.fold = !arguments.no_fold;
   options.join = !arguments.no_join;
   options.layers = arguments.layers;
+  options.network = arguments.network;
+  options.from = arguments.from;
+  options.to = arguments.to;
   return plan_in_child(arguments.model, options);
 }
 

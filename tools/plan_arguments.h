@@ -12,6 +12,8 @@ namespace sepconv::tools {
 struct PlanArguments : ModelArguments {
   std::string model, layers = "*";
   bool no_fold = false, no_join = false;
+  bool network = false;  // also plan the network, or the part of it between two layers
+  std::string from, to;
 };
 
 /// The model as a required positional, --layers, --no-fold, --no-join, and the options of every model.

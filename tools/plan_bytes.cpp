@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <optional>
 #include <stdexcept>
 #include <type_traits>
 
@@ -24,6 +26,12 @@ class Writer {
     number(value);
   }
   void field(const ConvProblem& problem) { field(to_text(problem)); }
+  void field(const NetworkPlan& network) { field(to_text(network)); }
+  template <class T>
+  void field(const std::optional<T>& value) {
+    field(value.has_value());
+    if (value) field(*value);
+  }
   void field(const WeightArray& array) {
     field(array.is_double());
     array.is_double() ? numbers(array.to_doubles()) : numbers(array.to_floats());
@@ -75,6 +83,17 @@ class Reader {
     std::string text;
     field(text);
     problem = problem_from_text(text);
+  }
+  void field(NetworkPlan& network) {
+    std::string text;
+    field(text);
+    network = network_from_text(text);
+  }
+  template <class T>
+  void field(std::optional<T>& value) {
+    bool there = false;
+    field(there);
+    if (there) field(value.emplace());
   }
   void field(WeightArray& array) {
     bool is_double = false;
@@ -134,11 +153,33 @@ void fields(Stream& stream, T& value) {
   } else if constexpr (std::is_same_v<Struct, SkippedLayer>) {
     auto& [name, class_name, reason] = value;
     stream.field(name), stream.field(class_name), stream.field(reason);
+  } else if constexpr (std::is_same_v<Struct, PlannedNetwork>) {
+    auto& [plan, layers] = value;
+    stream.field(plan), stream.field(layers);
   } else {
     auto& [layers, skipped, network, why_no_network] = value;
-    stream.field(layers), stream.field(skipped), stream.field(why_no_network);
-    (void)network;
+    stream.field(layers), stream.field(skipped), stream.field(network), stream.field(why_no_network);
   }
+}
+
+void check_layers(const std::vector<PlannedLayer>& layers) {
+  for (const PlannedLayer& layer : layers) {
+    if (layer.has_weights) validate(layer.weights, layer.problem);
+    if (!padding_from_text(layer.padding)) throw std::invalid_argument("a plan with an unknown padding");
+  }
+}
+
+/// Each step has its layer, and there are no others. The network's own rules have been checked.
+void check_network(const PlannedNetwork& network) {
+  check_layers(network.layers);
+  std::map<std::string_view, const ConvProblem*> problems;
+  for (const PlannedLayer& layer : network.layers) problems.emplace(layer.name, &layer.problem);
+  bool fits = problems.size() == network.layers.size() && problems.size() == network.plan.steps.size();
+  for (const NetworkStep& step : network.plan.steps) {
+    const auto found = problems.find(step.layer);
+    fits = fits && found != problems.end() && *found->second == step.problem;
+  }
+  if (!fits) throw std::invalid_argument("a plan whose network has other steps than layers");
 }
 
 template <class T>
@@ -159,10 +200,8 @@ Plan plan_from_bytes(std::string_view bytes) {
   Plan plan;
   reader.field(plan);
   if (!reader.at_end()) throw std::invalid_argument("a plan with extra bytes after it");
-  for (const PlannedLayer& layer : plan.layers) {
-    if (layer.has_weights) validate(layer.weights, layer.problem);
-    if (!padding_from_text(layer.padding)) throw std::invalid_argument("a plan with an unknown padding");
-  }
+  check_layers(plan.layers);
+  if (plan.network) check_network(*plan.network);
   return plan;
 }
 

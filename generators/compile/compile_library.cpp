@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 #include <system_error>
@@ -13,6 +14,8 @@
 #include "generators/compile/kernel_compiler.h"
 #include "generators/compile/library_names.h"
 #include "generators/compile/library_text.h"
+#include "generators/compile/network_header.h"
+#include "generators/compile/predict_text.h"
 #include "generators/compile/runtime_calls.h"
 #include "generators/compile/shared_bodies.h"
 #include "generators/compile/staging.h"
@@ -23,7 +26,7 @@ namespace sepconv::generators {
 namespace {
 
 void check(const Plan& plan, const CompileOptions& options) {
-  if (plan.layers.empty()) throw std::invalid_argument("compile: the plan has no layer to compile");
+  if (plan.layers.empty() && !plan.network) throw std::invalid_argument("compile: the plan has no layer to compile");
   check_layer_names(plan);
   if (!(options.kernel_seconds > 0))
     throw std::invalid_argument(fmt::format("timeout: {:g} s; expected more than 0", options.kernel_seconds));
@@ -60,6 +63,7 @@ SymbolChanges symbol_changes(const LibraryContents& library) {
       if (!mach_o) changes.exported.push_back(name);
     }
   }
+  if (library.embedded_bytes != 0) changes.exported.push_back(weights_symbol(library.name));
   return changes;
 }
 
@@ -83,27 +87,50 @@ std::vector<CodeSize> kernel_sizes(const LibraryContents& library, const std::ve
   return sizes;
 }
 
-void write_weights(const Plan& plan, const std::filesystem::path& path) {
-  std::vector<NamedWeights> weights;
+bool needs_weights(const PlannedLayer& layer) { return !layer.has_weights && !weights_of(layer.problem).empty(); }
+
+/// The layers and the network with weights; a network that lacks some is left out.
+WeightsFile weights_of_plan(const Plan& plan) {
+  WeightsFile file;
   for (const PlannedLayer& layer : plan.layers)
-    if (layer.has_weights) weights.push_back({layer.name, layer.problem, layer.weights});
+    if (layer.has_weights) file.layers.push_back({layer.name, layer.problem, layer.weights});
+  if (!plan.network || std::any_of(plan.network->layers.begin(), plan.network->layers.end(), needs_weights))
+    return file;
+  file.network = plan.network->plan;
+  for (const PlannedLayer& layer : plan.network->layers)
+    file.network_layers.push_back({layer.name, layer.problem, layer.weights});
+  return file;
+}
+
+/// Writes the weights file, and makes an object of it where it is embedded.
+void stage_weights(const WeightsFile& weights, const CompileOptions& options, const Toolchain& tools,
+                   LibraryContents& library, const std::filesystem::path& folder,
+                   std::vector<std::filesystem::path>& objects) {
+  const std::filesystem::path path = folder / (options.name + ".weights");
   try {
-    save_weights(path, weights);
-  } catch (const std::invalid_argument& error) {  // the plan was checked: what is left is the disk
-    throw std::runtime_error(error.what());
+    save_weights_file(path, weights, options.weights_dtype);
+  } catch (const std::invalid_argument& error) {
+    if (options.weights_dtype == DataType::float16) throw;  // a weight may be beyond its range
+    throw std::runtime_error(error.what());                 // the plan was checked: what is left is the disk
   }
+  if (!options.embed) return;
+  library.embedded_bytes = std::filesystem::file_size(path);
+  objects.push_back(folder / (weights_symbol(options.name) + ".o"));
+  make_data_object(tools, library.kernels.front().target, path, weights_symbol(options.name), objects.back(),
+                   {options.kernel_seconds, options.cancelled});
 }
 
 /// Puts the library's files into the staging folder; returns their names.
 std::vector<std::string> stage_files(const Plan& plan, const CompileOptions& options, const Toolchain& tools,
-                                     const LibraryContents& library, const std::vector<KernelObject>& objects,
+                                     LibraryContents& library, const std::vector<KernelObject>& objects,
                                      const std::filesystem::path& folder, CompileResult& result) {
   const std::string& name = options.name;
   const ProcessLimits limits{options.kernel_seconds, options.cancelled};
   std::filesystem::create_directory(folder / "objects");
   const std::string archive = "lib" + name + ".a", shared = "lib" + name + ".so";
-  const std::vector<std::filesystem::path> paths = write_objects(library, objects, folder / "objects");
+  std::vector<std::filesystem::path> paths = write_objects(library, objects, folder / "objects");
   if (options.measure) result.sizes = kernel_sizes(library, code_sizes(tools, paths, limits));
+  stage_weights(weights_of_plan(plan), options, tools, library, folder, paths);
   make_archive(tools, paths, symbol_changes(library), folder / archive, limits);
   if (options.shared) {
     const std::filesystem::path source = folder / (name + "_table.cpp");
@@ -112,20 +139,37 @@ std::vector<std::string> stage_files(const Plan& plan, const CompileOptions& opt
   }
   std::vector<std::string> names = {options.shared ? shared : archive, name + ".weights", name + "Config.cmake",
                                     name + ".h"};
-  write_weights(plan, folder / names[1]);
   write_file(folder / names[2], package_text(name, options.shared, has_device_kernels(library.kernels)));
   write_file(folder / names[3], options.shared ? shared_header_text(library) : header_text(library));
-  if (options.lockfile_text) {
-    names.push_back(name + ".lock.json");
-    write_file(folder / names.back(), options.lockfile_text(library.kernels));
+  const auto add = [&](const std::string& file, const std::string& text) {
+    names.push_back(file);
+    write_file(folder / file, text);
+  };
+  if (library.network) {
+    add(name + "_predict.h", predict_header_text(library));
+    add(name + "_predict.cpp", predict_source_text(library));
   }
+  if (options.lockfile_text) add(name + ".lock.json", options.lockfile_text(library.kernels));
   return names;
+}
+
+void check_embed(const Plan& plan, const CompileOptions& options) {
+  if (!options.embed) return;
+  if (options.shared)
+    throw std::invalid_argument("embed: a shared library exports no weights; leave out --shared or --embed");
+  if (!plan.network)
+    throw std::invalid_argument("embed: the library has no network" +
+                                (plan.why_no_network.empty() ? "" : ": " + plan.why_no_network));
+  for (const PlannedLayer& layer : plan.network->layers)
+    if (needs_weights(layer))
+      throw std::invalid_argument(fmt::format("embed: layer '{}' of the network has no weights", layer.name));
 }
 
 }  // namespace
 
 CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   check(plan, options);
+  check_embed(plan, options);
   const PlannedKernelOptions rows{options.name,
                                   options.targets,
                                   options.dynamic,
@@ -133,7 +177,7 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
                                   options.threads,
                                   options.schedules,
                                   generator_identity(options.generator)};
-  LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers, {}};
+  LibraryContents library{options.name, plan_kernels(plan, rows), {}, plan.layers, {}, plan.network};
   if (options.shared && has_device_kernels(library.kernels))
     throw std::invalid_argument(
         "shared: kernels for GPUs call libsepconv_gpu, which is linked once into the program; leave out --shared");

@@ -35,11 +35,13 @@ struct CompileOptions {
   std::string name;  // the library's; see check_library_name
   std::filesystem::path output_dir;
   std::vector<std::string> targets = default_target_names();
-  bool dynamic = false;  // also a dynamic-extent kernel for each static one
-  bool shared = false;   // lib<name>.so, which exports one symbol, instead of lib<name>.a
-  bool locked = false;   // refuse rows that `schedules` lacks
-  bool measure = false;  // report the sizes of the kernels
-  int threads = 1;       // per call; sizes the rule's blocks
+  bool dynamic = false;                        // also a dynamic-extent kernel for each static one
+  bool shared = false;                         // lib<name>.so, which exports one symbol, instead of lib<name>.a
+  bool locked = false;                         // refuse rows that `schedules` lacks
+  bool measure = false;                        // report the sizes of the kernels
+  int threads = 1;                             // per call; sizes the rule's blocks
+  bool embed = false;                          // the weights file is a part of the archive too
+  DataType weights_dtype = DataType::float32;  // float16 and bfloat16: float32 weights are stored in 16 bits
   const ScheduleSource* schedules = nullptr;
   /// The text of <name>.lock.json for the kernels of the library; no such file is written without it.
   std::function<std::string(const std::vector<PlannedKernel>&)> lockfile_text;
@@ -68,10 +70,11 @@ class CompileCancelled : public std::runtime_error {
   CompileCancelled() : std::runtime_error("compile: interrupted; nothing was written") {}
 };
 
-/// Compiles each distinct problem of the plan for each target and writes, into the output folder, lib<name>.a or .so,
-/// <name>.h, <name>.weights, <name>Config.cmake and <name>.lock.json: all of them at the end, or none. Files that would
-/// not change are left alone. The same plan, schedules, programs and options give the same bytes.
-/// @throws std::invalid_argument for wrong options, a plan without layers, and what plan_kernels refuses.
+/// Compiles each distinct problem of the plan's layers and network for each target and writes, into the output folder,
+/// lib<name>.a or .so, <name>.h, <name>.weights, <name>Config.cmake and <name>.lock.json, with a network also
+/// <name>_predict.h and <name>_predict.cpp: all of them at the end, or none. Files that would not change are left
+/// alone. The same plan, schedules, programs and options give the same bytes.
+/// @throws std::invalid_argument for wrong options, a plan without layers and network, and what plan_kernels refuses.
 /// @throws CompileCancelled
 /// @throws std::runtime_error when a tool or the machine failed. A failed kernel is named by its layers, problem,
 ///   target and schedule, with the generator's message.

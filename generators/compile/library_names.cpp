@@ -87,10 +87,10 @@ std::string with_visible_controls(const std::string& name) {
 
 }  // namespace
 
-void check_layer_names(const Plan& plan) {
+static void check_names(const std::vector<PlannedLayer>& layers) {
   std::set<std::string_view> names;
   const auto refuse = [](const std::string& why) { throw std::invalid_argument("a layer cannot be compiled: " + why); };
-  for (const PlannedLayer& layer : plan.layers) {
+  for (const PlannedLayer& layer : layers) {
     const std::string& name = layer.name;
     if (name.empty()) refuse("its name is empty");
     if (name.size() > kMaxLayerNameLength)
@@ -100,6 +100,11 @@ void check_layer_names(const Plan& plan) {
       refuse(fmt::format("its name '{}' holds control characters", with_visible_controls(name)));
     if (!names.insert(name).second) refuse(fmt::format("two layers are named '{}'", name));
   }
+}
+
+void check_layer_names(const Plan& plan) {
+  check_names(plan.layers);
+  if (plan.network) check_names(plan.network->layers);
 }
 
 }  // namespace sepconv::generators

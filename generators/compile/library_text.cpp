@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "generators/compile/network_header.h"
 #include "sepconv/detail/kernel_abi.h"
 
 namespace sepconv::generators {
@@ -31,6 +32,7 @@ std::string table_text(const LibraryContents& library) {
         facts.task_scratch_bytes);
   }
   text += "};\n\ninline constexpr sepconv::LayerEntry kLayers[] = {\n";
+  if (library.layers.empty()) text += "    {nullptr, nullptr},\n";  // C++ has no arrays of nothing
   for (const PlannedLayer& layer : library.layers)
     text += fmt::format("    {{{}, {}}},\n", string_literal(layer.name),
                         string_literal(to_text(kernel_problem(layer.problem))));
@@ -46,6 +48,15 @@ std::string abi_check(const std::string& name) {
   return fmt::format("static_assert(sepconv::kKernelAbi == {}, {});\n\n", kKernelAbi,
                      string_literal("library '" + name + "' was compiled for another version of sepconv's kernel " +
                                     "interface; compile it again"));
+}
+
+std::string network_include(const LibraryContents& library) {
+  return library.network ? "#include <sepconv/detail/network_table.h>\n" : "";
+}
+
+std::string namespace_end(const LibraryContents& library) {
+  return (library.network ? network_declarations(library) + "\n" : "") +
+         fmt::format("}}  // namespace {}\n", library.name);
 }
 
 }  // namespace
@@ -65,19 +76,23 @@ std::string string_literal(std::string_view text) {
 }
 
 std::string header_text(const LibraryContents& library) {
-  return fmt::format("{}#pragma once\n\n#include <sepconv/detail/compiled_kernel.h>\n\n", kBanner) +
-         abi_check(library.name) + table_text(library) +
-         fmt::format(
-             "\n/// The kernels of this library, for sepconv::use_kernels.\n"
-             "inline const sepconv::KernelTable& kernels() {{ return detail::kTable; }}\n\n}}  // namespace {}\n",
-             library.name);
+  std::string text = fmt::format("{}#pragma once\n\n#include <sepconv/detail/compiled_kernel.h>\n{}\n", kBanner,
+                                 network_include(library)) +
+                     abi_check(library.name);
+  if (library.embedded_bytes != 0)
+    text += fmt::format("extern \"C\" const unsigned char {}[];\n\n", weights_symbol(library.name));
+  text += table_text(library);
+  text +=
+      "\n/// The kernels of this library, for sepconv::use_kernels.\n"
+      "inline const sepconv::KernelTable& kernels() { return detail::kTable; }\n\n";
+  return text + namespace_end(library);
 }
 
 std::string shared_header_text(const LibraryContents& library) {
   return fmt::format(
              "{}#pragma once\n\n#include <cstring>\n#include <stdexcept>\n\n#include "
-             "<sepconv/detail/compiled_kernel.h>\n\n",
-             kBanner) +
+             "<sepconv/detail/compiled_kernel.h>\n{}\n",
+             kBanner, network_include(library)) +
          abi_check(library.name) +
          fmt::format(
              "extern \"C\" const sepconv::KernelTable* {0}();\n\n"
@@ -90,8 +105,9 @@ std::string shared_header_text(const LibraryContents& library) {
              "  if (std::strcmp(table.library, {2}) != 0)\n"
              "    throw std::logic_error(\"{1}: another shared library of kernels is linked before lib{1}.so; open it "
              "with \"\n                           \"sepconv::load_kernel_library\");\n"
-             "  return table;\n}}\n\n}}  // namespace {1}\n",
-             kSharedSymbol, library.name, string_literal(library.name));
+             "  return table;\n}}\n\n",
+             kSharedSymbol, library.name, string_literal(library.name)) +
+         namespace_end(library);
 }
 
 std::string shared_source_text(const LibraryContents& library) {

@@ -1,6 +1,7 @@
 #pragma once
 // The text files of a generated library: its header, the source of a shared library's table, its CMake package.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct LibraryContents {
   std::vector<KernelFacts> facts;  // one per kernel
   std::vector<PlannedLayer> layers;
   std::vector<std::size_t> bodies;  // for each kernel the one whose object it shares; its own index if none
+  std::optional<PlannedNetwork> network;
+  std::size_t embedded_bytes = 0;  // of the weights file in the archive; 0: not embedded
 
   bool has_body(std::size_t kernel) const { return bodies[kernel] == kernel; }
 };
@@ -24,8 +27,8 @@ struct LibraryContents {
 /// The one symbol that a shared library exports: `extern "C" const sepconv::KernelTable* sepconv_kernel_table()`.
 inline constexpr const char* kSharedSymbol = "sepconv_kernel_table";
 
-/// <name>.h for an archive: the table itself, `name::kernels()`. C++17; includes only
-/// <sepconv/detail/compiled_kernel.h>.
+/// <name>.h for an archive: the table itself, `name::kernels()`, and with a network `name::network()`. C++17; includes
+/// only <sepconv/detail/compiled_kernel.h> and network_table.h.
 std::string header_text(const LibraryContents& library);
 
 /// <name>.h for a shared library: `name::kernels()` asks the library for its table.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -50,21 +51,43 @@ std::string target_names(const std::vector<const Target*>& targets) {
 struct Use {
   ConvProblem problem;
   std::vector<std::string> layers;
+  bool only_network = true;  // which runs on CPUs
 };
 
 std::map<std::string, Use> unique_problems(const Plan& plan, bool dynamic) {
   std::map<std::string, Use> uses;
-  const auto add = [&](const ConvProblem& problem, const std::string& layer) {
+  const auto add = [&](const ConvProblem& problem, const std::string& layer, bool of_network) {
     Use& use = uses[to_text(problem)];
     use.problem = problem;
-    use.layers.push_back(layer);
+    if (std::find(use.layers.begin(), use.layers.end(), layer) == use.layers.end()) use.layers.push_back(layer);
+    use.only_network = use.only_network && of_network;
   };
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem problem = kernel_problem(layer.problem);
-    add(problem, layer.name);
-    if (dynamic && !problem.is_dynamic()) add(with_dynamic_extents(problem), layer.name);
+    add(problem, layer.name, false);
+    if (dynamic && !problem.is_dynamic()) add(with_dynamic_extents(problem), layer.name, false);
   }
+  if (plan.network)
+    for (const PlannedLayer& layer : plan.network->layers) add(kernel_problem(layer.problem), layer.name, true);
   return uses;
+}
+
+/// Why no kernel can be made for the layer on any of the targets; nothing if one can.
+std::optional<std::string> why_no_schedule(const PlannedLayer& layer, const std::vector<std::string>& targets,
+                                           int threads, const ScheduleSource* schedules) {
+  const ConvProblem problem = kernel_problem(layer.problem);
+  if (const auto reason = why_not_compiled(problem)) return reason;
+  std::optional<std::string> reason;
+  for (const std::string& name : targets) {
+    const Target& target = target_from_name(name);
+    if (!serves(target, problem.dtype)) continue;
+    if (schedules != nullptr && schedules->find(problem, target)) return std::nullopt;
+    const Lowering lowering = lower(problem, target);
+    reason = reject_reason(default_schedule(lowering, threads), lowering);
+    if (!reason) return std::nullopt;
+    reason = fmt::format("no schedule on {}: {}", name, *reason);
+  }
+  return reason;  // nothing where no target has its type: plan_kernels says so
 }
 
 }  // namespace
@@ -78,7 +101,7 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOpt
   for (auto& [text, use] : unique_problems(plan, options.dynamic)) {
     const std::size_t before = kernels.size();
     for (const Target* target : targets) {
-      if (!serves(*target, use.problem.dtype)) continue;
+      if (!serves(*target, use.problem.dtype) || (use.only_network && target->device != Device::cpu)) continue;
       PlannedKernel kernel;
       kernel.problem = use.problem;
       kernel.target = *target;
@@ -113,25 +136,23 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOpt
 void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& targets, int threads,
                                   const ScheduleSource* schedules) {
   std::erase_if(plan.layers, [&](const PlannedLayer& layer) {
-    const ConvProblem problem = kernel_problem(layer.problem);
-    if (const auto reason = why_not_compiled(problem)) {
-      plan.skipped.push_back({layer.name, stages_name(problem), *reason});
-      return true;
-    }
-    std::optional<std::string> reason;
-    for (const std::string& name : targets) {
-      const Target& target = target_from_name(name);
-      if (!serves(target, problem.dtype)) continue;
-      if (schedules != nullptr && schedules->find(problem, target)) return false;
-      const Lowering lowering = lower(problem, target);
-      reason = reject_reason(default_schedule(lowering, threads), lowering);
-      if (!reason) return false;
-      reason = fmt::format("no schedule on {}: {}", name, *reason);
-    }
-    if (!reason) return false;  // no target has its type: plan_kernels says so
-    plan.skipped.push_back({layer.name, stages_name(problem), *reason});
-    return true;
+    const auto reason = why_no_schedule(layer, targets, threads, schedules);
+    if (reason) plan.skipped.push_back({layer.name, stages_name(kernel_problem(layer.problem)), *reason});
+    return reason.has_value();
   });
+  if (!plan.network) return;
+  std::vector<std::string> cpus;
+  std::copy_if(targets.begin(), targets.end(), std::back_inserter(cpus),
+               [](const std::string& name) { return target_from_name(name).device == Device::cpu; });
+  std::string why_not = cpus.empty() ? "a network runs on a CPU, and no target is one" : "";
+  for (const PlannedLayer& layer : plan.network->layers) {
+    if (!why_not.empty()) break;
+    if (const auto reason = why_no_schedule(layer, cpus, threads, schedules))
+      why_not = fmt::format("layer '{}': {}", layer.name, *reason);
+  }
+  if (why_not.empty()) return;
+  plan.network.reset();
+  plan.why_no_network = why_not;
 }
 
 bool has_device_kernels(const std::vector<PlannedKernel>& kernels) {

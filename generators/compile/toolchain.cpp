@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cstdlib>
 #include <optional>
 #include <sstream>
@@ -102,6 +103,27 @@ Toolchain find_toolchain(const Target* shared_for, const ToolSettings& settings)
                     is_native(*shared_for) ? "g++" : "g++-aarch64-linux-gnu"));
   tools.compiler.front() = compiler->string();
   return tools;
+}
+
+void make_data_object(const Toolchain& tools, const Target& target, const std::filesystem::path& file,
+                      const std::string& symbol, const std::filesystem::path& object, ProcessLimits limits) {
+  if (target.os == Os::osx)
+    throw std::invalid_argument("embed: not for macOS; leave out --embed and load the .weights file");
+  limits.folder = object.parent_path();  // the file's path is in the names of its symbols
+  const std::string name = file.filename().string(), note = name + ".note", section = ".rodata.sepconv_weights";
+  std::string prefix = "_binary_" + name;
+  for (char& c : prefix)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  write_file(limits.folder / note, "");
+  run_tool(
+      {tools.objcopy.string(), "-I", "binary", "-O",
+       target.arch == Arch::x86_64 ? "elf64-x86-64" : "elf64-littleaarch64",
+       "--rename-section=.data=" + section + ",alloc,load,readonly,data,contents", "--set-section-alignment=.data=64",
+       "--set-section-alignment=" + section + "=64", "--redefine-sym=" + prefix + "_start=" + symbol,
+       "--strip-symbol=" + prefix + "_end", "--strip-symbol=" + prefix + "_size",
+       "--add-section=.note.GNU-stack=" + note,  // without it, linkers make stacks executable
+       name, object.filename().string()},
+      "embedding the weights", limits);
 }
 
 void make_archive(const Toolchain& tools, const std::vector<std::filesystem::path>& objects,

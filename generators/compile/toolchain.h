@@ -37,6 +37,13 @@ Toolchain find_toolchain(const Target* shared_for, const ToolSettings& settings)
 /// is none.
 std::optional<std::filesystem::path> find_llvm_program(const std::string& name, const std::string& path);
 
+/// Makes an object whose read-only section holds the file's bytes, aligned to 64, under a global symbol. Both lie in
+/// one folder.
+/// @throws std::invalid_argument for a target of macOS, whose objects llvm-objcopy cannot make.
+/// @throws std::runtime_error with the tool's message; also when cancelled.
+void make_data_object(const Toolchain& tools, const Target& target, const std::filesystem::path& file,
+                      const std::string& symbol, const std::filesystem::path& object, ProcessLimits limits);
+
 /// How the symbols of an archive change.
 struct SymbolChanges {
   std::vector<std::pair<std::string, std::string>> renamed;  // old name -> new name

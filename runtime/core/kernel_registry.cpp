@@ -180,6 +180,11 @@ std::string mismatch_reason(const ConvProblem& kernel, const ConvProblem& wanted
   found.differs("layout", to_text(kernel.layout), to_text(wanted.layout));
   if (!found.reason.empty()) return found.reason;
   found.pair_differs("channels (in x out)", kernel.IC, kernel.OC(), wanted.IC, wanted.OC());
+  const Pitches &in = kernel.input_pitches, &out = kernel.output_pitches;
+  found.pair_differs("input pitches (row x pixel)", in.row, in.pixel, wanted.input_pitches.row,
+                     wanted.input_pitches.pixel);
+  found.pair_differs("output pitches (row x pixel)", out.row, out.pixel, wanted.output_pitches.row,
+                     wanted.output_pitches.pixel);
   for (std::size_t i = 0; i < kernel.stages.size(); ++i) stage_differs(found, kernel, wanted, i);
   if (!kernel.dynamic_h() && kernel.IH != wanted.IH)
     found.pair_differs("input", kernel.IH, kernel.IW, wanted.IH, wanted.IW);

@@ -121,8 +121,7 @@ class GraphChecker {
   }
 
   static void check_rank(const NetworkTensor& t) {
-    if (t.shape.empty() || t.shape.size() >= kMaxRank)
-      refuse("tensor", t.name, "shape " + to_text(t.shape) + "; expected rank 1 to 3 of an input or output");
+    if (t.shape.empty()) refuse("tensor", t.name, "a scalar; expected an axis of an input or output");
   }
 
   /// Compares a tensor with the images of a step.
@@ -141,7 +140,8 @@ class GraphChecker {
            std::to_string(e.C) + " elements");
     if (!(t.pitches == pitches)) fail("its pitches are not those of the problem");
     const Region& r = region(index);
-    if (!pitches.dense() && (r.H != e.H || r.W != e.W || r.C != e.C))
+    const bool exchanged = pitches.row < pitches.pixel;
+    if (!pitches.dense() && (r.H != (exchanged ? e.W : e.H) || r.W != (exchanged ? e.H : e.W) || r.C != e.C))
       fail("shape " + to_text(t.shape) + "; expected that of the problem where there are pitches");
   }
 
@@ -175,12 +175,14 @@ class GraphChecker {
   bool is_written(std::int32_t index) const {
     const std::int32_t base = tensor(index).base;
     if (given_[static_cast<std::size_t>(base)]) return true;
-    std::int64_t elements = 0;
+    // Parts do not overlap: those inside of the region fill it, or all together fill the base.
+    std::int64_t inside = 0, all = 0;
     for (const Region& part : written_[static_cast<std::size_t>(base)]) {
       if (contains(part, region(index))) return true;
-      if (contains(region(index), part)) elements += part.elements();
+      all += part.elements();
+      if (contains(region(index), part)) inside += part.elements();
     }
-    return elements == region(index).elements();  // parts do not overlap
+    return inside == region(index).elements() || all == region(base).elements();
   }
 
   void read(std::int32_t index) const {

@@ -19,6 +19,17 @@ std::size_t port_of(const NetworkPlan& plan, const std::vector<std::int32_t>& po
   return static_cast<std::size_t>(found - ports.begin());
 }
 
+/// Axes of a caller's tensor that views have no room for join the batch: those of a clip's images, say.
+std::size_t joined_axes(const NetworkTensor& tensor) {
+  return tensor.shape.size() < kMaxRank ? 0 : tensor.shape.size() + 1 - kMaxRank;
+}
+
+std::int64_t port_images(const NetworkTensor& tensor) {
+  std::int64_t images = tensor.images;
+  for (std::size_t axis = 0; axis < joined_axes(tensor); ++axis) images *= tensor.shape[axis];
+  return images;
+}
+
 }  // namespace
 
 BoundTensor bind_tensor(const NetworkPlan& plan, std::int32_t index, Layout layout, const Extents& e,
@@ -32,10 +43,10 @@ BoundTensor bind_tensor(const NetworkPlan& plan, std::int32_t index, Layout layo
   bound.image_pitch = image_elements(tensor.images == base.images ? base : tensor);
   if (const std::size_t input = port_of(plan, plan.inputs, tensor.base); input < plan.inputs.size()) {
     bound.memory = BoundTensor::Memory::input, bound.port = input;
-    bound.callers_pitch = tensor.images == at(plan, plan.inputs[input]).images;
+    bound.callers_pitch = tensor.images == port_images(at(plan, plan.inputs[input]));
   } else if (const std::size_t output = port_of(plan, plan.outputs, tensor.base); output < plan.outputs.size()) {
     bound.memory = BoundTensor::Memory::output, bound.port = output;
-    bound.callers_pitch = tensor.images == at(plan, plan.outputs[output]).images;
+    bound.callers_pitch = tensor.images == port_images(at(plan, plan.outputs[output]));
   }
 
   ConstTensorView& view = bound.view;
@@ -63,11 +74,12 @@ BoundTensor bind_tensor(const NetworkPlan& plan, std::int32_t index, Layout layo
 Port make_port(const NetworkPlan& plan, std::int32_t index) {
   const NetworkTensor& tensor = at(plan, index);
   Port port;
-  port.info = {tensor.name, tensor.dtype, {kDynamic}, tensor.images};
-  port.info.shape.insert(port.info.shape.end(), tensor.shape.begin(), tensor.shape.end());
-  port.image_elements = image_elements(tensor);
+  port.info = {tensor.name, tensor.dtype, {kDynamic}, port_images(tensor)};
+  const auto joined = static_cast<std::ptrdiff_t>(joined_axes(tensor));
+  port.info.shape.insert(port.info.shape.end(), tensor.shape.begin() + joined, tensor.shape.end());
+  port.image_elements = image_elements(tensor) * tensor.images / port.info.images;
   for (const NetworkTensor& other : plan.tensors)
-    port.dense_batch = port.dense_batch || (other.base == tensor.base && other.images != tensor.images);
+    port.dense_batch = port.dense_batch || (other.base == tensor.base && other.images != port.info.images);
   return port;
 }
 

@@ -30,7 +30,7 @@ struct BoundTensor {
 BoundTensor bind_tensor(const NetworkPlan& plan, std::int32_t tensor, Layout layout, const Extents& extents,
                         const Pitches& pitches, bool rank3);
 
-/// An input or output: what a view of it must be.
+/// An input or output: what a view of it must be. Axes beyond those of a view are images, as time steps are.
 struct Port {
   NetworkTensorInfo info;
   std::int64_t image_elements = 0;

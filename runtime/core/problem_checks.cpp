@@ -133,7 +133,10 @@ void check_pitches(const Checker& check, const char* field, const Pitches& pitch
   if (p.layout != Layout::nhwc) check.reject(field, std::int64_t{pitches.pixel}, "0 in nchw, whose images are dense");
   if (p.is_dynamic()) check.reject(field, std::int64_t{pitches.pixel}, "0 where extents are dynamic");
   if (pitches.pixel < e.C) check.reject(field, std::int64_t{pitches.pixel}, "a pixel pitch of at least C");
-  if (pitches.row < (e.W - 1) * std::int64_t{pitches.pixel} + e.C)
+  // Rows one after the other, or columns: an image with its axes exchanged.
+  const std::int64_t row = (e.W - 1) * std::int64_t{pitches.pixel} + e.C;
+  const std::int64_t column = (e.H - 1) * std::int64_t{pitches.row} + e.C;
+  if (pitches.row < row && (pitches.row < e.C || pitches.pixel < column))
     check.reject(field, std::int64_t{pitches.row}, "a row pitch of at least a row");
   check.product(field, {e.H, pitches.row});
 }

@@ -1,8 +1,10 @@
 #include "runtime/core/tensor_regions.h"
 
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "sepconv/detail/tensor_view.h"
 
@@ -31,6 +33,16 @@ bool common_pitches(const Region& a, const Region& b, std::int64_t& row, std::in
   return pixel > 0 && row >= pixel && (a.contiguous() || b.contiguous() || (a.row == b.row && a.pixel == b.pixel));
 }
 
+/// True where the channels of both are different ones of the same pixels, whatever rows and pixels they skip: the phases
+/// of a transposed convolution beside another input of a concatenation.
+bool different_channels(const Region& a, const Region& b) noexcept {
+  if (a.contiguous() || b.contiguous()) return false;
+  const std::int64_t pixel = std::gcd(std::gcd(a.row, a.pixel), std::gcd(b.row, b.pixel));
+  const std::int64_t p = a.first % pixel, q = b.first % pixel;
+  if (p + a.C > pixel || q + b.C > pixel) return false;
+  return p + a.C <= q || q + b.C <= p;
+}
+
 }  // namespace
 
 std::int64_t image_elements(const NetworkTensor& tensor) {
@@ -52,6 +64,10 @@ Region region_of(const NetworkTensor& tensor) {
   Region region{tensor.first, tensor.pitches.row, tensor.pitches.pixel, 1, 1, tensor.shape.back()};
   if (rank >= 2) region.W = tensor.shape[rank - 2];
   if (rank == 3) region.H = tensor.shape[0];
+  if (region.row < region.pixel) {  // an image with its axes exchanged has the same elements
+    std::swap(region.row, region.pixel);
+    std::swap(region.H, region.W);
+  }
   if (region.pixel < region.C || region.row < (region.W - 1) * region.pixel + region.C)
     throw std::invalid_argument("pitches " + std::to_string(region.row) + "x" + std::to_string(region.pixel) +
                                 " of the shape " + to_text(tensor.shape) + "; expected no rows or pixels that overlap");
@@ -69,7 +85,7 @@ bool contains(const Region& outer, const Region& inner) noexcept {
 }
 
 bool may_overlap(const Region& a, const Region& b) noexcept {
-  if (a.end() <= b.first || b.end() <= a.first) return false;
+  if (a.end() <= b.first || b.end() <= a.first || different_channels(a, b)) return false;
   std::int64_t row = 0, pixel = 0;
   if (!common_pitches(a, b, row, pixel)) return true;
   const Box p = box_of(a, row, pixel), q = box_of(b, row, pixel);

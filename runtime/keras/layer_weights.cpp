@@ -54,8 +54,8 @@ LayerWeights::LayerWeights(const ModelDocument& document)
     check_groups();
 }
 
-std::vector<KerasArray> LayerWeights::read(const ModelLayer& layer, std::size_t count) const {
-  return document_.weights_form == WeightsForm::keras3 ? read_group(layer, count) : read_located(layer, count);
+std::vector<KerasArray> LayerWeights::read(const ModelLayer& layer, std::size_t count, std::size_t wanted) const {
+  return document_.weights_form == WeightsForm::keras3 ? read_group(layer, count, wanted) : read_located(layer, count, wanted);
 }
 
 std::vector<KerasArray> LayerWeights::read_all(const ModelLayer& layer) const {
@@ -112,7 +112,7 @@ std::string LayerWeights::vars_path_of(const std::string& group) const {
   return vars_path(group, !has_root(kWeightsRoot) && has_root(kOldWeightsRoot) ? kOldWeightsRoot : kWeightsRoot);
 }
 
-std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::size_t count) const {
+std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::size_t count, std::size_t wanted) const {
   const std::string vars = vars_path_of(layer.group);
   const std::string where = what_ + ": layer '" + layer.name + "'";
   if (!file_->has(vars)) throw std::invalid_argument(where + ": its weights are missing (no group '" + vars + "')");
@@ -127,11 +127,11 @@ std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::s
     throw std::invalid_argument(where + ": expected " + std::to_string(count) + " weights in '" + vars +
                                 "'. Received: " + std::to_string(found));
   std::vector<KerasArray> arrays;
-  for (std::size_t i = 0; i < count; ++i) arrays.push_back(file_->array(vars + "/" + std::to_string(i)));
+  for (std::size_t i = 0; i < std::min(count, wanted); ++i) arrays.push_back(file_->array(vars + "/" + std::to_string(i)));
   return arrays;
 }
 
-std::vector<KerasArray> LayerWeights::read_located(const ModelLayer& layer, std::size_t count) const {
+std::vector<KerasArray> LayerWeights::read_located(const ModelLayer& layer, std::size_t count, std::size_t wanted) const {
   const std::string where = what_ + ": layer '" + layer.name + "': ";
   auto problem = located_.problems.find(layer.group);
   if (problem == located_.problems.end())
@@ -141,7 +141,7 @@ std::vector<KerasArray> LayerWeights::read_located(const ModelLayer& layer, std:
   const std::size_t received = found == located_.datasets.end() ? 0 : found->second.size();
   if (received != count) throw std::invalid_argument(where + counts(count, received));
   std::vector<KerasArray> arrays;
-  for (std::size_t i = 0; i < count; ++i) arrays.push_back(array(found->second[i]));
+  for (std::size_t i = 0; i < std::min(count, wanted); ++i) arrays.push_back(array(found->second[i]));
   return arrays;
 }
 

@@ -35,9 +35,11 @@ class LayerWeights {
   bool available() const { return document_.weights_form != WeightsForm::none; }
 
   /// The layer's arrays in Keras' order.
-  /// @param count  how many the layer must have
+  /// @param count   how many the layer must have
+  /// @param wanted  the first ones that are read; the others may be integers
   /// @throws std::invalid_argument naming the file, the layer and what is missing, or whose weights they are instead.
-  std::vector<KerasArray> read(const ModelLayer& layer, std::size_t count) const;
+  std::vector<KerasArray> read(const ModelLayer& layer, std::size_t count, std::size_t wanted = kAll) const;
+  static constexpr std::size_t kAll = static_cast<std::size_t>(-1);
 
   /// All arrays that the file has for the layer itself; none for a layer without weights.
   /// @throws std::invalid_argument as read()
@@ -70,8 +72,8 @@ class LayerWeights {
 
  private:
   std::string vars_path_of(const std::string& group) const;
-  std::vector<KerasArray> read_group(const ModelLayer& layer, std::size_t count) const;
-  std::vector<KerasArray> read_located(const ModelLayer& layer, std::size_t count) const;
+  std::vector<KerasArray> read_group(const ModelLayer& layer, std::size_t count, std::size_t wanted = kAll) const;
+  std::vector<KerasArray> read_located(const ModelLayer& layer, std::size_t count, std::size_t wanted = kAll) const;
   KerasArray array(const std::string& dataset) const;
   void check_groups() const;
   void check_group(const WeightNode& node, bool named) const;

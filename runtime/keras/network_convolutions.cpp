@@ -51,6 +51,9 @@ int lower_groups(CallLowering& c, const LayerConfig& config) {
   if (!is_elementwise(config.activation.kind))
     throw NotCompiledError("groups with " + to_text(config.activation) + " are not compiled");
   const std::int64_t groups = config.groups, channels = c.shape(c.input()).back();
+  constexpr std::int64_t kMostGroups = 256;
+  if (groups > kMostGroups)
+    throw NotCompiledError("more than " + std::to_string(kMostGroups) + " groups are not compiled");
   if (channels % groups != 0) throw NotCompiledError("its groups do not divide the channels");
   LayerConfig one = config;
   one.groups = 1;
@@ -83,8 +86,7 @@ int lower_convolution(CallLowering& c) {
   const LayerConfig config = conv_layer_config(*c.layer.json, c.rules);
   if (!config.why_not.empty()) throw NotCompiledError(config.why_not);
   const int input = c.input();
-  const std::int64_t channels =
-      config.layout == Layout::nhwc ? c.shape(input).back() : c.shape(input).front();
+  const std::int64_t channels = config.layout == Layout::nhwc ? c.shape(input).back() : c.shape(input).front();
   if (config.groups != 1 && config.groups != channels) return lower_groups(c, config);
   const ConvProblem problem = conv_problem(config, c.keras_shape(input));
   std::vector<Values> arrays(weights_of(problem).size());
@@ -123,9 +125,12 @@ int lower_dense(CallLowering& c) {
 
 const Lowerings& convolution_lowerings() {
   static const Lowerings table = {
-      {"Conv1D", lower_convolution},          {"Conv2D", lower_convolution},
-      {"DepthwiseConv1D", lower_convolution}, {"DepthwiseConv2D", lower_convolution},
-      {"SeparableConv1D", lower_convolution}, {"SeparableConv2D", lower_convolution},
+      {"Conv1D", lower_convolution},
+      {"Conv2D", lower_convolution},
+      {"DepthwiseConv1D", lower_convolution},
+      {"DepthwiseConv2D", lower_convolution},
+      {"SeparableConv1D", lower_convolution},
+      {"SeparableConv2D", lower_convolution},
       {"Dense", lower_dense},
   };
   return table;

@@ -27,6 +27,11 @@ std::int64_t elements_of_shape(const std::vector<std::int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
+std::vector<std::int64_t> port_shape(const std::vector<std::int64_t>& shape) {
+  constexpr std::size_t kMostAxes = 3;
+  return {shape.end() - static_cast<std::ptrdiff_t>(std::min(shape.size(), kMostAxes)), shape.end()};
+}
+
 Extents image_extents(const std::vector<std::int64_t>& shape, Layout layout) {
   std::vector<std::int64_t> three(shape.size() < 3 ? 3 - shape.size() : 0, 1);
   // In nchw the axes that are missing are those of the pixels: {C} is {C, 1, 1}, {C, W} is {C, 1, W}.
@@ -86,9 +91,9 @@ NetworkTensor Draft::placed(int of, std::int64_t first, Pitches pitches, const E
   NetworkTensor place;
   place.base = outer.base;
   place.first = outer.first + translated(first);
-  place.pitches = normalised({static_cast<std::int32_t>(translated(pitches.row)),
-                              static_cast<std::int32_t>(translated(pitches.pixel))},
-                             extents);
+  place.pitches = normalised(
+      {static_cast<std::int32_t>(translated(pitches.row)), static_cast<std::int32_t>(translated(pitches.pixel))},
+      extents);
   return place;
 }
 

@@ -14,24 +14,28 @@ namespace sepconv::keras {
 using Values = std::vector<double>;
 
 struct DraftTensor {
-  NetworkTensor tensor;            // `base` is its own index, or that of a tensor whose base is itself
-  Layout layout = Layout::nhwc;    // as its maker sees it
+  NetworkTensor tensor;                      // `base` is its own index, or that of a tensor whose base is itself
+  Layout layout = Layout::nhwc;              // as its maker sees it
   bool is_input = false, is_output = false;  // of the network
 };
 
 struct DraftStep {
-  std::string name;                                  // of the layer that its first stage, or else its step, comes from
+  std::string name;                                   // of the layer that its first stage, or else its step, comes from
   std::vector<std::pair<int, std::string>> absorbed;  // call of the graph and layer
-  ConvProblem problem;                               // its pitches are set at the end
-  std::vector<Values> arrays;                        // parallel to weights_of(problem)
+  ConvProblem problem;                                // its pitches are set at the end
+  std::vector<Values> arrays;                         // parallel to weights_of(problem)
   int input = -1, output = -1;
   std::vector<int> operands;
+  bool repeats = false;  // one of several copies of its input, which keeps memory of its own
   bool dropped = false;
 };
 
 /// The image that a tensor of this shape is: {H, W, C}, {C, H, W} in nchw; 1 for the axes that it lacks. The outer axes
 /// of a tensor with more count as rows.
 Extents image_extents(const std::vector<std::int64_t>& shape, Layout layout);
+
+/// The shape of an input or output of a network: at most three axes. The outer axes of others are images.
+std::vector<std::int64_t> port_shape(const std::vector<std::int64_t>& shape);
 
 std::int64_t elements_of_shape(const std::vector<std::int64_t>& shape);
 

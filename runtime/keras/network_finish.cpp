@@ -75,7 +75,8 @@ class Finisher {
     layer.name = made.layer;
     layer.absorbed = made.absorbed;
     layer.problem = made.problem;
-    const bool known = std::none_of(step.arrays.begin(), step.arrays.end(), [](auto& values) { return values.empty(); });
+    const bool known =
+        std::none_of(step.arrays.begin(), step.arrays.end(), [](auto& values) { return values.empty(); });
     layer.has_weights = known && (has_weights_ || !step.arrays.empty());
     if (layer.has_weights)
       for (const Values& values : step.arrays) layer.weights.arrays.emplace_back(values, step.problem.dtype);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <stdexcept>
 
 #include "runtime/core/stage_kinds.h"
@@ -49,12 +50,13 @@ Needs needs_of(const DraftStep& step) {
 /// True if the maker of an elementwise step's input can apply it. @param through  the tensor that it reads
 bool can_apply(const Draft& draft, const DraftStep& maker, const DraftStep& step, int through) {
   if (ends_along_axis(maker.problem)) return false;
+  // No kernel reads operands there.
+  if (!step.operands.empty() && maker.problem.stages.back().depth_multiplier > 1) return false;
   const NetworkTensor &made = draft.tensor(maker.output).tensor, &read = draft.tensor(through).tensor;
   const NetworkTensor& output = draft.tensor(step.output).tensor;
   const Extents out = extents_out(maker.problem), in = extents_in(step.problem);
   const bool both_nhwc = maker.problem.layout == Layout::nhwc && step.problem.layout == Layout::nhwc;
-  const bool same_image =
-      maker.problem.layout == step.problem.layout && same(out, in) && made.images == read.images;
+  const bool same_image = maker.problem.layout == step.problem.layout && same(out, in) && made.images == read.images;
   if (!output.pitches.dense() && !(both_nhwc && same_image)) return false;
   // A view in front of it: as many elements, in the same order.
   const bool reshaped = made.images != read.images || made.shape != read.shape;
@@ -71,11 +73,19 @@ bool can_apply(const Draft& draft, const DraftStep& maker, const DraftStep& step
   return true;
 }
 
-/// Appends an elementwise step to the step that makes its input, in the place of the elementwise step: what it reads
-/// was made before.
+/// True if the step's operands are all there when step `s` runs.
+bool operands_made_before(const Draft& draft, const DraftStep& step, int s) {
+  return std::all_of(step.operands.begin(), step.operands.end(), [&](int operand) {
+    const std::vector<int> makers = draft.makers(draft.base(operand));
+    return makers.empty() || makers.back() < s;
+  });
+}
+
+/// Appends an elementwise step to the step that makes its input: in the place of the latter, or, where operands come
+/// after that, of the elementwise step.
 void append(Draft& draft, int maker, int s) {
   DraftStep merged = step_of(draft, maker);
-  DraftStep& step = step_of(draft, s);
+  const DraftStep& step = step_of(draft, s);
   const NetworkTensor& made = draft.tensor(merged.output).tensor;
   int output = step.output;
   if (made.images != draft.tensor(output).tensor.images) {
@@ -90,8 +100,9 @@ void append(Draft& draft, int maker, int s) {
   absorb_names(merged, step);
   merged.output = output;
   fold_constants(merged);
-  step = std::move(merged);
-  step_of(draft, maker).dropped = true;
+  const bool stays = operands_made_before(draft, step, maker);
+  step_of(draft, stays ? s : maker).dropped = true;
+  step_of(draft, stays ? maker : s) = std::move(merged);
 }
 
 /// Operands that may change places with the input: those of the first steps, while these are sums or products.
@@ -146,8 +157,7 @@ bool can_distribute(const Draft& draft, const std::vector<int>& makers, int s) {
   const DraftTensor& base = draft.tensor(input);
   if (!draft.is_base(input) || base.is_input || base.is_output || makers.size() < 2 || !step.operands.empty() ||
       draft.readers(input).size() != 1 || needs_of(step).last_axis || step.problem.layout != Layout::nhwc ||
-      draft.shape(step.output) != draft.shape(input) ||
-      draft.tensor(step.output).tensor.images != base.tensor.images)
+      draft.shape(step.output) != draft.shape(input) || draft.tensor(step.output).tensor.images != base.tensor.images)
     return false;
   return std::all_of(makers.begin(), makers.end(), [&](int m) {
     const DraftStep& maker = step_of(draft, m);
@@ -204,8 +214,9 @@ int padding_before(const Draft& draft, int s) {
   const int maker = sole_maker(draft, step.input, s);
   if (maker < 0 || !is_zero_padding(step_of(draft, maker))) return -1;
   const ConvProblem& p = step_of(draft, maker).problem;
-  const bool as_made = p.layout == step.problem.layout && same(extents_out(p), extents_in(step.problem)) &&
-                       draft.tensor(step_of(draft, maker).output).tensor.images == draft.tensor(step.input).tensor.images;
+  const bool as_made =
+      p.layout == step.problem.layout && same(extents_out(p), extents_in(step.problem)) &&
+      draft.tensor(step_of(draft, maker).output).tensor.images == draft.tensor(step.input).tensor.images;
   return as_made ? maker : -1;
 }
 
@@ -226,6 +237,20 @@ bool is_plain_depthwise(const DraftStep& step) {
   if (step.problem.stages.size() != 1 || step.problem.stages[0].kind != StageKind::depthwise) return false;
   Epilogue epilogue = step.problem.stages[0].epilogue;
   return epilogue == make_epilogue(has_bias(epilogue), activation_of(epilogue)) && !ends_along_axis(step.problem);
+}
+
+/// A scale, a bias and a function in front of a 1x1 convolution: a depthwise convolution of one tap. Nothing where the
+/// step does more.
+std::optional<DraftStep> as_depthwise(const DraftStep& step) {
+  if (!is_elementwise_step(step) || is_plain_copy(step) || !step.operands.empty()) return std::nullopt;
+  DraftStep depthwise = step;
+  Stage& stage = depthwise.problem.stages[0];
+  stage.kind = StageKind::depthwise;
+  if (stage.epilogue[0].kind == EpilogueKind::scale)
+    stage.epilogue.erase(stage.epilogue.begin());  // its constants are the weights
+  else
+    depthwise.arrays.insert(depthwise.arrays.begin(), Values(static_cast<std::size_t>(step.problem.IC), 1.0));
+  return is_plain_depthwise(depthwise) ? std::optional(depthwise) : std::nullopt;
 }
 
 bool is_plain_pointwise(const DraftStep& step) {
@@ -249,7 +274,8 @@ void absorb_padding(Draft& draft) {
     const DraftStep& step = step_of(draft, s);
     const Stage& stage = step.problem.stages[0];
     const bool convolves = stage.kind == StageKind::depthwise || stage.kind == StageKind::conv;
-    if (step.dropped || !convolves || (stage.kind == StageKind::conv && stage.window.KH * stage.window.KW == 1)) continue;
+    if (step.dropped || !convolves || (stage.kind == StageKind::conv && stage.window.KH * stage.window.KW == 1))
+      continue;
     if (const int padding = padding_before(draft, s); padding >= 0) take_padding(draft, padding, s);
   }
 }
@@ -284,8 +310,9 @@ void join_separable(Draft& draft) {
     DraftStep& step = step_of(draft, s);
     if (step.dropped || !is_plain_pointwise(step)) continue;
     const int maker = sole_maker(draft, step.input, s);
-    if (maker < 0 || !is_plain_depthwise(step_of(draft, maker))) continue;
-    DraftStep& depthwise = step_of(draft, maker);
+    if (maker < 0) continue;
+    const DraftStep depthwise = as_depthwise(step_of(draft, maker)).value_or(step_of(draft, maker));
+    if (!is_plain_depthwise(depthwise)) continue;
     if (depthwise.problem.layout != step.problem.layout ||
         !same(extents_out(depthwise.problem), extents_in(step.problem)) ||
         draft.tensor(depthwise.output).tensor.images != draft.tensor(step.input).tensor.images)
@@ -302,7 +329,7 @@ void join_separable(Draft& draft) {
     step.input = depthwise.input;
     step.arrays.insert(step.arrays.begin(), depthwise.arrays.begin(), depthwise.arrays.end());
     absorb_names(step, depthwise);
-    depthwise.dropped = true;
+    step_of(draft, maker).dropped = true;
   }
 }
 

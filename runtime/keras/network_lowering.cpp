@@ -30,7 +30,8 @@ int lower_time(CallLowering& c) {
   if (c.call.time == TimeAxis::into_batch)
     return c.view(input, {tensor.shape.begin() + 1, tensor.shape.end()}, tensor.images * tensor.shape.front());
   const std::int64_t steps = c.output_shape.front();
-  if (tensor.images % steps != 0) throw NotCompiledError("a part that begins inside of TimeDistributed is not compiled");
+  if (tensor.images % steps != 0)
+    throw NotCompiledError("a part that begins inside of TimeDistributed is not compiled");
   return c.view(input, c.output_shape, tensor.images / steps);
 }
 
@@ -69,8 +70,8 @@ Shape CallLowering::keras_shape(int tensor) const {
   return result;
 }
 
-std::vector<KerasArray> CallLowering::arrays(std::size_t count) const {
-  return has_weights() ? source_.weights.read(layer, count) : std::vector<KerasArray>{};
+std::vector<KerasArray> CallLowering::arrays(std::size_t count, std::size_t wanted) const {
+  return has_weights() ? source_.weights.read(layer, count, wanted) : std::vector<KerasArray>{};
 }
 
 int CallLowering::add_output(Layout layout) {
@@ -131,9 +132,21 @@ int CallLowering::copy(int tensor) {
   return copied;
 }
 
-int CallLowering::dense(int tensor) {
-  return draft.tensor(tensor).tensor.pitches.dense() ? tensor : copy(tensor);
+int CallLowering::with_exchanged_axes(int tensor, std::int64_t A, std::int64_t B, std::int64_t C) {
+  const std::int64_t images = draft.tensor(tensor).tensor.images;
+  DraftStep step = begin_step(view(tensor, {A, B, C}, images), Layout::nhwc);
+  const int exchanged = draft.add_tensor(layer.name, {B, A, C}, draft.tensor(tensor));
+  const auto pitch = [](std::int64_t elements) { return static_cast<std::int32_t>(elements); };
+  // Element (a, b) goes to row b, pixel a.
+  step.output = draft.add_part(exchanged, layer.name, {A, B, C}, 0, {pitch(C), pitch(A * C)});
+  Stage stage;
+  stage.kind = StageKind::copy;
+  step.problem.stages = {stage};
+  add_step(std::move(step));
+  return exchanged;
 }
+
+int CallLowering::dense(int tensor) { return draft.tensor(tensor).tensor.pitches.dense() ? tensor : copy(tensor); }
 
 int CallLowering::view(int tensor, std::vector<std::int64_t> new_shape, std::int64_t images) {
   // A part is copied: its images do not follow each other.
@@ -159,6 +172,8 @@ Layout layout_of(const json& config) {
   const json& format = member(config, "data_format");
   return format.is_string() && format.get_ref<const std::string&>() == "channels_first" ? Layout::nchw : Layout::nhwc;
 }
+
+bool has_lowering(const std::string& class_name) { return lowering_of(class_name) != nullptr; }
 
 std::optional<std::string> CallLowering::why_never() const {
   if (layer.custom) return "a custom class: " + layer.why_custom;

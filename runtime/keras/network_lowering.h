@@ -48,7 +48,8 @@ class CallLowering {
   Shape keras_shape(int tensor) const;
 
   /// The layer's weights; none where the file holds none.
-  std::vector<KerasArray> arrays(std::size_t count) const;
+  /// @param wanted  the first ones that are read; the others may be integers
+  std::vector<KerasArray> arrays(std::size_t count, std::size_t wanted = LayerWeights::kAll) const;
   bool has_weights() const { return source_.weights.available(); }
 
   /// A tensor with the call's output shape. @param layout  as the step sees it that makes it
@@ -66,6 +67,8 @@ class CallLowering {
   /// The tensor, or a copy of it whose elements lie one after the other.
   int dense(int tensor);
   int copy(int tensor);
+  /// A copy of `input` in which the first of three axes, over all of its elements, has changed places with the second.
+  int with_exchanged_axes(int input, std::int64_t A, std::int64_t B, std::int64_t C);
   /// The same memory in another shape.
   int view(int tensor, std::vector<std::int64_t> shape, std::int64_t images);
 
@@ -91,6 +94,9 @@ const Lowerings& view_lowerings();
 /// True for a call of TensorFlow's functions or Keras 3's operations.
 bool is_operator(const ModelLayer& layer);
 int lower_operator(CallLowering& call);
+
+/// True for a class in one of the tables.
+bool has_lowering(const std::string& class_name);
 
 /// Why layers of the class are never compiled.
 std::string why_class_refused(const std::string& class_name);

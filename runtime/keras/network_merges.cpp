@@ -81,32 +81,26 @@ int scaled(CallLowering& c, int tensor, double factor) {
 }
 
 int combine(CallLowering& c, EpilogueKind kind, const std::vector<int>& tensors) {
-  if (tensors.size() < 2) {
-    if (tensors.empty()) throw NotCompiledError("a call without tensors is not compiled");
-    return c.apply(tensors.front(), {});
-  }
+  if (tensors.size() < 2) throw NotCompiledError("a call with fewer than two tensors is not compiled");
   for (const int tensor : tensors)
     if (c.draft.tensor(tensor).tensor.images != c.draft.tensor(tensors.front()).tensor.images)
       throw NotCompiledError("tensors of which one has steps in time are not combined");
   // The value is the first tensor that has the output's shape, the others are operands.
-  const auto value = std::find_if(tensors.begin(), tensors.end(),
-                                  [&](int tensor) { return c.shape(tensor) == c.output_shape; });
-  if (value == tensors.end())
-    throw NotCompiledError("tensors of which none has the output's shape are not combined");
+  const auto value =
+      std::find_if(tensors.begin(), tensors.end(), [&](int tensor) { return c.shape(tensor) == c.output_shape; });
+  if (value == tensors.end()) throw NotCompiledError("tensors of which none has the output's shape are not combined");
   const int first = *value;
   Epilogue epilogue;
   std::vector<Values> arrays;
   std::vector<int> operands;
   Layout layout = c.draft.tensor(first).layout;
   const auto fits = [&](Layout wanted) {
-    return std::all_of(tensors.begin(), tensors.end(), [&](int tensor) {
-      return broadcast_of(c.shape(tensor), c.shape(first), wanted).has_value();
-    });
+    return std::all_of(tensors.begin(), tensors.end(),
+                       [&](int tensor) { return broadcast_of(c.shape(tensor), c.shape(first), wanted).has_value(); });
   };
   if (!fits(layout)) layout = layout == Layout::nhwc ? Layout::nchw : Layout::nhwc;
   if (!fits(layout))
-    throw NotCompiledError(
-        "its tensors' shapes are not combined: compiled are the same shape, 1x1xC and HxWx1");
+    throw NotCompiledError("its tensors' shapes are not combined: compiled are the same shape, 1x1xC and HxWx1");
   if (kind == EpilogueKind::subtract && value != tensors.begin()) {
     // a - b with a smaller: -b + a.
     const auto channels = static_cast<std::size_t>(image_extents(c.shape(first), layout).C);
@@ -135,9 +129,8 @@ int concatenate(CallLowering& c, const std::vector<int>& tensors, const json& ax
   std::int64_t first = 0;
   for (const int tensor : tensors) {
     Extents64 part_shape = shape;
-    part_shape[axis] = c.shape(tensor).at(axis);
-    if (part_shape != c.shape(tensor) ||
-        c.draft.tensor(tensor).tensor.images != c.draft.tensor(output).tensor.images)
+    if (c.shape(tensor).size() == shape.size()) part_shape[axis] = c.shape(tensor)[axis];
+    if (part_shape != c.shape(tensor) || c.draft.tensor(tensor).tensor.images != c.draft.tensor(output).tensor.images)
       throw NotCompiledError("tensors whose shapes do not fit are not concatenated");
     DraftStep step = c.begin_step(tensor, Layout::nhwc);
     Stage stage;

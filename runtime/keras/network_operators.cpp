@@ -1,6 +1,7 @@
 // Calls of TensorFlow's functions and of Keras 3's operations, where they do what a layer does.
 
 #include <algorithm>
+#include <cctype>
 #include <limits>
 #include <map>
 #include <set>
@@ -115,10 +116,11 @@ int binary(Operator& op, Arithmetic arithmetic) {
   // NumPy's rules would align a batch with another axis.
   if (op.c.shape(*first).size() != op.c.shape(*second).size())
     throw NotCompiledError("tensors of different ranks are not combined");
-  static const std::map<Arithmetic, EpilogueKind> kinds = {
-      {Arithmetic::add, EpilogueKind::add},           {Arithmetic::subtract, EpilogueKind::subtract},
-      {Arithmetic::multiply, EpilogueKind::multiply}, {Arithmetic::maximum, EpilogueKind::maximum},
-      {Arithmetic::minimum, EpilogueKind::minimum}};
+  static const std::map<Arithmetic, EpilogueKind> kinds = {{Arithmetic::add, EpilogueKind::add},
+                                                           {Arithmetic::subtract, EpilogueKind::subtract},
+                                                           {Arithmetic::multiply, EpilogueKind::multiply},
+                                                           {Arithmetic::maximum, EpilogueKind::maximum},
+                                                           {Arithmetic::minimum, EpilogueKind::minimum}};
   const auto kind = kinds.find(arithmetic);
   if (kind == kinds.end()) throw NotCompiledError("a division by a tensor is not compiled");
   return combine(op.c, kind->second, {*first, *second});
@@ -250,7 +252,8 @@ int pad(Operator& op) {
   const json& mode = op.call.argument(2, {"mode"});
   const json& value = op.call.argument(3, {"constant_values"});
   const bool constant = mode.is_null() || mode == "constant" || mode == "CONSTANT";
-  if (!constant || !(value.is_null() || value == 0)) throw NotCompiledError("padding with other than 0 is not compiled");
+  if (!constant || !(value.is_null() || value == 0))
+    throw NotCompiledError("padding with other than 0 is not compiled");
   Values numbers;
   append_numbers(op.call.argument(1, {"paddings", "pad_width"}), numbers);
   const bool image = numbers.size() == 8 && numbers[0] + numbers[1] + numbers[6] + numbers[7] == 0;
@@ -271,6 +274,7 @@ int pad(Operator& op) {
 
 using OperatorLowering = int (*)(Operator&);
 
+// clang-format off
 const std::map<std::string_view, OperatorLowering>& table() {
   using Kind = ActivationKind;
   // By OperatorCall::name().
@@ -292,9 +296,25 @@ const std::map<std::string_view, OperatorLowering>& table() {
       {"ensureshape", identity}, {"cast", cast},
       {"reshape", reshape}, {"expanddims", reshape}, {"squeeze", reshape}, {"batchflatten", reshape},
       {"flatten", reshape}, {"concat", concat}, {"concatv2", concat}, {"concatenate", concat},
-      {"pad", pad}, {"padv2", pad},
-  };
+      {"pad", pad}, {"padv2", pad}};
   return lowerings;
+}
+// clang-format on
+
+/// The name that OperatorCall gives a Keras 3 operation of this class.
+std::string operator_name(const ModelLayer& layer) {
+  std::string name;
+  for (const char c : layer.class_name)
+    if (c != '_') name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
+/// A merging layer reads a list; an operation of the same name reads its arguments one by one.
+bool reads_arguments(const ModelLayer& layer) {
+  const json& nodes = member(*layer.json, "inbound_nodes");
+  if (!nodes.is_array() || nodes.empty()) return false;
+  const json& arguments = member(nodes.front(), "args");
+  return arguments.is_array() && !arguments.empty() && !arguments.front().is_array();
 }
 
 }  // namespace
@@ -303,7 +323,10 @@ bool is_operator(const ModelLayer& layer) {
   for (const char* name : {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
     if (layer.class_name == name) return true;
   const json& module = member(*layer.json, "module");
-  return module.is_string() && module.get_ref<const std::string&>().find(".ops") != std::string::npos;
+  if (module.is_string()) return module.get_ref<const std::string&>().find(".ops") != std::string::npos;
+  // An .h5 file names no modules. Every layer says whether it is trainable; operations have no such argument.
+  if (layer.config().contains("trainable") || table().count(operator_name(layer)) == 0) return false;
+  return merge_lowerings().count(layer.class_name) > 0 ? reads_arguments(layer) : !has_lowering(layer.class_name);
 }
 
 int lower_operator(CallLowering& c) {

@@ -8,6 +8,9 @@ namespace sepconv::keras {
 /// Makes every output of the network a tensor of its own: with a copy where it is an input, a part, or twice an output.
 void separate_outputs(Draft& draft);
 
+/// Makes one step of those that compute the same from the same tensor.
+void merge_equal(Draft& draft);
+
 /// Lets convolutions add the zeros of padding layers, and max pools those around values that are never negative.
 void absorb_padding(Draft& draft);
 void absorb_padding_of_pools(Draft& draft);

@@ -56,14 +56,12 @@ bool can_use_part(const Draft& draft, const DraftStep& step, int base, bool pitc
 /// True if the tensor, which a step copies into a part, may lie in that part.
 bool can_place(const Draft& draft, int tensor, int part) {
   const DraftTensor &t = draft.tensor(tensor), &p = draft.tensor(part);
-  if (!draft.is_base(tensor) || draft.is_base(part) || t.is_input || t.is_output ||
-      t.tensor.shape != p.tensor.shape || t.tensor.images != p.tensor.images || draft.base(part) == tensor ||
-      draft.makers(tensor).empty())
+  if (!draft.is_base(tensor) || draft.is_base(part) || t.is_input || t.is_output || t.tensor.shape != p.tensor.shape ||
+      t.tensor.images != p.tensor.images || draft.base(part) == tensor || draft.makers(tensor).empty())
     return false;
   const bool pitched = !p.tensor.pitches.dense();
-  return std::all_of(draft.steps.begin(), draft.steps.end(), [&](const DraftStep& step) {
-    return step.dropped || can_use_part(draft, step, tensor, pitched);
-  });
+  return std::all_of(draft.steps.begin(), draft.steps.end(),
+                     [&](const DraftStep& step) { return step.dropped || can_use_part(draft, step, tensor, pitched); });
 }
 
 }  // namespace
@@ -72,10 +70,13 @@ void separate_outputs(Draft& draft) {
   for (int& output : draft.outputs) {
     const int base = draft.base(output);
     const DraftTensor& memory = draft.tensor(base);
-    if (memory.is_input || memory.is_output || !draft.is_whole(output))
-      output = copied(draft, output);
-    else if (base != output)
-      draft.make_base(output);
+    if (memory.is_input || memory.is_output || !draft.is_whole(output)) output = copied(draft, output);
+    const NetworkTensor tensor = draft.tensor(output).tensor;
+    const std::vector<std::int64_t> shape = port_shape(tensor.shape);
+    if (shape != tensor.shape)
+      output = draft.add_view(output, tensor.name, shape,
+                              tensor.images * (elements_of_shape(tensor.shape) / elements_of_shape(shape)));
+    if (draft.base(output) != output) draft.make_base(output);
     draft.tensor(output).is_output = true;
   }
 }
@@ -83,7 +84,7 @@ void separate_outputs(Draft& draft) {
 void place_parts(Draft& draft) {
   for (std::size_t s = 0; s < draft.steps.size(); ++s) {
     DraftStep& step = draft.steps[s];
-    if (step.dropped || !is_plain_copy(step) || !can_place(draft, step.input, step.output)) continue;
+    if (step.dropped || step.repeats || !is_plain_copy(step) || !can_place(draft, step.input, step.output)) continue;
     DraftStep& maker = draft.steps[static_cast<std::size_t>(draft.makers(step.input).back())];
     maker.absorbed.insert(maker.absorbed.end(), step.absorbed.begin(), step.absorbed.end());
     draft.move_into(step.input, step.output);

@@ -119,8 +119,7 @@ Values kernel_of(const Transposed& t, const Phase& h, const Phase& w) {
     for (const std::int64_t kw : w.taps)
       for (std::int64_t i = 0; i < t.in_channels; ++i)
         for (std::int64_t o = 0; o < t.filters; ++o)
-          result.push_back(
-              t.kernel[static_cast<std::size_t>((kh * t.w.taps + kw) * plane + o * t.in_channels + i)]);
+          result.push_back(t.kernel[static_cast<std::size_t>((kh * t.w.taps + kw) * plane + o * t.in_channels + i)]);
   return result;
 }
 
@@ -133,8 +132,10 @@ Stage stage_of(const Transposed& t, const Phase& h, const Phase& w) {
   stage.epilogue = make_epilogue(t.bias, t.activation);
   Window& window = stage.window;
   if (!zeros) {
-    window.KH = number(static_cast<std::int64_t>(h.taps.size())), window.KW = number(static_cast<std::int64_t>(w.taps.size()));
-    window.dilation_h = window.KH > 1 ? number(t.h.dilation) : 1, window.dilation_w = window.KW > 1 ? number(t.w.dilation) : 1;
+    window.KH = number(static_cast<std::int64_t>(h.taps.size())),
+    window.KW = number(static_cast<std::int64_t>(w.taps.size()));
+    window.dilation_h = window.KH > 1 ? number(t.h.dilation) : 1,
+    window.dilation_w = window.KW > 1 ? number(t.w.dilation) : 1;
     window.pad_top = number(h.pad_before), window.pad_bottom = number(h.pad_after);
     window.pad_left = number(w.pad_before), window.pad_right = number(w.pad_after);
   } else {
@@ -176,6 +177,10 @@ void add_phase(CallLowering& c, const Transposed& t, int input, int output, std:
 
 int lower_transposed(CallLowering& c) {
   const Transposed t = read_transposed(c);
+  constexpr std::int64_t kMostPhases = 64;
+  if (t.h.stride > kMostPhases || t.w.stride > kMostPhases || t.h.stride * t.w.stride > kMostPhases)
+    throw NotCompiledError("a transposed convolution with more than " + std::to_string(kMostPhases) +
+                           " outputs for each input is not compiled");
   const int input = c.dense(c.input()), output = c.add_output(Layout::nhwc);
   for (std::int64_t row = 0; row < std::min(t.h.stride, t.h.out); ++row)
     for (std::int64_t column = 0; column < std::min(t.w.stride, t.w.out); ++column)

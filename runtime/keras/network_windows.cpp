@@ -122,20 +122,21 @@ int lower_up_sampling(CallLowering& c) {
   const std::string interpolation = string_member(c.config(), "interpolation", "nearest", c.what());
   if (interpolation != "nearest")
     throw NotCompiledError("up-sampling with '" + interpolation + "' is not compiled: only 'nearest' is");
-  if (layout_of(c.config()) == Layout::nchw)
-    throw NotCompiledError("up-sampling with channels_first is not compiled");
+  if (layout_of(c.config()) == Layout::nchw) throw NotCompiledError("up-sampling with channels_first is not compiled");
   const int input = c.dense(c.input()), output = c.add_output(Layout::nhwc);
   const Extents in = image_extents(c.shape(input), Layout::nhwc), out = image_extents(c.output_shape, Layout::nhwc);
   const std::int32_t rows = out.H / in.H, columns = out.W / in.W;
   constexpr std::int32_t kMostCopies = 64;
   if (std::int64_t{rows} * columns > kMostCopies)
-    throw NotCompiledError("up-sampling by more than " + std::to_string(kMostCopies) + " pixels for one is not compiled");
+    throw NotCompiledError("up-sampling by more than " + std::to_string(kMostCopies) +
+                           " pixels for one is not compiled");
   Stage stage;
   stage.kind = StageKind::copy;
   for (std::int32_t row = 0; row < rows; ++row)
     for (std::int32_t column = 0; column < columns; ++column) {
       DraftStep step = c.begin_step(input, Layout::nhwc);
       step.problem.stages = {stage};
+      step.repeats = rows * columns > 1;
       step.output = c.draft.add_part(output, c.layer.name, c.shape(input), std::int64_t{row * out.W + column} * out.C,
                                      {rows * out.W * out.C, columns * out.C});
       c.add_step(std::move(step));

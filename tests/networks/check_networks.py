@@ -47,8 +47,9 @@ def expected_of(outputs):
 
 
 class Checker:
-    def __init__(self, sepconv, folder, narrow):
-        self.sepconv, self.folder, self.narrow, self.status = sepconv, folder, narrow, 0
+    def __init__(self, arguments):
+        self.sepconv, self.folder, self.narrow, self.status = arguments.sepconv, arguments.folder, arguments.narrow, 0
+        self.target = arguments.target or sepconv_runs.best_target(arguments.sepconv)
 
     def save(self, title, model):
         path = self.folder / title.replace(" ", "_") / f"{title.split()[0]}.keras"
@@ -60,8 +61,8 @@ class Checker:
         """Compiles, runs and compares one model, and prints its row."""
         start = time.monotonic()
         try:
-            actual = sepconv_runs.run_network(self.sepconv, path, made.inputs[:COMPARED], [one.name for one in outputs],
-                                              path.parent)
+            actual = sepconv_runs.run_network(self.sepconv, self.target, path, made.inputs[:COMPARED],
+                                              [one.name for one in outputs], path.parent)
         except sepconv_runs.RunFailed as error:
             print(f"{title:26} {error}", flush=True)
             self.status = 3
@@ -101,14 +102,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sepconv", required=True, help="the program")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("build/networks"), help="for models and outputs")
+    parser.add_argument("--target", help="what to compile for; default: the best that this machine runs")
     parser.add_argument("--narrow", action="store_true", help="check the narrow networks instead")
     parser.add_argument("--only", default="*", help="pattern of the names of networks")
     arguments = parser.parse_args()
     names = fnmatch.filter(networks.NETWORKS, arguments.only)
     if not names:
         parser.error(f"--only {arguments.only}: no such network; known: {', '.join(networks.NETWORKS)}")
-    checker = Checker(arguments.sepconv, arguments.folder, arguments.narrow)
-    print(compare.HEADER, flush=True)
+    checker = Checker(arguments)
+    print(f"target {checker.target}\n{compare.HEADER}", flush=True)
     checker.changed_weight()
     for name in names:
         checker.blocks_and_whole(name)

@@ -43,7 +43,7 @@ def write_changed(row, path):
             new.writestr(name, bytes(data))
 
 
-def check(row, sepconv, folder, changed):
+def check(row, sepconv, target, folder, changed):
     """The table's row of one network."""
     x, expected = read_expected(row)
     model = FOLDER / row["file"]
@@ -51,25 +51,27 @@ def check(row, sepconv, folder, changed):
         model = folder / row["file"]
         write_changed(row, model)
     start = time.monotonic()
-    actual = sepconv_runs.run_network(sepconv, model, x, [one.name for one in expected], folder)
+    actual = sepconv_runs.run_network(sepconv, target, model, x, [one.name for one in expected], folder)
     return compare.compare(row["name"], row["layers"], actual, expected, time.monotonic() - start)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sepconv", required=True, help="the program")
+    parser.add_argument("--target", help="what to compile for; default: the best that this machine runs")
     parser.add_argument("--changed", action="store_true", help="expect that a changed weight is noticed")
     parser.add_argument("names", nargs="*", help="networks to check; all when none is named")
     arguments = parser.parse_args()
     rows = {row["name"]: row for row in json.loads((FOLDER / "networks.json").read_text())["networks"]}
     if unknown := set(arguments.names) - set(rows):
         parser.error(f"unknown network {sorted(unknown)[0]}; known: {', '.join(rows)}")
-    print(compare.HEADER)
+    target = arguments.target or sepconv_runs.best_target(arguments.sepconv)
+    print(f"target {target}\n{compare.HEADER}")
     status = 0
     for name in arguments.names or rows:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                row = check(rows[name], arguments.sepconv, pathlib.Path(folder), arguments.changed)
+                row = check(rows[name], arguments.sepconv, target, pathlib.Path(folder), arguments.changed)
             except sepconv_runs.RunFailed as error:
                 print(f"{name:26} {error}", flush=True)
                 status = 3

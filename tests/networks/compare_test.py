@@ -93,7 +93,7 @@ class Program(unittest.TestCase):
             program.write_text(STAND_IN.format(python=sys.executable, io=str(check_twins.FOLDER / row["io"]),
                                                output=first["name"], error=error * first["limit"]))
             program.chmod(program.stat().st_mode | stat.S_IXUSR)
-            with mock.patch.object(sys, "argv", ["check_twins.py", "--sepconv", str(program), row["name"], *options]):
+            with mock.patch.object(sys, "argv", ["check_twins.py", "--sepconv", str(program), "--target", "any", row["name"], *options]):
                 with contextlib.redirect_stdout(io.StringIO()):
                     return check_twins.main()
 

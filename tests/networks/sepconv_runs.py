@@ -1,5 +1,6 @@
 """Runs a network with sepconv: compile, then run on an array."""
 
+import json
 import pathlib
 import subprocess
 
@@ -11,22 +12,31 @@ class RunFailed(Exception):
 
 
 def command(arguments, seconds):
+    """Runs a program and returns what it writes to its standard output."""
     try:
         done = subprocess.run([str(one) for one in arguments], capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         raise RunFailed(f"{' '.join(map(str, arguments))}: not done after {seconds} s") from None
     if done.returncode != 0:
-        raise RunFailed(f"{' '.join(map(str, arguments))}: exit status {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}")
+        raise RunFailed(f"{' '.join(map(str, arguments))}: exit status {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
 
 
-def run_network(sepconv, model, x, names, folder, seconds=3600):
-    """Compiles the model into the folder and returns its outputs for x, one array for each name."""
+def best_target(sepconv):
+    """The target whose kernels this machine's CPU would choose, of those that are compiled unasked."""
+    targets = json.loads(command([sepconv, "targets", "--json"], 60))["targets"]
+    usable = [one for one in targets if one["device"] == "cpu" and one["available"] and not one.get("experimental")]
+    return max(usable, key=lambda one: one["rank"])["name"]
+
+
+def run_network(sepconv, target, model, x, names, folder, seconds=3600):
+    """Compiles the model for the target and returns its outputs for x, one array for each name."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     source, result = folder / "input.npy", folder / ("output.npz" if len(names) > 1 else "output.npy")
     result.unlink(missing_ok=True)
     np.save(source, x)
-    command([sepconv, "compile", model, "--network", "-o", folder / "compiled"], seconds)
+    command([sepconv, "compile", model, "--network", "--shared", "--target", target, "-o", folder / "compiled"], seconds)
     command([sepconv, "run", folder / "compiled", "--input", source, "--output", result], seconds)
     loaded = np.load(result)
     if len(names) == 1:

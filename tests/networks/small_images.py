@@ -70,7 +70,7 @@ def eegnet(narrow, activation, data_format):
     x = normalized(x, "separable", axis, "elu")
     x = layers.AveragePooling2D((1, 8), data_format=data_format, name="pool2")(x)
     x = layers.Dropout(0.5, name="dropout2")(x)
-    x = layers.Flatten(data_format=data_format, name="flatten")(x)
+    x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(4, activation=activation, kernel_constraint=keras.constraints.MaxNorm(0.25), name="predictions")(x)
     return keras.Model(waves, x, name="eegnet")
 

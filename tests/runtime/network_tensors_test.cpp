@@ -30,6 +30,23 @@ TEST(NetworkTensors, TimeStepsAreImages) {
   EXPECT_EQ(network.run({}, odd, result).code(), StatusCode::invalid_shape);
 }
 
+TEST(NetworkTensors, AxesThatViewsLackAreImages) {
+  NetworkBuilder b;
+  const auto clip = b.input("clip", {5, 4, 4, 3}), last = b.tensor("last", {5, 4, 4, 2});
+  b.step("frames", pointwise(4, 4, 3, 2), b.view(clip, {4, 4, 3}, 5), b.view(last, {4, 4, 2}, 5));
+  b.output(last);
+  const Network network = make(b.plan);
+  EXPECT_EQ(network.inputs()[0].images, 5);
+  EXPECT_EQ(network.inputs()[0].shape, (Shape{kDynamic, 4, 4, 3}));
+  const Tensor image = image_of(10, 48, {10, 4, 4, 3});
+  Tensor result({10, 4, 4, 2});
+  const Status status = network.run({}, image, result);
+  ASSERT_TRUE(status.ok()) << status.message();
+  const ConvProblem& p = network.steps()[0].problem;
+  EXPECT_EQ(std::vector<float>(result.data(), result.data() + result.elements()),
+            naive_conv(p, integer_weights(p), {image.data(), image.data() + image.elements()}, 10));
+}
+
 TEST(NetworkTensors, ViewsOfInputsThatRegroupImagesNeedADenseBatch) {
   NetworkBuilder b;
   const auto clip = b.input("clip", {12}), last = b.tensor("last", {3}, 2);

@@ -125,6 +125,7 @@ bool exact_on_integers(const ConvProblem& p) {
   };
   return std::all_of(p.stages.begin(), p.stages.end(), [&](const Stage& stage) {
     if (stage.kind == StageKind::average_pool || stage.kind == StageKind::norm) return false;
+    if (stage.interpolation == Interpolation::bilinear) return false;
     return std::all_of(stage.epilogue.begin(), stage.epilogue.end(), exact);
   });
 }

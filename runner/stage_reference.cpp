@@ -65,8 +65,8 @@ StageEvaluator::StageEvaluator(const ConvProblem& problem, std::size_t index, co
 void StageEvaluator::row(const SumImage& in, std::int64_t oh, SumImage& out) const {
   using Pixel = void (StageEvaluator::*)(const SumImage&, std::int64_t, std::int64_t, Sum*) const;
   constexpr Pixel kPixels[] = {&StageEvaluator::depthwise, &StageEvaluator::conv,  // in the order of StageKind
-                               &StageEvaluator::max_pool,  &StageEvaluator::average_pool,
-                               &StageEvaluator::copy,      &StageEvaluator::norm};
+                               &StageEvaluator::max_pool,  &StageEvaluator::average_pool, &StageEvaluator::copy,
+                               &StageEvaluator::norm,      &StageEvaluator::resize};
   for (std::int64_t ow = 0; ow < out_.W; ++ow)
     (this->*kPixels[static_cast<int>(stage_.kind)])(in, oh, ow, out.at(oh, ow));
 }
@@ -91,6 +91,7 @@ void StageEvaluator::store(const Sum& sum, const Position& at, std::int64_t inde
 
 double StageEvaluator::products() const {
   if (stage_.kind == StageKind::norm) return in_.C;
+  if (stage_.interpolation == Interpolation::bilinear) return 6;
   return stage_.kind == StageKind::conv ? taps() * in_.C : taps();
 }
 
@@ -211,6 +212,55 @@ void StageEvaluator::norm(const SumImage& in, std::int64_t oh, std::int64_t ow, 
     sums[c] = {value, (pixel[c].magnitude + mean.magnitude) * factor + std::abs(value),
                (pixel[c].stored + mean.stored) * factor + std::abs(value) * root.stored,
                (pixel[c].stored_squared + mean.stored_squared) * factor * factor + value * value * root.stored_squared};
+  }
+}
+
+namespace {
+
+/// Two numbers of pixels along an axis, and how far a place lies from the first one's centre to the second's.
+struct Between {
+  std::int64_t first, second;
+  double share;
+};
+
+/// @param at  an output pixel; in float32, as in Keras
+Between between_pixels(std::int64_t at, std::int32_t in, std::int32_t out) {
+  const float place = (static_cast<float>(at) + 0.5f) * (static_cast<float>(in) / static_cast<float>(out)) - 0.5f;
+  const float below = std::floor(place);
+  const auto first = static_cast<std::int64_t>(below);
+  return {std::clamp<std::int64_t>(first, 0, in - 1), std::clamp<std::int64_t>(first + 1, 0, in - 1), place - below};
+}
+
+std::int64_t nearest_pixel(std::int64_t at, std::int32_t in, std::int32_t out) {
+  const float place = (static_cast<float>(at) + 0.5f) * (static_cast<float>(in) / static_cast<float>(out));
+  return std::min<std::int64_t>(static_cast<std::int64_t>(std::floor(place)), in - 1);
+}
+
+/// a + (b - a) * share, whose rounding errors those of the difference are among.
+Sum mixed(const Sum& a, const Sum& b, double share) {
+  Sum sum = a;
+  add(sum, b, share);
+  add(sum, a, -share);
+  sum.value = a.value + (b.value - a.value) * share;
+  sum.stored = a.stored * (1 - share) + b.stored * share;
+  sum.stored_squared = a.stored_squared * (1 - share) * (1 - share) + b.stored_squared * share * share;
+  return sum;
+}
+
+}  // namespace
+
+void StageEvaluator::resize(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const {
+  if (stage_.interpolation == Interpolation::nearest) {
+    std::copy_n(in.at(nearest_pixel(oh, in_.H, out_.H), nearest_pixel(ow, in_.W, out_.W)), out_.C, sums);
+    return;
+  }
+  const Between rows = between_pixels(oh, in_.H, out_.H), columns = between_pixels(ow, in_.W, out_.W);
+  for (std::int64_t c = 0; c < out_.C; ++c) {
+    const auto along_row = [&](std::int64_t row) {
+      return mixed(in.at(row, columns.first)[c], in.at(row, columns.second)[c], columns.share);
+    };
+    sums[c] = mixed(along_row(rows.first), along_row(rows.second), rows.share);
+    round_stored(sums[c], rounding(sum_terms_) * sums[c].magnitude);
   }
 }
 

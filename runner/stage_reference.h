@@ -106,6 +106,7 @@ class StageEvaluator {
   void average_pool(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const;
   void copy(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const;
   void norm(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const;
+  void resize(const SumImage& in, std::int64_t oh, std::int64_t ow, Sum* sums) const;
 
   const DataType dtype_;
   const Stage& stage_;

@@ -137,6 +137,7 @@ int compile(const CompileArguments& arguments) {
   const autoschedule::KnownSchedules known(lockfile ? &*lockfile : nullptr, only_lock ? nullptr : &tables,
                                            arguments.threads);
   options.schedules = &known;
+  options.note_rules = lockfile.has_value();  // the shipped tables know few layers
   options.lockfile_text = [&](const std::vector<generators::PlannedKernel>& kernels) {
     return lockfile_text(lockfile, known, kernels);
   };

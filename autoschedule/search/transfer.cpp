@@ -9,7 +9,9 @@ namespace sepconv::autoschedule {
 
 std::optional<double> transfer_distance(const ConvProblem& a, const ConvProblem& b) {
   const auto kind = [](const ConvProblem& p) { return std::tuple(p.layout, p.dtype, p.dynamic_h(), p.dynamic_w()); };
-  const auto same_kind = [](const Stage& left, const Stage& right) { return left.kind == right.kind; };
+  const auto same_kind = [](const Stage& left, const Stage& right) {
+    return left.kind == right.kind && left.interpolation == right.interpolation;
+  };
   if (kind(a) != kind(b) || !std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(), b.stages.end(), same_kind))
     return std::nullopt;
   const auto extent = [](std::int32_t value) { return value == kDynamic ? 1 : value; };

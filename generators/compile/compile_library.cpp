@@ -182,7 +182,7 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
     throw std::invalid_argument(
         "shared: kernels for GPUs call libsepconv_gpu, which is linked once into the program; leave out --shared");
   const Toolchain tools = find_toolchain(options.shared ? &library.kernels.front().target : nullptr, options.tools);
-  if (options.schedules != nullptr && options.observer != nullptr)
+  if (options.schedules != nullptr && options.observer != nullptr && options.note_rules)
     for (const PlannedKernel& kernel : library.kernels)
       if (!kernel.from_source)
         options.observer->note(fmt::format("layer '{}' on {} has no row in the lockfile; the rule chose {}",

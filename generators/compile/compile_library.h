@@ -43,6 +43,7 @@ struct CompileOptions {
   bool embed = false;                          // the weights file is a part of the archive too
   DataType weights_dtype = DataType::float32;  // float16 and bfloat16: float32 weights are stored in 16 bits
   const ScheduleSource* schedules = nullptr;
+  bool note_rules = true;  // a note for each kernel that `schedules` lacks
   /// The text of <name>.lock.json for the kernels of the library; no such file is written without it.
   std::function<std::string(const std::vector<PlannedKernel>&)> lockfile_text;
   int jobs = 0;                                    // kernels compiled in parallel; 0 = one per core

@@ -88,23 +88,9 @@ const char* {0}_predict_error(void);
       parameters(library));
 }
 
-}  // namespace
-
-std::string predict_header_text(const LibraryContents& library) {
-  const std::string macro = macro_name(library.name);
-  const NetworkPlan& plan = library.network->plan;
-  return fmt::format(
-      "/* {0} */\n#ifndef {1}_PREDICT_H\n#define {1}_PREDICT_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
-      "{2}{3}#define {1}_WORKSPACE_BYTES {4} /* for a batch of one */\n\n"
-      "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n{5}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n",
-      kBanner, macro, sizes_text(library, "INPUT", plan.inputs), sizes_text(library, "OUTPUT", plan.outputs),
-      network_workspace_bytes(library, 1, 1), declarations(library));
-}
-
-std::string predict_source_text(const LibraryContents& library) {
-  const bool one = one_each(library), embedded = library.embedded_bytes != 0;
-  std::string text = fmt::format("// {}\n", kBanner);
-  text += fmt::format(R"(#include "{0}_predict.h"
+/// The includes, the message of the last failure, and the network that all calls share.
+std::string prologue_text(const std::string& name) {
+  return fmt::format("// {}\n", kBanner) + fmt::format(R"(#include "{0}_predict.h"
 
 #include <sepconv/executor.h>
 #include <sepconv/kernel_registry.h>
@@ -144,26 +130,34 @@ int load(const From& from) {{
   }}
 }}
 
-template <class View, class Data>
-View view_of(const sepconv::NetworkPort& port, Data data, std::size_t batch) {{
+)",
+                                                       name);
+}
+
+constexpr const char* kViewOf = R"(template <class View, class Data>
+View view_of(const sepconv::NetworkPort& port, Data data, std::size_t batch) {
   View view;
   view.data = data;
   view.dtype = port.dtype;
   view.rank = port.rank;
   std::int64_t pitch = 1;
-  for (int axis = port.rank - 1; axis >= 1; --axis) {{
+  for (int axis = port.rank - 1; axis >= 1; --axis) {
     view.extents[axis] = port.extents[axis - 1];
     view.pitches[axis] = pitch;
     pitch *= view.extents[axis];
-  }}
+  }
   view.extents[0] = static_cast<std::int64_t>(batch) * port.images;
   view.pitches[0] = pitch;
   return view;
-}}
+}
 
-}}  // namespace
+}  // namespace
 
-extern "C" int {0}_predict_load(const char* weights_file) {{
+)";
+
+/// The function that loads the weights, and the beginning of the one that runs the network.
+std::string load_text(const LibraryContents& library) {
+  return fmt::format(R"(extern "C" int {0}_predict_load(const char* weights_file) {{
   if (weights_file == nullptr) return fail("{0}_predict_load: the name of the file is NULL");
   return load(std::filesystem::path(weights_file));
 }}
@@ -171,7 +165,25 @@ extern "C" int {0}_predict_load(const char* weights_file) {{
 extern "C" int {0}_predict({1}) {{
   constexpr std::size_t kMostBatch = std::size_t{{1}} << 40;
 )",
-                      library.name, parameters(library));
+                     library.name, parameters(library));
+}
+
+}  // namespace
+
+std::string predict_header_text(const LibraryContents& library) {
+  const std::string macro = macro_name(library.name);
+  const NetworkPlan& plan = library.network->plan;
+  return fmt::format(
+      "/* {0} */\n#ifndef {1}_PREDICT_H\n#define {1}_PREDICT_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
+      "{2}{3}#define {1}_WORKSPACE_BYTES {4} /* for a batch of one */\n\n"
+      "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n{5}\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n",
+      kBanner, macro, sizes_text(library, "INPUT", plan.inputs), sizes_text(library, "OUTPUT", plan.outputs),
+      network_workspace_bytes(library, 1, 1), declarations(library));
+}
+
+std::string predict_source_text(const LibraryContents& library) {
+  const bool one = one_each(library), embedded = library.embedded_bytes != 0;
+  std::string text = prologue_text(library.name) + kViewOf + load_text(library);
   text += embedded
               ? fmt::format("  if (loaded.load() == nullptr && load({}::network()) != 0) return 1;\n", library.name)
               : fmt::format(

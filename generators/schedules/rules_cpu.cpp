@@ -38,7 +38,7 @@ CpuSchedule transposed_schedule(Lowering p) {
 CpuSchedule unlimited_schedule(const Lowering& p) {
   if (transposes_input(p)) return transposed_schedule(p);
   if (p.family == KernelFamily::conv) return conv_rule(p);
-  if (p.family == KernelFamily::norm) return norm_rule(p);
+  if (!p.has_taps()) return pixels_rule(p);
   CpuSchedule s;
   const bool nhwc = p.layout == Layout::nhwc, wants_direct = reads_input(p);
   const int lanes = p.target.lanes;

@@ -44,10 +44,10 @@ int columns_of_one_row(const Lowering& p, int mr);
 /// The schedule of a conv whose window has several taps.
 CpuSchedule conv_rule(const Lowering& p);
 
-// rules_norm.cpp
+// rules_pixels.cpp
 
-/// The schedule of a norm.
-CpuSchedule norm_rule(const Lowering& p);
+/// The schedule of a stage that has no window.
+CpuSchedule pixels_rule(const Lowering& p);
 
 // rules_pointwise.cpp
 

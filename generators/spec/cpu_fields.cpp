@@ -52,19 +52,20 @@ std::string spread_refusal(const CpuSchedule& s, const Lowering& p) {
 
 std::string dw_c_refusal(const CpuSchedule& s, const Lowering& p) {
   const int tile = s.depthwise->c_tile;
-  if (p.family != KernelFamily::norm || (tile == power_of_two_below(tile) && tile <= p.IC)) return "";
-  return "a norm halves its sums: expected a power of two, at most the " + std::to_string(p.IC) + " channels";
+  if (!p.has_taps() && tile > p.IC) return "more channels than the input's " + std::to_string(p.IC);
+  if (p.family != KernelFamily::norm || tile == power_of_two_below(tile)) return "";
+  return "a norm halves its sums: expected a power of two";
 }
 
 std::string dw_ow_refusal(const CpuSchedule& s, const Lowering& p) {
-  const bool whole_tiles = s.block.flat() || (p.family == KernelFamily::norm && !p.dynamic_w());
+  const bool whole_tiles = s.block.flat() || (!p.has_taps() && !p.dynamic_w());
   if (!whole_tiles || s.depthwise->ow_tile <= p.OW()) return "";
   return "more columns than the output's " + std::to_string(p.OW());
 }
 
 std::string pad_refusal(const CpuSchedule& s, const Lowering& p) {
   const DepthwiseCpuSchedule& dw = *s.depthwise;
-  if (dw.pad_tile && p.family == KernelFamily::norm) return "a norm has no pads";
+  if (dw.pad_tile && !p.has_taps()) return "without a window there are no pads";
   if (!dw.pad_tile || inner_layout(dw, p) == Layout::nhwc || p.window.stride_w <= kMostPhases) return "";
   return "in nchw each of a stride's " + std::to_string(p.window.stride_w) +
          " phases is copied by code of its own; at most " + std::to_string(kMostPhases);
@@ -79,7 +80,7 @@ std::string dw_ku_refusal(const CpuSchedule& s, const Lowering& p) {
 std::string cb_refusal(const CpuSchedule& s, const Lowering& p) {
   const DepthwiseCpuSchedule& dw = *s.depthwise;
   if (dw.c_block == 0) return "";
-  if (p.family == KernelFamily::norm) return "a norm reads all channels of a pixel";
+  if (!p.has_taps()) return "without a window each pixel is computed once";
   if (dw.c_block % dw.c_tile != 0) return "expected 0 or a multiple of dw.c=" + std::to_string(dw.c_tile);
   if (p.layout != Layout::nhwc || p.IC < dw.c_tile)
     return "only panels of nhwc's channels can be computed column by column";

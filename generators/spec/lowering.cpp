@@ -16,6 +16,7 @@ std::optional<KernelFamily> family_of(const ConvProblem& p) {
   const std::vector<Stage>& stages = p.stages;
   if (stages.size() == 1 && detail::entry_of(stages[0].kind).keeps_channels) return KernelFamily::depthwise;
   if (stages.size() == 1 && stages[0].kind == StageKind::norm) return KernelFamily::norm;
+  if (stages.size() == 1 && stages[0].kind == StageKind::resize) return KernelFamily::resize;
   if (stages.size() == 1) return has_one_tap(stages[0]) ? KernelFamily::pointwise : KernelFamily::conv;
   if (stages.size() == 2 && stages[0].kind == StageKind::depthwise && stages[1].kind == StageKind::conv &&
       stages[1].window.is_identity())
@@ -31,7 +32,7 @@ bool is_keras_epilogue(const Epilogue& epilogue) {
 }  // namespace
 
 const char* to_text(KernelFamily family) {
-  constexpr const char* kNames[] = {"depthwise", "pointwise", "conv", "separable", "norm"};
+  constexpr const char* kNames[] = {"depthwise", "pointwise", "conv", "separable", "norm", "resize"};
   return kNames[static_cast<int>(family)];
 }
 
@@ -67,6 +68,8 @@ Lowering lower(const ConvProblem& problem, const Target& target) {
   l.window = first.window;
   l.depth_multiplier = first.depth_multiplier;
   l.epsilon = first.epsilon;
+  l.out_H = first.out_H, l.out_W = first.out_W;
+  l.interpolation = first.interpolation;
   if (l.family == KernelFamily::separable) l.middle = first.epilogue;
   l.output = last.epilogue;
   if (!is_elementwise(activation_of(l.output).kind)) set_activation(l.output, {});

@@ -19,6 +19,7 @@ enum class KernelFamily : std::uint8_t {
   conv,       // one conv stage of any other window
   separable,  // a depthwise stage, then an unstrided and unpadded conv stage of a 1x1 window
   norm,       // one norm stage
+  resize,     // one resize stage
 };
 
 /// "depthwise": also the name of the generator for CPUs.
@@ -43,8 +44,10 @@ struct Lowering {
   Pitches input_pitches, output_pitches;
   Window window;  // of the first stage
   std::int32_t depth_multiplier = 1;
-  double epsilon = 0;  // norm only
-  Epilogue middle;     // between the stages; separable only
+  double epsilon = 0;                                    // norm only
+  std::int32_t out_H = 0, out_W = 0;                     // resize only
+  Interpolation interpolation = Interpolation::nearest;  // resize only
+  Epilogue middle;                                       // between the stages; separable only
   Epilogue output;
   double flops = 0;                 // of one image, a multiply-add counted as two; 0 where extents are dynamic
   std::vector<Argument> arguments;  // of the kernel, in its order
@@ -63,7 +66,9 @@ struct Lowering {
     return family == KernelFamily::pointwise || family == KernelFamily::conv || family == KernelFamily::separable;
   }
   /// The last stage's result is rounded to the type before its epilogue, as it is the output of a layer of Keras'.
-  bool rounds_result() const { return family == KernelFamily::depthwise; }
+  bool rounds_result() const { return family == KernelFamily::depthwise || family == KernelFamily::resize; }
+  /// False for a stage that has no window: its register tiles stay inside of the output.
+  bool has_taps() const { return family != KernelFamily::norm && family != KernelFamily::resize; }
   /// Planes of IC channels that the GEMM sums over: the multipliers of a depthwise stage, or the taps of a conv's
   /// window.
   std::int32_t planes() const { return family == KernelFamily::conv ? window.KH * window.KW : depth_multiplier; }
@@ -72,8 +77,8 @@ struct Lowering {
   bool dynamic_h() const { return IH == kDynamic; }
   bool dynamic_w() const { return IW == kDynamic; }
   bool is_dynamic() const { return dynamic_h() || dynamic_w(); }
-  std::int32_t OH() const { return window.OH(IH); }
-  std::int32_t OW() const { return window.OW(IW); }
+  std::int32_t OH() const { return family == KernelFamily::resize ? out_H : window.OH(IH); }
+  std::int32_t OW() const { return family == KernelFamily::resize ? out_W : window.OW(IW); }
 };
 
 /// @throws std::invalid_argument with why_not_compiled()'s reason.

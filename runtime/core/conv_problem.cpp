@@ -19,7 +19,8 @@ auto fields_of(const Window& w) {
                   w.pad_right);
 }
 auto fields_of(const Stage& s) {
-  return std::tie(s.kind, s.window, s.depth_multiplier, s.out_channels, s.epilogue, s.epsilon);
+  return std::tie(s.kind, s.window, s.depth_multiplier, s.out_channels, s.epilogue, s.epsilon, s.out_H, s.out_W,
+                  s.interpolation);
 }
 auto fields_of(const ConvProblem& p) {
   return std::tie(p.dtype, p.strict_float, p.layout, p.IH, p.IW, p.IC, p.input_pitches, p.output_pitches, p.stages);
@@ -75,11 +76,7 @@ void set_activation(Epilogue& epilogue, const Activation& activation) {
 
 Extents ConvProblem::extents_after(std::size_t count) const {
   Extents extents{IH, IW, IC};
-  for (std::size_t i = 0; i < count; ++i) {
-    const Stage& stage = stages[i];
-    extents = {stage.window.OH(extents.H), stage.window.OW(extents.W),
-               detail::entry_of(stage.kind).out_channels(stage, extents.C)};
-  }
+  for (std::size_t i = 0; i < count; ++i) extents = detail::entry_of(stages[i].kind).output(stages[i], extents);
   return extents;
 }
 
@@ -135,6 +132,9 @@ std::string to_text(const EpilogueStep& step) {
 }
 
 const char* to_text(StageKind kind) { return detail::entry_of(kind).text; }
+const char* to_text(Interpolation interpolation) {
+  return interpolation == Interpolation::nearest ? "nearest" : "bilinear";
+}
 const char* to_text(Layout layout) { return layout == Layout::nhwc ? "nhwc" : "nchw"; }
 
 }  // namespace sepconv

@@ -98,6 +98,8 @@ void stage_differs(Mismatch& found, const ConvProblem& kernel, const ConvProblem
   found.pair_differs("dilation" + of, a.window.dilation_h, a.window.dilation_w, b.window.dilation_h,
                      b.window.dilation_w);
   found.differs("depth_multiplier" + of, std::to_string(a.depth_multiplier), std::to_string(b.depth_multiplier));
+  found.pair_differs("output" + of, a.out_H, a.out_W, b.out_H, b.out_W);
+  found.differs("interpolation" + of, to_text(a.interpolation), to_text(b.interpolation));
   found.differs("epsilon" + of, detail::print_double(a.epsilon), detail::print_double(b.epsilon));
   if (a.epilogue != b.epilogue) found.differs("epilogue" + of, epilogue_text(a.epilogue), epilogue_text(b.epilogue));
 }

@@ -12,7 +12,12 @@
 namespace sepconv::detail {
 namespace {
 
-constexpr int kMostMoves = 400;
+/// Moves of a block in each order; fewer where a plan of that many blocks takes long.
+std::int64_t most_moves(std::size_t blocks) {
+  constexpr std::int64_t kMost = 400, kComparisons = 40'000'000;
+  const auto count = static_cast<std::int64_t>(blocks);
+  return std::clamp(kComparisons / (count * count + 1), std::int64_t{1}, kMost);
+}
 
 /// Tensors that share one place: a base, or several of which each is written in place of the one before.
 struct Block {
@@ -74,7 +79,7 @@ Packing best_packing(const std::vector<Block>& blocks, std::int64_t least) {
       by([&](std::size_t i) { return std::pair(std::int64_t{blocks[i].life.last}, bytes(i)); })};
   Packing best;
   for (std::vector<std::size_t> order : orders) {
-    for (int move = 0; move < kMostMoves && best.bytes > least; ++move) {
+    for (std::int64_t move = 0; move < most_moves(blocks.size()) && best.bytes > least; ++move) {
       Packing packing = pack(blocks, order);
       const auto peak = std::find(order.begin(), order.end(), packing.peak);
       if (packing.bytes < best.bytes) best = std::move(packing);
@@ -83,7 +88,6 @@ Packing best_packing(const std::vector<Block>& blocks, std::int64_t least) {
       const auto to = move % 2 == 0 ? order.begin() : order.begin() + (peak - order.begin()) / 2;
       std::rotate(to, peak, peak + 1);
     }
-    if (blocks.size() > 2000) break;  // one greedy plan of so many takes seconds with its moves
   }
   return best;
 }

@@ -95,9 +95,6 @@ BoundStep bind_step(const NetworkPlan& plan, const NetworkStep& step, ConvLayer 
                   detail::bind_tensor(plan, step.output, p.layout, images.out, p.output_pitches, images.rank3),
                   {}};
   const std::vector<Argument> operands = operands_of(p);
-  if (operands.size() > detail::kMaxOperands)
-    throw std::invalid_argument("network: step " + detail::quoted(step.layer) + ": more than " +
-                                std::to_string(detail::kMaxOperands) + " operands");
   for (std::size_t i = 0; i < operands.size(); ++i) {
     const auto extent = [&](std::size_t axis) { return static_cast<std::int32_t>(operands[i].shape[axis]); };
     const Extents e =

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "runtime/core/axis_activation.h"
+#include "runtime/core/kernel_call.h"
 #include "runtime/core/tensor_regions.h"
 #include "runtime/core/text.h"
 #include "sepconv/detail/kernel_arguments.h"
@@ -159,6 +160,9 @@ class GraphChecker {
         !step.problem.output_pitches.dense())
       throw std::invalid_argument("output pitches; expected none with an activation along an axis");
     const std::vector<Argument> operands = operands_of(step.problem);
+    if (operands.size() > kMaxOperands)
+      throw std::invalid_argument(std::to_string(operands.size()) + " operands; expected at most " +
+                                  std::to_string(kMaxOperands));
     if (operands.size() != step.operands.size())
       throw std::invalid_argument(std::to_string(step.operands.size()) + " operands; expected " +
                                   std::to_string(operands.size()));

@@ -8,7 +8,7 @@
 namespace sepconv::detail {
 
 /// Most tensors, and most steps, of a network: the checks compare tensors in pairs.
-inline constexpr std::size_t kMaxNetworkItems = std::size_t{1} << 14;
+inline constexpr std::size_t kMaxNetworkItems = std::size_t{1} << 13;
 
 /// What a step reads and writes, by its problem.
 struct StepImages {

@@ -110,6 +110,23 @@ void check_norm(const Checker& check, const Stage& stage) {
     check.reject("window", "several taps, strides, dilation or pads", "none of these: a norm reads one pixel");
 }
 
+void check_resize(const Checker& check, const Stage& stage, const Extents& in) {
+  if (stage.kind != StageKind::resize) {
+    if (stage.out_H != 0) check.reject("out_H", stage.out_H, "0: only a resize has its own");
+    if (stage.out_W != 0) check.reject("out_W", stage.out_W, "0: only a resize has its own");
+    if (stage.interpolation != Interpolation{})
+      check.reject("interpolation", to_text(stage.interpolation), "nearest: only a resize interpolates");
+    return;
+  }
+  if (in.H == kDynamic || in.W == kDynamic)
+    check.reject("IH, IW", "-1 (dynamic)", "static extents of a resize's input");
+  if (stage.window != Window{}) check.reject("window", "another than the default", "none: a resize has no window");
+  check.positive("out_H", stage.out_H);
+  check.positive("out_W", stage.out_W);
+  check.extent("out_H", stage.out_H);
+  check.extent("out_W", stage.out_W);
+}
+
 void check_pitches(const Checker& check, const char* field, const Pitches& pitches, const ConvProblem& p,
                    const Extents& e) {
   if (pitches.dense()) return;
@@ -157,6 +174,7 @@ void check_stage(const Checker& check, const Stage& stage, const Extents& in, bo
   check_window(check, stage.window, in, first);
   check_pool(check, stage, in);
   check_norm(check, stage);
+  check_resize(check, stage, in);
   const detail::ArrayShape weights = detail::entry_of(stage.kind).weights_shape(stage, in.C);
   if (!weights.empty()) check.product("weight elements", {weights[0], weights[1], weights[2], weights[3]});
   const Window& w = stage.window;

@@ -4,6 +4,7 @@
 //            | "conv_o" out_channels "_k" KH "x" KW [strides] [dilation] [pads]
 //            | ( "maxpool" | "avgpool" | "copy" ) "_k" KH "x" KW [strides] [dilation] [pads]
 //            | "norm_k1x1" [pads] "_e(" epsilon ")"
+//            | "resize_o" OH "x" OW ( "_nearest" | "_bilinear" )
 //   step     = "bias" | "scale" | "prelu" | activation | ( "add" | "sub" | "mul" | "max" | "min" ) [ "_c" | "_p" ]
 // Fields that have no effect ("_s1x1", "_d1x1", "_p0x0x0x0", "_m1") are not written; "?" is an extent or pad that is
 // known only at run time.
@@ -50,10 +51,9 @@ const std::array<WindowField, 4>& window_fields() {
   return fields;
 }
 
-std::string stage_text(const Stage& stage) {
+std::string window_text(const Stage& stage) {
   const Window neutral;
-  std::string text = detail::entry_of(stage.kind).text_form;
-  if (stage.kind == StageKind::conv) text += "_o" + number_text(stage.out_channels);
+  std::string text;
   for (const WindowField& field : window_fields()) {
     bool written = field.always;
     std::string numbers;
@@ -63,6 +63,16 @@ std::string stage_text(const Stage& stage) {
     }
     if (written) text += "_" + std::string(field.prefix) + numbers;
   }
+  return text;
+}
+
+std::string stage_text(const Stage& stage) {
+  std::string text = detail::entry_of(stage.kind).text_form;
+  if (stage.kind == StageKind::conv) text += "_o" + number_text(stage.out_channels);
+  if (stage.kind == StageKind::resize)
+    text += "_o" + number_text(stage.out_H) + "x" + number_text(stage.out_W) + "_" + to_text(stage.interpolation);
+  else
+    text += window_text(stage);
   if (stage.depth_multiplier != 1) text += "_m" + number_text(stage.depth_multiplier);
   if (stage.kind == StageKind::norm) text += "_e(" + detail::print_double(stage.epsilon) + ")";
   for (const EpilogueStep& step : stage.epilogue) text += "." + to_text(step);
@@ -155,6 +165,14 @@ void read_head(ConvProblem& p, std::string_view whole, std::string_view part) {
   fields.end();
 }
 
+void read_window(Fields& fields, Window& window) {
+  for (const WindowField& field : window_fields()) {
+    const std::size_t count = field.members.size();
+    const auto values = field.always ? fields.required(field.prefix, count) : fields.numbers(field.prefix, count);
+    for (std::size_t i = 0; values && i < count; ++i) window.*field.members[i] = (*values)[i];
+  }
+}
+
 /// A stage, or nothing where the part does not begin with the name of a kind.
 std::optional<Stage> read_stage(std::string_view whole, std::string_view part) {
   for (const detail::StageKindEntry& entry : detail::stage_kinds()) {
@@ -164,10 +182,12 @@ std::optional<Stage> read_stage(std::string_view whole, std::string_view part) {
     Fields fields(whole, part);
     fields.word();
     if (stage.kind == StageKind::conv) stage.out_channels = fields.required("o", 1)[0];
-    for (const WindowField& field : window_fields()) {
-      const std::size_t count = field.members.size();
-      const auto values = field.always ? fields.required(field.prefix, count) : fields.numbers(field.prefix, count);
-      for (std::size_t i = 0; values && i < count; ++i) stage.window.*field.members[i] = (*values)[i];
+    if (stage.kind == StageKind::resize) {
+      const std::vector<std::int32_t> extents = fields.required("o", 2);
+      stage.out_H = extents[0], stage.out_W = extents[1];
+      stage.interpolation = one_of(whole, fields.word(), std::array{Interpolation::nearest, Interpolation::bilinear});
+    } else {
+      read_window(fields, stage.window);
     }
     if (stage.kind == StageKind::depthwise)
       if (const auto multiplier = fields.numbers("m", 1)) stage.depth_multiplier = (*multiplier)[0];

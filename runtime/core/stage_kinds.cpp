@@ -3,12 +3,20 @@
 namespace sepconv::detail {
 namespace {
 
-std::int32_t same_channels(const Stage&, std::int32_t in_channels) { return in_channels; }
+Extents windows(const Stage& stage, const Extents& in, std::int32_t channels) {
+  return {stage.window.OH(in.H), stage.window.OW(in.W), channels};
+}
+Extents same_channels(const Stage& stage, const Extents& in) { return windows(stage, in, in.C); }
 ArrayShape no_weights(const Stage&, std::int32_t) { return {}; }
 double taps(const Stage& stage, std::int32_t in_channels) {
   return double(stage.window.KH) * stage.window.KW * in_channels;
 }
 double no_operations(const Stage&, std::int32_t) { return 0; }
+Extents resized(const Stage& stage, const Extents& in) { return {stage.out_H, stage.out_W, in.C}; }
+/// Three linear functions.
+double operations_of_resize(const Stage& stage, std::int32_t in_channels) {
+  return stage.interpolation == Interpolation::nearest ? 0 : 3.0 * in_channels;
+}
 /// Additions to the sum and the sum of squares, differences, and the product.
 double operations_of_norm(const Stage&, std::int32_t in_channels) { return 4.0 * in_channels; }
 
@@ -17,7 +25,7 @@ double operations_of_norm(const Stage&, std::int32_t in_channels) { return 4.0 *
 const std::vector<StageKindEntry>& stage_kinds() {
   static const std::vector<StageKindEntry> kinds = {
       {StageKind::depthwise, "depthwise", "dw",
-       [](const Stage& stage, std::int32_t in_channels) { return in_channels * stage.depth_multiplier; },
+       [](const Stage& stage, const Extents& in) { return windows(stage, in, in.C * stage.depth_multiplier); },
        [](const Stage& stage, std::int32_t in_channels) {
          return ArrayShape{stage.window.KH, stage.window.KW, in_channels, stage.depth_multiplier};
        },
@@ -25,7 +33,8 @@ const std::vector<StageKindEntry>& stage_kinds() {
          return double(stage.window.KH) * stage.window.KW * in_channels * stage.depth_multiplier;
        },
        true},
-      {StageKind::conv, "conv", "conv", [](const Stage& stage, std::int32_t) { return stage.out_channels; },
+      {StageKind::conv, "conv", "conv",
+       [](const Stage& stage, const Extents& in) { return windows(stage, in, stage.out_channels); },
        [](const Stage& stage, std::int32_t in_channels) {
          return ArrayShape{stage.window.KH, stage.window.KW, in_channels, stage.out_channels};
        },
@@ -37,6 +46,7 @@ const std::vector<StageKindEntry>& stage_kinds() {
       {StageKind::average_pool, "average_pool", "avgpool", same_channels, no_weights, taps, true},
       {StageKind::copy, "copy", "copy", same_channels, no_weights, no_operations, true},
       {StageKind::norm, "norm", "norm", same_channels, no_weights, operations_of_norm, false},
+      {StageKind::resize, "resize", "resize", resized, no_weights, operations_of_resize, false},
   };
   return kinds;
 }

@@ -15,7 +15,7 @@ struct StageKindEntry {
   StageKind kind;
   const char* text;       // in error messages and names
   const char* text_form;  // in the text form of a problem
-  std::int32_t (*out_channels)(const Stage& stage, std::int32_t in_channels);
+  Extents (*output)(const Stage& stage, const Extents& in);
   /// Keras' order; empty for a kind without weights.
   ArrayShape (*weights_shape)(const Stage& stage, std::int32_t in_channels);
   /// Multiply-adds, or comparisons or additions of a pool, for one pixel of the output.

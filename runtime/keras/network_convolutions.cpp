@@ -51,6 +51,9 @@ int lower_groups(CallLowering& c, const LayerConfig& config) {
   if (!is_elementwise(config.activation.kind))
     throw NotCompiledError("groups with " + to_text(config.activation) + " are not compiled");
   const std::int64_t groups = config.groups, channels = c.shape(c.input()).back();
+  constexpr std::int64_t kMostGroups = 256;
+  if (groups > kMostGroups)
+    throw NotCompiledError("more than " + std::to_string(kMostGroups) + " groups are not compiled");
   if (channels % groups != 0) throw NotCompiledError("its groups do not divide the channels");
   LayerConfig one = config;
   one.groups = 1;

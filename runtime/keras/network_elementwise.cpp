@@ -147,6 +147,31 @@ int lower_layer_scale(CallLowering& c) {
   return c.apply(input, Layout::nhwc, epilogue, std::move(constants));
 }
 
+/// The mean and variance of each pixel's channels, then constants for each channel.
+int lower_layer_normalization(CallLowering& c) {
+  const int input = c.input();
+  if (layout_with_channels(member(c.config(), "axis"), c.keras_rank(input), "normalization") != Layout::nhwc)
+    throw NotCompiledError("normalization of each pixel is compiled along the last axis only");
+  if (truthy_member(c.config(), "rms_scaling", false)) throw NotCompiledError("rms_scaling is not compiled");
+  Stage stage;
+  stage.kind = StageKind::norm;
+  stage.epsilon = number_member(c.config(), "epsilon", 1e-3, c.what());
+  DraftStep step = c.begin_step(input, Layout::nhwc);
+  if (truthy_member(c.config(), "scale", true)) add_constant_step(EpilogueKind::scale, {}, stage.epilogue, step.arrays);
+  if (truthy_member(c.config(), "center", true)) add_constant_step(EpilogueKind::bias, {}, stage.epilogue, step.arrays);
+  const std::vector<KerasArray> arrays = c.arrays(step.arrays.size());
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    if (arrays[i].values.size() != channels_of(c, input, Layout::nhwc))
+      throw std::invalid_argument(c.what() + ": its weights do not fit its input");
+    step.arrays[i] = arrays[i].values;
+  }
+  step.problem.stages = {stage};
+  step.output = c.add_output(Layout::nhwc);
+  const int output = step.output;
+  c.add_step(std::move(step));
+  return output;
+}
+
 }  // namespace
 
 const Lowerings& elementwise_lowerings() {
@@ -156,6 +181,7 @@ const Lowerings& elementwise_lowerings() {
         {"Rescaling", lower_rescaling},
         {"Normalization", lower_normalization},
         {"LayerScale", lower_layer_scale},
+        {"LayerNormalization", lower_layer_normalization},
     };
     for (const char* name :
          {"BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization"})

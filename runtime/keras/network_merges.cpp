@@ -129,7 +129,7 @@ int concatenate(CallLowering& c, const std::vector<int>& tensors, const json& ax
   std::int64_t first = 0;
   for (const int tensor : tensors) {
     Extents64 part_shape = shape;
-    part_shape[axis] = c.shape(tensor).at(axis);
+    if (c.shape(tensor).size() == shape.size()) part_shape[axis] = c.shape(tensor)[axis];
     if (part_shape != c.shape(tensor) || c.draft.tensor(tensor).tensor.images != c.draft.tensor(output).tensor.images)
       throw NotCompiledError("tensors whose shapes do not fit are not concatenated");
     DraftStep step = c.begin_step(tensor, Layout::nhwc);

@@ -17,7 +17,7 @@
 namespace sepconv::keras {
 namespace {
 
-constexpr std::size_t kMostCalls = 10000;
+constexpr std::size_t kMostCalls = 10000, kMostSteps = 1 << 14;
 constexpr const char* kAdvice = "; plan a part of the model with --from LAYER and --to LAYER";
 
 /// Why there is no network, in one line.
@@ -97,9 +97,9 @@ class NetworkPlanner {
   auto guarded(int index, const Run& run) const -> decltype(run()) {
     try {
       return run();
-    } catch (const NotCompiledError& error) {
-      refuse(index, error.what());
-    } catch (const std::invalid_argument& error) {
+    } catch (const NoNetwork&) {
+      throw;
+    } catch (const std::exception& error) {  // what JSON's own accessors throw about damaged files, too
       refuse(index, error.what());
     }
   }
@@ -107,11 +107,13 @@ class NetworkPlanner {
   /// The shape without the batch. @throws NotCompiledError where an extent is open, or too large
   static std::vector<std::int64_t> static_shape(const std::optional<Shape>& shape, const std::string& what) {
     if (!shape || shape->empty()) throw NotCompiledError(what + " shape unknown; pass --input-shape HxWxC");
+    constexpr std::int64_t kMostExtent = 1 << 24;
     constexpr double kMostElements = std::numeric_limits<std::int32_t>::max();
     double elements = 1;
     for (auto extent = shape->begin() + 1; extent != shape->end(); ++extent) {
       if (*extent == kDynamic) throw NotCompiledError(what + " shape unknown; pass --input-shape HxWxC");
       if (*extent < 1) throw NotCompiledError(what + " is empty");
+      if (*extent > kMostExtent) throw NotCompiledError(what + " is too large");
       elements *= static_cast<double>(*extent);
     }
     if (elements > kMostElements) throw NotCompiledError(what + " is too large");
@@ -148,6 +150,7 @@ class NetworkPlanner {
       if (const auto why = lowering.why_never()) throw NotCompiledError(*why);
       static_shape(call(index).shape(0), "its output");
       if (inputs.empty()) throw NotCompiledError("a layer that reads no tensor is not compiled");
+      if (draft_.steps.size() > kMostSteps) throw NotCompiledError("the network has too many steps");
       return lower_call(lowering);
     });
   }
@@ -167,9 +170,7 @@ void plan_network(const ModelDocument& document, const PlanOptions& options, con
   const NetworkSource source{document, graph, weights};
   try {
     plan.network = NetworkPlanner(source, cut).plan();
-  } catch (const NoNetwork& reason) {
-    plan.why_no_network = reason.what();
-  } catch (const std::invalid_argument& error) {
+  } catch (const std::exception& error) {  // the layers stay planned
     plan.why_no_network = error.what();
   }
 }

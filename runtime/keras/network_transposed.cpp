@@ -177,6 +177,10 @@ void add_phase(CallLowering& c, const Transposed& t, int input, int output, std:
 
 int lower_transposed(CallLowering& c) {
   const Transposed t = read_transposed(c);
+  constexpr std::int64_t kMostPhases = 64;
+  if (t.h.stride > kMostPhases || t.w.stride > kMostPhases || t.h.stride * t.w.stride > kMostPhases)
+    throw NotCompiledError("a transposed convolution with more than " + std::to_string(kMostPhases) +
+                           " outputs for each input is not compiled");
   const int input = c.dense(c.input()), output = c.add_output(Layout::nhwc);
   for (std::int64_t row = 0; row < std::min(t.h.stride, t.h.out); ++row)
     for (std::int64_t column = 0; column < std::min(t.w.stride, t.w.out); ++column)

@@ -1,6 +1,6 @@
 // The one-line texts: problems, schedules for CPUs and GPUs, targets, activations, Keras' versions and extents. Every
 // reader sees every line. Two or three of them, separated by tabs, are a problem, a target and a schedule: the rule
-// picks one, and the schedule is judged.
+// picks one, and the schedule is judged. A text that begins with the word "network" is one.
 
 #include <vector>
 
@@ -9,6 +9,7 @@
 #include "sepconv/conv_problem.h"
 #include "sepconv/detail/activation.h"
 #include "sepconv/detail/keras_rules.h"
+#include "sepconv/detail/network_plan.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tools/input_shape.h"
 
@@ -53,7 +54,9 @@ void judge(const std::vector<std::string_view>& parts) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string line = sepconv::fuzz::text_of(data, size);
   const std::vector<std::string_view> parts = sepconv::detail::split(line, '\t');
-  if (parts.size() == 2 || parts.size() == 3)
+  if (parts[0] == "network")
+    read_twice<sepconv::NetworkPlan>(sepconv::network_from_text, line);
+  else if (parts.size() == 2 || parts.size() == 3)
     read_or_refuse([&] { judge(parts); });
   else
     read_line(line);

@@ -49,6 +49,7 @@ file(WRITE "${models}/model.json" "{\"format\": \"layers-model\", \"modelTopolog
   [["weightsManifest": [{"paths": ["group1-shard1of1.bin"],
     "weights": [{"name": "d/depthwise_kernel", "shape": [1, 1, 2, 1], "dtype": "float32"}]}]}]])
 file(WRITE "${models}/group1-shard1of1.bin" "AAAABBBB")  # two floats
+file(COPY_FILE "${models}/model.json" "${models}/network.json")
 run("${prefix}/bin/sepconv" save-weights "${models}/model.json" -o "${models}/given.weights.h5")
 
 run("${CMAKE_COMMAND}" -S "${APP_DIR}" -B "${app_build}" -G "${GENERATOR}" "-DCMAKE_MAKE_PROGRAM=${MAKE_PROGRAM}"
@@ -56,7 +57,7 @@ run("${CMAKE_COMMAND}" -S "${APP_DIR}" -B "${app_build}" -G "${GENERATOR}" "-DCM
   "-DCMAKE_PREFIX_PATH=${prefix}" "-Dpackaged_DIR=${WORK_DIR}/packaged"
   "-Dpackaged_LOCK=${WORK_DIR}/packaged/packaged.lock.json" "-DMODELS=${models}")
 run("${CMAKE_COMMAND}" --build "${app_build}")
-foreach(app IN ITEMS app17 app20 app_shared app_linked_shared app_keras)
+foreach(app IN ITEMS app17 app20 app_shared app_linked_shared app_keras app_network)
   run("${app_build}/${app}")
   message(STATUS "${app}: ${run_output}")
 endforeach()

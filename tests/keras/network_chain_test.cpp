@@ -51,6 +51,17 @@ TEST(NetworkChain, AddsInTheBranchThatRunsLast) {
                                       "c: f32_nhwc_i4x4x2.conv_o2_k1x1.add.scale.bias relu -> bn, relu"}));
 }
 
+TEST(NetworkChain, NormalisesPixels) {
+  const json model = functional("m",
+                                {input("image", {nullptr, 4, 4, 2}), layer("Conv2D", "a", conv(2), {{"image"}}),
+                                 layer("LayerNormalization", "norm", {{"epsilon", 0.5}, {"center", false}}, {{"a"}}),
+                                 layer("ReLU", "relu", {}, {{"norm"}}), layer("Conv2D", "b", conv(3), {{"relu"}})},
+                                {"image"}, {"b"});
+  EXPECT_EQ(plan_lines(model), (Lines{"a: f32_nhwc_i4x4x2.conv_o2_k1x1 image -> a",
+                                      "norm: f32_nhwc_i4x4x2.norm_k1x1_e(0.5).scale.relu a -> relu",
+                                      "b: f32_nhwc_i4x4x2.conv_o3_k1x1 relu -> b"}));
+}
+
 TEST(NetworkChain, KeepsWhatTheModelReturns) {
   const json model = functional("m",
                                 {input("image", {nullptr, 4, 4, 2}), layer("Conv2D", "a", conv(2), {{"image"}}),

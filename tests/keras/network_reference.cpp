@@ -52,6 +52,19 @@ void softmax(Image& image) {
     }
 }
 
+/// Each pixel less its mean, by its deviation.
+Image normalised(const Image& in, double epsilon) {
+  Image out(in.e);
+  for (int y = 0; y < in.e.H; ++y)
+    for (int x = 0; x < in.e.W; ++x) {
+      double mean = 0, variance = 0;
+      for (int c = 0; c < in.e.C; ++c) mean += in.at(y, x, c) / in.e.C;
+      for (int c = 0; c < in.e.C; ++c) variance += std::pow(in.at(y, x, c) - mean, 2) / in.e.C;
+      for (int c = 0; c < in.e.C; ++c) out.at(y, x, c) = (in.at(y, x, c) - mean) / std::sqrt(variance + epsilon);
+    }
+  return out;
+}
+
 /// One output element of a stage before its epilogue.
 double stage_sum(const Stage& s, const Image& in, const Values& weights, int y, int x, int c) {
   const Window& w = s.window;
@@ -134,7 +147,9 @@ class Runner {
       Image out(p.extents_after(i + 1));
       for (int y = 0; y < out.e.H; ++y)
         for (int x = 0; x < out.e.W; ++x)
-          for (int c = 0; c < out.e.C; ++c) out.at(y, x, c) = stage_sum(stage, value, weights, y, x, c);
+          for (int c = 0; c < out.e.C && stage.kind != StageKind::norm; ++c)
+            out.at(y, x, c) = stage_sum(stage, value, weights, y, x, c);
+      if (stage.kind == StageKind::norm) out = normalised(value, stage.epsilon);
       for (const EpilogueStep& e : stage.epilogue) apply(step, layer, e, image, out, array, operand);
       value = std::move(out);
     }

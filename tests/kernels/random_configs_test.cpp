@@ -19,10 +19,10 @@ namespace {
 
 constexpr std::size_t kBatch = 60;  // kernels compiled together
 
-/// Pools, and parts of larger tensors, have static extents.
+/// Pools and resizes, and parts of larger tensors, have static extents.
 bool may_be_dynamic(const ConvProblem& p) {
   return p.input_pitches.dense() && p.output_pitches.dense() && !p.has(StageKind::max_pool) &&
-         !p.has(StageKind::average_pool);
+         !p.has(StageKind::average_pool) && !p.has(StageKind::resize);
 }
 
 struct RandomConfig {

@@ -54,10 +54,10 @@ Pitches random_pitches(Draw& draw, const Extents& e) {
   return {e.W * pixel + (draw.chance(0.6) ? 0 : draw.between(0, 20)), pixel};
 }
 
-/// A pool, a copy or a norm.
+/// A pool, a copy, a norm or a resize.
 void draw_without_weights(ConvProblem& p, Draw& draw) {
-  const StageKind kind =
-      draw.one_of<StageKind>({StageKind::max_pool, StageKind::average_pool, StageKind::copy, StageKind::norm});
+  const StageKind kind = draw.one_of<StageKind>(
+      {StageKind::max_pool, StageKind::average_pool, StageKind::copy, StageKind::norm, StageKind::resize});
   Stage& stage = p.stages.front();
   stage.kind = kind;
   stage.depth_multiplier = 1;
@@ -70,6 +70,12 @@ void draw_without_weights(ConvProblem& p, Draw& draw) {
       p.IC = draw.one_of<int>({64, 100, 255, 257, 384, 1000, 4096});
       p.IH = std::min(p.IH, 3), p.IW = std::min(p.IW, 19);
     }
+  } else if (kind == StageKind::resize) {
+    w = Window{};
+    const bool whole_factors = draw.chance(0.4);
+    stage.out_H = p.IH == 1 ? 1 : whole_factors ? p.IH * draw.between(1, 3) : draw.between(1, 40);
+    stage.out_W = whole_factors ? p.IW * draw.between(1, 4) : draw.between(1, 60);
+    if (draw.chance(0.6)) stage.interpolation = Interpolation::bilinear;
   } else if (kind == StageKind::copy) {
     w.KH = w.KW = 1;
     if (draw.chance(0.6)) w = Window{};

@@ -37,6 +37,9 @@ constexpr const char* kNorm = "f32_nhwc_i3x5x23.norm_k1x1_e(0.001).scale.bias.ad
 constexpr const char* kPlanarNorm = "f16_nchw_i4x7x13.norm_k1x1_e(0.001).scale.bias";
 constexpr const char* kDynamicNorm = "f32_nhwc_i?x?x10.norm_k1x1_p?x?x?x?_e(0.001).bias";
 constexpr const char* kPlanarDynamicNorm = "f64_nchw_i?x?x5.norm_k1x1_p?x?x?x?_e(0.001).bias";
+constexpr const char* kResize = "f32_nhwc_i3x5x23.resize_o7x9_bilinear.bias.add";
+constexpr const char* kPlanarResize = "f16_nchw_i4x7x5.resize_o3x13_bilinear";
+constexpr const char* kRepeat = "bf16_nchw_i4x7x5.resize_o8x21_nearest.relu";
 
 struct Variant {
   const char *problem, *schedule;
@@ -120,6 +123,11 @@ constexpr Variant kVariants[] = {
     {kDynamicNorm, "block_fuse1_flat0_oh2_ow3.dw_c8_ow1_pad0"},
     {kDynamicNorm, "block_fuse1_flat0_oh3_ow6.dw_c4_ow3_pad0"},
     {kPlanarDynamicNorm, "block_fuse1_flat0_oh2_ow8.dw_c4_ow4_pad0"},
+    {kResize, "block_fuse1_flat0_oh7_ow9.dw_c8_ow1_pad0"},
+    {kResize, "block_fuse1_flat0_oh2_ow4.dw_c12_ow2_pad0"},
+    {kPlanarResize, "block_fuse1_flat0_oh2_ow8.dw_c1_ow8_pad0"},
+    {kPlanarResize, "block_fuse1_flat0_oh1_ow16.dw_c3_ow4_pad0"},
+    {kRepeat, "block_fuse1_flat0_oh3_ow24.dw_c2_ow8_pad0"},
 };
 
 void expect_right(const CompiledKernel& row) {
@@ -146,7 +154,7 @@ void expect_all_right(const std::string& name, const std::vector<KernelSpec>& sp
 std::vector<ConvProblem> problems() {
   std::vector<ConvProblem> result;
   for (const char* text : {kMobileNet, kUneven, kPlanar, kPlanarStrided, kDepthwise, kPointwise, kDynamic, kNorm,
-                           kPlanarNorm, kDynamicNorm})
+                           kPlanarNorm, kDynamicNorm, kResize, kPlanarResize})
     result.push_back(problem_from_text(text));
   return result;
 }

@@ -47,15 +47,15 @@ def save_small(model, path):
             archive.writestr(zipfile.ZipInfo(name, DATE), data, zipfile.ZIP_DEFLATED, 9)
 
 
-def middle_weight(model):
-    """The largest weight of the convolution in the middle, and the same one 3 % larger."""
+def middle_weights(model):
+    """Large weights of the convolution in the middle, the largest first; each would become 3 % larger."""
     kernels = [(layer, index) for layer in model.layers if not getattr(layer, "layers", None)
                for index, weight in enumerate(layer.weights) if "kernel" in weight.name and "Conv" in type(layer).__name__]
     layer, index = kernels[len(kernels) // 2]
     values = np.asarray(layer.weights[index]).ravel()
-    element = int(np.abs(values).argmax())
-    value = float(values[element])
-    return ChangedWeight(layer.name, index, element, value, float(np.float32(value * 1.03125)))
+    for element in np.abs(values).argsort(kind="stable")[::-1][:32]:
+        value = float(values[element])
+        yield ChangedWeight(layer.name, index, int(element), value, float(np.float32(value * 1.03125)))
 
 
 def apply(change, model, value):

@@ -92,7 +92,7 @@ class Checker:
     def changed_weight(self):
         """That the comparison fails if one weight in the middle is 3 % larger."""
         made = reference.make_reference(SELF_TEST, self.narrow, MEASURED)
-        change = archives.middle_weight(made.model)
+        change = reference.noticed_change(made, COMPARED)
         archives.apply(change, made.model, change.changed)
         path = self.save(f"{SELF_TEST} changed", made.cut)
         self.run(f"{SELF_TEST} changed", made, path, made.outputs, wanted=False)

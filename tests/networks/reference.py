@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import archives
 import calibrate
 import inputs
 import networks
@@ -82,7 +83,18 @@ def check_file(reference, path):
         raise ValueError(f"{path}: Keras computes something else from this file than from the model that it saved")
 
 
-def misses(reference, model):
-    """Whether Keras' float32 outputs of another model are outside the limits."""
-    return any(np.abs(y - output.values).max() > output.limit
-               for y, output in zip(evaluate(model, reference.inputs), reference.outputs))
+def misses(reference, model, count=None):
+    """Whether Keras' float32 outputs of another model, for the first COUNT inputs, are outside the limits."""
+    return any(np.abs(y - output.values[:count]).max() > output.limit
+               for y, output in zip(evaluate(model, reference.inputs[:count]), reference.outputs))
+
+
+def noticed_change(reference, count):
+    """A weight in the middle whose change Keras' outputs for the first COUNT inputs show."""
+    for change in archives.middle_weights(reference.model):
+        archives.apply(change, reference.model, change.changed)
+        noticed = misses(reference, reference.cut, count)
+        archives.apply(change, reference.model, change.value)
+        if noticed:
+            return change
+    raise ValueError(f"{reference.name}: changed weights in the middle make no difference")

@@ -63,6 +63,30 @@ TEST(Reference, NormIsOverTheChannelsOfAPixel) {
             (Values{-1, 1.5, -0.5, 0, 0, -1, 1.5, -0.5}));
 }
 
+TEST(Reference, ResizeTakesThePixelAtTheCentre) {
+  const auto nearest = [](const std::string& stage, const std::vector<float>& input) {
+    const std::string head = "f32_nhwc_i1x" + std::to_string(input.size()) + "x1.resize_o1x";
+    return reference(problem_from_text(head + stage + "_nearest"), {}, 1, input);
+  };
+  EXPECT_EQ(nearest("6", {1, 2, 3}), (Values{1, 1, 2, 2, 3, 3}));
+  EXPECT_EQ(nearest("5", {1, 2, 3}), (Values{1, 1, 2, 3, 3}));  // at 0.3, 0.9, 1.5, 2.1, 2.7
+  EXPECT_EQ(nearest("2", {1, 2, 3, 4, 5}), (Values{2, 4}));     // at 1.25, 3.75
+  EXPECT_EQ(nearest("3", {1}), (Values{1, 1, 1}));
+  const ConvProblem planes = problem_from_text("f32_nchw_i2x1x2.resize_o4x2_nearest");
+  EXPECT_EQ(reference(planes, {}, 1, std::vector<float>{1, 2, 10, 20}),
+            (Values{1, 1, 1, 1, 2, 2, 2, 2, 10, 10, 10, 10, 20, 20, 20, 20}));
+}
+
+TEST(Reference, ResizeIsLinearBetweenCentres) {
+  // Places -0.25, 0.25, 0.75, 1.25 between the centres 0 and 1.
+  const ConvProblem row = problem_from_text("f32_nhwc_i1x2x1.resize_o1x4_bilinear");
+  EXPECT_EQ(reference(row, {}, 1, std::vector<float>{0, 8}), (Values{0, 2, 6, 8}));
+  const ConvProblem square = problem_from_text("f32_nhwc_i2x2x1.resize_o4x1_bilinear.bias");
+  EXPECT_EQ(reference(square, {{1}}, 1, std::vector<float>{0, 8, 16, 40}), (Values{5, 11, 23, 29}));
+  const ConvProblem smaller = problem_from_text("f32_nhwc_i1x4x2.resize_o1x2_bilinear");
+  EXPECT_EQ(reference(smaller, {}, 1, std::vector<float>{1, 10, 2, 20, 3, 30, 4, 40}), (Values{1.5, 15, 3.5, 35}));
+}
+
 TEST(Reference, MultiplesOfOneChannelAreAdjacent) {
   ConvProblem p = depthwise_1d(1, 1);
   p.IC = 2, p.stages[0].depth_multiplier = 2;

@@ -160,6 +160,15 @@ TEST(MemoryPlan, RandomNetworksTakeLittleMoreThanWhatIsAlive) {
   EXPECT_LE(sum / kNetworks, 1.005);
 }
 
+TEST(MemoryPlan, ManyTensorsTakeNoMoreThanSeconds) {
+  std::mt19937 random(3);
+  NetworkPlan plan = random_network(random, 4000);
+  detail::plan_memory(plan);
+  const double least = static_cast<double>(detail::largest_live_bytes(plan, detail::lifetimes(plan)));
+  EXPECT_LE(static_cast<double>(plan.tensor_bytes), 1.05 * least);
+  validate(plan);
+}
+
 TEST(MemoryPlan, BrokenNetworksAreRefused) {
   NetworkBuilder b = chain(8, 8, {3, 16, 32});
   b.plan.steps[1].input = 77;

@@ -191,7 +191,7 @@ TEST(NetworkRules, InputsAndOutputs) {
   expect("output '70'", [](NetworkPlan& p) { p.outputs[0] = 70; });
   expect("input '-1'", [](NetworkPlan& p) { p.inputs[0] = -1; });
   expect("lies in another tensor", [](NetworkPlan& p) { p.inputs.push_back(4); });
-  expect("expected at most 16384", [](NetworkPlan& p) { p.tensors.resize(20000); });
+  expect("expected at most 8192", [](NetworkPlan& p) { p.tensors.resize(20000); });
 }
 
 TEST(NetworkRules, Memory) {

@@ -127,6 +127,27 @@ TEST(ProblemText, Norms) {
   EXPECT_THROW(validate(copy), std::invalid_argument);
 }
 
+TEST(ProblemText, Resizes) {
+  for (const char* text : {"f32_nhwc_i9x8x4.resize_o18x16_nearest", "bf16_nchw_i1x8x4.resize_o1x3_bilinear.relu.mul_c"})
+    EXPECT_EQ(to_text(problem_from_text(text)), text);
+  EXPECT_EQ(problem_from_text("f32_nhwc_i9x8x4.resize_o18x16_nearest").OW(), 16);
+  EXPECT_EQ(problem_from_text("f32_nhwc_i9x8x4.resize_o18x16_nearest").flops(), 0);
+  EXPECT_EQ(problem_from_text("f32_nhwc_i9x8x4.resize_o18x16_bilinear").flops(), 2.0 * 18 * 16 * 3 * 4);
+  const auto resize = [](const std::string& fields) { return refusal_of("f32_nhwc_i9x8x4.resize_" + fields); };
+  EXPECT_EQ(resize("o0x3_nearest"), "ConvProblem.stages[0].out_H: received 0; expected a positive number");
+  EXPECT_EQ(resize("o3x?_nearest"), "ConvProblem.stages[0].out_W: received -1; expected a positive number");
+  EXPECT_EQ(refusal_of("f32_nhwc_i?x?x4.resize_o3x3_nearest"),
+            "ConvProblem.stages[0].IH, IW: received -1 (dynamic); expected static extents of a resize's input");
+  EXPECT_NE(resize("o3x3_lanczos3").find("one of nearest, bilinear"), std::string::npos);
+  EXPECT_NE(resize("o3_nearest"), "");
+  EXPECT_NE(resize("o3x3"), "");
+  EXPECT_NE(resize("k1x1_o3x3_nearest"), "");
+  EXPECT_NE(resize("o70000x70000_nearest"), "");
+  ConvProblem copy = problem_from_text("f32_nhwc_i9x8x4.copy_k1x1");
+  copy.stages[0].interpolation = Interpolation::bilinear;
+  EXPECT_THROW(validate(copy), std::invalid_argument);
+}
+
 TEST(ProblemText, Rejections) {
   const std::string good = "f32_nhwc_i9x8x4.dw_k3x3_p1x1x1x1.conv_o6_k1x1.bias.relu";
   ASSERT_NO_THROW(problem_from_text(good));

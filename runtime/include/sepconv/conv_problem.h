@@ -95,6 +95,14 @@ enum class StageKind : std::uint8_t {
   average_pool,  // the mean of the taps inside the image
   copy,          // one tap, or zero where it lies outside of the image
   norm,          // (x - mean) / sqrt(variance + epsilon), both over the channels of the pixel
+  resize,        // the image sampled at out_H x out_W places
+};
+
+/// What a resize makes of the input around a place. As in Keras' image.resize, output pixel i has its centre at
+/// (i + 0.5) * in / out of the input, whose pixels have theirs at j + 0.5; in float32 whatever the type.
+enum class Interpolation : std::uint8_t {
+  nearest,   // the pixel in which the place lies; an upsampling by a whole factor repeats pixels
+  bilinear,  // a linear function between the centres of the four pixels around it, first along the row
 };
 
 /// What is computed from each window, and its epilogue.
@@ -104,7 +112,9 @@ struct Stage {
   std::int32_t depth_multiplier = 1;  // depthwise only
   std::int32_t out_channels = 0;      // conv only
   Epilogue epilogue;
-  double epsilon = 0;  // norm only
+  double epsilon = 0;                                    // norm only
+  std::int32_t out_H = 0, out_W = 0;                     // resize only
+  Interpolation interpolation = Interpolation::nearest;  // resize only
 };
 bool operator==(const Stage& a, const Stage& b);
 inline bool operator!=(const Stage& a, const Stage& b) { return !(a == b); }
@@ -167,7 +177,8 @@ DataType accumulator_type(DataType dtype);
 /// (f32, f64, f16 or bf16, followed by "strict" in strict mode), layout, input HxWxC, and the pitches row x pixel of
 /// the input ("_x") and the output ("_y") where these are not dense; then each stage with its output channels (conv),
 /// window, strides, dilation, pads top x bottom x left x right, depth multiplier (depthwise) and epsilon (norm), and
-/// the steps of its epilogue. Fields without effect are omitted; "?" means dynamic.
+/// the steps of its epilogue. A resize has its output extents and interpolation ("resize_o28x28_bilinear") in place of
+/// a window. Fields without effect are omitted; "?" means dynamic.
 std::string to_text(const ConvProblem& problem);
 
 /// Parses the text form and validates the problem.
@@ -185,6 +196,7 @@ void validate(const ConvProblem& problem);
 ConvProblem with_dynamic_extents(ConvProblem problem);
 
 const char* to_text(StageKind kind);
+const char* to_text(Interpolation interpolation);
 const char* to_text(Layout layout);
 
 }  // namespace sepconv

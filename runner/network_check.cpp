@@ -7,7 +7,7 @@
 namespace sepconv::runner {
 namespace {
 
-/// Half the distance between numbers next to 1.
+/// Half the distance between 1 and the next number.
 double unit_roundoff(DataType dtype) { return dtype == DataType::float16 ? 0x1p-11 : 0x1p-8; }
 
 /// Values that the type rounds to zero, or nearly.
@@ -31,7 +31,7 @@ std::size_t port_of(const NetworkPlan& network, const std::vector<std::int32_t>&
 }  // namespace
 
 double relative_limit(DataType dtype, std::size_t steps) {
-  if (is_16_bit(dtype)) return std::min(0.5, 8 * unit_roundoff(dtype) * std::sqrt(static_cast<double>(steps)));
+  if (is_16_bit(dtype)) return std::min(0.5, 4 * unit_roundoff(dtype) * std::sqrt(static_cast<double>(steps)));
   return dtype == DataType::float64 ? 1e-12 : 1e-4;
 }
 

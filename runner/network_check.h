@@ -27,7 +27,7 @@ struct StepCheck {
 /// How far a tensor may be from the network in double, relative to its largest value. float32: 1e-4, as `make
 /// check-networks` has it; a correct network of a hundred steps stays below a tenth of that. float64: 1e-12. In 16-bit
 /// types each step rounds its result once, by at most u = 2^-11 (float16) or 2^-8 (bfloat16) of it. Roundings are
-/// independent, so after S steps they add up to sqrt(S) * u, and 8 times that allows for weights that enlarge them.
+/// independent, so after S steps they add up to sqrt(S) * u, and 4 times that allows for weights that enlarge them.
 /// This bound is wide: `own` is the strict test of such steps.
 double relative_limit(DataType dtype, std::size_t steps);
 

@@ -49,7 +49,7 @@ bench-peers: setup ## Time sepconv beside other libraries from PyPI: a table and
 	@bench/peers/setup.sh
 	@build/peers/bin/python bench/peers/bench_peers.py --sepconv build/release/tools/sepconv
 
-check-networks: setup ## Compare whole networks with Keras, block by block (ONLY=PATTERN: some; 2 GB, hours)
+check-networks: setup ## Compare whole networks with Keras, block by block (ONLY=PATTERN: some; 2 GB, 10 minutes)
 	@$(CMAKE) --workflow --preset compiler
 	@tests/networks/setup.sh
 	@build/keras/bin/python tests/networks/check_networks.py --sepconv build/release/tools/sepconv --only "$(ONLY)"

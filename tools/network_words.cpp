@@ -54,6 +54,10 @@ std::string bytes_words(double bytes) {
                                : fmt::format("{:.2f} MB", bytes / (kKilo * kKilo));
 }
 
+std::string count_words(std::int64_t count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 double own_bytes(const NetworkTensor& tensor) {
   double elements = static_cast<double>(tensor.images);
   for (const std::int64_t extent : tensor.shape) elements *= static_cast<double>(extent);

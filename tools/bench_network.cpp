@@ -166,8 +166,8 @@ void print_network_times(const NetworkPlan& network, const NetworkTimes& times, 
       "peak of {:.1f} ({})\n",
       times.steps_sum() * 1e6, times.seconds * 1e6, times.seconds_min * 1e6, gflops,
       100 * gflops / (times.peak.gflops_best * facts.threads), times.peak.gflops_best * facts.threads, times.peak.isa);
-  std::cout << fmt::format("{}, {} threads, a batch of {}, medians of {} rounds, warm caches, workspace {}\n",
-                           facts.target, facts.threads, facts.batch, times.rounds,
+  std::cout << fmt::format("{}, {}, a batch of {}, medians of {} rounds, warm caches, workspace {}\n", facts.target,
+                           count_words(facts.threads, "thread"), facts.batch, times.rounds,
                            bytes_words(static_cast<double>(times.workspace_bytes)));
   std::cout << "slowest:";
   for (const std::size_t step : slowest_steps(times))

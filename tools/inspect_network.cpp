@@ -120,7 +120,8 @@ void print_network_tables(const NetworkPlan& network) {
   print_memory(network);
   const Totals totals = totals_of(network);
   const double live = static_cast<double>(totals.live_bytes);
-  std::cout << fmt::format("\n{} steps: {:.3f} MFLOP, {} of weights\n", network.steps.size(), totals.flops * 1e-6,
+  std::cout << fmt::format("\n{}: {:.3f} MFLOP, {} of weights\n",
+                           count_words(static_cast<std::int64_t>(network.steps.size()), "step"), totals.flops * 1e-6,
                            bytes_words(totals.weight_bytes));
   std::cout << fmt::format(
       "tensors: {} ({} bytes) for a batch of one; the most that live at once: {}{}\n",

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "tools/problem_cost.h"
 
 namespace sepconv::tools {
@@ -13,8 +16,19 @@ const char* short_name(StageKind kind) {
     case StageKind::conv: return "conv";
     case StageKind::max_pool: return "maxpool";
     case StageKind::average_pool: return "avgpool";
-    default: return "copy";
+    case StageKind::copy: return "copy";
+    case StageKind::norm: return "norm";
+    case StageKind::resize: return "resize";
   }
+  return "?";
+}
+
+/// Of the others, only a window of several taps is worth a word.
+bool has_window(const Stage& stage) {
+  constexpr StageKind kWindowed[] = {StageKind::depthwise, StageKind::conv, StageKind::max_pool,
+                                     StageKind::average_pool};
+  return stage.window.KH != 1 || stage.window.KW != 1 ||
+         std::find(std::begin(kWindowed), std::end(kWindowed), stage.kind) != std::end(kWindowed);
 }
 
 std::string pair_words(std::int32_t h, std::int32_t w) {
@@ -24,7 +38,7 @@ std::string pair_words(std::int32_t h, std::int32_t w) {
 std::string stage_words(const Stage& stage) {
   const Window& w = stage.window;
   std::string text = short_name(stage.kind);
-  if (stage.kind != StageKind::copy || w.KH != 1 || w.KW != 1) text += fmt::format(" {}x{}", w.KH, w.KW);
+  if (has_window(stage)) text += fmt::format(" {}x{}", w.KH, w.KW);
   if (w.stride_h != 1 || w.stride_w != 1) text += " s" + pair_words(w.stride_h, w.stride_w);
   if (w.dilation_h != 1 || w.dilation_w != 1) text += " d" + pair_words(w.dilation_h, w.dilation_w);
   if (stage.depth_multiplier != 1) text += fmt::format(" m{}", stage.depth_multiplier);
@@ -52,6 +66,10 @@ std::string bytes_words(double bytes) {
   if (bytes < kKilo) return fmt::format("{:.0f} B", bytes);
   return bytes < kKilo * kKilo ? fmt::format("{:.1f} KB", bytes / kKilo)
                                : fmt::format("{:.2f} MB", bytes / (kKilo * kKilo));
+}
+
+std::string count_words(std::int64_t count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 double own_bytes(const NetworkTensor& tensor) {

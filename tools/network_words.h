@@ -1,6 +1,7 @@
 #pragma once
 // The steps and tensors of a network as people read them, for the tables of `inspect` and `bench`.
 
+#include <cstdint>
 #include <string>
 
 #include "sepconv/detail/network_plan.h"
@@ -15,6 +16,9 @@ std::string shape_words(const NetworkTensor& tensor);
 
 /// "1.5 KB", "12.3 MB"; 1 KB is 1024 bytes.
 std::string bytes_words(double bytes);
+
+/// "1 step", "3 steps".
+std::string count_words(std::int64_t count, const char* noun);
 
 /// What a step costs for a batch of one.
 struct StepCost {

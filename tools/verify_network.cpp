@@ -14,6 +14,7 @@
 #include "runner/npz.h"
 #include "tools/commands.h"
 #include "tools/console.h"
+#include "tools/network_words.h"
 #include "tools/predict.h"
 
 namespace sepconv::tools {
@@ -120,9 +121,9 @@ void print_network(const NetworkResult& result, const std::string& target, std::
     print_out("{}  {:<{}}  {:<14}  {}\n", not_run ? "not run" : "FAIL ", "network", name_width, target, result.message);
     return;
   }
-  print_out("{}  {:<{}}  {:<14}  max error {:8.2e}  limit {:8.2e}  {} steps, output '{}' up to {:.3g}\n",
+  print_out("{}  {:<{}}  {:<14}  max error {:8.2e}  limit {:8.2e}  {}, output '{}' up to {:.3g}\n",
             result.status == "ok" ? "ok   " : "MISS ", "network", name_width, target, result.max_error, result.limit,
-            result.steps, result.output, result.largest);
+            count_words(result.steps, "step"), result.output, result.largest);
   if (result.status != "miss") return;
   if (result.step.empty())
     print_out("       all steps compute what the model says; the given outputs are others\n");

@@ -203,7 +203,7 @@ TEST_F(NetworkCommands, VerifyChecksLayersAndThenTheNetwork) {
   expect(alone, 0, "3 steps, output '");
   expect(alone, 0, "1 ok, 0 failed");
   expect(verify(two_by_two(), {"--only", "^sep$"}), 0, "1 ok, 0 failed");
-  expect(verify(two_by_two(), {"--from", "sep", "--to", "sep"}), 0, "1 steps, output 'sep'");
+  expect(verify(two_by_two(), {"--from", "sep", "--to", "sep"}), 0, "1 step, output 'sep'");
 }
 
 TEST_F(NetworkCommands, VerifySaysWhyThereIsNoNetwork) {

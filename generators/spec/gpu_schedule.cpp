@@ -13,7 +13,7 @@ namespace {
 std::optional<std::string> unsupported(const Lowering& p) {
   if (p.is_dynamic()) return "a GPU kernel needs static extents; leave out --dynamic, or name a CPU target";
   if (p.dtype == DataType::float64) return "GPU kernels compute float32, float16 and bfloat16; name a CPU target";
-  if (p.family == KernelFamily::norm) return "there is no GPU kernel of a norm; name a CPU target";
+  if (!p.has_taps()) return std::string("there is no GPU kernel of a ") + to_text(p.family) + "; name a CPU target";
   return std::nullopt;
 }
 

@@ -26,7 +26,6 @@ struct DraftStep {
   std::vector<Values> arrays;                         // parallel to weights_of(problem)
   int input = -1, output = -1;
   std::vector<int> operands;
-  bool repeats = false;  // one of several copies of its input, which keeps memory of its own
   bool dropped = false;
 };
 

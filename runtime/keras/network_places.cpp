@@ -84,7 +84,7 @@ void separate_outputs(Draft& draft) {
 void place_parts(Draft& draft) {
   for (std::size_t s = 0; s < draft.steps.size(); ++s) {
     DraftStep& step = draft.steps[s];
-    if (step.dropped || step.repeats || !is_plain_copy(step) || !can_place(draft, step.input, step.output)) continue;
+    if (step.dropped || !is_plain_copy(step) || !can_place(draft, step.input, step.output)) continue;
     DraftStep& maker = draft.steps[static_cast<std::size_t>(draft.makers(step.input).back())];
     maker.absorbed.insert(maker.absorbed.end(), step.absorbed.begin(), step.absorbed.end());
     draft.move_into(step.input, step.output);

@@ -16,7 +16,7 @@ std::string why_class_refused(const std::string& name) {
     std::string_view part;  // of the class's name
     const char* reason;
   };
-  static constexpr std::array<Reason, 15> kReasons = {{
+  static constexpr std::array<Reason, 14> kReasons = {{
       {"Attention", "attention layers are not compiled"},
       {"LSTM", "recurrent layers are not compiled"},
       {"GRU", "recurrent layers are not compiled"},
@@ -26,7 +26,6 @@ std::string why_class_refused(const std::string& name) {
       {"Masking", "masks are not compiled"},
       {"Lambda", "the code of a lambda is not in the model"},
       {"UpSampling", "up-sampling of this rank is not compiled"},
-      {"Resizing", "resizing is not compiled"},
       {"GroupNormalization", "normalization by each sample's own statistics is not compiled"},
       {"UnitNormalization", "normalization by each sample's own statistics is not compiled"},
       {"RMSNormalization", "normalization by each sample's own statistics is not compiled"},

@@ -1,4 +1,4 @@
-// Pooling, padding, cropping and up-sampling.
+// Pooling, padding, cropping and resizing.
 
 #include <algorithm>
 #include <array>
@@ -117,31 +117,33 @@ int lower_cropping(CallLowering& c) {
   return nchw ? c.dense(part) : part;
 }
 
-/// Nearest neighbour by whole factors: a copy for each place in a factor.
-int lower_up_sampling(CallLowering& c) {
-  const std::string interpolation = string_member(c.config(), "interpolation", "nearest", c.what());
-  if (interpolation != "nearest")
-    throw NotCompiledError("up-sampling with '" + interpolation + "' is not compiled: only 'nearest' is");
-  if (layout_of(c.config()) == Layout::nchw) throw NotCompiledError("up-sampling with channels_first is not compiled");
-  const int input = c.dense(c.input()), output = c.add_output(Layout::nhwc);
-  const Extents in = image_extents(c.shape(input), Layout::nhwc), out = image_extents(c.output_shape, Layout::nhwc);
-  const std::int32_t rows = out.H / in.H, columns = out.W / in.W;
-  constexpr std::int32_t kMostCopies = 64;
-  if (std::int64_t{rows} * columns > kMostCopies)
-    throw NotCompiledError("up-sampling by more than " + std::to_string(kMostCopies) +
-                           " pixels for one is not compiled");
+Interpolation interpolation_of(const CallLowering& c, const char* otherwise) {
+  const std::string name = string_member(c.config(), "interpolation", otherwise, c.what());
+  for (const Interpolation interpolation : {Interpolation::nearest, Interpolation::bilinear})
+    if (name == to_text(interpolation)) return interpolation;
+  throw NotCompiledError("resizing with '" + name + "' is not compiled: only 'nearest' and 'bilinear' are");
+}
+
+/// The image in the size of the call's output.
+int add_resize(CallLowering& c, Interpolation interpolation) {
+  const int input = c.input();
+  if (c.shape(input).size() > 3) throw NotCompiledError("resizing more than images is not compiled");
+  const Layout layout = layout_of(c.config());
+  const Extents in = image_extents(c.shape(input), layout), out = image_extents(c.output_shape, layout);
+  if (in.H == out.H && in.W == out.W) return c.apply(input, layout, {});
   Stage stage;
-  stage.kind = StageKind::copy;
-  for (std::int32_t row = 0; row < rows; ++row)
-    for (std::int32_t column = 0; column < columns; ++column) {
-      DraftStep step = c.begin_step(input, Layout::nhwc);
-      step.problem.stages = {stage};
-      step.repeats = rows * columns > 1;
-      step.output = c.draft.add_part(output, c.layer.name, c.shape(input), std::int64_t{row * out.W + column} * out.C,
-                                     {rows * out.W * out.C, columns * out.C});
-      c.add_step(std::move(step));
-    }
-  return output;
+  stage.kind = StageKind::resize;
+  stage.out_H = out.H, stage.out_W = out.W;
+  stage.interpolation = interpolation;
+  return add_stage(c, input, layout, stage);
+}
+
+int lower_up_sampling(CallLowering& c) { return add_resize(c, interpolation_of(c, "nearest")); }
+
+int lower_resizing(CallLowering& c) {
+  for (const char* option : {"crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias"})
+    if (truthy_member(c.config(), option, false)) throw NotCompiledError(std::string(option) + " is not compiled");
+  return add_resize(c, interpolation_of(c, "bilinear"));
 }
 
 }  // namespace
@@ -170,6 +172,7 @@ const Lowerings& window_lowerings() {
       {"Cropping2D", lower_cropping},
       {"UpSampling1D", lower_up_sampling},
       {"UpSampling2D", lower_up_sampling},
+      {"Resizing", lower_resizing},
   };
   return table;
 }

@@ -116,10 +116,18 @@ TEST(NetworkConcat, PhasesOfATransposedConvolution) {
                    "up#4: f32_nhwc_i4x4x2_y16x2.conv_o1_k1x1.bias.relu a -> up#4@relu+9"}));
 }
 
-TEST(NetworkConcat, UpSamplingCopies) {
-  EXPECT_EQ(lines_of({layer("UpSampling2D", "up", {{"size", {1, 2}}}, {{"a"}})}, {"up"}),
-            (Lines{"a: f32_nhwc_i4x4x2.conv_o2_k1x1 image -> a", "up: f32_nhwc_i4x4x2_y16x4.copy_k1x1 a -> up#2@up+0",
-                   "up#2: f32_nhwc_i4x4x2_y16x4.copy_k1x1 a -> up#3@up+2"}));
+TEST(NetworkConcat, ResizesImages) {
+  EXPECT_EQ(
+      lines_of({layer("UpSampling2D", "up", {{"size", {1, 2}}}, {{"a"}}), layer("ReLU", "relu", {}, {{"up"}})},
+               {"relu"}),
+      (Lines{"a: f32_nhwc_i4x4x2.conv_o2_k1x1 image -> a", "up: f32_nhwc_i4x4x2.resize_o4x8_nearest.relu a -> relu"}));
+  EXPECT_EQ(lines_of({layer("UpSampling2D", "up", {{"size", 3}, {"interpolation", "bilinear"}}, {{"a"}}),
+                      layer("Resizing", "size", {{"height", 2}, {"width", 5}}, {{"up"}})},
+                     {"size"}),
+            (Lines{"a: f32_nhwc_i4x4x2.conv_o2_k1x1 image -> a", "up: f32_nhwc_i4x4x2.resize_o12x12_bilinear a -> up",
+                   "size: f32_nhwc_i12x12x2.resize_o2x5_bilinear up -> size"}));
+  EXPECT_EQ(lines_of({layer("Resizing", "size", {{"height", 4}, {"width", 4}}, {{"a"}})}, {"size"}),
+            (Lines{"a: f32_nhwc_i4x4x2.conv_o2_k1x1 image -> a@size+0"}));
 }
 
 TEST(NetworkConcat, CroppingReadsAPart) {

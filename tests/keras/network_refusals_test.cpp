@@ -39,7 +39,7 @@ TEST(NetworkRefusals, OfClasses) {
       {"LSTM", "recurrent layers"}, {"Bidirectional", "recurrent layers"}, {"MultiHeadAttention", "attention"},
       {"Lambda", "lambda"},         {"Embedding", "embeddings"},           {"Masking", "masks"},
       {"Conv3D", "convolutions"},   {"GroupNormalization", "statistics"},  {"UnitNormalization", "statistics"},
-      {"Resizing", "resizing"},     {"Dot", "layers of this class"},       {"MaxPooling3D", "pooling"}};
+      {"UpSampling3D", "rank"},     {"Dot", "layers of this class"},       {"MaxPooling3D", "pooling"}};
   for (const auto& [name, reason] : kClasses) {
     const std::string line = refused_class(name);
     EXPECT_NE(line.find(std::string("x (") + name + "): "), std::string::npos) << line;
@@ -54,7 +54,9 @@ TEST(NetworkRefusals, OfConfigurations) {
     const char* reason;
   };
   const Case kCases[] = {
-      {"UpSampling2D", {{"size", 2}, {"interpolation", "bilinear"}}, "only 'nearest'"},
+      {"UpSampling2D", {{"size", 2}, {"interpolation", "bicubic"}}, "only 'nearest' and 'bilinear'"},
+      {"Resizing", {{"height", 2}, {"width", 2}, {"interpolation", "area"}}, "only 'nearest' and 'bilinear'"},
+      {"Resizing", {{"height", 2}, {"width", 2}, {"crop_to_aspect_ratio", true}}, "crop_to_aspect_ratio"},
       {"BatchNormalization", {{"axis", 2}}, "only along the channels"},
       {"PReLU", {{"shared_axes", nullptr}}, "only one for each channel"},
       {"Conv2DTranspose",

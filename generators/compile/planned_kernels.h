@@ -39,8 +39,8 @@ struct PlannedKernelOptions {
   std::string generator_identity;  // changes whenever the generator may produce other bytes
 };
 
-/// One kernel for each distinct problem of the plan's layers and network and each target, in the order of (problem text,
-/// target name). Those that only the network needs are made for CPUs only.
+/// One kernel for each distinct problem of the plan's layers and network and each target, in the order of (problem
+/// text, target name). Those that only the network needs are made for CPUs only.
 /// @throws std::invalid_argument for an unknown or repeated target, a schedule that reject_reason refuses, and a kernel
 ///   that `schedules` lacks when locked.
 std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOptions& options);

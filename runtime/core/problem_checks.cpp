@@ -171,10 +171,10 @@ void check_stage(const Checker& check, const Stage& stage, const Extents& in, bo
     if (stage.kind == StageKind::copy && stage.window.KH * stage.window.KW != 1)
       check.reject("KH * KW", std::int64_t{stage.window.KH} * stage.window.KW, "1: a copy has one tap");
   }
+  check_resize(check, stage, in);
   check_window(check, stage.window, in, first);
   check_pool(check, stage, in);
   check_norm(check, stage);
-  check_resize(check, stage, in);
   const detail::ArrayShape weights = detail::entry_of(stage.kind).weights_shape(stage, in.C);
   if (!weights.empty()) check.product("weight elements", {weights[0], weights[1], weights[2], weights[3]});
   const Window& w = stage.window;

@@ -55,7 +55,8 @@ LayerWeights::LayerWeights(const ModelDocument& document)
 }
 
 std::vector<KerasArray> LayerWeights::read(const ModelLayer& layer, std::size_t count, std::size_t wanted) const {
-  return document_.weights_form == WeightsForm::keras3 ? read_group(layer, count, wanted) : read_located(layer, count, wanted);
+  return document_.weights_form == WeightsForm::keras3 ? read_group(layer, count, wanted)
+                                                       : read_located(layer, count, wanted);
 }
 
 std::vector<KerasArray> LayerWeights::read_all(const ModelLayer& layer) const {
@@ -127,11 +128,13 @@ std::vector<KerasArray> LayerWeights::read_group(const ModelLayer& layer, std::s
     throw std::invalid_argument(where + ": expected " + std::to_string(count) + " weights in '" + vars +
                                 "'. Received: " + std::to_string(found));
   std::vector<KerasArray> arrays;
-  for (std::size_t i = 0; i < std::min(count, wanted); ++i) arrays.push_back(file_->array(vars + "/" + std::to_string(i)));
+  for (std::size_t i = 0; i < std::min(count, wanted); ++i)
+    arrays.push_back(file_->array(vars + "/" + std::to_string(i)));
   return arrays;
 }
 
-std::vector<KerasArray> LayerWeights::read_located(const ModelLayer& layer, std::size_t count, std::size_t wanted) const {
+std::vector<KerasArray> LayerWeights::read_located(const ModelLayer& layer, std::size_t count,
+                                                   std::size_t wanted) const {
   const std::string where = what_ + ": layer '" + layer.name + "': ";
   auto problem = located_.problems.find(layer.group);
   if (problem == located_.problems.end())

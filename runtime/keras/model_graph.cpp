@@ -231,6 +231,7 @@ ModelGraph build_graph(const ModelDocument& document, const ModelOptions& option
   ModelGraph graph;
   const ModelSpec spec = read_model_spec(document, graph);
   graph.outputs = Unfolder(graph, document.file).unfold(spec, nullptr);
+  for (const NamedTensor& output : spec.outputs) graph.output_names.push_back(spec.items[output.item].name);
   for (const TensorRef& output : graph.outputs) {
     LayerCall& source = graph.calls[static_cast<std::size_t>(output.call)];
     source.is_output = true;

@@ -66,9 +66,10 @@ struct LayerCall {
 };
 
 struct ModelGraph {
-  std::vector<ModelLayer> layers;  // in the model's order
-  std::vector<LayerCall> calls;    // inputs before users
+  std::vector<ModelLayer> layers;          // in the model's order
+  std::vector<LayerCall> calls;            // inputs before users
   std::vector<TensorRef> inputs, outputs;  // of the model, in its order
+  std::vector<std::string> output_names;   // Keras': of the layers or the nested models whose outputs they are
 };
 
 /// How many channels a convolution reads, by its weights; nothing where they are not known.

@@ -95,8 +95,11 @@ class Cutter {
   void set_outputs(NetworkCut& cut, const std::vector<bool>& live) const {
     const auto inside = [&](const TensorRef& tensor) { return cut.calls[static_cast<std::size_t>(tensor.call)]; };
     if (options_.to.empty()) {
-      for (const TensorRef& output : graph_.outputs)
-        if (inside(output)) cut.outputs.push_back(output);
+      for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+        if (!inside(graph_.outputs[i])) continue;
+        cut.outputs.push_back(graph_.outputs[i]);
+        cut.output_names.push_back(graph_.output_names[i]);
+      }
       return;
     }
     std::vector<TensorRef> outputs = graph_.outputs;

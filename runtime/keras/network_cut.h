@@ -12,6 +12,7 @@ namespace sepconv::keras {
 struct NetworkCut {
   std::vector<bool> calls;  // those of the graph that are in the network
   std::vector<TensorRef> inputs, outputs;
+  std::vector<std::string> output_names;  // of the model's own outputs, parallel to them; none where the end is cut
 };
 
 /// All calls that the model's outputs depend on, or those from one layer to another.

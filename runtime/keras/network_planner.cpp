@@ -40,6 +40,8 @@ class NetworkPlanner {
       if (cut_.calls[i] && graph().calls[i].layer >= 0) lower(static_cast<int>(i));
     for (const TensorRef& output : cut_.outputs) draft_.outputs.push_back(tensor_of(output));
     separate_outputs(draft_);
+    for (std::size_t i = 0; i < cut_.output_names.size(); ++i)
+      draft_.tensor(draft_.outputs[i]).tensor.name = cut_.output_names[i];
     draft_.drop_unread();
     merge_equal(draft_);
     absorb_padding(draft_);

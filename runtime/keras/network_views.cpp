@@ -36,8 +36,7 @@ std::vector<std::size_t> permutation(const json& dims, const std::vector<std::in
   std::vector<std::size_t> axes;
   std::vector<bool> used(shape.size(), false);
   for (const json& dim : dims.is_array() ? dims : json::array()) {
-    if (!dim.is_number_integer() || dim < 1 || dim > static_cast<int>(shape.size()) ||
-        used[dim.get<std::size_t>() - 1])
+    if (!dim.is_number_integer() || dim < 1 || dim > static_cast<int>(shape.size()) || used[dim.get<std::size_t>() - 1])
       throw NotCompiledError("its dims make no sense");
     used[dim.get<std::size_t>() - 1] = true;
     if (shape[dim.get<std::size_t>() - 1] != 1) axes.push_back(dim.get<std::size_t>() - 1);

@@ -130,8 +130,9 @@ def check_cpp(block, folder, programs):
         includes = "".join(f"#include <sepconv/{header.name}>\n" for header in headers)
         source = f"{includes}void block() {{\n{source}\n}}\n"
     (folder / "block.cpp").write_text(source, encoding="utf-8")
-    generated = programs.build / "examples/embedded/speech.sepconv"
-    return run(f"{programs.compiler} -std=c++20 -fsyntax-only -I '{programs.prefix}/include' -I '{generated}' block.cpp",
+    generated = " ".join(f"-I '{programs.build / 'examples' / name}'"
+                         for name in ("embedded/speech.sepconv", "mobilenet/mobilenet.sepconv"))
+    return run(f"{programs.compiler} -std=c++20 -fsyntax-only -I '{programs.prefix}/include' {generated} block.cpp",
                folder, programs)
 
 

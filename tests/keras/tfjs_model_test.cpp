@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "runtime/keras/layer_weights.h"
-#include "sepconv/plan.h"
 #include "sepconv/load_layers.h"
+#include "sepconv/plan.h"
 #include "tests/keras/test_files.h"
 
 namespace sepconv::keras::test {

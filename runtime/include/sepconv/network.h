@@ -28,8 +28,9 @@ struct NetworkAccess;
 struct NetworkTensorInfo {
   std::string name;
   DataType dtype = DataType::float32;
-  Shape shape;              // of its views, with kDynamic for the first extent: {-1, 224, 224, 3}
-  std::int64_t images = 1;  // the first extent is the batch times this: the time steps of a model whose input has 5 axes
+  Shape shape;  // of its views, with kDynamic for the first extent: {-1, 224, 224, 3}
+  std::int64_t images =
+      1;  // the first extent is the batch times this: the time steps of a model whose input has 5 axes
 };
 
 /// Layers that are called one after another, and the memory of the tensors between them. Copies are cheap and share the

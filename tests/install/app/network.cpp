@@ -7,7 +7,8 @@
 #include <cstdio>
 #include <vector>
 
-static_assert(net::inputs[0].elements == 4 * 4 * 2 && NET_INPUT_0_ELEMENTS == 32 && NET_OUTPUT_0_ELEMENTS == 32, "the header describes the network");
+static_assert(net::inputs[0].elements == 4 * 4 * 2 && NET_INPUT_0_ELEMENTS == 32 && NET_OUTPUT_0_ELEMENTS == 32,
+              "the header describes the network");
 
 int main() {
   // The weights of the shard, rounded to bfloat16.

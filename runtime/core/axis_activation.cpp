@@ -49,10 +49,20 @@ double sum_of_exponentials(const ConstLine<T>& x, double shift) {
   return sum;
 }
 
+/// Exponentials of short lines are computed once.
+constexpr std::int64_t kShortLine = 1024;
+
 template <class T>
 void softmax(const ConstLine<T>& x, const Line<T>& y) {
-  const double shift = largest(x), sum = sum_of_exponentials(x, shift);
-  for (std::int64_t i = 0; i < x.extent; ++i) y.set(i, std::exp(x[i] - shift) / sum);
+  const double shift = largest(x);
+  if (x.extent > kShortLine) {
+    const double sum = sum_of_exponentials(x, shift);
+    for (std::int64_t i = 0; i < x.extent; ++i) y.set(i, std::exp(x[i] - shift) / sum);
+    return;
+  }
+  double values[kShortLine], sum = 0;  // NOLINT: not set to zeros first
+  for (std::int64_t i = 0; i < x.extent; ++i) sum += values[i] = std::exp(x[i] - shift);
+  for (std::int64_t i = 0; i < x.extent; ++i) y.set(i, values[i] / sum);
 }
 
 template <class T>

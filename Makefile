@@ -16,7 +16,7 @@ help: ## Show this list
 setup: ## Install what is missing: system packages, and CMake, Ninja and Halide into .venv
 	@scripts/setup.sh
 
-demo: setup ## Compile the layers of a MobileNet, link them into a program, run, check and time it
+demo: setup ## Run a network that reads digits, and check and time the blocks of a MobileNet
 	@$(CMAKE) --workflow --preset demo
 
 test: setup ## Build everything and run the quick tests

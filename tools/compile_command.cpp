@@ -177,7 +177,8 @@ void add_compile_command(CLI::App& app, int& status) {
   command->add_option("--name", a.name, "The library's name and C++ namespace; default: the model file's name");
   command->add_option("--target", a.targets, "Comma-separated targets; default: the shipped ones of this architecture")
       ->delimiter(',');
-  command->add_flag("--dynamic", a.dynamic, "Also compile each layer for extents that are known only at run time");
+  CLI::Option* dynamic =
+      command->add_flag("--dynamic", a.dynamic, "Also compile each layer for extents that are known only at run time");
   CLI::Option* lock = command->add_option("--lock", a.lock, "Lockfile to read schedules from");
   command->add_flag("--locked", a.locked, "Fail if the lockfile lacks a layer")->needs(lock);
   command->add_flag("--no-tables", a.no_tables, "Ignore the shipped tables of tuned schedules; use the rule");
@@ -185,7 +186,8 @@ void add_compile_command(CLI::App& app, int& status) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   CLI::Option* network =
-      command->add_flag("--network", a.only_network, "Compile the network only, for one call of all layers");
+      command->add_flag("--network", a.only_network, "Compile the network only, for one call of all layers")
+          ->excludes(dynamic);  // its extents are those of the model
   CLI::Option* no_network =
       command->add_flag("--no-network", a.no_network, "Compile the layers only")->excludes(network);
   command->add_option("--from", a.from, "First layer of the network; default: that of the model")->excludes(no_network);

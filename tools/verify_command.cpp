@@ -327,7 +327,8 @@ void add_verify_command(CLI::App& app, int& status) {
           "--io", a.io,
           "An .npz file with inputs and the outputs that the network must compute from them; implies --network")
       ->type_name("FILE");
-  command->add_flag("--dynamic", a.dynamic, "Also compile and run each layer with extents known only at run time");
+  command->add_flag("--dynamic", a.dynamic, "Also compile and run each layer with extents known only at run time")
+      ->excludes("--network", "--from", "--to", "--io");  // networks have the model's extents
   command->add_flag("--strict", a.strict, "Count layers and cases that cannot be compiled as failures");
   command->add_flag("--strict-float", a.strict_float, kStrictFloatHelp);
   command->add_option("-j,--jobs", a.jobs, "Kernels compiled in parallel; default: the number of cores")

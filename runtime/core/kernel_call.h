@@ -19,8 +19,6 @@ namespace sepconv::detail {
 
 /// The arguments of a kernel, and the context before them.
 inline constexpr std::size_t kMaxArguments = 32;
-/// The operands of a kernel.
-inline constexpr std::size_t kMaxOperands = 8;
 
 /// A kernel and its packed weights: everything about a call that does not depend on the call.
 class PreparedKernel {

@@ -1,7 +1,6 @@
 #include "sepconv/layer.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <limits>
 #include <mutex>
@@ -243,9 +242,9 @@ Status ConvLayer::State::call(const PreparedKernel& kernel, Executor& executor, 
     const std::int64_t count = std::min(chunk, in.batch - begin);
     Images written = slice_batch(made, halves() ? 0 : begin, count);
     if (halves()) written.data = start;
-    std::array<Images, detail::kMaxOperands> parts;
-    for (std::size_t i = 0; i < operand_count; ++i) parts[i] = slice_batch(operands[i], begin, count);
-    KernelCall kernel_call(kernel, slice_batch(in, begin, count), parts.data(), written, pads, executor,
+    detail::OperandImages parts;
+    for (std::size_t i = 0; i < operand_count; ++i) parts.list[i] = slice_batch(operands[i], begin, count);
+    KernelCall kernel_call(kernel, slice_batch(in, begin, count), parts.list.data(), written, pads, executor,
                            start + halved_bytes(made));
     result = kernel_call.run();
     if (result == 0 && !elementwise) {
@@ -310,8 +309,8 @@ Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, cons
 
 Status ConvLayer::run(const RunContext& context, const ConstTensorView& in, const ConstTensorView* operands,
                       std::size_t operand_count, const TensorView& out) const noexcept {
-  std::array<Images, detail::kMaxOperands> images;
-  return run_views(context, in, {operands, operand_count, images.data()}, out);
+  detail::OperandImages images;
+  return run_views(context, in, {operands, operand_count, images.list.data()}, out);
 }
 
 Status ConvLayer::run_views(const RunContext& context, const ConstTensorView& in, const CallOperands& operands,

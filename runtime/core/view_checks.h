@@ -1,6 +1,8 @@
 #pragma once
 // Reads a caller's view as images of H x W x C, or reports what is wrong with it. No allocation, no exception.
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "sepconv/conv_problem.h"
@@ -21,6 +23,17 @@ struct Images {
   std::int64_t image_span() const noexcept {
     return pixel_pitch == 0 ? image_elements() : (H - 1) * row_pitch + (W - 1) * pixel_pitch + C;
   }
+};
+
+/// The operands of a kernel.
+inline constexpr std::size_t kMaxOperands = 8;
+
+/// Memory for the operands of a call, which most calls have none of: not set to zeros first.
+struct OperandImages {
+  OperandImages() noexcept {}
+  union {
+    std::array<Images, kMaxOperands> list;
+  };
 };
 
 /// "(4, 10, 12)", in place.

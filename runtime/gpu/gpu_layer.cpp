@@ -81,6 +81,10 @@ GpuLayer::GpuLayer(const GpuContext& context, std::string name, const ConvProble
     throw std::invalid_argument("layer '" + name +
                                 "': its activation along an axis is applied on the host; make the "
                                 "layer of kernel_problem() and apply the activation to the copied output");
+  if (!operands_of(problem).empty())
+    throw std::invalid_argument("layer '" + name + "': an epilogue that reads other tensors runs on CPUs only");
+  if (!problem.input_pitches.dense() || !problem.output_pitches.dense())
+    throw std::invalid_argument("layer '" + name + "': a layer on a GPU reads and writes whole tensors");
   auto state = std::make_shared<State>();
   state->name = std::move(name);
   state->problem = problem;

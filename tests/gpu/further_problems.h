@@ -1,6 +1,6 @@
 #pragma once
-// Problems that the golden cases of the Keras layers do not have: single conv stages, and in nchw strides and rows
-// whose vectors OpenCL does not have.
+// Problems that the golden cases of the Keras layers do not have: single conv stages, pools and copies, and in nchw
+// strides and rows whose vectors OpenCL does not have.
 
 namespace sepconv::test {
 
@@ -18,6 +18,10 @@ inline constexpr const char* kFurtherProblems[] = {
     "f32_nchw_i9x13x5.dw_k3x3_s4x4_p1x1x1x1",
     "f16_nchw_i9x12x6.dw_k3x3_s3x3_p1x1x0x0.bias",
     "bf16_nchw_i7x9x6.conv_o10_k5x5_p2x2x2x2.bias",
+    "f32_nhwc_i9x11x13.maxpool_k3x3_s2x2_p1x1x0x1",
+    "f32_nchw_i9x11x5.avgpool_k3x2_s1x2_p1x1x0x1.bias.relu",
+    "f32_nhwc_i7x7x24.avgpool_k7x7",
+    "f16_nhwc_i6x7x8.copy_k1x1_p1x2x0x1.scale.bias.prelu",
 };
 
 }  // namespace sepconv::test

@@ -3,6 +3,7 @@
 from results import geomean, median
 
 BAR = 0.97  # a ratio below it is a loss
+WHOLE_DELEGATE = "XNNPACK, 1 part(s)"  # what network_adaptor.py notes for most networks
 
 
 def figures_of(answers):
@@ -71,6 +72,13 @@ def failure_lines(rows):
     return lines or ["None."]
 
 
+def note_lines(rows):
+    """Where a delegate did not take the whole network."""
+    lines = [f"- {row['name']}, {name}: {note}" for row in rows for name, note in row["notes"].items()
+             if note != WHOLE_DELEGATE]
+    return lines or ["None."]
+
+
 def error_lines(rows):
     """The largest error of each contender, as a share of the largest value that Keras computes."""
     worst = {}
@@ -97,6 +105,7 @@ def markdown(result):
         table_lines(rows, contenders),
         summary_lines(rows, contenders),
         ["Left out because they did not convert, run or agree with Keras:", "", *failure_lines(rows)],
+        ["Networks that LiteRT's XNNPACK delegate did not take as one part:", "", *note_lines(rows)],
         ["Largest difference to Keras, divided by Keras' largest value:", "", *error_lines(rows)],
     ]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"

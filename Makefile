@@ -8,7 +8,7 @@ ONLY ?= *
 CXX_SOURCES = git ls-files '*.cpp' '*.h'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers check-networks dev sanitize asan tsan fuzz fuzz-coverage gpu-check format format-check tidy clean
+.PHONY: help setup demo test test-all test-isa test-fresh arm bench bench-peers bench-networks check-networks dev sanitize asan tsan fuzz fuzz-coverage gpu-check format format-check tidy clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,6 +48,13 @@ bench-peers: setup ## Time sepconv beside other libraries from PyPI: a table and
 	@$(CMAKE) --workflow --preset compiler
 	@bench/peers/setup.sh
 	@build/peers/bin/python bench/peers/bench_peers.py --sepconv build/release/tools/sepconv
+
+bench-networks: setup ## Time whole networks beside other libraries, after make check-networks (ONLY=PATTERN: some; 10 minutes)
+	@$(CMAKE) --workflow --preset compiler
+	@$(CMAKE) --build --preset compiler --target sepconv_network_timer
+	@SEPCONV_PEER_NAMES="onnxruntime openvino litert keras-tf networks" bench/peers/setup.sh
+	@build/peers/bin/python bench/peers/bench_networks.py --sepconv build/release/tools/sepconv \
+	  --timer build/release/bench/sepconv_network_timer --only "$(ONLY)"
 
 check-networks: setup ## Compare whole networks with Keras, block by block (ONLY=PATTERN: some; 2 GB, 10 minutes)
 	@$(CMAKE) --workflow --preset compiler

@@ -35,7 +35,7 @@ bool read_operands(const char* layer, const ConvProblem& problem, bool rank3, co
     if (!has_operand(step)) continue;
     char which[24];
     std::snprintf(which, sizeof which, "operand %zu", i);
-    Images& operand = images[i];
+    Images& operand = images[i] = Images{};
     if (!read_images(layer, which, views[i], problem, rank3, operand, status)) return false;
     const bool whole = step.broadcast == Broadcast::none;
     const std::int64_t H = step.broadcast == Broadcast::channels ? 1 : out.H;

@@ -34,8 +34,7 @@ class DepthwiseGenerator : public CpuGenerator<DepthwiseGenerator> {
     const BlockLoops blocks = split_output(out, problem_, schedule_.block, pixels_, tile);
     // The output's channel is c * depth_multiplier + m; the stage's loops run over c.
     out.split(q_, c_, m_, problem_.depth_multiplier, TailStrategy::RoundUp);
-    DepthwiseLoops loops{c_, pixels_.x, blocks.tile, pixels_.y, m_, blocks.blocks, {}};
-    loops.outer.push_back(n_);
+    DepthwiseLoops loops{c_, pixels_.x, blocks.tile, pixels_.y, m_, blocks.with_batch(n_), {}};
     loops.extents = block_extents(problem_, schedule_.block, tile);
     schedule_depthwise_cpu(out, stage_, padded_, problem_, *schedule_.depthwise, loops);
     parallel_loops(out, loops.outer);

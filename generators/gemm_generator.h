@@ -41,8 +41,7 @@ class GemmGenerator : public CpuGenerator<Derived> {
     this->promise_layout();
     Func out = *this->output_;
     const BlockLoops blocks = split_output(out, problem_, schedule_.block, pixels_, schedule_.pointwise->mr);
-    std::vector<Var> outer = blocks.blocks;
-    outer.push_back(n_);
+    const std::vector<Var> outer = blocks.with_batch(n_);
     schedule_pointwise_cpu(out, stage_, problem_, *schedule_.pointwise, pixels_, f_, blocks.tile, outer);
     parallel_loops(out, outer);
     return outer.front();

@@ -144,9 +144,10 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
   void promise_layout() {
     const Lowering& p = problem_;
     promise_image(p.IC, p.IW, p.IH, *input_, p.input_pitches);
-    promise_output_image({p.OH(), p.OW(), p.OC}, *output_, p.output_pitches);
+    const Extents output{p.OH(), p.OW(), p.OC};
+    promise_output_image(output, *output_, p.output_pitches);
     for (const Step& step : output_steps_)
-      if (step.operand) promise_output_image(operand_extents(step.step), *step.operand, {});
+      if (step.operand) promise_output_image(operand_extents(output, step.step.broadcast), *step.operand, {});
     std::vector<InputBuffer*> arrays = {filter_, weights_};
     for (const std::vector<Step>* steps : {&middle_steps_, &output_steps_})
       for (const Step& step : *steps) arrays.push_back(step.constant);
@@ -221,15 +222,6 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     std::size_t i = 0;
     while (i < output_steps_.size() && output_steps_[i].operand == nullptr) ++i;
     return i;
-  }
-
-  Extents operand_extents(const EpilogueStep& step) const {
-    switch (step.broadcast) {
-      case Broadcast::none: break;
-      case Broadcast::channels: return {1, 1, problem_.OC};
-      case Broadcast::pixels: return {problem_.OH(), problem_.OW(), 1};
-    }
-    return {problem_.OH(), problem_.OW(), problem_.OC};
   }
 
   Halide::Expr operand_value(const Step& step, const Place& place) const {

@@ -28,9 +28,7 @@ class NormGenerator : public CpuGenerator<NormGenerator> {
     Func out = *output_;
     const BlockLoops blocks = split_output(out, problem_, schedule_.block, pixels_, schedule_.depthwise->ow_tile);
     schedule_norm_cpu(out, stage_, problem_, *schedule_.depthwise, pixels_, c_, n_, blocks);
-    std::vector<Var> outer = blocks.blocks;
-    outer.push_back(n_);
-    parallel_loops(out, outer);
+    parallel_loops(out, blocks.with_batch(n_));
   }
 
  private:

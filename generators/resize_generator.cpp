@@ -30,9 +30,7 @@ class ResizeGenerator : public CpuGenerator<ResizeGenerator> {
           .bound_storage(x, round_up(columns, problem_.target.lanes))
           .vectorize(x, problem_.target.lanes, Halide::TailStrategy::RoundUp);
     }
-    std::vector<Var> outer = blocks.blocks;
-    outer.push_back(n_);
-    parallel_loops(out, outer);
+    parallel_loops(out, blocks.with_batch(n_));
   }
 
  private:

@@ -46,8 +46,7 @@ class SeparableGenerator : public CpuGenerator<SeparableGenerator> {
     Func out = *output_;
     const BlockCpuSchedule& block = schedule_.block;
     const BlockLoops blocks = split_output(out, problem_, block, pixels_, schedule_.pointwise->mr);
-    std::vector<Var> outer = blocks.blocks;
-    outer.push_back(n_);
+    const std::vector<Var> outer = blocks.with_batch(n_);
     schedule_pointwise_cpu(out, pointwise_, problem_, *schedule_.pointwise, pixels_, f_, blocks.tile, outer);
     // Fused: the depthwise result of one block. Unfused: of the whole image first, in parallel blocks of rows of its
     // own, and images one after the other.

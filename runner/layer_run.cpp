@@ -14,12 +14,6 @@ Shape shape_of(const ConvProblem& p, std::int64_t batch, std::int64_t H, std::in
   return p.layout == Layout::nhwc ? Shape{batch, H, W, C} : Shape{batch, C, H, W};
 }
 
-std::size_t elements(const Shape& shape) {
-  std::size_t count = 1;
-  for (const std::int64_t extent : shape) count *= static_cast<std::size_t>(extent);
-  return count;
-}
-
 void set_pads(std::int32_t extent, std::int32_t effective, std::int32_t stride, Padding padding, std::int32_t& before,
               std::int32_t& after) {
   const AxisPads pads = pads_of_axis(padding, extent, effective, stride);
@@ -44,6 +38,12 @@ std::vector<ConstTensorView> views_of(const std::vector<Tensor>& tensors) {
 }
 
 }  // namespace
+
+std::size_t elements(const Shape& shape) {
+  std::size_t count = 1;
+  for (const std::int64_t extent : shape) count *= static_cast<std::size_t>(extent);
+  return count;
+}
 
 Shape input_shape(const ConvProblem& p, std::int64_t batch) { return shape_of(p, batch, p.IH, p.IW, p.IC); }
 Shape output_shape(const ConvProblem& p, std::int64_t batch) {

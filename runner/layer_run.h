@@ -18,6 +18,9 @@ struct GuardedRun {
   std::string fault;  // empty, or what went wrong: the status's message, or a write outside output or workspace
 };
 
+/// Elements of a tensor of that shape.
+std::size_t elements(const Shape& shape);
+
 /// The shapes of a problem with static extents, rank 4 in the problem's layout. The output's is the layer's: glu halves
 /// its axis.
 Shape input_shape(const ConvProblem& problem, std::int64_t batch);

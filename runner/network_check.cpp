@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "runtime/core/network_ports.h"
+
 namespace sepconv::runner {
 namespace {
 
@@ -20,13 +22,6 @@ double least_number(DataType dtype) {
 }
 
 bool is_16_bit(DataType dtype) { return dtype == DataType::float16 || dtype == DataType::bfloat16; }
-
-std::size_t port_of(const NetworkPlan& network, const std::vector<std::int32_t>& ports, std::int32_t base) {
-  const auto found = std::find_if(ports.begin(), ports.end(), [&](std::int32_t port) {
-    return network.tensors[static_cast<std::size_t>(port)].base == base;
-  });
-  return static_cast<std::size_t>(found - ports.begin());
-}
 
 }  // namespace
 
@@ -68,16 +63,16 @@ const StepCheck* NetworkCheck::first_miss() const {
 
 /// What lies in a tensor's memory now.
 std::vector<double> NetworkCheck::values(std::int32_t tensor) const {
-  const std::int32_t base = network_.tensors[static_cast<std::size_t>(tensor)].base;
-  const std::size_t input = port_of(network_, network_.inputs, base),
-                    output = port_of(network_, network_.outputs, base);
+  const std::int32_t base = network_.tensor(tensor).base;
+  const std::size_t input = detail::port_of(network_, network_.inputs, base),
+                    output = detail::port_of(network_, network_.outputs, base);
   const void* memory = nullptr;
   if (input < network_.inputs.size())
     memory = call_.input(input);
   else if (output < network_.outputs.size())
     memory = call_.output(output);
   else
-    memory = call_.workspace() + network_.tensors[static_cast<std::size_t>(base)].offset_bytes * call_.batch();
+    memory = call_.workspace() + network_.tensor(base).offset_bytes * call_.batch();
   return tensor_values(network_, tensor, call_.batch(), memory);
 }
 
@@ -106,7 +101,7 @@ void NetworkCheck::end(std::size_t index) noexcept {
 void NetworkCheck::check(std::size_t index) {
   const NetworkStep& step = network_.steps[index];
   const NamedWeights& layer = weights_of_step(layers_, step);
-  const NetworkTensor& input = network_.tensors[static_cast<std::size_t>(step.input)];
+  const NetworkTensor& input = network_.tensor(step.input);
   const DataType dtype = step.problem.dtype;
   const ReferenceOutput own = reference_with_limits(step.problem, layer.weights, call_.batch() * input.images,
                                                     std::span<const double>(input_), threads_, operands_);

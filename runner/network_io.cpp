@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "runner/layer_run.h"
+#include "runner/seeded.h"
 #include "runtime/core/network_ports.h"
 
 namespace sepconv::runner {
@@ -58,6 +60,17 @@ Shape keras_shape(const NetworkTensorInfo& port, std::int64_t batch) {
   shape[0] = batch;
   if (port.images != 1) shape.insert(shape.begin() + 1, port.images);
   return shape;
+}
+
+std::vector<double> seeded_values(const NetworkTensorInfo& port, std::int64_t batch, std::uint64_t seed) {
+  return real_numbers(static_cast<std::int64_t>(elements(run_shape(port, batch))), port.dtype, seed);
+}
+
+void join_batch(std::int64_t own, const std::string& what, std::int64_t& batch) {
+  if (batch < 0) batch = own;
+  if (own != batch)
+    throw std::invalid_argument(what + " has a batch of " + std::to_string(own) + "; that of the first input is " +
+                                std::to_string(batch));
 }
 
 std::vector<double> values_of(const NetworkTensorInfo& port, const NpyArray& array) {

@@ -31,6 +31,13 @@ std::int64_t checked_batch(const NetworkTensorInfo& port, const NpyArray& array,
 Shape run_shape(const NetworkTensorInfo& port, std::int64_t batch);
 Shape keras_shape(const NetworkTensorInfo& port, std::int64_t batch);
 
+/// Values from a seed for an input. @return as many as run_shape() has elements
+std::vector<double> seeded_values(const NetworkTensorInfo& port, std::int64_t batch, std::uint64_t seed);
+
+/// Checks that all inputs and outputs have one batch, which is that of the first. @param batch  below 0 until then
+/// @throws std::invalid_argument that begins with `what`
+void join_batch(std::int64_t own, const std::string& what, std::int64_t& batch);
+
 /// The elements of a checked array.
 std::vector<double> values_of(const NetworkTensorInfo& port, const NpyArray& array);
 

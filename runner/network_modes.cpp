@@ -13,7 +13,6 @@
 #include "runner/network_run.h"
 #include "runner/npy.h"
 #include "runner/runner_options.h"
-#include "runner/seeded.h"
 #include "runtime/core/cpu_features.h"
 #include "sepconv/kernel_registry.h"
 #include "sepconv/layer.h"
@@ -44,11 +43,7 @@ PortValues read_ports(const std::vector<std::filesystem::path>& paths, const std
   PortValues values;
   for (std::size_t i = 0; i < ports.size(); ++i) {
     const NpyArray array = read_npy(paths[i]);
-    const std::int64_t own = checked_batch(ports[i], array, paths[i].string(), exact_type);
-    if (batch < 0) batch = own;
-    if (own != batch)
-      throw std::invalid_argument(paths[i].string() + ": has a batch of " + std::to_string(own) +
-                                  "; that of the first input is " + std::to_string(batch));
+    join_batch(checked_batch(ports[i], array, paths[i].string(), exact_type), paths[i].string() + ":", batch);
     values.push_back(values_of(ports[i], array));
   }
   return values;
@@ -83,11 +78,8 @@ NetworkCase network_case(const RunnerOptions& options, int threads) {
   const std::vector<NetworkTensorInfo> inputs = network_inputs(plan), outputs = network_outputs(plan);
   if (options.inputs.empty()) {
     result.batch = options.batch;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      std::int64_t count = 1;
-      for (const std::int64_t extent : run_shape(inputs[i], options.batch)) count *= extent;
-      result.inputs.push_back(real_numbers(count, inputs[i].dtype, options.seed + i));
-    }
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      result.inputs.push_back(seeded_values(inputs[i], options.batch, options.seed + i));
   } else {
     check_count("--input", "inputs", options.inputs, inputs);
     check_count("--expected", "outputs", options.expected, outputs);

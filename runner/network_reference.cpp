@@ -11,14 +11,10 @@
 namespace sepconv::runner {
 namespace {
 
-const NetworkTensor& at(const NetworkPlan& network, std::int32_t tensor) {
-  return network.tensors[static_cast<std::size_t>(tensor)];
-}
-
 /// Calls f(place in the base's memory, count) for each run of consecutive elements of a tensor, in its order.
 template <class F>
 void each_run(const NetworkPlan& network, std::int32_t index, std::int64_t batch, F&& f) {
-  const NetworkTensor &tensor = at(network, index), &base = at(network, tensor.base);
+  const NetworkTensor &tensor = network.tensor(index), &base = network.tensor(tensor.base);
   if (tensor.images != base.images) {  // another number of images: all elements of the base
     f(std::size_t{0}, static_cast<std::size_t>(batch * tensor.images * detail::image_elements(tensor)));
     return;
@@ -51,9 +47,9 @@ NamedWeights in_double(const NamedWeights& layer) {
 }  // namespace
 
 std::vector<double> NetworkValues::of(const NetworkPlan& network, std::int32_t tensor) const {
-  const std::vector<double>& base = bases[static_cast<std::size_t>(at(network, tensor).base)];
+  const std::vector<double>& base = bases[static_cast<std::size_t>(network.tensor(tensor).base)];
   std::vector<double> values;
-  values.reserve(elements_of_batch(at(network, tensor), batch));
+  values.reserve(elements_of_batch(network.tensor(tensor), batch));
   each_run(network, tensor, batch, [&](std::size_t first, std::size_t count) {
     const auto begin = base.begin() + static_cast<std::ptrdiff_t>(first);
     values.insert(values.end(), begin, begin + static_cast<std::ptrdiff_t>(count));
@@ -62,11 +58,11 @@ std::vector<double> NetworkValues::of(const NetworkPlan& network, std::int32_t t
 }
 
 void NetworkValues::set(const NetworkPlan& network, std::int32_t tensor, const std::vector<double>& values) {
-  const std::size_t expected = elements_of_batch(at(network, tensor), batch);
+  const std::size_t expected = elements_of_batch(network.tensor(tensor), batch);
   if (values.size() != expected)
-    throw std::invalid_argument("network: '" + at(network, tensor).name + "' received " +
+    throw std::invalid_argument("network: '" + network.tensor(tensor).name + "' received " +
                                 std::to_string(values.size()) + " elements; expected " + std::to_string(expected));
-  std::vector<double>& base = bases[static_cast<std::size_t>(at(network, tensor).base)];
+  std::vector<double>& base = bases[static_cast<std::size_t>(network.tensor(tensor).base)];
   std::size_t next = 0;
   each_run(network, tensor, batch, [&](std::size_t first, std::size_t count) {
     std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(next), count,
@@ -77,9 +73,9 @@ void NetworkValues::set(const NetworkPlan& network, std::int32_t tensor, const s
 
 std::vector<double> tensor_values(const NetworkPlan& network, std::int32_t tensor, std::int64_t batch,
                                   const void* base) {
-  const DataType dtype = at(network, tensor).dtype;
+  const DataType dtype = network.tensor(tensor).dtype;
   std::vector<double> values;
-  values.reserve(elements_of_batch(at(network, tensor), batch));
+  values.reserve(elements_of_batch(network.tensor(tensor), batch));
   each_run(network, tensor, batch, [&](std::size_t first, std::size_t count) {
     const auto* data = static_cast<const std::byte*>(base) + first * size_bytes(dtype);
     const std::vector<double> run =
@@ -108,7 +104,7 @@ NetworkValues network_reference(const NetworkPlan& network, const std::vector<Na
       values.bases[i].resize(elements_of_batch(network.tensors[i], batch));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     std::vector<double> rounded = inputs[i];
-    for (double& value : rounded) value = round_to(at(network, network.inputs[i]).dtype, value);
+    for (double& value : rounded) value = round_to(network.tensor(network.inputs[i]).dtype, value);
     values.set(network, network.inputs[i], rounded);
   }
   for (const NetworkStep& step : network.steps) {
@@ -116,7 +112,7 @@ NetworkValues network_reference(const NetworkPlan& network, const std::vector<Na
     Operands operands;
     for (const std::int32_t operand : step.operands) operands.push_back(values.of(network, operand));
     values.set(network, step.output,
-               reference(exact.problem, exact.weights, batch * at(network, step.input).images,
+               reference(exact.problem, exact.weights, batch * network.tensor(step.input).images,
                          std::span<const double>(values.of(network, step.input)), threads, operands));
   }
   return values;

@@ -2,20 +2,11 @@
 
 #include <utility>
 
+#include "runner/layer_run.h"
 #include "runner/network_io.h"
 #include "sepconv/tensor.h"
 
 namespace sepconv::runner {
-namespace {
-
-std::size_t elements(const Shape& shape) {
-  std::size_t count = 1;
-  for (const std::int64_t extent : shape) count *= static_cast<std::size_t>(extent);
-  return count;
-}
-
-}  // namespace
-
 NetworkCall::NetworkCall(const Network& network, Executor& executor, std::int64_t batch, const PortValues& inputs)
     : network_(network),
       executor_(executor),

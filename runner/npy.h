@@ -45,7 +45,7 @@ NpyArray read_npy(const std::filesystem::path& path);
 
 std::vector<std::byte> npy_bytes(const NpyArray& array);
 
-/// Writes to a temporary name beside `path` and renames.
+/// Writes to a temporary name in the same folder and renames.
 /// @throws std::runtime_error naming the path when the file cannot be written.
 void write_npy(const std::filesystem::path& path, const NpyArray& array);
 

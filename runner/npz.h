@@ -13,7 +13,7 @@ namespace sepconv::runner {
 /// @throws std::invalid_argument naming the file, the member and what is wrong.
 std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path);
 
-/// Writes to a temporary name beside `path` and renames. Members are stored without compression, as np.savez does.
+/// Writes to a temporary name in the same folder and renames. Members are stored without compression, as np.savez does.
 /// @throws std::runtime_error naming the path when the file cannot be written.
 void write_npz(const std::filesystem::path& path, const std::map<std::string, NpyArray>& arrays);
 

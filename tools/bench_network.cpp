@@ -9,7 +9,6 @@
 #include <stdexcept>
 
 #include "runner/network_io.h"
-#include "runner/seeded.h"
 #include "runner/timing.h"
 #include "runtime/core/network_observer.h"
 #include "sepconv/tensor.h"
@@ -45,13 +44,9 @@ class NetworkRun {
   NetworkRun(const Network& network, Executor& executor, std::int64_t batch)
       : network_(network), workspace_(network.workspace_bytes(batch, {.executor = &executor})) {
     context_ = {&executor, {workspace_.data(), workspace_.size()}};
-    for (const NetworkTensorInfo& port : network.inputs()) {
-      std::int64_t count = 1;
-      const Shape shape = runner::run_shape(port, batch);
-      for (const std::int64_t extent : shape) count *= extent;
-      tensors_.push_back(
-          make_tensor(runner::real_numbers(count, port.dtype, kSeed + tensors_.size()), shape, port.dtype));
-    }
+    for (const NetworkTensorInfo& port : network.inputs())
+      tensors_.push_back(make_tensor(runner::seeded_values(port, batch, kSeed + tensors_.size()),
+                                     runner::run_shape(port, batch), port.dtype));
     for (const NetworkTensorInfo& port : network.outputs())
       tensors_.emplace_back(runner::run_shape(port, batch), port.dtype);
     for (std::size_t i = 0; i < tensors_.size(); ++i) {

@@ -15,7 +15,7 @@ namespace sepconv::tools {
 
 /// Times of one network.
 struct NetworkTimes {
-  double seconds = 0, seconds_min = 0;  // of a whole call: median, and the least
+  double seconds = 0, seconds_min = 0;  // of a whole call: the median and the minimum
   std::vector<double> steps;            // medians
   std::size_t rounds = 0;
   std::size_t workspace_bytes = 0;

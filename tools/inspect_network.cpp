@@ -16,17 +16,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const NetworkTensor& at(const NetworkPlan& network, std::int32_t tensor) {
-  return network.tensors[static_cast<std::size_t>(tensor)];
-}
-
 bool is_one(const std::vector<std::int32_t>& tensors, std::int32_t tensor) {
   return std::find(tensors.begin(), tensors.end(), tensor) != tensors.end();
 }
 
 std::string operand_names(const NetworkPlan& network, const NetworkStep& step) {
   std::string text;
-  for (const std::int32_t operand : step.operands) text += (text.empty() ? "" : " ") + at(network, operand).name;
+  for (const std::int32_t operand : step.operands) text += (text.empty() ? "" : " ") + network.tensor(operand).name;
   return text;
 }
 
@@ -55,20 +51,21 @@ void print_steps(const NetworkPlan& network) {
     std::string others;
     for (const std::string& name : step.absorbed)
       if (name != step.layer) others += (others.empty() ? "" : " ") + name;
-    rows.push_back({std::to_string(i + 1), step.layer, step_words(step.problem), shape_words(at(network, step.input)),
-                    shape_words(at(network, step.output)), operand_names(network, step),
-                    fmt::format("{:.3f}", cost.flops * 1e-6), fmt::format("{:.1f}", cost.weight_bytes / 1024), others});
+    rows.push_back({std::to_string(i + 1), step.layer, step_words(step.problem),
+                    shape_words(network.tensor(step.input)), shape_words(network.tensor(step.output)),
+                    operand_names(network, step), fmt::format("{:.3f}", cost.flops * 1e-6),
+                    fmt::format("{:.1f}", cost.weight_bytes / 1024), others});
   }
   print_table(rows, {true, false, false, false, false, false, true, true, false});
 }
 
 /// Where a tensor lies: its offset, "input" or "output" of the caller, or a place in another tensor.
 std::string place_words(const NetworkPlan& network, std::int32_t index) {
-  const NetworkTensor& tensor = at(network, index);
+  const NetworkTensor& tensor = network.tensor(index);
   if (tensor.base == index && tensor.offset_bytes >= 0) return std::to_string(tensor.offset_bytes);
   if (is_one(network.inputs, tensor.base)) return "input";
-  if (at(network, tensor.base).offset_bytes < 0) return "output";
-  return std::to_string(at(network, tensor.base).offset_bytes +
+  if (network.tensor(tensor.base).offset_bytes < 0) return "output";
+  return std::to_string(network.tensor(tensor.base).offset_bytes +
                         tensor.first * static_cast<std::int64_t>(size_bytes(tensor.dtype)));
 }
 
@@ -84,7 +81,7 @@ void print_memory(const NetworkPlan& network) {
                     fmt::format("{:.0f}", tensor.offset_bytes >= 0 ? static_cast<double>(tensor_bytes(tensor))
                                                                    : own_bytes(tensor)),
                     place_words(network, index), step(life.first), step(life.last),
-                    tensor.base == index ? "" : at(network, tensor.base).name});
+                    tensor.base == index ? "" : network.tensor(tensor.base).name});
   }
   print_table(rows, {false, false, true, true, true, true, false});
 }
@@ -108,7 +105,7 @@ Totals totals_of(const NetworkPlan& network) {
 
 Json port_json(const NetworkPlan& network, const std::vector<std::int32_t>& tensors) {
   Json ports = Json::array();
-  for (const std::int32_t tensor : tensors) ports.push_back(at(network, tensor).name);
+  for (const std::int32_t tensor : tensors) ports.push_back(network.tensor(tensor).name);
   return ports;
 }
 
@@ -140,8 +137,8 @@ Json network_json(const NetworkPlan& network) {
                      {"absorbed", step.absorbed},
                      {"problem", to_text(step.problem)},
                      {"computes", step_words(step.problem)},
-                     {"input", at(network, step.input).name},
-                     {"output", at(network, step.output).name},
+                     {"input", network.tensor(step.input).name},
+                     {"output", network.tensor(step.output).name},
                      {"operands", port_json(network, step.operands)},
                      {"flops", cost.flops},
                      {"weight_bytes", cost.weight_bytes},
@@ -155,7 +152,7 @@ Json network_json(const NetworkPlan& network) {
                        {"shape", tensor.shape},
                        {"images", tensor.images},
                        {"bytes", own_bytes(tensor)},
-                       {"base", at(network, tensor.base).name},
+                       {"base", network.tensor(tensor.base).name},
                        {"first", tensor.first},
                        {"offset_bytes", tensor.offset_bytes},
                        {"first_step", life.first},

@@ -23,7 +23,7 @@ const char* short_name(StageKind kind) {
   return "?";
 }
 
-/// Of the others, only a window of several taps is worth a word.
+/// True for the kinds whose window is always named; for the others, if it has several taps.
 bool has_window(const Stage& stage) {
   constexpr StageKind kWindowed[] = {StageKind::depthwise, StageKind::conv, StageKind::max_pool,
                                      StageKind::average_pool};
@@ -79,9 +79,9 @@ double own_bytes(const NetworkTensor& tensor) {
 }
 
 StepCost cost_of_step(const NetworkPlan& network, const NetworkStep& step) {
-  const auto bytes = [&](std::int32_t tensor) { return own_bytes(network.tensors[static_cast<std::size_t>(tensor)]); };
+  const auto bytes = [&](std::int32_t tensor) { return own_bytes(network.tensor(tensor)); };
   StepCost cost;
-  cost.flops = step.problem.flops() * static_cast<double>(network.tensors[static_cast<std::size_t>(step.input)].images);
+  cost.flops = step.problem.flops() * static_cast<double>(network.tensor(step.input).images);
   cost.weight_bytes = weight_elems(step.problem) * static_cast<double>(size_bytes(step.problem.dtype));
   cost.tensor_bytes = bytes(step.input) + bytes(step.output);
   for (const std::int32_t operand : step.operands) cost.tensor_bytes += bytes(operand);

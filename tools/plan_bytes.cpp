@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
 
+#include "runtime/core/network_graph.h"
 #include "sepconv/detail/padding.h"
 
 namespace sepconv::tools {
@@ -172,14 +172,10 @@ void check_layers(const std::vector<PlannedLayer>& layers) {
 /// Each step has its layer, and there are no others. The network's own rules have been checked.
 void check_network(const PlannedNetwork& network) {
   check_layers(network.layers);
-  std::map<std::string_view, const ConvProblem*> problems;
-  for (const PlannedLayer& layer : network.layers) problems.emplace(layer.name, &layer.problem);
-  bool fits = problems.size() == network.layers.size() && problems.size() == network.plan.steps.size();
-  for (const NetworkStep& step : network.plan.steps) {
-    const auto found = problems.find(step.layer);
-    fits = fits && found != problems.end() && *found->second == step.problem;
-  }
-  if (!fits) throw std::invalid_argument("a plan whose network has other steps than layers");
+  // The names of steps differ: as many layers have other names too.
+  if (network.layers.size() != network.plan.steps.size() ||
+      detail::step_without_layer(network.plan, network.layers) != nullptr)
+    throw std::invalid_argument("a plan whose network has other steps than layers");
 }
 
 template <class T>

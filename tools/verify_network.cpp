@@ -72,11 +72,8 @@ NetworkFiles network_files(const NetworkPlan& network, const fs::path& npz, cons
     std::vector<fs::path> files;
     for (const NetworkTensorInfo& port : ports) {
       const runner::NpyArray& array = array_of(arrays, port, only, one, npz.string());
-      const std::int64_t own = runner::checked_batch(port, array, npz.string(), exact_type);
-      if (batch < 0) batch = own;
-      if (own != batch)
-        throw std::invalid_argument(fmt::format("{}: '{}' has a batch of {}; that of the first input is {}",
-                                                npz.string(), port.name, own, batch));
+      runner::join_batch(runner::checked_batch(port, array, npz.string(), exact_type),
+                         fmt::format("{}: '{}'", npz.string(), port.name), batch);
       used.push_back(&array);
       files.push_back(scratch / fmt::format("{}{}.npy", one, files.size()));
       runner::write_npy(files.back(), array);

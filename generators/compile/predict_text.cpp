@@ -19,15 +19,11 @@ std::string macro_name(std::string name) {
   return name;
 }
 
-const NetworkTensor& tensor_of(const LibraryContents& library, std::int32_t index) {
-  return library.network->plan.tensors[static_cast<std::size_t>(index)];
-}
-
 /// The C type of the elements of all these tensors; "void" if they have several.
 std::string element_type(const LibraryContents& library, const std::vector<std::int32_t>& tensors) {
-  const DataType dtype = tensor_of(library, tensors.front()).dtype;
+  const DataType dtype = library.network->plan.tensor(tensors.front()).dtype;
   for (const std::int32_t index : tensors)
-    if (tensor_of(library, index).dtype != dtype) return "void";
+    if (library.network->plan.tensor(index).dtype != dtype) return "void";
   switch (dtype) {
     case DataType::float32: return "float";
     case DataType::float64: return "double";
@@ -52,7 +48,7 @@ std::string sizes_text(const LibraryContents& library, const char* kind, const s
   const std::string macro = macro_name(library.name);
   std::string text = fmt::format("#define {}_{}_COUNT {}\n", macro, kind, tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const NetworkTensor& tensor = tensor_of(library, tensors[i]);
+    const NetworkTensor& tensor = library.network->plan.tensor(tensors[i]);
     std::int64_t elements = tensor.images;
     std::string shape = tensor.images == 1 ? "" : std::to_string(tensor.images) + " images of ";
     for (std::size_t axis = 0; axis < tensor.shape.size(); ++axis) {

@@ -6,6 +6,12 @@ using Halide::Func;
 using Halide::TailStrategy;
 using Halide::Var;
 
+std::vector<Var> BlockLoops::with_batch(const Var& n) const {
+  std::vector<Var> loops = blocks;
+  loops.push_back(n);
+  return loops;
+}
+
 BlockLoops split_output(Func out, const Lowering& p, const BlockCpuSchedule& s, const Pixels& pixels, int tile) {
   BlockLoops loops;
   Var xb("x_block"), yb("y_block"), qb("q_block");

@@ -10,6 +10,9 @@ namespace sepconv::generators {
 struct BlockLoops {
   std::vector<Halide::Var> blocks;  // innermost first, without the batch
   Halide::Var tile{"tile"};         // tiles of pixels within a block (and row, unless flat)
+
+  /// The blocks, then the images.
+  std::vector<Halide::Var> with_batch(const Halide::Var& n) const;
 };
 
 /// Splits the pixel variables of the kernel's output into blocks of oh_block x ow_block pixels and tiles of `tile`.

@@ -9,7 +9,7 @@
 namespace sepconv::generators {
 
 struct ResizeStage {
-  /// Of output columns: the input column, or for bilinear the two columns and the share of the second.
+  /// For each output column, the input column; for bilinear, the two input columns and the weight of the second.
   std::vector<Halide::Func> columns;
   Halide::Expr value;  // of image_arguments(layout, c, pixels, n)
 };

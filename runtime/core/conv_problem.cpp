@@ -41,6 +41,7 @@ std::int32_t Window::OW(std::int32_t IW) const { return output_extent(IW, pad_le
 
 bool operator==(const Window& a, const Window& b) { return fields_of(a) == fields_of(b); }
 bool operator==(const Stage& a, const Stage& b) { return fields_of(a) == fields_of(b); }
+bool operator==(const Extents& a, const Extents& b) { return a.H == b.H && a.W == b.W && a.C == b.C; }
 bool operator==(const Pitches& a, const Pitches& b) { return a.row == b.row && a.pixel == b.pixel; }
 bool operator==(const ConvProblem& a, const ConvProblem& b) { return fields_of(a) == fields_of(b); }
 bool operator==(const EpilogueStep& a, const EpilogueStep& b) {

@@ -10,15 +10,6 @@ std::vector<std::int64_t> image_shape(Layout layout, const Extents& e) {
   return {e.C, e.H, e.W};
 }
 
-Extents broadcast_extents(const Extents& e, Broadcast broadcast) {
-  switch (broadcast) {
-    case Broadcast::none: return e;
-    case Broadcast::channels: return {1, 1, e.C};
-    case Broadcast::pixels: return {e.H, e.W, 1};
-  }
-  return e;
-}
-
 /// The weights of a stage, and the constants and operands of its steps.
 void add_stage(const ConvProblem& p, std::size_t index, std::vector<Argument>& arguments) {
   const Stage& stage = p.stages[index];
@@ -40,7 +31,7 @@ void add_stage(const ConvProblem& p, std::size_t index, std::vector<Argument>& a
                            step.kind});
     if (has_operand(step))
       arguments.push_back({ArgumentKind::operand, index, p.dtype,
-                           image_shape(p.layout, broadcast_extents(out, step.broadcast)), Packing::none, step.kind,
+                           image_shape(p.layout, operand_extents(out, step.broadcast)), Packing::none, step.kind,
                            step.broadcast});
   }
 }
@@ -56,6 +47,15 @@ std::vector<Argument> stage_arguments(const ConvProblem& problem, Wanted&& wante
 }
 
 }  // namespace
+
+Extents operand_extents(const Extents& e, Broadcast broadcast) {
+  switch (broadcast) {
+    case Broadcast::none: return e;
+    case Broadcast::channels: return {1, 1, e.C};
+    case Broadcast::pixels: return {e.H, e.W, 1};
+  }
+  return e;
+}
 
 std::vector<Argument> arguments_of(const ConvProblem& p) {
   std::vector<Argument> arguments = {

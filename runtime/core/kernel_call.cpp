@@ -34,7 +34,7 @@ PreparedKernel::PreparedKernel(const CompiledKernel& kernel, const ConvProblem& 
         if (operand_count_ == kMaxOperands)
           throw std::invalid_argument("kernel " + std::string(kernel.symbol) + ": more than " +
                                       std::to_string(kMaxOperands) + " operands");
-        operands_[operand_count_++] = argc_;
+        operands_[operand_count_++] = static_cast<std::uint8_t>(argc_);
         break;
       case ArgumentKind::pad_top: pad_top_ = argc_; break;
       case ArgumentKind::pad_left: pad_left_ = argc_; break;

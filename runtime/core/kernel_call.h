@@ -46,9 +46,9 @@ class PreparedKernel {
   std::vector<HalideBuffer> buffers_;        // kernels take them without const, and do not write them
   std::array<void*, kMaxArguments> argv_{};  // with the weights in their places
   std::size_t argc_ = 0;
-  std::size_t input_ = 0, output_ = 0;  // places in argv_
-  std::array<std::size_t, kMaxOperands> operands_{};
-  std::size_t operand_count_ = 0;
+  std::size_t input_ = 0, output_ = 0;                 // places in argv_
+  std::array<std::uint8_t, kMaxOperands> operands_{};  // small: an app may keep a kernel for each of many sizes
+  std::uint8_t operand_count_ = 0;
   std::size_t pad_top_ = 0, pad_left_ = 0;  // 0: the kernel takes no pads
 };
 

@@ -35,8 +35,8 @@ KernelVerdict judge(const RegisteredKernel& candidate, const ConvProblem& proble
 /// Fields that most kernels of a library differ in. Cheap: a layer that meets a new size looks at every kernel.
 bool may_serve(const ConvProblem& kernel, const ConvProblem& wanted) {
   if (kernel.dtype != wanted.dtype || kernel.layout != wanted.layout || kernel.IC != wanted.IC ||
-      kernel.stages.size() != wanted.stages.size() || !(kernel.input_pitches == wanted.input_pitches) ||
-      !(kernel.output_pitches == wanted.output_pitches))
+      kernel.stages.size() != wanted.stages.size() || kernel.input_pitches != wanted.input_pitches ||
+      kernel.output_pitches != wanted.output_pitches)
     return false;
   for (std::size_t i = 0; i < kernel.stages.size(); ++i) {
     const Stage &a = kernel.stages[i], &b = wanted.stages[i];

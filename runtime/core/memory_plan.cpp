@@ -32,10 +32,6 @@ struct Packing {
   std::size_t peak = 0;  // the block that ends highest
 };
 
-std::int32_t base_of(const NetworkPlan& network, std::int32_t tensor) {
-  return network.tensors[static_cast<std::size_t>(tensor)].base;
-}
-
 /// Places the blocks in that order.
 Packing pack(const std::vector<Block>& blocks, const std::vector<std::size_t>& order) {
   Packing packing;
@@ -104,8 +100,8 @@ std::vector<Block> blocks_of(const NetworkPlan& network, const std::vector<Lifet
   std::vector<bool> added(network.tensors.size());
   for (std::size_t s = 0; s < network.steps.size(); ++s) {
     const NetworkStep& step = network.steps[s];
-    const auto in = static_cast<std::size_t>(base_of(network, step.input)),
-               out = static_cast<std::size_t>(base_of(network, step.output));
+    const auto in = static_cast<std::size_t>(network.tensor(step.input).base),
+               out = static_cast<std::size_t>(network.tensor(step.output).base);
     if (!lives[out].used() || added[out]) continue;
     added[out] = true;
     const auto now = static_cast<std::int32_t>(s);
@@ -140,7 +136,7 @@ std::vector<Lifetime> lifetimes(const NetworkPlan& network) {
   const std::vector<bool> callers = caller_bases(network);
   for (std::size_t s = 0; s < network.steps.size(); ++s) {
     const auto use = [&](std::int32_t tensor) {
-      const auto base = static_cast<std::size_t>(base_of(network, tensor));
+      const auto base = static_cast<std::size_t>(network.tensor(tensor).base);
       if (callers[base]) return;
       if (!lives[base].used()) lives[base].first = static_cast<std::int32_t>(s);
       lives[base].last = static_cast<std::int32_t>(s);
@@ -163,13 +159,12 @@ bool may_run_in_place(const NetworkPlan& network, const NetworkStep& step, InPla
     return false;
   if (in_place == InPlace::plain_copies && !p.stages[0].epilogue.empty()) return false;
   if (!is_elementwise(activation_of(p.stages[0].epilogue).kind)) return false;
-  const std::int32_t in = base_of(network, step.input), out = base_of(network, step.output);
+  const std::int32_t in = network.tensor(step.input).base, out = network.tensor(step.output).base;
   for (const std::int32_t operand : step.operands)
-    if (base_of(network, operand) == in) return false;
+    if (network.tensor(operand).base == in) return false;
   // Whole bases: then both begin at their offsets and have the same bytes.
   return in != out && step.input == in && step.output == out &&
-         tensor_bytes(network.tensors[static_cast<std::size_t>(in)]) ==
-             tensor_bytes(network.tensors[static_cast<std::size_t>(out)]);
+         tensor_bytes(network.tensor(in)) == tensor_bytes(network.tensor(out));
 }
 
 void plan_memory(NetworkPlan& network, InPlace in_place) {

@@ -86,10 +86,7 @@ std::byte* aligned(void* memory) noexcept {
 
 BoundStep bind_step(const NetworkPlan& plan, const NetworkStep& step, ConvLayer layer) {
   const ConvProblem& p = step.problem;
-  const auto tensor = [&](std::int32_t index) -> const NetworkTensor& {
-    return plan.tensors[static_cast<std::size_t>(index)];
-  };
-  const detail::StepImages images = detail::images_of(p, tensor(step.output));
+  const detail::StepImages images = detail::images_of(p, plan.tensor(step.output));
   BoundStep bound{std::move(layer),
                   detail::bind_tensor(plan, step.input, p.layout, images.in, p.input_pitches, images.rank3),
                   detail::bind_tensor(plan, step.output, p.layout, images.out, p.output_pitches, images.rank3),
@@ -101,7 +98,7 @@ BoundStep bind_step(const NetworkPlan& plan, const NetworkStep& step, ConvLayer 
         p.layout == Layout::nhwc ? Extents{extent(0), extent(1), extent(2)} : Extents{extent(1), extent(2), extent(0)};
     bound.operands.push_back(detail::bind_tensor(plan, step.operands[i], p.layout, e, {}, images.rank3));
   }
-  const NetworkTensor &in = tensor(step.input), &out = tensor(step.output);
+  const NetworkTensor &in = plan.tensor(step.input), &out = plan.tensor(step.output);
   bound.in_place = in.offset_bytes >= 0 && in.offset_bytes == out.offset_bytes &&
                    may_run_in_place(plan, step, detail::InPlace::plain_copies);
   return bound;
@@ -226,11 +223,11 @@ bool Network::State::check_overlap(const ConstTensorView* in, const TensorView* 
 
 Status Network::State::run_steps(const CallMemory& memory, const RunContext& context,
                                  detail::StepObserver* observer) const noexcept {
+  std::array<ConstTensorView, detail::kMaxOperands> operands;
   for (std::size_t s = 0; s < steps.size(); ++s) {
     const BoundStep& step = steps[s];
     if (observer != nullptr) observer->begin(s);
     if (!step.in_place) {
-      std::array<ConstTensorView, detail::kMaxOperands> operands;
       for (std::size_t i = 0; i < step.operands.size(); ++i) operands[i] = memory.view_of(step.operands[i]);
       const Status status = step.layer.run(context, memory.view_of(step.input), operands.data(), step.operands.size(),
                                            memory.view_of(step.output));

@@ -47,7 +47,7 @@ class GraphChecker {
     if (index < 0 || static_cast<std::size_t>(index) >= network_.tensors.size())
       throw std::invalid_argument("tensor " + std::to_string(index) + "; the network has " +
                                   std::to_string(network_.tensors.size()));
-    return network_.tensors[static_cast<std::size_t>(index)];
+    return network_.tensor(index);
   }
   const Region& region(std::int32_t index) const { return regions_[static_cast<std::size_t>(index)]; }
 
@@ -139,7 +139,7 @@ class GraphChecker {
     if (image_elements(t) != std::int64_t{e.H} * e.W * e.C)
       fail("shape " + to_text(t.shape) + "; expected " + std::to_string(e.H) + "x" + std::to_string(e.W) + "x" +
            std::to_string(e.C) + " elements");
-    if (!(t.pitches == pitches)) fail("its pitches are not those of the problem");
+    if (t.pitches != pitches) fail("its pitches are not those of the problem");
     const Region& r = region(index);
     const bool exchanged = pitches.row < pitches.pixel;
     if (!pitches.dense() && (r.H != (exchanged ? e.W : e.H) || r.W != (exchanged ? e.H : e.W) || r.C != e.C))
@@ -237,7 +237,7 @@ std::vector<bool> caller_bases(const NetworkPlan& network) {
   std::vector<bool> caller(network.tensors.size());
   for (const std::int32_t input : network.inputs) caller[static_cast<std::size_t>(input)] = true;
   for (const std::int32_t output : network.outputs)
-    caller[static_cast<std::size_t>(network.tensors[static_cast<std::size_t>(output)].base)] = true;
+    caller[static_cast<std::size_t>(network.tensor(output).base)] = true;
   return caller;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Runs a network and tells when each step begins and ends, for benchmarks.
+// Runs a network and reports when each step begins and ends, for benchmarks.
 
 #include <cstddef>
 

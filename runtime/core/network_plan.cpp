@@ -41,19 +41,19 @@ class LiveMemory {
   explicit LiveMemory(const NetworkPlan& network) : network_(network) {}
 
   void add(std::int32_t index) {
-    const NetworkTensor& base = at(index);
+    const NetworkTensor& base = network_.tensor(index);
     const auto [place, inserted] = live_.emplace(base.offset_bytes, index);
-    if (!inserted) refuse(base, "shares its memory with " + detail::quoted(at(place->second).name));
+    if (!inserted) refuse(base, "shares its memory with " + detail::quoted(network_.tensor(place->second).name));
     if (place != live_.begin()) check_apart(std::prev(place)->second, index);
     if (const auto next = std::next(place); next != live_.end()) check_apart(index, next->second);
   }
-  void remove(std::int32_t index) { live_.erase(at(index).offset_bytes); }
+  void remove(std::int32_t index) { live_.erase(network_.tensor(index).offset_bytes); }
 
  private:
-  const NetworkTensor& at(std::int32_t index) const { return network_.tensors[static_cast<std::size_t>(index)]; }
-  void check_apart(std::int32_t below, std::int32_t above) const {
-    if (at(below).offset_bytes + tensor_bytes(at(below)) > at(above).offset_bytes)
-      refuse(at(above), "shares its memory with " + detail::quoted(at(below).name));
+  void check_apart(std::int32_t below_index, std::int32_t above_index) const {
+    const NetworkTensor &below = network_.tensor(below_index), &above = network_.tensor(above_index);
+    if (below.offset_bytes + tensor_bytes(below) > above.offset_bytes)
+      refuse(above, "shares its memory with " + detail::quoted(below.name));
   }
 
   const NetworkPlan& network_;
@@ -68,14 +68,11 @@ void check_memory(const NetworkPlan& network, const std::vector<detail::Lifetime
     born[static_cast<std::size_t>(lifetimes[i].first)].push_back(static_cast<std::int32_t>(i));
     dies[static_cast<std::size_t>(lifetimes[i].last)].push_back(static_cast<std::int32_t>(i));
   }
-  const auto base_of = [&](std::int32_t index) { return network.tensors[static_cast<std::size_t>(index)].base; };
-  const auto offset_of = [&](std::int32_t base) {
-    return network.tensors[static_cast<std::size_t>(base)].offset_bytes;
-  };
+  const auto offset_of = [&](std::int32_t base) { return network.tensor(base).offset_bytes; };
   LiveMemory memory(network);
   for (std::size_t s = 0; s < network.steps.size(); ++s) {
     const NetworkStep& step = network.steps[s];
-    const std::int32_t in = base_of(step.input), out = base_of(step.output);
+    const std::int32_t in = network.tensor(step.input).base, out = network.tensor(step.output).base;
     const auto at = static_cast<std::int32_t>(s);
     const bool over_input = offset_of(out) >= 0 && offset_of(in) == offset_of(out) &&
                             lifetimes[static_cast<std::size_t>(in)].last == at &&

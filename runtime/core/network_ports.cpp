@@ -8,17 +8,6 @@
 namespace sepconv::detail {
 namespace {
 
-const NetworkTensor& at(const NetworkPlan& plan, std::int32_t tensor) {
-  return plan.tensors[static_cast<std::size_t>(tensor)];
-}
-
-/// The place of a base among the inputs or outputs; their number if it is not there.
-std::size_t port_of(const NetworkPlan& plan, const std::vector<std::int32_t>& ports, std::int32_t base) {
-  const auto found =
-      std::find_if(ports.begin(), ports.end(), [&](std::int32_t port) { return at(plan, port).base == base; });
-  return static_cast<std::size_t>(found - ports.begin());
-}
-
 /// Axes of a caller's tensor that views have no room for join the batch: those of a clip's images, say.
 std::size_t joined_axes(const NetworkTensor& tensor) {
   return tensor.shape.size() < kMaxRank ? 0 : tensor.shape.size() + 1 - kMaxRank;
@@ -32,9 +21,15 @@ std::int64_t port_images(const NetworkTensor& tensor) {
 
 }  // namespace
 
+std::size_t port_of(const NetworkPlan& plan, const std::vector<std::int32_t>& ports, std::int32_t base) {
+  const auto found =
+      std::find_if(ports.begin(), ports.end(), [&](std::int32_t port) { return plan.tensor(port).base == base; });
+  return static_cast<std::size_t>(found - ports.begin());
+}
+
 BoundTensor bind_tensor(const NetworkPlan& plan, std::int32_t index, Layout layout, const Extents& e,
                         const Pitches& pitches, bool rank3) {
-  const NetworkTensor &tensor = at(plan, index), &base = at(plan, tensor.base);
+  const NetworkTensor &tensor = plan.tensor(index), &base = plan.tensor(tensor.base);
   BoundTensor bound;
   bound.offset_bytes = base.offset_bytes;
   const std::int64_t element = static_cast<std::int64_t>(size_bytes(tensor.dtype));
@@ -43,10 +38,10 @@ BoundTensor bind_tensor(const NetworkPlan& plan, std::int32_t index, Layout layo
   bound.image_pitch = image_elements(tensor.images == base.images ? base : tensor);
   if (const std::size_t input = port_of(plan, plan.inputs, tensor.base); input < plan.inputs.size()) {
     bound.memory = BoundTensor::Memory::input, bound.port = input;
-    bound.callers_pitch = tensor.images == port_images(at(plan, plan.inputs[input]));
+    bound.callers_pitch = tensor.images == port_images(plan.tensor(plan.inputs[input]));
   } else if (const std::size_t output = port_of(plan, plan.outputs, tensor.base); output < plan.outputs.size()) {
     bound.memory = BoundTensor::Memory::output, bound.port = output;
-    bound.callers_pitch = tensor.images == port_images(at(plan, plan.outputs[output]));
+    bound.callers_pitch = tensor.images == port_images(plan.tensor(plan.outputs[output]));
   }
 
   ConstTensorView& view = bound.view;
@@ -72,7 +67,7 @@ BoundTensor bind_tensor(const NetworkPlan& plan, std::int32_t index, Layout layo
 }
 
 Port make_port(const NetworkPlan& plan, std::int32_t index) {
-  const NetworkTensor& tensor = at(plan, index);
+  const NetworkTensor& tensor = plan.tensor(index);
   Port port;
   port.info = {tensor.name, tensor.dtype, {kDynamic}, port_images(tensor)};
   const auto joined = static_cast<std::ptrdiff_t>(joined_axes(tensor));

@@ -24,6 +24,9 @@ struct BoundTensor {
   ConstTensorView view;          // without data, batch and pitch of the batch
 };
 
+/// The place of a base among the inputs or outputs; their number if it is not there.
+std::size_t port_of(const NetworkPlan& plan, const std::vector<std::int32_t>& ports, std::int32_t base);
+
 /// Binds a tensor to its place.
 /// @param extents  of its images as the step's problem sees them
 /// @param rank3    without H

@@ -33,8 +33,8 @@ bool common_pitches(const Region& a, const Region& b, std::int64_t& row, std::in
   return pixel > 0 && row >= pixel && (a.contiguous() || b.contiguous() || (a.row == b.row && a.pixel == b.pixel));
 }
 
-/// True where the channels of both are different ones of the same pixels, whatever rows and pixels they skip: the
-/// phases of a transposed convolution beside another input of a concatenation.
+/// True where both have different channels of the same pixels, whatever rows and pixels they skip. An example is a
+/// concatenation of the phases of a transposed convolution with another tensor.
 bool different_channels(const Region& a, const Region& b) noexcept {
   if (a.contiguous() || b.contiguous()) return false;
   const std::int64_t pixel = std::gcd(std::gcd(a.row, a.pixel), std::gcd(b.row, b.pixel));

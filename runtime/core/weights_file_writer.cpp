@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "runtime/core/network_graph.h"
 #include "runtime/core/text.h"
 #include "runtime/core/weights_file_format.h"
 #include "runtime/core/whole_file.h"
@@ -160,14 +161,9 @@ void detail::check_weights_file(const WeightsFile& file) {
   if (file.network_layers.size() != steps)
     throw std::invalid_argument("weights of " + std::to_string(file.network_layers.size()) + " steps of " +
                                 std::to_string(steps));
-  std::map<std::string_view, const ConvProblem*> problems;
-  for (const NamedWeights& layer : file.network_layers) problems.emplace(layer.name, &layer.problem);
-  for (std::size_t i = 0; i < steps; ++i) {
-    const NetworkStep& step = file.network->steps[i];
-    const auto found = problems.find(step.layer);
-    if (found == problems.end() || *found->second != step.problem)
-      throw std::invalid_argument("no weights of step " + detail::quoted(step.layer) + " for its problem");
-  }
+  const NetworkStep* step = file.network ? step_without_layer(*file.network, file.network_layers) : nullptr;
+  if (step != nullptr)
+    throw std::invalid_argument("no weights of step " + detail::quoted(step->layer) + " for its problem");
 }
 
 void save_weights_file(const std::filesystem::path& path, const WeightsFile& file, DataType weights_dtype) {

@@ -39,10 +39,7 @@ NetworkPlan joined_network() {
 }
 
 std::vector<double> image_values(const NetworkPlan& plan, std::int64_t batch) {
-  const NetworkTensorInfo port = network_inputs(plan)[0];
-  std::int64_t count = 1;
-  for (const std::int64_t extent : run_shape(port, batch)) count *= extent;
-  return real_numbers(count, port.dtype, 5);
+  return seeded_values(network_inputs(plan)[0], batch, 5);
 }
 
 /// The problem of a step between tensors of its own, in double.

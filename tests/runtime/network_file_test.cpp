@@ -12,19 +12,16 @@
 #include "tests/runtime/message_of.h"
 #include "tests/runtime/network_plans.h"
 #include "tests/runtime/weights_bytes.h"
+#include "tests/runtime/weights_folder.h"
 
 namespace sepconv::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-class NetworkFile : public testing::Test {
+class NetworkFile : public WeightsFolder {
  protected:
-  NetworkFile() : folder_(fs::temp_directory_path() / ("sepconv_network_" + std::to_string(getpid()))) {
-    fs::create_directories(folder_);
-    path_ = folder_ / "model.weights";
-  }
-  ~NetworkFile() override { fs::remove_all(folder_); }
+  NetworkFile() : WeightsFolder("sepconv_network_") {}
 
   /// Two steps with biases, and the first of them as a layer too.
   static WeightsFile contents() {
@@ -38,11 +35,6 @@ class NetworkFile : public testing::Test {
     file.network = b.plan;
     return file;
   }
-  std::string read() const {
-    std::ifstream stream(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
-  void write(const std::string& bytes) const { std::ofstream(path_, std::ios::binary) << bytes; }
   std::string complaint() const {
     return message_of([&] { load_weights_file(path_); });
   }
@@ -57,8 +49,6 @@ class NetworkFile : public testing::Test {
     write(bytes);
     return complaint();
   }
-
-  fs::path folder_, path_;
 };
 
 void expect_same(const std::vector<NamedWeights>& a, const std::vector<NamedWeights>& b) {

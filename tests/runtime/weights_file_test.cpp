@@ -12,6 +12,7 @@
 #include "sepconv/layer.h"
 #include "tests/runtime/fake_kernels.h"
 #include "tests/runtime/weights_bytes.h"
+#include "tests/runtime/weights_folder.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv::test {
@@ -19,14 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of the test's own, removed at its end.
-class WeightsFile : public testing::Test {
+class WeightsFile : public WeightsFolder {
  protected:
-  WeightsFile() : folder_(fs::temp_directory_path() / ("sepconv_weights_" + std::to_string(getpid()))) {
-    fs::create_directories(folder_);
-    path_ = folder_ / "model.weights";
-  }
-  ~WeightsFile() override { fs::remove_all(folder_); }
+  WeightsFile() : WeightsFolder("sepconv_weights_") {}
 
   static std::vector<NamedWeights> layers() {
     ConvProblem separable = problem_of(separable_stages());
@@ -46,11 +42,6 @@ class WeightsFile : public testing::Test {
     list.push_back({"dw_dynamic", with_dynamic_extents(depthwise), integer_weights(depthwise)});
     return list;
   }
-  std::string read() const {
-    std::ifstream stream(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
-  void write(const std::string& bytes) const { std::ofstream(path_, std::ios::binary) << bytes; }
   bool refused() const {
     try {
       load_weights(path_);
@@ -60,8 +51,6 @@ class WeightsFile : public testing::Test {
       return true;
     }
   }
-
-  fs::path folder_, path_;
 };
 
 TEST_F(WeightsFile, RoundTrip) {

@@ -16,6 +16,7 @@
 
 #include "generators/compile/process.h"
 #include "tests/compile/test_environment.h"
+#include "tests/tools/plan_bytes_of.h"
 #include "tools/plan_bytes.h"
 
 namespace sepconv::tools::test {
@@ -27,17 +28,6 @@ namespace {
 
 std::filesystem::path data(const std::string& name) {
   return std::filesystem::path(SEPCONV_TEST_DATA) / "models" / name;
-}
-
-std::string bytes_of(const Plan& plan) {
-  char* bytes = nullptr;
-  std::size_t size = 0;
-  std::FILE* file = open_memstream(&bytes, &size);
-  write_plan(plan, file);
-  std::fclose(file);
-  std::string result(bytes, size);
-  std::free(bytes);
-  return result;
 }
 
 void expect_equal(const Plan& a, const Plan& b) {

@@ -11,23 +11,13 @@
 #include "runtime/core/memory_plan.h"
 #include "tests/runtime/message_of.h"
 #include "tests/runtime/network_plans.h"
+#include "tests/tools/plan_bytes_of.h"
 #include "tools/strict_float.h"
 
 namespace sepconv::tools::test {
 namespace {
 
 using namespace sepconv::test;
-
-std::string bytes_of(const Plan& plan) {
-  char* bytes = nullptr;
-  std::size_t size = 0;
-  std::FILE* file = open_memstream(&bytes, &size);
-  write_plan(plan, file);
-  std::fclose(file);
-  std::string result(bytes, size);
-  std::free(bytes);
-  return result;
-}
 
 Plan network_plan() {
   NetworkBuilder b = chain(3, 4, {5, 6, 7});

@@ -123,6 +123,8 @@ inline bool operator!=(const Stage& a, const Stage& b) { return !(a == b); }
 struct Extents {
   std::int32_t H = 1, W = 1, C = 1;
 };
+bool operator==(const Extents& a, const Extents& b);
+inline bool operator!=(const Extents& a, const Extents& b) { return !(a == b); }
 
 /// Distances in elements between rows and between pixels of an nhwc image whose channels are dense: where it is a part
 /// of a larger tensor, as one of the inputs of a concatenation is. 0 and 0: the image is dense.
@@ -131,6 +133,7 @@ struct Pitches {
   bool dense() const { return row == 0 && pixel == 0; }
 };
 bool operator==(const Pitches& a, const Pitches& b);
+inline bool operator!=(const Pitches& a, const Pitches& b) { return !(a == b); }
 
 /// An input and the stages applied to it. A 1-D layer is the 2-D problem with IH = KH = 1 (its steps lie along W). The
 /// batch is always free, so it is not part of the problem. A Keras separable convolution is a depthwise stage and a

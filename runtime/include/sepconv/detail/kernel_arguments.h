@@ -49,6 +49,9 @@ inline bool is_image(ArgumentKind kind) {
 /// All arguments of the problem's kernel after the context (kernel_abi.h), in order.
 std::vector<Argument> arguments_of(const ConvProblem& problem);
 
+/// The extents of an operand of a value with these extents.
+Extents operand_extents(const Extents& value, Broadcast broadcast);
+
 /// The shapes of the operands, [H, W, C] or [C, H, W] with extents of 1 where they are broadcast, in order.
 std::vector<Argument> operands_of(const ConvProblem& problem);
 

@@ -36,6 +36,9 @@ struct NetworkStep {
 };
 
 struct NetworkPlan {
+  /// A tensor by its number, which must exist.
+  const NetworkTensor& tensor(std::int32_t number) const { return tensors[static_cast<std::size_t>(number)]; }
+
   std::vector<NetworkTensor> tensors;
   std::vector<NetworkStep> steps;             // in the order in which they run
   std::vector<std::int32_t> inputs, outputs;  // tensors, in the model's order; their names are the model's

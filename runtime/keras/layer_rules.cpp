@@ -21,8 +21,6 @@ using Extents = std::vector<std::int64_t>;
 
 const Shape& first_input(const LayerUse& use) { return *use.inputs[0]; }
 
-bool channels_first(const json& config) { return member(config, "data_format") == "channels_first"; }
-
 Shapes same(const LayerUse& use) { return {first_input(use)}; }
 
 Shapes merge_layer(const LayerUse& use) { return {broadcast(use.inputs)}; }

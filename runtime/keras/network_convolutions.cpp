@@ -15,7 +15,7 @@ namespace {
 
 /// A convolution's problem as a step; its arrays are in the order of the problem's.
 int add_convolution(CallLowering& c, const ConvProblem& problem, std::vector<Values> arrays, int input, int output) {
-  DraftStep step = c.begin_step(problem.layout == Layout::nchw ? c.dense(input) : input, problem.layout);
+  DraftStep step = c.begin_step(input, problem.layout);
   step.problem = problem;
   step.arrays = std::move(arrays);
   step.output = output;
@@ -106,19 +106,14 @@ int lower_dense(CallLowering& c) {
   stage.kind = StageKind::conv;
   stage.out_channels = static_cast<std::int32_t>(units);
   stage.epilogue = make_epilogue(bias, activation);
-  DraftStep step = c.begin_step(input, Layout::nhwc);
-  step.problem.stages = {stage};
-  step.arrays.resize(bias ? 2 : 1);
-  const std::vector<KerasArray> arrays = c.arrays(step.arrays.size());
+  std::vector<Values> weights(bias ? 2 : 1);
+  const std::vector<KerasArray> arrays = c.arrays(weights.size());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     const auto wanted = i == 0 ? std::vector<std::int64_t>{channels, units} : std::vector<std::int64_t>{units};
     if (arrays[i].shape != wanted) throw std::invalid_argument(c.what() + ": its weights do not fit its units");
-    step.arrays[i] = arrays[i].values;
+    weights[i] = arrays[i].values;
   }
-  step.output = c.add_output(Layout::nhwc);
-  const int output = step.output;
-  c.add_step(std::move(step));
-  return output;
+  return c.add_stage(input, Layout::nhwc, stage, std::move(weights));
 }
 
 }  // namespace

@@ -139,12 +139,6 @@ std::vector<int> Draft::makers(int of) const {
   return result;
 }
 
-bool Draft::has_parts(int of) const {
-  for (std::size_t t = 0; t < tensors.size(); ++t)
-    if (static_cast<int>(t) != of && base(static_cast<int>(t)) == of) return true;
-  return false;
-}
-
 void Draft::drop_unread() {
   std::set<int> needed;
   for (const int output : outputs) needed.insert(base(output));
@@ -156,6 +150,12 @@ void Draft::drop_unread() {
     needed.insert(base(step.input));
     for (const int operand : step.operands) needed.insert(base(operand));
   }
+}
+
+Stage copy_stage() {
+  Stage stage;
+  stage.kind = StageKind::copy;
+  return stage;
 }
 
 bool is_elementwise_step(const DraftStep& step) {

@@ -68,8 +68,6 @@ class Draft {
   std::vector<int> readers(int base) const;
   /// Steps that write the memory of the base.
   std::vector<int> makers(int base) const;
-  /// True if tensors other than the base lie in it.
-  bool has_parts(int base) const;
 
   /// Drops the steps whose outputs nothing reads.
   void drop_unread();
@@ -77,6 +75,9 @@ class Draft {
  private:
   NetworkTensor placed(int of, std::int64_t first, Pitches pitches, const Extents& extents) const;
 };
+
+/// A stage that copies, without a window or steps.
+Stage copy_stage();
 
 /// One stage that copies, without a window: all elementwise layers.
 bool is_elementwise_step(const DraftStep& step);

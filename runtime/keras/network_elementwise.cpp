@@ -72,26 +72,14 @@ int lower_prelu(CallLowering& c) {
   const std::vector<KerasArray> arrays = c.arrays(1);
   if (!arrays.empty() && arrays[0].shape != alpha)
     throw std::invalid_argument(c.what() + ": its weight does not fit its shared_axes");
-  Epilogue epilogue;
-  std::vector<Values> constants;
-  add_constant_step(EpilogueKind::prelu, arrays.empty() ? Values{} : arrays[0].values, epilogue, constants);
-  return c.apply(input, last ? Layout::nhwc : Layout::nchw, epilogue, std::move(constants));
-}
-
-void append_numbers(const json& given, Values& numbers) {
-  const json& value = unwrapped(given);
-  if (value.is_array())
-    for (const json& item : value) append_numbers(item, numbers);
-  else if (value.is_number())
-    numbers.push_back(value.get<double>());
-  else
-    throw NotCompiledError("a constant that is no number is not compiled");
+  return c.apply(input, last ? Layout::nhwc : Layout::nchw, EpilogueKind::prelu,
+                 arrays.empty() ? Values{} : arrays[0].values);
 }
 
 /// A number, or one for each channel, of a configuration.
 Values channel_constants(const json& value, std::size_t channels, const char* key) {
   Values numbers;
-  append_numbers(value, numbers);
+  append_numbers(value, numbers, "a constant that is no number is not compiled");
   if (numbers.size() == 1) numbers.resize(channels, numbers.front());
   if (numbers.size() != channels)
     throw NotCompiledError(std::string("its ") + key + " has " + std::to_string(numbers.size()) +
@@ -141,10 +129,7 @@ int lower_layer_scale(CallLowering& c) {
   const std::vector<KerasArray> arrays = c.arrays(1);
   if (!arrays.empty() && arrays[0].values.size() != channels_of(c, input, Layout::nhwc))
     throw std::invalid_argument(c.what() + ": its weight does not fit its input");
-  Epilogue epilogue;
-  std::vector<Values> constants;
-  add_constant_step(EpilogueKind::scale, arrays.empty() ? Values{} : arrays[0].values, epilogue, constants);
-  return c.apply(input, Layout::nhwc, epilogue, std::move(constants));
+  return c.apply(input, Layout::nhwc, EpilogueKind::scale, arrays.empty() ? Values{} : arrays[0].values);
 }
 
 /// The mean and variance of each pixel's channels, then constants for each channel.
@@ -156,20 +141,16 @@ int lower_layer_normalization(CallLowering& c) {
   Stage stage;
   stage.kind = StageKind::norm;
   stage.epsilon = number_member(c.config(), "epsilon", 1e-3, c.what());
-  DraftStep step = c.begin_step(input, Layout::nhwc);
-  if (truthy_member(c.config(), "scale", true)) add_constant_step(EpilogueKind::scale, {}, stage.epilogue, step.arrays);
-  if (truthy_member(c.config(), "center", true)) add_constant_step(EpilogueKind::bias, {}, stage.epilogue, step.arrays);
-  const std::vector<KerasArray> arrays = c.arrays(step.arrays.size());
+  std::vector<Values> constants;
+  if (truthy_member(c.config(), "scale", true)) add_constant_step(EpilogueKind::scale, {}, stage.epilogue, constants);
+  if (truthy_member(c.config(), "center", true)) add_constant_step(EpilogueKind::bias, {}, stage.epilogue, constants);
+  const std::vector<KerasArray> arrays = c.arrays(constants.size());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (arrays[i].values.size() != channels_of(c, input, Layout::nhwc))
       throw std::invalid_argument(c.what() + ": its weights do not fit its input");
-    step.arrays[i] = arrays[i].values;
+    constants[i] = arrays[i].values;
   }
-  step.problem.stages = {stage};
-  step.output = c.add_output(Layout::nhwc);
-  const int output = step.output;
-  c.add_step(std::move(step));
-  return output;
+  return c.add_stage(input, Layout::nhwc, stage, std::move(constants));
 }
 
 }  // namespace

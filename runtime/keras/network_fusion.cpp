@@ -14,8 +14,7 @@ namespace {
 DraftStep& step_of(Draft& draft, int s) { return draft.steps[static_cast<std::size_t>(s)]; }
 const DraftStep& step_of(const Draft& draft, int s) { return draft.steps[static_cast<std::size_t>(s)]; }
 
-bool same(const Extents& a, const Extents& b) { return a.H == b.H && a.W == b.W && a.C == b.C; }
-Extents extents_in(const ConvProblem& p) { return {p.IH, p.IW, p.IC}; }
+Extents extents_in(const ConvProblem& p) { return p.extents_after(0); }
 Extents extents_out(const ConvProblem& p) { return p.extents_after(p.stages.size()); }
 
 /// The image's extents, outermost first.
@@ -56,7 +55,7 @@ bool can_apply(const Draft& draft, const DraftStep& maker, const DraftStep& step
   const NetworkTensor& output = draft.tensor(step.output).tensor;
   const Extents out = extents_out(maker.problem), in = extents_in(step.problem);
   const bool both_nhwc = maker.problem.layout == Layout::nhwc && step.problem.layout == Layout::nhwc;
-  const bool same_image = maker.problem.layout == step.problem.layout && same(out, in) && made.images == read.images;
+  const bool same_image = maker.problem.layout == step.problem.layout && out == in && made.images == read.images;
   if (!output.pitches.dense() && !(both_nhwc && same_image)) return false;
   // A view in front of it: as many elements, in the same order.
   const bool reshaped = made.images != read.images || made.shape != read.shape;
@@ -163,7 +162,7 @@ bool can_distribute(const Draft& draft, const std::vector<int>& makers, int s) {
     const DraftStep& maker = step_of(draft, m);
     const Extents part = image_extents(draft.shape(maker.output), Layout::nhwc);
     return maker.problem.layout == Layout::nhwc && !ends_along_axis(maker.problem) &&
-           same(extents_out(maker.problem), part) && draft.tensor(maker.output).tensor.images == base.tensor.images;
+           extents_out(maker.problem) == part && draft.tensor(maker.output).tensor.images == base.tensor.images;
   });
 }
 
@@ -215,7 +214,7 @@ int padding_before(const Draft& draft, int s) {
   if (maker < 0 || !is_zero_padding(step_of(draft, maker))) return -1;
   const ConvProblem& p = step_of(draft, maker).problem;
   const bool as_made =
-      p.layout == step.problem.layout && same(extents_out(p), extents_in(step.problem)) &&
+      p.layout == step.problem.layout && extents_out(p) == extents_in(step.problem) &&
       draft.tensor(step_of(draft, maker).output).tensor.images == draft.tensor(step.input).tensor.images;
   return as_made ? maker : -1;
 }
@@ -313,8 +312,7 @@ void join_separable(Draft& draft) {
     if (maker < 0) continue;
     const DraftStep depthwise = as_depthwise(step_of(draft, maker)).value_or(step_of(draft, maker));
     if (!is_plain_depthwise(depthwise)) continue;
-    if (depthwise.problem.layout != step.problem.layout ||
-        !same(extents_out(depthwise.problem), extents_in(step.problem)) ||
+    if (depthwise.problem.layout != step.problem.layout || extents_out(depthwise.problem) != extents_in(step.problem) ||
         draft.tensor(depthwise.output).tensor.images != draft.tensor(step.input).tensor.images)
       continue;
     ConvProblem joined = depthwise.problem;

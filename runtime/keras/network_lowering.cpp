@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/keras/call_arguments.h"
 #include "runtime/keras/json_text.h"
 #include "runtime/keras/shape_math.h"
 #include "sepconv/detail/keras_layer.h"
@@ -80,7 +81,8 @@ int CallLowering::add_output(Layout layout) {
   return output;
 }
 
-DraftStep CallLowering::begin_step(int tensor, Layout layout) const {
+DraftStep CallLowering::begin_step(int read, Layout layout) {
+  const int tensor = layout == Layout::nchw ? dense(read) : read;
   DraftStep step;
   step.name = layer.name;
   step.absorbed = {{index_, layer.name}};
@@ -92,11 +94,27 @@ DraftStep CallLowering::begin_step(int tensor, Layout layout) const {
   return step;
 }
 
-int CallLowering::add_elementwise(DraftStep step, const Epilogue& epilogue) {
+int CallLowering::add_stage(int tensor, Layout layout, Stage stage, std::vector<Values> values) {
+  DraftStep step = begin_step(tensor, layout);
+  step.problem.stages = {std::move(stage)};
+  step.arrays = std::move(values);
+  step.output = add_output(layout);
+  const int output = step.output;
+  add_step(std::move(step));
+  return output;
+}
+
+int CallLowering::pool_image(Layout layout, StageKind kind) {
+  const Extents image = image_extents(shape(input()), layout);
   Stage stage;
-  stage.kind = StageKind::copy;
-  stage.epilogue = epilogue;
-  step.problem.stages = {stage};
+  stage.kind = kind;
+  stage.window.KH = image.H, stage.window.KW = image.W;
+  return add_stage(input(), layout, stage);
+}
+
+int CallLowering::add_elementwise(DraftStep step, const Epilogue& epilogue) {
+  step.problem.stages = {copy_stage()};
+  step.problem.stages[0].epilogue = epilogue;
   const DraftTensor like = draft.tensor(step.input);
   step.output = draft.add_tensor(layer.name, like.tensor.shape, like);
   draft.tensor(step.output).layout = step.problem.layout;
@@ -108,10 +126,17 @@ int CallLowering::add_elementwise(DraftStep step, const Epilogue& epilogue) {
 int CallLowering::apply(int tensor, Layout layout, const Epilogue& epilogue, std::vector<Values> constants,
                         std::vector<int> operands) {
   if (epilogue.empty()) return draft.add_view(tensor, layer.name, shape(tensor), draft.tensor(tensor).tensor.images);
-  DraftStep step = begin_step(layout == Layout::nchw ? dense(tensor) : tensor, layout);
+  DraftStep step = begin_step(tensor, layout);
   step.arrays = std::move(constants);
   step.operands = std::move(operands);
   return add_elementwise(std::move(step), epilogue);
+}
+
+int CallLowering::apply(int tensor, Layout layout, EpilogueKind kind, Values values) {
+  Epilogue epilogue;
+  std::vector<Values> constants;
+  add_constant_step(kind, std::move(values), epilogue, constants);
+  return apply(tensor, layout, epilogue, std::move(constants));
 }
 
 int CallLowering::apply(int tensor, const Activation& activation) {
@@ -139,9 +164,7 @@ int CallLowering::with_exchanged_axes(int tensor, std::int64_t A, std::int64_t B
   const auto pitch = [](std::int64_t elements) { return static_cast<std::int32_t>(elements); };
   // Element (a, b) goes to row b, pixel a.
   step.output = draft.add_part(exchanged, layer.name, {A, B, C}, 0, {pitch(C), pitch(A * C)});
-  Stage stage;
-  stage.kind = StageKind::copy;
-  step.problem.stages = {stage};
+  step.problem.stages = {copy_stage()};
   add_step(std::move(step));
   return exchanged;
 }
@@ -151,6 +174,22 @@ int CallLowering::dense(int tensor) { return draft.tensor(tensor).tensor.pitches
 int CallLowering::view(int tensor, std::vector<std::int64_t> new_shape, std::int64_t images) {
   // A part is copied: its images do not follow each other.
   return draft.add_view(draft.is_whole(tensor) ? tensor : copy(tensor), layer.name, std::move(new_shape), images);
+}
+
+int CallLowering::reshape(int tensor) {
+  if (elements_of_shape(shape(tensor)) != elements_of_shape(output_shape))
+    throw NotCompiledError("its output has not as many elements as its input");
+  return view(tensor, output_shape, draft.tensor(tensor).tensor.images);
+}
+
+void append_numbers(const json& given, Values& numbers, const char* refusal) {
+  const json& value = unwrapped(given);
+  if (value.is_array())
+    for (const json& item : value) append_numbers(item, numbers, refusal);
+  else if (value.is_number())
+    numbers.push_back(value.get<double>());
+  else
+    throw NotCompiledError(refusal);
 }
 
 void add_constant_step(EpilogueKind kind, Values values, Epilogue& epilogue, std::vector<Values>& arrays) {
@@ -168,10 +207,7 @@ Layout layout_with_channels(const json& axis_json, int rank, const std::string& 
   throw NotCompiledError(what + " along axis " + shown(axis_json) + " is not compiled: only along the channels");
 }
 
-Layout layout_of(const json& config) {
-  const json& format = member(config, "data_format");
-  return format.is_string() && format.get_ref<const std::string&>() == "channels_first" ? Layout::nchw : Layout::nhwc;
-}
+Layout layout_of(const json& config) { return channels_first(config) ? Layout::nchw : Layout::nhwc; }
 
 bool has_lowering(const std::string& class_name) { return lowering_of(class_name) != nullptr; }
 

@@ -54,14 +54,21 @@ class CallLowering {
 
   /// A tensor with the call's output shape. @param layout  as the step sees it that makes it
   int add_output(Layout layout);
-  /// A step without stages that reads `input` as an image.
-  DraftStep begin_step(int input, Layout layout) const;
+  /// A step without stages that reads `input` as an image; a copy of it where that is a part and the image nchw, which
+  /// has no pitches.
+  DraftStep begin_step(int input, Layout layout);
   /// Adds the step, whose output must be set.
   void add_step(DraftStep step) { draft.steps.push_back(std::move(step)); }
+  /// A step of one stage whose output is the call's. @param arrays  its weights and constants
+  int add_stage(int input, Layout layout, Stage stage, std::vector<Values> arrays = {});
+  /// A pool whose window is the whole image that the call reads.
+  int pool_image(Layout layout, StageKind kind);
   /// A step that applies `epilogue` to every element; a view where that is empty.
   /// @param arrays  the constants of its steps
   int apply(int input, Layout layout, const Epilogue& epilogue, std::vector<Values> arrays = {},
             std::vector<int> operands = {});
+  /// The same for one step with a constant for each channel.
+  int apply(int input, Layout layout, EpilogueKind kind, Values values);
   /// The same where the steps have neither constants nor operands.
   int apply(int input, const Activation& activation);
   /// The tensor, or a copy of it whose elements lie one after the other.
@@ -71,6 +78,9 @@ class CallLowering {
   int with_exchanged_axes(int input, std::int64_t A, std::int64_t B, std::int64_t C);
   /// The same memory in another shape.
   int view(int tensor, std::vector<std::int64_t> shape, std::int64_t images);
+  /// The same memory in the call's output shape: Keras' order of elements is that of the memory.
+  /// @throws NotCompiledError where that has not as many elements
+  int reshape(int tensor);
 
  private:
   int add_elementwise(DraftStep step, const Epilogue& epilogue);
@@ -105,7 +115,10 @@ std::string why_class_refused(const std::string& class_name);
 /// @throws NotCompiledError, std::invalid_argument with the reason
 int lower_call(CallLowering& call);
 
-/// Appends a step of one kind with the same constant for each channel.
+/// Appends the numbers of a JSON value, a number or lists of them. @throws NotCompiledError with `refusal`
+void append_numbers(const nlohmann::json& given, Values& numbers, const char* refusal);
+
+/// Appends a step of one kind with a constant for each channel.
 void add_constant_step(EpilogueKind kind, Values values, Epilogue& epilogue, std::vector<Values>& arrays);
 
 /// The layout in which the axis, counted with the batch and perhaps from the last one, is that of the channels.

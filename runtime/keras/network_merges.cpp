@@ -74,10 +74,7 @@ int lower_concatenate(CallLowering& c) {
 int scaled(CallLowering& c, int tensor, double factor) {
   const Layout layout = c.draft.tensor(tensor).layout;
   const auto channels = static_cast<std::size_t>(image_extents(c.shape(tensor), layout).C);
-  Epilogue epilogue;
-  std::vector<Values> arrays;
-  add_constant_step(EpilogueKind::scale, Values(channels, factor), epilogue, arrays);
-  return c.apply(tensor, layout, epilogue, std::move(arrays));
+  return c.apply(tensor, layout, EpilogueKind::scale, Values(channels, factor));
 }
 
 int combine(CallLowering& c, EpilogueKind kind, const std::vector<int>& tensors) {
@@ -133,9 +130,7 @@ int concatenate(CallLowering& c, const std::vector<int>& tensors, const json& ax
     if (part_shape != c.shape(tensor) || c.draft.tensor(tensor).tensor.images != c.draft.tensor(output).tensor.images)
       throw NotCompiledError("tensors whose shapes do not fit are not concatenated");
     DraftStep step = c.begin_step(tensor, Layout::nhwc);
-    Stage stage;
-    stage.kind = StageKind::copy;
-    step.problem.stages = {stage};
+    step.problem.stages = {copy_stage()};
     // One run of elements where the axis is the outermost; else rows and pixels as far apart as in the output.
     const Pitches pitches = outer == 1 ? Pitches{} : Pitches{image.W * image.C, image.C};
     step.output = c.draft.add_part(output, c.layer.name, part_shape, first, pitches);

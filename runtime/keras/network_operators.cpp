@@ -18,6 +18,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr const char* kNotNumbers = "an argument that is neither a tensor nor numbers is not compiled";
+
 /// An operator's call and the tensors that its arguments are.
 struct Operator {
   explicit Operator(CallLowering& lowering)
@@ -39,21 +41,11 @@ struct Operator {
   OperatorCall call;
 };
 
-void append_numbers(const json& given, Values& numbers) {
-  const json& value = unwrapped(given);
-  if (value.is_array())
-    for (const json& item : value) append_numbers(item, numbers);
-  else if (value.is_number())
-    numbers.push_back(value.get<double>());
-  else
-    throw NotCompiledError("an argument that is neither a tensor nor numbers is not compiled");
-}
-
 /// A constant for each channel of an nhwc tensor: a number, or an array of which only the last axis is not 1.
 Values constant_of(CallLowering& c, const json& argument, int tensor) {
   const auto channels = static_cast<std::size_t>(image_extents(c.shape(tensor), Layout::nhwc).C);
   Values numbers;
-  append_numbers(argument, numbers);
+  append_numbers(argument, numbers, kNotNumbers);
   if (numbers.size() == 1) numbers.resize(channels, numbers.front());
   const json* last = &unwrapped(argument);
   while (last->is_array() && last->size() == 1 && last->front().is_array()) last = &last->front();
@@ -61,13 +53,6 @@ Values constant_of(CallLowering& c, const json& argument, int tensor) {
   if (numbers.size() != channels || !fits)
     throw NotCompiledError("a constant that is neither one number nor one for each channel is not compiled");
   return numbers;
-}
-
-int apply_constant(CallLowering& c, int tensor, EpilogueKind kind, Values values) {
-  Epilogue epilogue;
-  std::vector<Values> arrays;
-  add_constant_step(kind, std::move(values), epilogue, arrays);
-  return c.apply(tensor, Layout::nhwc, epilogue, std::move(arrays));
 }
 
 Values mapped(Values values, double (*function)(double)) {
@@ -89,14 +74,14 @@ int with_constant(Operator& op, Arithmetic arithmetic, int tensor, const json& a
   const auto negated = [](double value) { return -value; };
   const auto inverse = [](double value) { return 1 / value; };
   switch (arithmetic) {
-    case Arithmetic::add: return apply_constant(c, tensor, EpilogueKind::bias, values);
-    case Arithmetic::multiply: return apply_constant(c, tensor, EpilogueKind::scale, values);
+    case Arithmetic::add: return c.apply(tensor, Layout::nhwc, EpilogueKind::bias, values);
+    case Arithmetic::multiply: return c.apply(tensor, Layout::nhwc, EpilogueKind::scale, values);
     case Arithmetic::subtract:
-      if (!constant_first) return apply_constant(c, tensor, EpilogueKind::bias, mapped(values, negated));
-      return apply_constant(c, scaled(c, tensor, -1), EpilogueKind::bias, values);
+      if (!constant_first) return c.apply(tensor, Layout::nhwc, EpilogueKind::bias, mapped(values, negated));
+      return c.apply(scaled(c, tensor, -1), Layout::nhwc, EpilogueKind::bias, values);
     case Arithmetic::divide:
       if (constant_first) throw NotCompiledError("a division by a tensor is not compiled");
-      return apply_constant(c, tensor, EpilogueKind::scale, mapped(values, inverse));
+      return c.apply(tensor, Layout::nhwc, EpilogueKind::scale, mapped(values, inverse));
     case Arithmetic::maximum:
       if (std::all_of(values.begin(), values.end(), [](double value) { return value == 0; }))
         return c.apply(tensor, Activation{ActivationKind::relu});
@@ -211,36 +196,18 @@ int reduce(Operator& op, StageKind kind) {
   const bool first = axes.size() + 2 == rank && axes.count(0) == 0 && axes.count(1) == 0;
   if (rank < 3 || rank > 4 || (!last && !first))
     throw NotCompiledError("a reduction over other axes than those of the pixels is not compiled");
-  const Layout layout = last ? Layout::nhwc : Layout::nchw;
-  DraftStep step = c.begin_step(first ? c.dense(c.input()) : c.input(), layout);
-  Stage stage;
-  stage.kind = kind;
-  stage.window.KH = step.problem.IH, stage.window.KW = step.problem.IW;
-  step.problem.stages = {stage};
-  step.output = c.add_output(layout);
-  const int output = step.output;
-  c.add_step(std::move(step));
-  return output;
+  return c.pool_image(last ? Layout::nhwc : Layout::nchw, kind);
 }
 int mean(Operator& op) { return reduce(op, StageKind::average_pool); }
 int largest(Operator& op) { return reduce(op, StageKind::max_pool); }
 
-int identity(Operator& op) {
-  CallLowering& c = op.c;
-  return c.draft.add_view(c.input(), c.layer.name, c.shape(c.input()), c.draft.tensor(c.input()).tensor.images);
-}
+int identity(Operator& op) { return op.c.apply(op.c.input(), Layout::nhwc, Epilogue{}); }
 int cast(Operator& op) {
   const json& type = op.call.argument(1, {"dtype"});
   if (type != keras_name(op.c.dtype)) throw NotCompiledError("a cast to another type is not compiled");
   return identity(op);
 }
-int reshape(Operator& op) {
-  CallLowering& c = op.c;
-  const int input = c.inputs.empty() ? c.input() : c.inputs.front();
-  if (elements_of_shape(c.shape(input)) != elements_of_shape(c.output_shape))
-    throw NotCompiledError("its output has not as many elements as its input");
-  return c.view(input, c.output_shape, c.draft.tensor(input).tensor.images);
-}
+int reshape(Operator& op) { return op.c.reshape(op.c.inputs.empty() ? op.c.input() : op.c.inputs.front()); }
 int concat(Operator& op) {
   const json& axis = op.call.argument(1, {"axis"});
   return concatenate(op.c, op.c.inputs, axis.is_null() ? json(-1) : axis);
@@ -255,21 +222,15 @@ int pad(Operator& op) {
   if (!constant || !(value.is_null() || value == 0))
     throw NotCompiledError("padding with other than 0 is not compiled");
   Values numbers;
-  append_numbers(op.call.argument(1, {"paddings", "pad_width"}), numbers);
+  append_numbers(op.call.argument(1, {"paddings", "pad_width"}), numbers, kNotNumbers);
   const bool image = numbers.size() == 8 && numbers[0] + numbers[1] + numbers[6] + numbers[7] == 0;
   const bool valid = std::all_of(numbers.begin(), numbers.end(), [](double v) { return v >= 0 && v < 1 << 28; });
   if (!image || !valid) throw NotCompiledError("padding of other than rows and columns is not compiled");
-  DraftStep step = c.begin_step(c.input(), Layout::nhwc);
-  Stage stage;
-  stage.kind = StageKind::copy;
+  Stage stage = copy_stage();
   const auto pads = [&](std::size_t i) { return static_cast<std::int32_t>(numbers[i]); };
   stage.window.pad_top = pads(2), stage.window.pad_bottom = pads(3);
   stage.window.pad_left = pads(4), stage.window.pad_right = pads(5);
-  step.problem.stages = {stage};
-  step.output = c.add_output(Layout::nhwc);
-  const int output = step.output;
-  c.add_step(std::move(step));
-  return output;
+  return c.add_stage(c.input(), Layout::nhwc, stage);
 }
 
 using OperatorLowering = int (*)(Operator&);

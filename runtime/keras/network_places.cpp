@@ -7,8 +7,6 @@
 namespace sepconv::keras {
 namespace {
 
-bool same(const Extents& a, const Extents& b) { return a.H == b.H && a.W == b.W && a.C == b.C; }
-
 /// A tensor of its own with a copy of the output.
 int copied(Draft& draft, int output) {
   const DraftTensor source = draft.tensor(output);
@@ -17,9 +15,7 @@ int copied(Draft& draft, int output) {
   step.problem.dtype = source.tensor.dtype;
   const Extents image = image_extents(source.tensor.shape, Layout::nhwc);
   step.problem.IH = image.H, step.problem.IW = image.W, step.problem.IC = image.C;
-  Stage stage;
-  stage.kind = StageKind::copy;
-  step.problem.stages = {stage};
+  step.problem.stages = {copy_stage()};
   step.input = output;
   step.output = draft.add_tensor(source.tensor.name, source.tensor.shape, source);
   draft.tensor(step.output).is_input = draft.tensor(step.output).is_output = false;
@@ -45,10 +41,10 @@ bool can_use_part(const Draft& draft, const DraftStep& step, int base, bool pitc
   const auto fits = [&](int tensor, const Extents& extents) {
     if (draft.tensor(tensor).tensor.images != draft.tensor(base).tensor.images) return false;
     return !pitched || (step.problem.layout == Layout::nhwc && is_image_part(draft, tensor) &&
-                        same(image_extents(draft.shape(tensor), Layout::nhwc), extents));
+                        image_extents(draft.shape(tensor), Layout::nhwc) == extents);
   };
   const ConvProblem& p = step.problem;
-  if (draft.base(step.input) == base && !fits(step.input, {p.IH, p.IW, p.IC})) return false;
+  if (draft.base(step.input) == base && !fits(step.input, p.extents_after(0))) return false;
   if (draft.base(step.output) != base) return true;
   return fits(step.output, p.extents_after(p.stages.size())) && !(pitched && ends_along_axis(p));
 }

@@ -12,13 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Any shape of as many elements: Keras' order of elements is that of the memory.
-int lower_reshape(CallLowering& c) {
-  const int input = c.input();
-  if (elements_of_shape(c.shape(input)) != elements_of_shape(c.output_shape))
-    throw NotCompiledError("its output has not as many elements as its input");
-  return c.view(input, c.output_shape, c.draft.tensor(input).tensor.images);
-}
+int lower_reshape(CallLowering& c) { return c.reshape(c.input()); }
 
 /// With channels_first Keras moves the channels to the end before it flattens.
 int lower_flatten(CallLowering& c) {
@@ -69,7 +63,7 @@ int lower_permute(CallLowering& c) {
 int lower_identity(CallLowering& c) {
   const int input = c.input();
   if (c.output_shape != c.shape(input)) throw NotCompiledError("it changes its input's shape");
-  return c.draft.add_view(input, c.layer.name, c.output_shape, c.draft.tensor(input).tensor.images);
+  return c.apply(input, Layout::nhwc, Epilogue{});
 }
 
 }  // namespace

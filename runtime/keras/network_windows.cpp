@@ -16,16 +16,6 @@ namespace {
 
 std::int32_t number(std::int64_t value) { return static_cast<std::int32_t>(value); }
 
-/// Adds a step of one stage whose output is the call's.
-int add_stage(CallLowering& c, int input, Layout layout, Stage stage) {
-  DraftStep step = c.begin_step(layout == Layout::nchw ? c.dense(input) : input, layout);
-  step.problem.stages = {std::move(stage)};
-  step.output = c.add_output(layout);
-  const int output = step.output;
-  c.add_step(std::move(step));
-  return output;
-}
-
 StageKind kind_of_pool(const std::string& class_name) {
   return class_name.find("Max") != std::string::npos ? StageKind::max_pool : StageKind::average_pool;
 }
@@ -69,27 +59,18 @@ int lower_pool(CallLowering& c) {
   }
   const PoolAxis axis = pool_axis(c.config(), rank, rank - 1, *padding, image.W);
   w.KW = axis.window, w.stride_w = axis.stride, w.pad_left = axis.before, w.pad_right = axis.after;
-  return add_stage(c, input, layout, stage);
+  return c.add_stage(input, layout, stage);
 }
 
-/// A window that is the image.
-int lower_global_pool(CallLowering& c) {
-  const Layout layout = layout_of(c.config());
-  const Extents image = image_extents(c.shape(c.input()), layout);
-  Stage stage;
-  stage.kind = kind_of_pool(c.layer.class_name);
-  stage.window.KH = image.H, stage.window.KW = image.W;
-  return add_stage(c, c.input(), layout, stage);
-}
+int lower_global_pool(CallLowering& c) { return c.pool_image(layout_of(c.config()), kind_of_pool(c.layer.class_name)); }
 
 int lower_zero_padding(CallLowering& c) {
   const auto zeros = zero_padding(c.layer.class_name, c.config());
   if (!zeros) throw NotCompiledError("its padding makes no sense");
-  Stage stage;
-  stage.kind = StageKind::copy;
+  Stage stage = copy_stage();
   Window& w = stage.window;
   w.pad_top = (*zeros)[0], w.pad_bottom = (*zeros)[1], w.pad_left = (*zeros)[2], w.pad_right = (*zeros)[3];
-  return add_stage(c, c.input(), layout_of(c.config()), stage);
+  return c.add_stage(c.input(), layout_of(c.config()), stage);
 }
 
 /// A part of the input. In nchw the part is copied, since images of that layout are dense.
@@ -135,7 +116,7 @@ int add_resize(CallLowering& c, Interpolation interpolation) {
   stage.kind = StageKind::resize;
   stage.out_H = out.H, stage.out_W = out.W;
   stage.interpolation = interpolation;
-  return add_stage(c, input, layout, stage);
+  return c.add_stage(input, layout, stage);
 }
 
 int lower_up_sampling(CallLowering& c) { return add_resize(c, interpolation_of(c, "nearest")); }

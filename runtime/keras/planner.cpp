@@ -241,9 +241,7 @@ class Planner {
     const std::string wanted = config.rank == 1 ? "ZeroPadding1D" : "ZeroPadding2D";
     if (layer.class_name != wanted || layer.custom || layer.calls.size() != 1 || !source.input_shapes[0])
       return std::nullopt;
-    const json& format = member(layer.config(), "data_format");
-    const bool first = format.is_string() && format.get_ref<const std::string&>() == "channels_first";
-    if (first != (config.layout == Layout::nchw)) return std::nullopt;
+    if (channels_first(layer.config()) != (config.layout == Layout::nchw)) return std::nullopt;
     return zero_padding(layer.class_name, layer.config());
   }
 

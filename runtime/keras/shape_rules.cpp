@@ -54,8 +54,10 @@ std::size_t input_rank(const std::string& class_name) {
   return 0;
 }
 
+bool channels_first(const json& config) { return member(config, "data_format") == "channels_first"; }
+
 std::size_t channel_axis(const std::string& class_name, const json& config) {
-  return member(config, "data_format") == "channels_first" ? 1 : input_rank(class_name) - 1;
+  return channels_first(config) ? 1 : input_rank(class_name) - 1;
 }
 
 std::string extents_text(const Shape& shape) {

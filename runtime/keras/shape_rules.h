@@ -31,6 +31,9 @@ std::optional<Shape> built_input_shape(const nlohmann::json& layer);
 /// The rank, batch included, that layers of the class read: 4 for "Conv2D"; 0 where they read any.
 std::size_t input_rank(const std::string& class_name);
 
+/// True for a layer whose data_format says so.
+bool channels_first(const nlohmann::json& config);
+
 /// Which axis of such an input the channels are on.
 std::size_t channel_axis(const std::string& class_name, const nlohmann::json& config);
 

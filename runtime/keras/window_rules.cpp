@@ -17,11 +17,6 @@ constexpr std::int64_t kMaxWindow = std::int64_t{1} << 20;
 
 bool starts_with(const std::string& text, std::string_view start) { return text.compare(0, start.size(), start) == 0; }
 
-bool channels_first(const json& config) {
-  const json& format = member(config, "data_format");
-  return format.is_string() && format.get_ref<const std::string&>() == "channels_first";
-}
-
 std::string lower_string(const json& value, const char* fallback) {
   std::string text = value.is_string() ? value.get<std::string>() : fallback;
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });

@@ -32,12 +32,6 @@ TEST(NetworkChain, JoinsConvolutionsWithWhatFollows) {
                    "head: f32_nhwc_i1x1x6.conv_o10_k1x1.bias.softmax drop@pool+0 -> head"}));
 }
 
-json conv(int filters, json more = json::object()) {
-  json config{{"filters", filters}, {"kernel_size", {1, 1}}, {"use_bias", false}};
-  config.update(more);
-  return config;
-}
-
 TEST(NetworkChain, AddsInTheBranchThatRunsLast) {
   const json model = functional(
       "m",

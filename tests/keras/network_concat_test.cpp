@@ -10,12 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-json conv(int filters, json more = json::object()) {
-  json config{{"filters", filters}, {"kernel_size", {1, 1}}, {"use_bias", false}};
-  config.update(more);
-  return config;
-}
-
 std::vector<json> branches() {
   return {input("image", {nullptr, 4, 4, 2}), layer("Conv2D", "a", conv(2), {{"image"}}),
           layer("Conv2D", "b", conv(3), {{"image"}})};

@@ -15,6 +15,12 @@ std::string tensor_text(const NetworkPlan& plan, std::int32_t index) {
 
 }  // namespace
 
+nlohmann::json conv(int filters, const nlohmann::json& more) {
+  nlohmann::json config{{"filters", filters}, {"kernel_size", {1, 1}}, {"use_bias", false}};
+  config.update(more);
+  return config;
+}
+
 Lines network_lines(const PlannedNetwork& network) {
   Lines lines;
   for (const NetworkStep& step : network.plan.steps) {

@@ -11,6 +11,9 @@ namespace sepconv::keras::test {
 
 using Lines = std::vector<std::string>;
 
+/// The configuration of a 1x1 convolution without a bias, with `more` in it.
+nlohmann::json conv(int filters, const nlohmann::json& more = nlohmann::json::object());
+
 /// A line for each step: "conv: f32_... x -> y, operand". A tensor that lies in another is "y@base+first".
 Lines network_lines(const PlannedNetwork& network);
 

@@ -10,12 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-json conv(int filters, json more = json::object()) {
-  json config{{"filters", filters}, {"kernel_size", {1, 1}}, {"use_bias", false}};
-  config.update(more);
-  return config;
-}
-
 json tensor(const std::string& name) {
   return {{"class_name", "__keras_tensor__"}, {"config", {{"keras_history", {name, 0, 0}}}}};
 }

@@ -13,12 +13,6 @@ using nlohmann::json;
 
 const char* kAdvice = "; plan a part of the model with --from LAYER and --to LAYER";
 
-json conv(int filters, json more = json::object()) {
-  json config{{"filters", filters}, {"kernel_size", {1, 1}}, {"use_bias", false}};
-  config.update(more);
-  return config;
-}
-
 /// The line about image 4x4x2 -> x, which the layer named "x" makes.
 std::string refused(const json& x, const PlanOptions& options = {}) {
   const Lines lines = plan_lines(functional("m", {input("image", {nullptr, 4, 4, 2}), x}, {"image"}, {"x"}), options);

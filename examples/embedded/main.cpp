@@ -1,6 +1,6 @@
 #include <sepconv/kernel_registry.h>
 #include <sepconv/layers.h>
-#include <speech.h>  // generated from speech.json, beside libspeech.a
+#include <speech.h>  // generated from speech.json, next to libspeech.a
 
 #include <cstdio>
 

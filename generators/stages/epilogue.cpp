@@ -37,7 +37,6 @@ class Formula {
   }
   Expr below_zero(const Expr& otherwise) const { return select(x_ < constant(0), x_, otherwise); }
   Expr above_zero() const { return select(x_ < constant(0), constant(0), x_); }
-  Expr log_of_one_plus_exp_of_minus_abs() const { return math::log1p_of_unit(math::exp(constant(0) - abs(x_))); }
 
   Expr relu() const;
   Expr elu(double scale, double alpha) const {
@@ -79,10 +78,8 @@ Expr Formula::gelu_tanh() const {
 Expr Formula::mish() const {
   const double is_x_above = x_.type().bits() == 64 ? 40 : 20;
   const math::ScaledExp exponential = math::scaled_exp(select(x_ > constant(is_x_above), constant(is_x_above), x_));
-  const Expr e = exponential.value(), two = constant(2), sum = e + two;
-  return select(
-      x_<constant(math::exp_is_zero_below(x_.type())), math::negative_times_zero(x_), x_> constant(is_x_above), x_,
-      exponential.times(x_ * (sum / (e * sum + two))));
+  const Expr e = exponential.normal, two = constant(2), sum = e + two;
+  return select(x_ > constant(is_x_above), x_, exponential.times(x_ * (sum / (e * sum + two))));
 }
 
 Expr Formula::evaluate() const {
@@ -100,7 +97,7 @@ Expr Formula::evaluate() const {
     case ActivationKind::silu: return math::times_sigmoid(x, x);
     case ActivationKind::gelu: return math::times_normal_cdf(x);
     case ActivationKind::gelu_tanh: return gelu_tanh();
-    case ActivationKind::softplus: return above_zero() + log_of_one_plus_exp_of_minus_abs();
+    case ActivationKind::softplus: return above_zero() + math::log1p_of_exp_of_minus_abs(x);
     case ActivationKind::softsign: return x / (one + abs(x));
     case ActivationKind::exponential: return math::exp(x);
     case ActivationKind::hard_sigmoid: return clip(x / constant(6) + half, 0, 1);
@@ -108,7 +105,7 @@ Expr Formula::evaluate() const {
     case ActivationKind::hard_silu: return x * clip(x / constant(6) + half, 0, 1);
     case ActivationKind::hard_tanh: return clip(x, -1, 1);
     case ActivationKind::mish: return mish();
-    case ActivationKind::log_sigmoid: return below_zero(zero) - log_of_one_plus_exp_of_minus_abs();
+    case ActivationKind::log_sigmoid: return below_zero(zero) - math::log1p_of_exp_of_minus_abs(x);
     case ActivationKind::squareplus: return (x + sqrt(x * x + constant(a_.alpha))) * half;
     case ActivationKind::sparse_plus:
       return select(at_most(-1), zero, x < one, constant(0.25) * (x + one) * (x + one), x);
@@ -134,7 +131,7 @@ Expr activate(const Activation& activation, const Expr& value) {
   if (activation.kind == ActivationKind::linear) return value;
   if (value.type() != Halide::Float(32) && value.type() != Halide::Float(64))
     throw std::invalid_argument("activation: an epilogue is computed in float32 or float64");
-  return Halide::strict_float(Formula(activation, value).evaluate());
+  return math::strict(Formula(activation, value).evaluate());
 }
 
 Expr apply_step(const EpilogueStep& step, const Expr& value, const Expr& other) {

@@ -1,11 +1,15 @@
 #pragma once
 // Elementary functions from IEEE arithmetic alone, for Float(32) and Float(64): no call leaves the vector code. They
-// must be evaluated under strict_float: each has an error of few units in the last place only if every operation is
-// rounded as written. NaN gives NaN, infinities give the limit, and results underflow gradually.
+// must be evaluated by strict(): each has an error of few units in the last place only if operations are rounded as
+// written. NaN gives NaN, infinities give the limit, and results underflow gradually.
 
 #include "Halide.h"
 
 namespace sepconv::generators::math {
+
+/// The value with every operation rounded as written, as Halide::strict_float makes it, except for products that are
+/// added to a number in these functions: a target with fused multiply-add rounds those once.
+Halide::Expr strict(const Halide::Expr& value);
 
 /// The constant rounded to the type of `like`.
 Halide::Expr constant_like(const Halide::Expr& like, double value);
@@ -13,19 +17,15 @@ Halide::Expr constant_like(const Halide::Expr& like, double value);
 /// exp(x).
 Halide::Expr exp(const Halide::Expr& x);
 
-/// Below this x, y * exp(x) is zero for every y that an activation multiplies by: |y| <= 2 |x|.
-double exp_is_zero_below(const Halide::Type& type);
-
-/// x * 0 for x < 0: -0, but NaN for -infinity. Found from the bits, because of a sum that may be reassociated LLVM
-/// assumes that it is finite, and would fold the product.
-Halide::Expr negative_times_zero(const Halide::Expr& x);
-
-/// exp(x) as mantissa * scale_1 * scale_2, so that y * exp(x) can be rounded once where exp(x) itself is denormal.
+/// exp(x) as normal * rest, so that y * exp(x) is rounded once where exp(x) itself is denormal. rest is 1 unless it is,
+/// and 0 where y * exp(x) is 0 for any finite y that an activation multiplies by, so that an infinite y gives NaN.
 struct ScaledExp {
-  Halide::Expr mantissa, scale_1, scale_2;
-  Halide::Expr times(const Halide::Expr& y) const { return y * mantissa * scale_1 * scale_2; }
-  Halide::Expr value() const { return mantissa * scale_1 * scale_2; }
+  Halide::Expr normal;  // as good as exp(x) where it is added to about 1
+  Halide::Expr rest;
+  Halide::Expr times(const Halide::Expr& y) const { return y * normal * rest; }
+  Halide::Expr value() const { return normal * rest; }
 };
+/// For an x whose exponential is far from infinite.
 ScaledExp scaled_exp(const Halide::Expr& x);
 
 /// exp(x) - 1 for x <= 0.
@@ -33,8 +33,8 @@ Halide::Expr expm1_of_nonpositive(const Halide::Expr& x);
 /// exp(x) - 1.
 Halide::Expr expm1(const Halide::Expr& x);
 
-/// log(1 + x) for 0 <= x <= 1.
-Halide::Expr log1p_of_unit(const Halide::Expr& x);
+/// log(1 + exp(-|x|)).
+Halide::Expr log1p_of_exp_of_minus_abs(const Halide::Expr& x);
 
 Halide::Expr tanh(const Halide::Expr& x);
 /// x - tanh(x), without cancellation near 0.

@@ -120,6 +120,9 @@ Sum StageEvaluator::stepped(Sum sum, const Position& at, std::size_t count) cons
       combine(sum, step.kind, operands_.at(operand++, step.broadcast, out_, at));
     else
       combine(sum, step.kind, values_.constants[constant++][at.c]);
+    // An exponential may leave the range of the kernel's sums.
+    const double rounded = round_to(accumulator_type(dtype_), sum.value);
+    if (std::isinf(rounded)) sum.value = rounded;
   }
   return sum;
 }

@@ -1,6 +1,7 @@
 #include "generators/schedules/pointwise_cpu.h"
 
 #include "generators/schedules/block_cpu.h"
+#include "generators/spec/rule_policy.h"
 
 namespace sepconv::generators {
 
@@ -62,8 +63,8 @@ void schedule_pointwise_cpu(Func out, PointwiseStage& stage, const Lowering& p, 
       .unroll(pixel)
       .unroll(ku);
   // A loop over taps of few channels would cost more than their sums.
-  constexpr int kFewChannels = 4, kUnrolledTaps = 7;
-  if (p.family == KernelFamily::conv && p.IC <= kFewChannels && p.window.KW <= kUnrolledTaps)
+  constexpr int kUnrolledTaps = 7;
+  if (p.family == KernelFamily::conv && p.IC <= kStemChannels && p.window.KW <= kUnrolledTaps)
     stage.sum.update().unroll(stage.k.y, p.window.KW);
 }
 

@@ -39,6 +39,13 @@ BlockRows flat_block_rows(const Lowering& p, int mr) {
 
 int rows_of_direct_block(const Lowering& p) {
   const std::int64_t row_bytes = sum_bytes(p) * p.OW() * p.middle_channels();
+  const std::int64_t weight_bytes = sum_bytes(p) * p.OC * p.middle_channels();
+  constexpr double kWeightsInL2 = 0.25, kScratchInL2 = 0.4;
+  if (p.target.rules.reuses_weights && double(weight_bytes) > kWeightsInL2 * double(p.target.l2_bytes)) {
+    const int most = p.flops > kWorthThreads ? ceil_div(p.OH(), 2) : p.OH();
+    const double rows = kScratchInL2 * double(p.target.l2_bytes) / double(row_bytes);
+    return even_rows(p.OH(), std::clamp<std::int64_t>(static_cast<std::int64_t>(rows), 1, most));
+  }
   const std::int64_t rows = std::clamp<std::int64_t>(p.target.l1_bytes / 2 / row_bytes, 2, std::max(2, p.OH()));
   return even_rows(p.OH(), rows);
 }

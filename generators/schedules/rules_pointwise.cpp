@@ -15,6 +15,7 @@ bool fits(TileCase problems, const Lowering& p, bool flat) {
     case TileCase::any: return true;
     case TileCase::nchw: return p.layout == Layout::nchw;
     case TileCase::dynamic: return p.is_dynamic();
+    case TileCase::stem: return p.family == KernelFamily::conv && p.IC <= kStemChannels;
     case TileCase::pointwise: return !p.has_depthwise();
     case TileCase::one_row: return p.OH() == 1;
     case TileCase::across_rows: return flat;
@@ -32,6 +33,22 @@ std::span<const MicroTile> micro_tiles(const Lowering& p, bool flat) {
                          " terms");
 }
 
+/// True where the tile is the only one of a row and leaves but one register: LLVM then keeps addresses in registers
+/// across the reduction, and sums on the stack.
+bool spills(const Lowering& p, const MicroTile& tile, bool flat, int columns) {
+  const int used = tile.vectors * tile.scalars + tile.vectors + 1;
+  return p.layout == Layout::nhwc && !flat && columns == tile.scalars && used >= p.target.registers - 1;
+}
+
+/// Of a multiply-add with its share of the tile's loads: each pixel's value for all vectors, each vector of weights for
+/// all pixels.
+double cost_with_loads(const Lowering& p, const MicroTile& tile, int pixels) {
+  const RulePolicy& rules = p.target.rules;
+  const std::int64_t panel_bytes = sum_bytes(p) * p.middle_channels() * tile.vectors * p.target.lanes;
+  const double weights = 2 * panel_bytes > p.target.l1_bytes ? rules.l2_load_cost : rules.load_cost;
+  return 1 + rules.load_cost / tile.vectors + weights / std::min(tile.scalars, pixels);
+}
+
 }  // namespace
 
 MicroTile best_micro_tile(const Lowering& p, bool flat, int columns) {
@@ -43,13 +60,16 @@ MicroTile best_micro_tile(const Lowering& p, bool flat, int columns) {
   double best_cost = std::numeric_limits<double>::infinity();
   constexpr int kEnoughSums = 12;
   for (const MicroTile& tile : tiles) {
+    if (spills(p, tile, flat, columns)) continue;
     const int vector_tile = tile.vectors * p.target.lanes;
     if (!nhwc && vector_tile > pixels) continue;
     const int mr = std::min(nhwc ? tile.scalars : vector_tile, pixels);
     const int nr = nhwc ? vector_tile : std::min(tile.scalars, p.OC);
     const double in_vain_mr = flat ? flat_block_rows(p, mr).cost : double(round_up(columns, mr)) / columns;
+    const double partial = !flat && columns % mr != 0 ? p.target.rules.partial_tiles : 1;
     const double fewer_sums = tile.vectors * tile.scalars < kEnoughSums ? kRuleCosts.fewer_sums : 1;
-    const double cost = fewer_sums * in_vain_mr * round_up(p.OC, nr) / p.OC;
+    const double cost =
+        cost_with_loads(p, tile, pixels) * fewer_sums * in_vain_mr * partial * round_up(p.OC, nr) / p.OC;
     if (cost * kRuleCosts.worth_more_loads < best_cost) best = tile, best_cost = cost;
   }
   return best;

@@ -17,11 +17,15 @@ struct MicroTile {
 /// Pixels of a row up to which tiles and blocks of single rows are worth while on CPUs with many registers.
 inline constexpr int kNarrowImage = 32;
 
+/// Channels of the input of a network's first convolution, at most.
+inline constexpr int kStemChannels = 4;
+
 /// Problems that may have their own micro-tiles.
 enum class TileCase : std::uint8_t {
   any,
   nchw,
   dynamic,      // an extent is known only at run time
+  stem,         // a conv of at most kStemChannels channels, whose taps are unrolled
   pointwise,    // no depthwise stage
   one_row,      // images of height 1
   across_rows,  // tiles run across row ends (block.flat)
@@ -53,6 +57,9 @@ enum class RowTiles : std::uint8_t {
 struct RulePolicy {
   std::span<const MicroTiles> micro_tiles;
   int most_scalars = 12;     // the most single elements of a micro-tile that a search tries
+  double load_cost = 0;      // of a micro-tile's load from L1, in multiply-adds
+  double l2_load_cost = 0;   // of a load of weights whose panel takes more than half of L1
+  double partial_tiles = 1;  // factor of the cost of tiles that do not divide the pixels
   int pointwise_unroll = 2;  // steps of the reduction (pw.ku)
   DirectInput direct_input = DirectInput::never;
   RowTiles row_tiles = RowTiles::none;
@@ -63,6 +70,7 @@ struct RulePolicy {
   bool transposes_nchw = false;     // small images of many channels are computed as in nhwc (dw.vc)
   bool wide_single_pixels = false;  // a micro-tile of one pixel has up to 6 vectors of output channels
   bool whole_tiles_of_one_row = false;  // images of height 1 are cut into blocks of equally many whole tiles
+  bool reuses_weights = false;          // blocks are large where L2 cannot keep the weights of the pointwise stage
   bool spreads_pixels = false;          // pixels in scratch are kept from lying multiples of 2 KiB apart (block.spread)
 };
 

@@ -24,28 +24,26 @@ constexpr RulePolicy kRules16 = {
     .transposes_nchw = true,
 };
 
-// 32 registers. The choices for nhwc were measured on a Zen 4 and a Zen 5 (docs/reports). Tiles of few pixels load more
-// weights, so they pay where rows are short, or sums are. From 384 terms on, the pixels of a 14-pixel tile push each
-// other, and the packed weights, out of L1.
+// 32 registers. The choices for nhwc were measured on a Zen 4 and a Zen 5 (docs/reports). Tiles of three and four vectors
+// have the fewest loads. From 384 terms on, the pixels of a 14-pixel tile push each other, and the packed weights, out
+// of L1.
 constexpr MicroTile kWidest[] = {{2, 14}};
-constexpr MicroTile kTiles32[] = {{2, 14}, {2, 10}, {2, 8}, {2, 7}};
-constexpr MicroTile kTiles32Middling[] = {{2, 14}, {2, 10}, {2, 8}};
-constexpr MicroTile kTiles32Deep[] = {{2, 10}, {2, 7}, {2, 8}, {2, 14}};
+constexpr MicroTile kTiles32[] = {{3, 8}, {3, 7}, {4, 6}, {4, 5}, {4, 4}, {2, 14}, {2, 10}, {2, 8}, {2, 7}};
+constexpr MicroTile kTiles32Deep[] = {{3, 8}, {3, 7}, {4, 6}, {4, 5}, {4, 4}, {2, 10}, {2, 8}, {2, 7}};
+constexpr MicroTile kTiles32Stem[] = {{2, 7}, {2, 8}, {2, 5}};  // larger ones spill
 constexpr MicroTiles kMicroTiles32[] = {
     {.tiles = kWidest, .problems = TileCase::nchw},
     {.tiles = kWidest, .problems = TileCase::dynamic},
-    {.tiles = kTiles32, .problems = TileCase::pointwise},
-    {.tiles = kTiles32, .problems = TileCase::one_row},
-    {.tiles = kWidest, .problems = TileCase::across_rows},
-    {.tiles = kTiles32Deep, .problems = TileCase::narrow_rows, .least_terms = 384},
-    {.tiles = kTiles32, .problems = TileCase::narrow_rows},
-    {.tiles = kTiles32, .most_terms = 64},
-    {.tiles = kTiles32Middling, .most_terms = 128},
-    {.tiles = kWidest},
+    {.tiles = kTiles32Stem, .problems = TileCase::stem},
+    {.tiles = kTiles32Deep, .least_terms = 384},
+    {.tiles = kTiles32},
 };
 constexpr RulePolicy kRules32 = {
     .micro_tiles = kMicroTiles32,
     .most_scalars = 20,
+    .load_cost = 0.3,
+    .l2_load_cost = 0.6,
+    .partial_tiles = 1.03,
     .direct_input = DirectInput::many_taps,
     .row_tiles = RowTiles::divisors,
     .exact_row_tiles = true,
@@ -53,6 +51,7 @@ constexpr RulePolicy kRules32 = {
     .wide_columns_nchw = true,
     .wide_single_pixels = true,
     .whole_tiles_of_one_row = true,
+    .reuses_weights = true,
     .spreads_pixels = true,
 };
 

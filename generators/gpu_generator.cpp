@@ -23,13 +23,15 @@ namespace sepconv::generators {
 using Halide::Expr;
 using Halide::Func;
 using Halide::Var;
+using Halide::VarOrRVar;
 
 class GpuGenerator : public KernelGenerator<GpuGenerator> {
  public:
   void configure() {
     schedule_ = read_parameters(gpu_schedule_from_text);
     depthwise_tiles_ = is_unfused() ? depthwise_tiles(problem_) : schedule_;
-    declare_arguments(true);
+    pixels_ = Pixels(problem_.OW());
+    declare_arguments({.flat = !problem_.rows_apart(), .placed = true});
   }
 
   void generate() {
@@ -60,11 +62,11 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
 
   void schedule() {
     promise_layout();
-    Func out = *output_;
+    const Func out = *output_;
     const Layout layout = problem_.layout;
     const int pixels = problem_.OH() * problem_.OW();
     const GpuLoops loops;
-    schedule_output_gpu(out, layout, problem_.OC, pixels, schedule_, f_, pixels_.q, n_, loops);
+    schedule_output(loops);
     if (problem_.family == KernelFamily::depthwise) {
       schedule_depthwise_gpu(out, layout == Layout::nhwc ? loops.f_thread : loops.q_thread, depthwise_, problem_,
                              schedule_);
@@ -77,7 +79,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
           .bound(c_, 0, problem_.IC)
           .bound(pixels_.q, 0, pixels)
           .bound(m_, 0, problem_.depth_multiplier);
-      schedule_output_gpu(stored_, layout, problem_.IC, pixels, depthwise_tiles_, c_, pixels_.q, n_, GpuLoops(), {m_});
+      schedule_output_gpu(Halide::Stage(stored_), layout, problem_.IC, pixels, depthwise_tiles_, c_, pixels_.q, n_, GpuLoops(), {m_});
       schedule_depthwise_gpu(stored_, m_, depthwise_, problem_, depthwise_tiles_);
     } else if (problem_.has_depthwise()) {
       schedule_staged_depthwise_gpu(middle_, item, depthwise_, problem_, schedule_);
@@ -118,9 +120,49 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     return func;
   }
 
+  /// Defines the output by the last stage's value. It is an update that writes one place of the output's last dimension
+  /// and leaves out the one before it.
   void finish(const Expr& sum) {
-    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) = output_value(
+    const std::vector<Var> at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
+    const Expr value = output_value(
         sum, [&](InputBuffer& constant) { return array(&constant, problem_.OC)(f_); }, {f_, pixels_.vars, n_});
+    Var x("x"), y("y"), place("place");
+    std::vector<Var> all = problem_.rows_apart() ? image_arguments<Var>(problem_.layout, f_, {x, y}, n_) : at;
+    all.push_back(place);
+    (*output_)(all) = Halide::undef(types_.stored());
+    std::vector<Expr> written(at.begin(), at.end());
+    Expr result = value;
+    if (problem_.rows_apart()) {
+      Func pixel("pixel");
+      pixel(at) = value;
+      pixel_loop_ = Halide::RDom(0, problem_.OH() * problem_.OW(), "q");
+      const Expr q = pixel_loop_.x;
+      written = image_arguments<Expr>(problem_.layout, f_, {q % problem_.OW(), q / problem_.OW()}, n_);
+      result = pixel(image_arguments<Expr>(problem_.layout, f_, {q}, n_));
+    }
+    written.push_back(kAtImage);
+    (*output_)(written) = result;
+  }
+
+  void schedule_output(const GpuLoops& loops) {
+    Func out = *output_;
+    out.gpu_single_thread();  // of the definition without a value: nothing runs on the host, and nothing is left of it
+    Halide::Stage written = out.update();
+    const bool apart = problem_.rows_apart();
+    if (apart) written.allow_race_conditions();  // no two pixels share a place
+    schedule_output_gpu(written, problem_.layout, problem_.OC, problem_.OH() * problem_.OW(), schedule_, f_,
+                        apart ? VarOrRVar(pixel_loop_.x) : VarOrRVar(pixels_.q), n_, loops);
+  }
+
+  /// The input at the place of its images.
+  Func image() const {
+    Var c("c"), x("x"), y("y"), n("n");
+    const std::vector<Var> at = image_arguments<Var>(problem_.layout, c, {x, y}, n);
+    std::vector<Expr> placed(at.begin(), at.end());
+    placed.push_back(kAtImage);
+    Func image("image");
+    image(at) = (*input_)(placed);
+    return image;
   }
 
   /// The input in padded coordinates. A partial tile's pixels beyond the image and a partial step's channels read
@@ -131,9 +173,9 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     const bool past_end = pixels % s.block_q() != 0;
     const int channels = s.k_step ? round_up(problem_.IC, s.k_step) : problem_.IC;
     if (has_padding() || past_end || channels != problem_.IC)
-      padded_.func = padded_input(problem_, *input_, *input_, pads(), channels, types_);
+      padded_.func = padded_input(problem_, image(), *input_, pads(), channels, types_);
     else
-      padded_.func = unpadded_input(problem_, *input_, types_);
+      padded_.func = unpadded_input(problem_, image(), types_);
   }
 
   void make_depthwise() {
@@ -172,6 +214,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   PaddedInput padded_;
   Func stored_{"stored"};  // the depthwise result in device memory, unfused only
   Func middle_{"middle"}, weights_func_;
+  Halide::RDom pixel_loop_;  // over the output's pixels, where its rows are apart
   DepthwiseStage depthwise_;
   PointwiseStage pointwise_;
 };

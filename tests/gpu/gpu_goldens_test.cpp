@@ -2,18 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <set>
 
 #include "gpu_goldens.h"
 #include "runner/compare.h"
 #include "runner/golden_cases.h"
-#include "runner/reference.h"
-#include "runner/seeded.h"
 #include "runtime/core/axis_activation.h"
 #include "sepconv/kernel_registry.h"
 #include "tests/gpu/device_values.h"
-#include "tests/gpu/further_problems.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv::test {
@@ -96,34 +92,6 @@ TEST_P(Goldens, EqualKeras) {
   const Comparison comparison = compare(values_of(result, dtype), c.expected, c.limit, dtype);
   EXPECT_TRUE(comparison.ok) << c.name << ": error " << comparison.max_error << " at " << comparison.index
                              << ", allowed " << comparison.limit << "; " << layer.kernel().schedule;
-}
-
-TEST(GpuFurtherProblems, EqualTheReference) {
-  constexpr std::int64_t kBatch = 2;
-  use_kernels(gpu_goldens::kernels());
-  for (const std::string& target : targets()) {
-    const Device& device = device_for(target);
-    if (device.context == nullptr) GTEST_SKIP() << device.why_not;
-    for (const char* text : kFurtherProblems) {
-      SCOPED_TRACE(text);
-      const ConvProblem problem = problem_from_text(text);
-      const SeededCase data = real_values(problem, kBatch, 5);
-      const ReferenceOutput wanted = reference_with_limits(problem, data.weights, kBatch, data.input);
-      const GpuLayer layer(*device.context, text, problem, data.weights, target);
-      GpuTensor in(*device.context, problem.dtype, layer.input_shape(kBatch));
-      GpuTensor out(*device.context, problem.dtype, layer.output_shape(kBatch));
-      const std::vector<std::byte> input = bytes_of(data.input, problem.dtype);
-      std::vector<std::byte> made(wanted.values.size() * size_bytes(problem.dtype), std::byte{0xff});  // NaN
-      ASSERT_TRUE(in.copy_from(dense_view(static_cast<const void*>(input.data()), problem.dtype, in.shape())).ok());
-      ASSERT_TRUE(out.copy_from(dense_view(static_cast<const void*>(made.data()), problem.dtype, out.shape())).ok());
-      const Status status = layer.run(in, out);
-      ASSERT_TRUE(status.ok()) << status.message();
-      ASSERT_TRUE(out.copy_to(dense_view(static_cast<void*>(made.data()), problem.dtype, out.shape())).ok());
-      const std::vector<double> values = values_of(made, problem.dtype);
-      for (std::size_t i = 0; i < values.size(); ++i)
-        ASSERT_LE(std::abs(values[i] - wanted.values[i]), wanted.limits[i]) << i << ": " << layer.kernel().schedule;
-    }
-  }
 }
 
 TEST(GpuKernels, AreFusedAndNot) {

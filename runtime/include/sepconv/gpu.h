@@ -117,7 +117,13 @@ class GpuLayer {
 
   /// Starts the kernel in the context's queue and returns. 1-D problems also take tensors of rank 3, without H. Several
   /// threads may call it. The next call that waits reports errors of the kernel itself.
-  Status run(const GpuTensor& in, GpuTensor& out) const noexcept;
+  Status run(const GpuTensor& in, GpuTensor& out) const noexcept { return run(in, nullptr, 0, out); }
+
+  /// The same for a problem whose epilogue reads other tensors.
+  /// @param operands  one for each step that has an operand, in order: of the output's shape, or with extents of 1
+  ///                  where the step broadcasts.
+  Status run(const GpuTensor& in, const GpuTensor* const* operands, std::size_t operand_count,
+             GpuTensor& out) const noexcept;
 
  private:
   struct State;

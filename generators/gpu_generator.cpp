@@ -1,44 +1,29 @@
-// Kernels for GPUs, of all families. Fused, a separable layer is one kernel, and the depthwise result of a
-// block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its own, which leaves its
-// result in device memory.
+// Kernels for GPUs of the stages that have weights or a window. Fused, a separable layer is one kernel, and the depthwise
+// result of a block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its own, which
+// leaves its result in device memory.
 
-#include "generators/block_checks.h"
+#include "generators/device_generator.h"
 #include "generators/device_memory.h"
-#include "generators/kernel_generator.h"
 #include "generators/schedules/depthwise_gpu.h"
 #include "generators/schedules/pointwise_gpu.h"
 #include "generators/schedules/tile_gpu.h"
-#include "generators/short_vectors.h"
-#include "generators/spec/gpu_schedule.h"
 #include "generators/stages/depthwise.h"
-#include "generators/stages/epilogue.h"
 #include "generators/stages/pointwise.h"
 #include "generators/stages/pooling.h"
 #include "generators/stages/taps.h"
 #include "generators/thread_registers.h"
-#include "generators/vector_comparisons.h"
 
 namespace sepconv::generators {
 
-using Halide::Expr;
-using Halide::Func;
-using Halide::Var;
-using Halide::VarOrRVar;
-
-class GpuGenerator : public KernelGenerator<GpuGenerator> {
+class GpuGenerator : public DeviceGenerator<GpuGenerator> {
  public:
-  void configure() {
-    schedule_ = read_parameters(gpu_schedule_from_text);
-    depthwise_tiles_ = is_unfused() ? depthwise_tiles(problem_) : schedule_;
-    pixels_ = Pixels(problem_.OW());
-    declare_arguments({.flat = !problem_.rows_apart(), .placed = true});
-  }
-
   void generate() {
+    depthwise_tiles_ = is_unfused() ? depthwise_tiles(problem_) : schedule_;
     make_padded();
     if (problem_.has_depthwise()) make_depthwise();
     if (problem_.family == KernelFamily::depthwise) {
-      finish(pooled(problem_, depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)), pixels_));
+      const Expr taps = depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_));
+      define_output(stepped_value(pooled(problem_, taps, pixels_)));
       return;
     }
     const auto at = middle_arguments<Var>(problem_.layout, c_, pixels_.vars, m_, n_);
@@ -57,7 +42,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
       }
     }
     make_pointwise();
-    finish(pointwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
+    define_output(stepped_value(pointwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_))));
   }
 
   void schedule() {
@@ -66,7 +51,7 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     const Layout layout = problem_.layout;
     const int pixels = problem_.OH() * problem_.OW();
     const GpuLoops loops;
-    schedule_output(loops);
+    schedule_output_gpu(written_output(), layout, problem_.OC, pixels, schedule_, f_, pixel_loop(), n_, loops);
     if (problem_.family == KernelFamily::depthwise) {
       schedule_depthwise_gpu(out, layout == Layout::nhwc ? loops.f_thread : loops.q_thread, depthwise_, problem_,
                              schedule_);
@@ -87,16 +72,9 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   }
 
  protected:
-  Halide::Pipeline build_pipeline() override {
-    Halide::Pipeline built = Halide::Generator<GpuGenerator>::build_pipeline();
+  void add_passes(Halide::Pipeline& built) override {
     if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
     if (is_unfused()) built.add_custom_lowering_pass(new DeviceMemory);
-    built.add_custom_lowering_pass(new BlockChecks(report().shared_bytes));
-    if (problem_.target.device == Device::opencl) {
-      built.add_custom_lowering_pass(new ShortVectors);
-      built.add_custom_lowering_pass(new VectorComparisons);
-    }
-    return built;
   }
 
  private:
@@ -110,59 +88,6 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     if (problem_.IC % schedule_.k_step != 0) c = min(c, problem_.IC - 1);
     if (pixels % schedule_.block_q() != 0) q = min(q, pixels - 1);
     return middle_arguments<Expr>(problem_.layout, c, {q}, m_, n_);
-  }
-
-  /// A packed array whose indices are known to lie in it: Halide's own bounds of them are too wide.
-  static Func array(InputBuffer* buffer, int elements) {
-    Var i("i");
-    Func func("array");
-    func(i) = (*buffer)(Halide::unsafe_promise_clamped(i, 0, elements - 1));
-    return func;
-  }
-
-  /// Defines the output by the last stage's value. It is an update that writes one place of the output's last dimension
-  /// and leaves out the one before it.
-  void finish(const Expr& sum) {
-    const std::vector<Var> at = image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_);
-    const Expr value = output_value(
-        sum, [&](InputBuffer& constant) { return array(&constant, problem_.OC)(f_); }, {f_, pixels_.vars, n_});
-    Var x("x"), y("y"), place("place");
-    std::vector<Var> all = problem_.rows_apart() ? image_arguments<Var>(problem_.layout, f_, {x, y}, n_) : at;
-    all.push_back(place);
-    (*output_)(all) = Halide::undef(types_.stored());
-    std::vector<Expr> written(at.begin(), at.end());
-    Expr result = value;
-    if (problem_.rows_apart()) {
-      Func pixel("pixel");
-      pixel(at) = value;
-      pixel_loop_ = Halide::RDom(0, problem_.OH() * problem_.OW(), "q");
-      const Expr q = pixel_loop_.x;
-      written = image_arguments<Expr>(problem_.layout, f_, {q % problem_.OW(), q / problem_.OW()}, n_);
-      result = pixel(image_arguments<Expr>(problem_.layout, f_, {q}, n_));
-    }
-    written.push_back(kAtImage);
-    (*output_)(written) = result;
-  }
-
-  void schedule_output(const GpuLoops& loops) {
-    Func out = *output_;
-    out.gpu_single_thread();  // of the definition without a value: nothing runs on the host, and nothing is left of it
-    Halide::Stage written = out.update();
-    const bool apart = problem_.rows_apart();
-    if (apart) written.allow_race_conditions();  // no two pixels share a place
-    schedule_output_gpu(written, problem_.layout, problem_.OC, problem_.OH() * problem_.OW(), schedule_, f_,
-                        apart ? VarOrRVar(pixel_loop_.x) : VarOrRVar(pixels_.q), n_, loops);
-  }
-
-  /// The input at the place of its images.
-  Func image() const {
-    Var c("c"), x("x"), y("y"), n("n");
-    const std::vector<Var> at = image_arguments<Var>(problem_.layout, c, {x, y}, n);
-    std::vector<Expr> placed(at.begin(), at.end());
-    placed.push_back(kAtImage);
-    Func image("image");
-    image(at) = (*input_)(placed);
-    return image;
   }
 
   /// The input in padded coordinates. A partial tile's pixels beyond the image and a partial step's channels read
@@ -208,13 +133,11 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     pointwise_ = pointwise_stage(problem_, middle_, weights_func_, bias, pixels_, f_, n_);
   }
 
-  GpuSchedule schedule_;
   GpuSchedule depthwise_tiles_;  // of the kernel that has the depthwise stage
-  Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
+  Var c_{"c"}, m_{"m"};
   PaddedInput padded_;
   Func stored_{"stored"};  // the depthwise result in device memory, unfused only
   Func middle_{"middle"}, weights_func_;
-  Halide::RDom pixel_loop_;  // over the output's pixels, where its rows are apart
   DepthwiseStage depthwise_;
   PointwiseStage pointwise_;
 };

@@ -91,6 +91,9 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     facts().flat_output = form.flat;
   }
 
+  /// The output's pixels are one dimension.
+  bool has_flat_output() const { return form_.flat; }
+
   Pads pads() const {
     if (problem_.is_dynamic()) return {Halide::Expr(*pad_top_), Halide::Expr(*pad_left_)};
     return {problem_.window.pad_top, problem_.window.pad_left};

@@ -181,6 +181,8 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   if (options.shared && has_device_kernels(library.kernels))
     throw std::invalid_argument(
         "shared: kernels for GPUs call libsepconv_gpu, which is linked once into the program; leave out --shared");
+  if (plan.network && options.observer != nullptr)
+    for (const std::string& line : network_gaps(*plan.network, rows)) options.observer->note(line);
   const Toolchain tools = find_toolchain(options.shared ? &library.kernels.front().target : nullptr, options.tools);
   if (options.schedules != nullptr && options.observer != nullptr && options.note_rules)
     for (const PlannedKernel& kernel : library.kernels)

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/core/cpu_features.h"
+#include "runtime/core/device_problems.h"
 #include "runtime/core/environment.h"
 #include "runtime/core/feature_table.h"
 #include "runtime/core/kernel_call.h"
@@ -84,8 +85,9 @@ DeviceKernel::Axes DeviceKernel::axes_of(Layout layout, const Extents& e, const 
 
 void DeviceKernel::set_axes() {
   const bool flat = kernel_->flat_output != 0;
-  const ConvProblem seen = detail::with_merged_pixels(problem_);
-  const Extents out = seen.extents_after(seen.stages.size());
+  const bool along_axis = detail::is_axis_problem(problem_);
+  const ConvProblem seen = along_axis ? problem_ : detail::with_merged_pixels(problem_);
+  const Extents out = along_axis ? detail::axis_output(problem_) : seen.extents_after(seen.stages.size());
   input_ = axes_of(problem_.layout, seen.extents_after(0), seen.input_pitches, false);
   output_ = axes_of(problem_.layout, out, seen.output_pitches, flat);
   for (const Argument& argument : operands_of(problem_))

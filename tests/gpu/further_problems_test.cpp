@@ -9,6 +9,7 @@
 #include "gpu_goldens.h"
 #include "runner/reference.h"
 #include "runner/seeded.h"
+#include "runtime/core/device_problems.h"
 #include "sepconv/kernel_registry.h"
 #include "tests/gpu/device_values.h"
 #include "tests/gpu/further_problems.h"
@@ -31,8 +32,10 @@ std::vector<Parameter> parameters() {
   const KernelTable& table = gpu_goldens::kernels();
   for (std::size_t i = 0; i < table.kernel_count; ++i) targets.insert(table.kernels[i].target);
   std::vector<Parameter> all;
-  for (const std::string& target : targets)
+  for (const std::string& target : targets) {
     for (const char* problem : kFurtherProblems) all.push_back({target, problem});
+    for (const char* problem : kAxisProblems) all.push_back({target, problem});
+  }
   return all;
 }
 
@@ -53,7 +56,8 @@ TEST_P(GpuFurtherProblems, EqualTheReference) {
                           const std::vector<double>& values) {
     return PlacedImages(gpu, problem.dtype, problem.layout, extents, pitches, kBatch, first, values);
   };
-  const Extents output = problem.extents_after(problem.stages.size());
+  const Extents output = detail::is_axis_problem(problem) ? detail::axis_output(problem)
+                                                          : problem.extents_after(problem.stages.size());
   const PlacedImages in = placed(problem.extents_after(0), problem.input_pitches, 3, data.input),
                      out = placed(output, problem.output_pitches, 1, {});
   std::vector<PlacedImages> operands;

@@ -1,0 +1,131 @@
+// Whole networks on OpenCL, against the double reference: the outputs, and what each step leaves in memory.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "gpu_network_libraries.h"
+#include "runner/network_check.h"
+#include "runner/seeded.h"
+#include "runtime/core/memory_plan.h"
+#include "sepconv/kernel_registry.h"
+#include "tests/gpu/device_values.h"
+
+namespace sepconv::test {
+
+using namespace runner;
+
+namespace {
+
+constexpr std::int64_t kBatch = 2;
+
+/// A port's tensor for the batch, with NaN or these values.
+GpuTensor make_tensor(const GpuContext& gpu, const NetworkTensorInfo& port, const std::vector<double>& values) {
+  Shape shape = port.shape;
+  shape[0] = kBatch * port.images;
+  GpuTensor tensor(gpu, port.dtype, shape);
+  std::vector<double> all = values;
+  all.resize(static_cast<std::size_t>(dense_view(static_cast<const void*>(nullptr), port.dtype, shape).elements()),
+             std::numeric_limits<double>::quiet_NaN());
+  const std::vector<std::byte> bytes = bytes_of(all, port.dtype);
+  const Status status = tensor.copy_from(dense_view(static_cast<const void*>(bytes.data()), port.dtype, shape));
+  if (!status.ok()) throw std::runtime_error(status.message());
+  return tensor;
+}
+
+std::vector<double> values_of(const GpuTensor& tensor) {
+  const std::int64_t elements =
+      dense_view(static_cast<const void*>(nullptr), tensor.dtype(), tensor.shape()).elements();
+  std::vector<std::byte> bytes(static_cast<std::size_t>(elements) * size_bytes(tensor.dtype()));
+  const Status status = tensor.copy_to(dense_view(static_cast<void*>(bytes.data()), tensor.dtype(), tensor.shape()));
+  if (!status.ok()) throw std::runtime_error(status.message());
+  return test::values_of(bytes, tensor.dtype());
+}
+
+PortValues run_network(const GpuContext& gpu, const GpuNetwork& network, const PortValues& inputs) {
+  std::vector<GpuTensor> in, out;
+  for (std::size_t i = 0; i < inputs.size(); ++i) in.push_back(make_tensor(gpu, network.inputs()[i], inputs[i]));
+  for (const NetworkTensorInfo& port : network.outputs()) out.push_back(make_tensor(gpu, port, {}));
+  std::vector<const GpuTensor*> reads;
+  std::vector<GpuTensor*> writes;
+  for (const GpuTensor& tensor : in) reads.push_back(&tensor);
+  for (GpuTensor& tensor : out) writes.push_back(&tensor);
+  const Status status = network.run(reads.data(), reads.size(), writes.data(), writes.size());
+  if (!status.ok()) throw std::runtime_error(status.message());
+  PortValues values;
+  for (const GpuTensor& tensor : out) values.push_back(values_of(tensor));
+  return values;
+}
+
+/// The network up to a step, whose output is that of the network; nothing for a step that writes a part of a tensor.
+std::optional<NetworkPlan> up_to_step(const NetworkPlan& network, std::size_t step) {
+  NetworkPlan part = network;
+  part.steps.resize(step + 1);
+  part.outputs = {network.steps[step].output};
+  try {
+    detail::plan_memory(part);
+    validate(part);
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
+  return part;
+}
+
+std::vector<NamedWeights> weights_of(const NetworkPlan& network, const std::vector<NamedWeights>& layers) {
+  std::vector<NamedWeights> some;
+  for (const NetworkStep& step : network.steps) some.push_back(weights_of_step(layers, step));
+  return some;
+}
+
+class GpuNetworks : public testing::TestWithParam<NetworkLibrary> {};
+
+TEST_P(GpuNetworks, EqualTheReference) {
+  const Device& device = device_for("opencl");
+  if (device.context == nullptr) GTEST_SKIP() << device.why_not;
+  const GpuContext& gpu = *device.context;
+  use_kernels(GetParam().kernels());
+  const WeightsFile file = load_weights_file(GetParam().weights);
+  const NetworkPlan& plan = *file.network;
+  PortValues inputs;
+  for (const std::int32_t input : plan.inputs) {
+    const NetworkTensor& tensor = plan.tensor(input);
+    std::int64_t count = kBatch * tensor.images;
+    for (const std::int64_t extent : tensor.shape) count *= extent;
+    inputs.push_back(real_numbers(count, tensor.dtype, 11 + inputs.size()));
+  }
+  const NetworkValues wanted = network_reference(plan, file.network_layers, kBatch, inputs);
+  const auto compare_port = [&](std::int32_t tensor, const std::vector<double>& values, std::size_t steps) {
+    const DataType dtype = plan.tensor(tensor).dtype;
+    return compare_relative(values, wanted.of(plan, tensor), relative_limit(dtype, steps), dtype);
+  };
+
+  const GpuNetwork network(gpu, Network(plan, file.network_layers), "opencl");
+  const PortValues outputs = run_network(gpu, network, inputs);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Comparison comparison = compare_port(plan.outputs[i], outputs[i], plan.steps.size());
+    EXPECT_TRUE(comparison.ok) << network.outputs()[i].name << ": error " << comparison.max_error << ", allowed "
+                               << comparison.limit;
+  }
+
+  std::size_t compared = 0;
+  for (std::size_t step = 0; step < plan.steps.size(); ++step) {
+    const std::optional<NetworkPlan> part = up_to_step(plan, step);
+    if (!part) continue;
+    const GpuNetwork partial(gpu, Network(*part, weights_of(*part, file.network_layers)), "opencl");
+    const Comparison comparison =
+        compare_port(part->outputs[0], run_network(gpu, partial, inputs)[0], part->steps.size());
+    ASSERT_TRUE(comparison.ok) << "step '" << plan.steps[step].layer << "', " << to_text(plan.steps[step].problem)
+                               << ": error " << comparison.max_error << " at " << comparison.index << ", allowed "
+                               << comparison.limit;
+    ++compared;
+  }
+  EXPECT_GT(compared, plan.steps.size() / 2);
+}
+
+std::string network_name(const testing::TestParamInfo<NetworkLibrary>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Small, GpuNetworks, testing::ValuesIn(network_libraries()), network_name);
+
+}  // namespace
+}  // namespace sepconv::test

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <stdexcept>
+#include <string>
 
 #include "gpu_network_libraries.h"
 #include "runner/network_check.h"
@@ -120,7 +123,103 @@ TEST_P(GpuNetworks, EqualTheReference) {
                                << comparison.limit;
     ++compared;
   }
-  EXPECT_GT(compared, plan.steps.size() / 2);
+  EXPECT_GT(compared, plan.steps.size() / 4);
+}
+
+/// The network with the last of the libraries, whose last step has a kernel for its softmax.
+class GpuNetworkCalls : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (device_.context == nullptr) GTEST_SKIP() << device_.why_not;
+    use_kernels(library_.kernels());
+  }
+
+  /// Two copies of the network side by side, with two inputs and two outputs.
+  static WeightsFile doubled(const WeightsFile& file) {
+    WeightsFile both = file;
+    NetworkPlan& plan = *both.network;
+    const auto count = static_cast<std::int32_t>(plan.tensors.size());
+    for (std::int32_t i = 0; i < count; ++i) {
+      plan.tensors.push_back(plan.tensor(i));
+      plan.tensors.back().base += count;
+    }
+    for (const NetworkStep& step : file.network->steps) {
+      NetworkStep second = step;
+      second.layer += "_2", second.input += count, second.output += count;
+      for (std::int32_t& operand : second.operands) operand += count;
+      plan.steps.push_back(second);
+    }
+    for (const NamedWeights& layer : file.network_layers) {
+      both.network_layers.push_back(layer);
+      both.network_layers.back().name += "_2";
+    }
+    plan.inputs.push_back(plan.inputs[0] + count);
+    plan.outputs.push_back(plan.outputs[0] + count);
+    detail::plan_memory(plan);
+    return both;
+  }
+  static Network network_of(const WeightsFile& file) { return Network(*file.network, file.network_layers); }
+
+  const NetworkLibrary library_ = network_libraries().back();
+  const Device& device_ = device_for("opencl");
+  const WeightsFile file_ = load_weights_file(library_.weights);
+};
+
+TEST_F(GpuNetworkCalls, HaveSeveralInputsAndOutputs) {
+  const WeightsFile both = doubled(file_);
+  const GpuNetwork network(*device_.context, network_of(both));
+  ASSERT_EQ(network.inputs().size(), 2u);
+  PortValues inputs;
+  for (const std::uint64_t seed : {3, 4})
+    inputs.push_back(real_numbers(kBatch * 64, DataType::float32, seed));
+  const PortValues outputs = run_network(*device_.context, network, inputs);
+  const NetworkValues wanted = network_reference(*both.network, both.network_layers, kBatch, inputs);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Comparison comparison = compare_relative(outputs[i], wanted.of(*both.network, both.network->outputs[i]),
+                                                   relative_limit(DataType::float32, 1), DataType::float32);
+    EXPECT_TRUE(comparison.ok) << i << ": error " << comparison.max_error;
+  }
+}
+
+TEST_F(GpuNetworkCalls, ReportWhatIsWrong) {
+  const GpuContext& gpu = *device_.context;
+  const GpuNetwork network(gpu, network_of(doubled(file_)));
+  EXPECT_EQ(network.workspace_bytes(3), 3 * network.workspace_bytes(1));
+  EXPECT_GE(network.workspace_bytes(), static_cast<std::size_t>(file_.network->tensor_bytes) + 64);  // softmax' scratch
+  EXPECT_THROW(static_cast<void>(network.workspace_bytes(0)), std::invalid_argument);
+  EXPECT_NO_THROW(network.reserve(2));
+
+  const auto tensor = [](const GpuContext& context, const NetworkTensorInfo& port, std::int64_t batch,
+                         DataType dtype = DataType::float32) {
+    Shape shape = port.shape;
+    shape[0] = batch;
+    return GpuTensor(context, dtype, shape);
+  };
+  const GpuContext second(GpuApi::opencl);
+  const GpuTensor in = tensor(gpu, network.inputs()[0], 1), half = tensor(gpu, network.inputs()[0], 1, DataType::float16),
+                  foreign = tensor(second, network.inputs()[0], 1);
+  GpuTensor a = tensor(gpu, network.outputs()[0], 1), b = tensor(gpu, network.outputs()[0], 1),
+            two = tensor(gpu, network.outputs()[0], 2);
+  const auto code = [&](const GpuTensor& x, GpuTensor& first, GpuTensor& other) {
+    const GpuTensor* const inputs[] = {&in, &x};
+    GpuTensor* const outputs[] = {&first, &other};
+    return network.run(inputs, 2, outputs, 2).code();
+  };
+  EXPECT_EQ(code(in, a, b), StatusCode::ok);
+  EXPECT_EQ(code(half, a, b), StatusCode::invalid_dtype);
+  EXPECT_EQ(code(foreign, a, b), StatusCode::invalid_layout);
+  EXPECT_EQ(code(in, a, a), StatusCode::invalid_layout);
+  EXPECT_EQ(code(in, a, two), StatusCode::invalid_shape);
+  EXPECT_EQ(network.run(in, a).code(), StatusCode::invalid_shape);
+  EXPECT_TRUE(gpu.synchronize().ok());
+
+  try {
+    GpuNetwork(gpu, network_of(file_), "cuda-sm80");
+    FAIL() << "the library has no such kernels";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_EQ(std::string(error.what()).find("network: step '" + file_.network->steps[0].layer + "': no GPU kernel"), 0u)
+        << error.what();
+  }
 }
 
 std::string network_name(const testing::TestParamInfo<NetworkLibrary>& info) { return info.param.name; }

@@ -134,7 +134,7 @@ class GpuNetworkCalls : public testing::Test {
     use_kernels(library_.kernels());
   }
 
-  /// Two copies of the network side by side, with two inputs and two outputs.
+  /// Two copies of the network, whose steps take turns, with two inputs and two outputs.
   static WeightsFile doubled(const WeightsFile& file) {
     WeightsFile both = file;
     NetworkPlan& plan = *both.network;
@@ -143,7 +143,9 @@ class GpuNetworkCalls : public testing::Test {
       plan.tensors.push_back(plan.tensor(i));
       plan.tensors.back().base += count;
     }
+    plan.steps.clear();
     for (const NetworkStep& step : file.network->steps) {
+      plan.steps.push_back(step);
       NetworkStep second = step;
       second.layer += "_2", second.input += count, second.output += count;
       for (std::int32_t& operand : second.operands) operand += count;

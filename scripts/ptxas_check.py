@@ -99,7 +99,8 @@ def schedules(arguments, problem, target):
     """The schedules to check: the one given, or the rule's; on the newest target also with the other fusing."""
     if arguments.schedule:
         return [arguments.schedule]
-    return [None, "other"] if problem.startswith("separable") and target == TARGETS[-1] else [None]
+    separable = ".dw_" in problem and ".conv_" in problem
+    return [None, "other"] if separable and target == TARGETS[-1] else [None]
 
 
 def check(arguments, ptxas, folder, problem, target):

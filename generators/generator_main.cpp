@@ -81,8 +81,7 @@ void compile(const Options& options) {
   arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_bounds_query" +
                                       (cpu ? "-no_asserts" : "") + (problem.strict_float ? "-strict_float" : ""))};
   const std::optional<Autoscheduler> autoscheduler = autoscheduler_from_text(options.schedule);
-  arguments.generator_name = autoscheduler ? kAutoscheduledGenerator
-                                           : generator_of(lower(problem, target));
+  arguments.generator_name = autoscheduler ? kAutoscheduledGenerator : generator_of(lower(problem, target));
   arguments.function_name = options.symbol;
   arguments.file_base_name = options.symbol;
   arguments.generator_params = {

@@ -1,6 +1,6 @@
-// Kernels for GPUs of the stages that have weights or a window. Fused, a separable layer is one kernel, and the depthwise
-// result of a block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its own, which
-// leaves its result in device memory.
+// Kernels for GPUs of the stages that have weights or a window. Fused, a separable layer is one kernel, and the
+// depthwise result of a block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its
+// own, which leaves its result in device memory.
 
 #include "generators/device_generator.h"
 #include "generators/device_memory.h"
@@ -64,7 +64,8 @@ class GpuGenerator : public DeviceGenerator<GpuGenerator> {
           .bound(c_, 0, problem_.IC)
           .bound(pixels_.q, 0, pixels)
           .bound(m_, 0, problem_.depth_multiplier);
-      schedule_output_gpu(Halide::Stage(stored_), layout, problem_.IC, pixels, depthwise_tiles_, c_, pixels_.q, n_, GpuLoops(), {m_});
+      schedule_output_gpu(Halide::Stage(stored_), layout, problem_.IC, pixels, depthwise_tiles_, c_, pixels_.q, n_,
+                          GpuLoops(), {m_});
       schedule_depthwise_gpu(stored_, m_, depthwise_, problem_, depthwise_tiles_);
     } else if (problem_.has_depthwise()) {
       schedule_staged_depthwise_gpu(middle_, item, depthwise_, problem_, schedule_);

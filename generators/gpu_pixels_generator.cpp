@@ -25,7 +25,8 @@ class GpuPixelsGenerator : public DeviceGenerator<GpuPixelsGenerator> {
     } else if (problem_.along.kind == ActivationKind::glu) {
       const bool channels = problem_.along.axis == -1;
       const Expr column = pixels_.column, row = pixels_.row;
-      const Expr gate = channels ? input(f_ + problem_.OC, column, row, n_) : input(f_, column + problem_.OW(), row, n_);
+      const Expr gate =
+          channels ? input(f_ + problem_.OC, column, row, n_) : input(f_, column + problem_.OW(), row, n_);
       define_output(types_.narrow(gated(input(f_, column, row, n_), gate)));
     } else {
       AxisStage stage = axis_stage(

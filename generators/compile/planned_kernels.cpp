@@ -52,7 +52,7 @@ std::string target_names(const std::vector<const Target*>& targets) {
 struct Use {
   ConvProblem problem;
   std::vector<std::string> layers;
-  bool everywhere = false;                            // a layer's own
+  bool everywhere = false;                                // a layer's own
   bool network_on_cpus = false, network_on_gpus = false;  // a step's
 };
 
@@ -110,8 +110,7 @@ std::optional<std::string> why_not_on_gpu(const NetworkPlan& network, const Netw
                                           const ScheduleSource* schedules) {
   for (const ConvProblem& problem : detail::device_problems(network, step)) {
     if (const auto reason = why_not_compiled(problem)) return reason;
-    if (!serves(target, problem.dtype))
-      return fmt::format("there are no kernels for {}", to_text(problem.dtype));
+    if (!serves(target, problem.dtype)) return fmt::format("there are no kernels for {}", to_text(problem.dtype));
     try {
       if (const auto reason = why_no_schedule(problem, target, 1, schedules)) return reason;
     } catch (const std::invalid_argument& error) {  // of a rule that has no schedule at all
@@ -123,8 +122,8 @@ std::optional<std::string> why_not_on_gpu(const NetworkPlan& network, const Netw
 
 /// The steps that prevent the network on some of the targets, in words: "layer 'x': why".
 struct NetworkRefusals {
-  std::optional<std::string> cpus;                            // on any CPU target; nothing where none is named
-  std::vector<std::pair<std::string, std::string>> gpus;      // target, reason
+  std::optional<std::string> cpus;                        // on any CPU target; nothing where none is named
+  std::vector<std::pair<std::string, std::string>> gpus;  // target, reason
   bool has_cpus = false;
   std::size_t gpu_count = 0;
 
@@ -149,8 +148,8 @@ NetworkRefusals network_refusals(const PlannedNetwork& network, const std::vecto
     return std::nullopt;
   };
   if (refusals.has_cpus)
-    refusals.cpus = first_refusal(
-        [&](const NetworkStep& step) { return why_no_kernel(step.problem, cpus, threads, schedules); });
+    refusals.cpus =
+        first_refusal([&](const NetworkStep& step) { return why_no_kernel(step.problem, cpus, threads, schedules); });
   for (const std::string& name : targets) {
     if (is_cpu(name)) continue;
     if (const auto reason = first_refusal([&](const NetworkStep& step) {
@@ -169,8 +168,7 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOpt
   check_library_name(options.library);
   const std::vector<const Target*> targets = find_targets(options.targets);
   NetworkRefusals refusals;
-  if (plan.network)
-    refusals = network_refusals(*plan.network, options.targets, options.threads, options.schedules);
+  if (plan.network) refusals = network_refusals(*plan.network, options.targets, options.threads, options.schedules);
   std::vector<PlannedKernel> kernels;
   for (auto& [text, use] : unique_problems(plan, options.dynamic)) {
     const std::size_t before = kernels.size();
@@ -230,7 +228,8 @@ std::vector<std::string> network_gaps(const PlannedNetwork& network, const Plann
   const NetworkRefusals refusals = network_refusals(network, options.targets, options.threads, options.schedules);
   std::vector<std::string> lines;
   if (refusals.cpus) lines.push_back(fmt::format("no network on CPUs: {}", *refusals.cpus));
-  for (const auto& [target, reason] : refusals.gpus) lines.push_back(fmt::format("no network on {}: {}", target, reason));
+  for (const auto& [target, reason] : refusals.gpus)
+    lines.push_back(fmt::format("no network on {}: {}", target, reason));
   return lines;
 }
 

@@ -8,9 +8,9 @@ namespace sepconv::generators {
 
 /// The loops of a block of lines. Threads of consecutive numbers have consecutive elements in memory.
 struct LineLoops {
-  bool dense_line;        // the elements of a line follow each other; else those of the lines do
+  bool dense_line;          // the elements of a line follow each other; else those of the lines do
   Halide::VarOrRVar block;  // of the output
-  Halide::Var q;          // the lines
+  Halide::Var q;            // the lines
 };
 
 /// Splits what a kernel writes: element f of line q of each image.

@@ -24,9 +24,7 @@ void schedule_output_gpu(Halide::Stage out, Layout layout, int channels, int pix
   const auto q_tail = [&](int extent, int tile) {
     return q.is_rvar ? TailStrategy::GuardWithIf : output_tail(extent, tile);  // of no consequence in whole tiles
   };
-  const auto q_loop = [&](const Var& loop) {
-    return q.is_rvar ? VarOrRVar(loop.name(), true) : VarOrRVar(loop);
-  };
+  const auto q_loop = [&](const Var& loop) { return q.is_rvar ? VarOrRVar(loop.name(), true) : VarOrRVar(loop); };
   const VarOrRVar q_thread = q_loop(loops.q_thread), q_block = q_loop(loops.q_block), q_tile = q_loop(Var("q_tile"));
   out.split(f, loops.f_thread, f, s.tile_f, output_tail(channels, s.tile_f))
       .split(q, q_thread, q_tile, s.tile_q, q_tail(pixels, s.tile_q))

@@ -18,7 +18,8 @@ std::string fuse_refusal(const GpuSchedule& s, const Lowering& p) {
 
 std::string tf_refusal(const GpuSchedule& s, const Lowering& p) {
   if (!p.reduces_lines()) return "";
-  if (s.threads_f > p.line_elements()) return "more threads than the " + std::to_string(p.line_elements()) + " of a line";
+  if (s.threads_f > p.line_elements())
+    return "more threads than the " + std::to_string(p.line_elements()) + " of a line";
   return s.threads_f == power_of_two_below(s.threads_f) ? "" : "the threads of a line are a power of two";
 }
 
@@ -70,14 +71,14 @@ constexpr ScheduleField<GpuSchedule> kGpuFields[] = {
      .tried = tried_fuse},  // no feature: the estimate, which is one, knows the two apart
     {.name = "tf",
      .member = &GpuSchedule::threads_f,
-     .help = "threads of a block along output channels",
+     .help = "threads of a block along output channels, or along a line that is reduced",
      .legal = kAtLeastOne,
      .refusal = tf_refusal,
      .tried = tried_threads,
      .feature = FieldFeature::log},
     {.name = "tq",
      .member = &GpuSchedule::threads_q,
-     .help = "threads of a block along pixels",
+     .help = "threads of a block along pixels, or lines",
      .legal = kAtLeastOne,
      .refusal = tq_refusal,
      .tried = tried_threads,

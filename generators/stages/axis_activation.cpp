@@ -26,8 +26,7 @@ AxisStage axis_stage(const Lowering& p, Layout layout, const std::function<Expr(
   const Halide::Type type = element(0).type();
   const auto reduced = [&](const char* name, const std::function<Expr(const Expr&)>& term, const Combine& combine,
                            const Expr& neutral) {
-    stage.reductions.push_back(
-        channel_reduction(layout, elements, name, width, pixels, n, term, combine, neutral));
+    stage.reductions.push_back(channel_reduction(layout, elements, name, width, pixels, n, term, combine, neutral));
     return stage.reductions.back().total;
   };
   const Expr largest = kept("axis_maximum", reduced("axis_largest", element, math::larger, -type.max()));

@@ -14,8 +14,8 @@ Halide::Expr gated(const Halide::Expr& value, const Halide::Expr& gate);
 
 struct AxisStage {
   std::vector<ChannelReduction> reductions;
-  std::vector<Halide::Func> values;          // of each line: its maximum, and what its sum makes
-  Halide::Expr value;                        // of image_arguments(layout, i, pixels, n)
+  std::vector<Halide::Func> values;  // of each line: its maximum, and what its sum makes
+  Halide::Expr value;                // of image_arguments(layout, i, pixels, n)
 };
 
 /// softmax or log_softmax of lines, with one line for each pixel of `pixels`. The maximum of the line is subtracted

@@ -8,9 +8,8 @@ using Halide::RDom;
 using Halide::Var;
 
 ChannelReduction channel_reduction(Layout layout, int channels, const std::string& name, int width,
-                                   const Pixels& pixels, const Var& n,
-                                   const std::function<Expr(const Expr& c)>& term, const Combine& combine,
-                                   const Expr& neutral) {
+                                   const Pixels& pixels, const Var& n, const std::function<Expr(const Expr& c)>& term,
+                                   const Combine& combine, const Expr& neutral) {
   Var lane("lane");
   const auto at = [&](const Expr& l) { return image_arguments<Expr>(layout, l, as_exprs(pixels.vars), n); };
   const std::vector<Var> vars = image_arguments<Var>(layout, lane, pixels.vars, n);

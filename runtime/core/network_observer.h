@@ -1,5 +1,6 @@
 #pragma once
-// What benchmarks and other runtimes need of a network: its plan, and a run that reports when each step begins and ends.
+// What benchmarks and other runtimes need of a network: its plan, and a run that reports when each step begins and
+// ends.
 
 #include <cstddef>
 

@@ -100,9 +100,9 @@ Ports::Ports(const NetworkPlan& plan) {
 
 bool Ports::check_counts(std::size_t in_count, std::size_t out_count, Status& status) const noexcept {
   if (in_count == inputs.size() && out_count == outputs.size()) return true;
-  status = Status::error(StatusCode::invalid_shape,
-                         "network: called with %zu inputs and %zu outputs; expected %zu and %zu", in_count, out_count,
-                         inputs.size(), outputs.size());
+  status =
+      Status::error(StatusCode::invalid_shape, "network: called with %zu inputs and %zu outputs; expected %zu and %zu",
+                    in_count, out_count, inputs.size(), outputs.size());
   return false;
 }
 

@@ -110,8 +110,7 @@ DeviceKernel::DeviceKernel(const GpuContext& context, std::string what, const Co
     throw std::invalid_argument(what_ + ": " + std::to_string(arguments_.size()) + " arguments; expected fewer than " +
                                 std::to_string(detail::kMaxArguments));
   set_axes();
-  const PackedWeights packed =
-      pack_weights(weights, problem, {kernel_->depthwise_panel, kernel_->pointwise_panel});
+  const PackedWeights packed = pack_weights(weights, problem, {kernel_->depthwise_panel, kernel_->pointwise_panel});
   for (const PackedArray& array : packed.arrays) {
     const Shape shape = {static_cast<std::int64_t>(array.size())};
     weights_.emplace_back(context, array.dtype(), shape);
@@ -145,9 +144,7 @@ Status DeviceKernel::launch(const DeviceImages& in, const DeviceImages* operands
       case ArgumentKind::input: add_images(in, input_); break;
       case ArgumentKind::output: add_images(out, output_); break;
       case ArgumentKind::operand: add_images(operands[operand], operands_[operand]), ++operand; break;
-      default:
-        weights[count] = weights_[weight++].memory().buffer;
-        argv[count] = &weights[count];
+      default: weights[count] = weights_[weight++].memory().buffer; argv[count] = &weights[count];
     }
     ++count;
   }
@@ -157,8 +154,8 @@ Status DeviceKernel::launch(const DeviceImages& in, const DeviceImages* operands
                          what_.c_str(), static_cast<long long>(batch));
   const int result = kernel_->function(argv.data());
   if (result == 0) return {};
-  return Status::error(StatusCode::kernel_failed, "%s: kernel %s returned error %d: %s", what_.c_str(),
-                       kernel_->symbol, result, context_->take_error().c_str());
+  return Status::error(StatusCode::kernel_failed, "%s: kernel %s returned error %d: %s", what_.c_str(), kernel_->symbol,
+                       result, context_->take_error().c_str());
 }
 
 }  // namespace sepconv

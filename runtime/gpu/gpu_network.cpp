@@ -28,7 +28,8 @@ struct DeviceStep {
 
   /// Bytes of scratch for a batch of one.
   std::int64_t scratch_bytes() const {
-    const auto bytes = scratch_elements * tensors.input.images * static_cast<std::int64_t>(size_bytes(tensors.input.view.dtype));
+    const auto bytes =
+        scratch_elements * tensors.input.images * static_cast<std::int64_t>(size_bytes(tensors.input.view.dtype));
     constexpr auto kAlignment = static_cast<std::int64_t>(kBufferAlignment);
     return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   }
@@ -117,21 +118,20 @@ struct GpuNetwork::State {
   const detail::Ports ports;
   const std::vector<DeviceStep> steps;
   const std::int64_t bytes_of_one;  // of the whole workspace, for a batch of one
-  std::mutex mutex;  // of the workspace: the kernels of two calls must not take turns
+  std::mutex mutex;                 // of the workspace: the kernels of two calls must not take turns
   std::optional<GpuTensor> workspace;
 };
 
 /// Each tensor is one of this context, and each output is memory of its own.
-bool GpuNetwork::State::check_memory(const GpuTensor* const* in, GpuTensor* const* out,
-                                     Status& status) const noexcept {
+bool GpuNetwork::State::check_memory(const GpuTensor* const* in, GpuTensor* const* out, Status& status) const noexcept {
   const std::size_t in_count = ports.inputs.size(), count = in_count + ports.outputs.size();
   const auto memory = [&](std::size_t i) { return &(i < in_count ? in[i] : out[i - in_count])->memory(); };
   for (std::size_t i = 0; i < count; ++i) {
     const char* const kind = i < in_count ? "input" : "output";
     const char* const name = (i < in_count ? ports.inputs[i] : ports.outputs[i - in_count]).info.name.c_str();
     if (memory(i)->context != context.state()) {
-      status = Status::error(StatusCode::invalid_layout, "network: %s '%s' is a tensor of another GpuContext", kind,
-                             name);
+      status =
+          Status::error(StatusCode::invalid_layout, "network: %s '%s' is a tensor of another GpuContext", kind, name);
       return false;
     }
     for (std::size_t o = in_count; o < count; ++o)

@@ -47,17 +47,13 @@ inline constexpr const char* kFurtherProblems[] = {
     "bf16_nhwc_i4x4x6.resize_o9x5_nearest.mul_c",
 };
 
-/// Activations along an axis, as a network's kernels of their own: along the channels, with many lines and with few, and
-/// along the columns.
+/// Activations along an axis, as a network's kernels of their own: along the channels, with many lines and with few,
+/// and along the columns.
 inline constexpr const char* kAxisProblems[] = {
-    "f32_nhwc_i3x1x1000.copy_k1x1.softmax",
-    "f32_nhwc_i70x1x37.copy_k1x1.softmax",
-    "f16_nhwc_i5x1x10.copy_k1x1.softmax",
-    "f32_nhwc_i5x6x7.copy_k1x1.softmax(-2)",
-    "f32_nhwc_i9x1x13.copy_k1x1.log_softmax",
-    "bf16_nhwc_i2x33x40.copy_k1x1.log_softmax(-2)",
-    "f32_nhwc_i5x1x14.copy_k1x1.glu",
-    "f32_nhwc_i3x6x10.copy_k1x1.glu(-2)",
+    "f32_nhwc_i3x1x1000.copy_k1x1.softmax",   "f32_nhwc_i70x1x37.copy_k1x1.softmax",
+    "f16_nhwc_i5x1x10.copy_k1x1.softmax",     "f32_nhwc_i5x6x7.copy_k1x1.softmax(-2)",
+    "f32_nhwc_i9x1x13.copy_k1x1.log_softmax", "bf16_nhwc_i2x33x40.copy_k1x1.log_softmax(-2)",
+    "f32_nhwc_i5x1x14.copy_k1x1.glu",         "f32_nhwc_i3x6x10.copy_k1x1.glu(-2)",
 };
 
 }  // namespace sepconv::test

@@ -56,8 +56,8 @@ TEST_P(GpuFurtherProblems, EqualTheReference) {
                           const std::vector<double>& values) {
     return PlacedImages(gpu, problem.dtype, problem.layout, extents, pitches, kBatch, first, values);
   };
-  const Extents output = detail::is_axis_problem(problem) ? detail::axis_output(problem)
-                                                          : problem.extents_after(problem.stages.size());
+  const Extents output =
+      detail::is_axis_problem(problem) ? detail::axis_output(problem) : problem.extents_after(problem.stages.size());
   const PlacedImages in = placed(problem.extents_after(0), problem.input_pitches, 3, data.input),
                      out = placed(output, problem.output_pitches, 1, {});
   std::vector<PlacedImages> operands;

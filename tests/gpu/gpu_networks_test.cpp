@@ -172,8 +172,7 @@ TEST_F(GpuNetworkCalls, HaveSeveralInputsAndOutputs) {
   const GpuNetwork network(*device_.context, network_of(both));
   ASSERT_EQ(network.inputs().size(), 2u);
   PortValues inputs;
-  for (const std::uint64_t seed : {3, 4})
-    inputs.push_back(real_numbers(kBatch * 64, DataType::float32, seed));
+  for (const std::uint64_t seed : {3, 4}) inputs.push_back(real_numbers(kBatch * 64, DataType::float32, seed));
   const PortValues outputs = run_network(*device_.context, network, inputs);
   const NetworkValues wanted = network_reference(*both.network, both.network_layers, kBatch, inputs);
   for (std::size_t i = 0; i < 2; ++i) {
@@ -198,7 +197,8 @@ TEST_F(GpuNetworkCalls, ReportWhatIsWrong) {
     return GpuTensor(context, dtype, shape);
   };
   const GpuContext second(GpuApi::opencl);
-  const GpuTensor in = tensor(gpu, network.inputs()[0], 1), half = tensor(gpu, network.inputs()[0], 1, DataType::float16),
+  const GpuTensor in = tensor(gpu, network.inputs()[0], 1),
+                  half = tensor(gpu, network.inputs()[0], 1, DataType::float16),
                   foreign = tensor(second, network.inputs()[0], 1);
   GpuTensor a = tensor(gpu, network.outputs()[0], 1), b = tensor(gpu, network.outputs()[0], 1),
             two = tensor(gpu, network.outputs()[0], 2);
@@ -219,7 +219,8 @@ TEST_F(GpuNetworkCalls, ReportWhatIsWrong) {
     GpuNetwork(gpu, network_of(file_), "cuda-sm80");
     FAIL() << "the library has no such kernels";
   } catch (const std::invalid_argument& error) {
-    EXPECT_EQ(std::string(error.what()).find("network: step '" + file_.network->steps[0].layer + "': no GPU kernel"), 0u)
+    EXPECT_EQ(std::string(error.what()).find("network: step '" + file_.network->steps[0].layer + "': no GPU kernel"),
+              0u)
         << error.what();
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Layers and networks on a GPU: tensors in device memory, the application's own context and stream, no hidden copies and
-// no hidden waits. Link sepconv::gpu and a library that was compiled for a GPU target (cuda-sm80, opencl, ...).
+// Layers and networks on a GPU: tensors in device memory, the application's own context and stream, no hidden copies
+// and no hidden waits. Link sepconv::gpu and a library that was compiled for a GPU target (cuda-sm80, opencl, ...).
 //
 //   sepconv::use_kernels(mobilenet::kernels());
 //   sepconv::GpuContext gpu(sepconv::GpuApi::cuda);
@@ -155,10 +155,10 @@ class GpuNetwork {
   /// @throws std::invalid_argument as workspace_bytes(), std::runtime_error if the device has no memory left.
   void reserve(std::int64_t batch) const;
 
-  /// Starts the kernels of all steps in the context's queue, one after the other, and returns. Copies nothing, and waits
-  /// for nothing. Allocates only where no earlier run() or reserve() was for as large a batch. All tensors have the
-  /// same batch. No output may be an input or another output. Several threads may call it; their runs follow each other.
-  /// The next call that waits reports errors of the kernels themselves.
+  /// Starts the kernels of all steps in the context's queue, one after the other, and returns. Copies nothing, and
+  /// waits for nothing. Allocates only where no earlier run() or reserve() was for as large a batch. All tensors have
+  /// the same batch. No output may be an input or another output. Several threads may call it; their runs follow each
+  /// other. The next call that waits reports errors of the kernels themselves.
   Status run(const GpuTensor* const* inputs, std::size_t input_count, GpuTensor* const* outputs,
              std::size_t output_count) const noexcept;
   /// The same for a network of one input and one output.

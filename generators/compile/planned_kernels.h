@@ -51,10 +51,6 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOpt
 void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& targets, int threads,
                                   const ScheduleSource* schedules);
 
-/// A line for the CPU targets, and for each GPU target, that cannot run the network: the first step that has no kernel
-/// there, and why.
-std::vector<std::string> network_gaps(const PlannedNetwork& network, const PlannedKernelOptions& options);
-
 /// The names of native_cpu_targets(), the default targets of a library.
 std::vector<std::string> default_target_names();
 

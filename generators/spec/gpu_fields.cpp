@@ -38,8 +38,9 @@ std::string q_refusal(const GpuSchedule& s, const Lowering& p) {
   if (register_estimate(s) > p.target.registers)
     return "about " + std::to_string(register_estimate(s)) + " registers are needed and a thread has " +
            std::to_string(p.target.registers);
-  if (p.reduces_lines() && s.tile_q != 1) return "a thread works for one line";
-  const std::int64_t pixels = p.has_taps() ? std::int64_t{p.OH()} * p.OW() : p.lines();
+  // Blocks of lines are the first axis of the grid.
+  if (p.reduces_lines()) return s.tile_q == 1 ? "" : "a thread works for one line";
+  const std::int64_t pixels = std::int64_t{p.OH()} * p.OW();
   const int block_pixels = s.fuse ? s.block_q() : std::min(s.block_q(), depthwise_tiles(p).block_q());
   if (ceil_div(pixels, std::int64_t{block_pixels}) <= kMaxGrid) return "";
   return std::to_string(pixels) + " pixels need more than " + std::to_string(kMaxGrid) + " blocks";

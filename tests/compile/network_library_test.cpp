@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "generators/compile/files.h"
+#include "generators/compile/network_targets.h"
 #include "generators/compile/process.h"
 #include "runtime/core/memory_plan.h"
 #include "sepconv/weights_file.h"
@@ -118,11 +119,9 @@ TEST_F(NetworkLibrary, AStepThatGpusLackLeavesTheNetworkToCpus) {
   skip_layers_without_schedule(plan, targets, 1, nullptr);
   ASSERT_TRUE(plan.network);
   EXPECT_EQ(kernel_texts(plan, targets).size(), 2u);
-  PlannedKernelOptions options;
-  options.targets = targets;
-  const std::vector<std::string> gaps = network_gaps(*plan.network, options);
-  ASSERT_EQ(gaps.size(), 1u);
-  EXPECT_EQ(gaps[0],
+  const std::vector<std::string> lines = network_refusals(*plan.network, targets, 1, nullptr).lines();
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0],
             "no network on opencl: layer 'conv_2': there is no GPU kernel of sparsemax; end the network before it with "
             "--to LAYER, or name a CPU target");
   skip_layers_without_schedule(plan, {"opencl"}, 1, nullptr);

@@ -1,10 +1,13 @@
-// Whole networks on OpenCL, against the double reference: the outputs, and what each step leaves in memory.
+// Whole networks on every GPU target that they were compiled for, against the double reference: the outputs, and what
+// each step leaves in memory.
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -81,14 +84,36 @@ std::vector<NamedWeights> weights_of(const NetworkPlan& network, const std::vect
   return some;
 }
 
-class GpuNetworks : public testing::TestWithParam<NetworkLibrary> {};
+struct Parameter {
+  NetworkLibrary library;
+  std::string target;
+};
+
+std::vector<Parameter> parameters() {
+  std::vector<Parameter> all;
+  for (const NetworkLibrary& library : network_libraries()) {
+    std::set<std::string> targets;
+    for (std::size_t i = 0; i < library.kernels().kernel_count; ++i)
+      targets.insert(library.kernels().kernels[i].target);
+    for (const std::string& target : targets) all.push_back({library, target});
+  }
+  return all;
+}
+
+WeightsFile weights_of(const NetworkLibrary& library) {
+  const NetworkTable& table = library.network();
+  return weights_file_from_bytes({reinterpret_cast<const char*>(table.weights), table.weights_bytes});
+}
+
+class GpuNetworks : public testing::TestWithParam<Parameter> {};
 
 TEST_P(GpuNetworks, EqualTheReference) {
-  const Device& device = device_for("opencl");
+  const auto& [library, target] = GetParam();
+  const Device& device = device_for(target);
   if (device.context == nullptr) GTEST_SKIP() << device.why_not;
   const GpuContext& gpu = *device.context;
-  use_kernels(GetParam().kernels());
-  const WeightsFile file = load_weights_file(GetParam().weights);
+  use_kernels(library.kernels());
+  const WeightsFile file = weights_of(library);
   const NetworkPlan& plan = *file.network;
   PortValues inputs;
   for (const std::int32_t input : plan.inputs) {
@@ -103,7 +128,7 @@ TEST_P(GpuNetworks, EqualTheReference) {
     return compare_relative(values, wanted.of(plan, tensor), relative_limit(dtype, steps), dtype);
   };
 
-  const GpuNetwork network(gpu, Network(plan, file.network_layers), "opencl");
+  const GpuNetwork network(gpu, Network(plan, file.network_layers), target);
   const PortValues outputs = run_network(gpu, network, inputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Comparison comparison = compare_port(plan.outputs[i], outputs[i], plan.steps.size());
@@ -115,7 +140,7 @@ TEST_P(GpuNetworks, EqualTheReference) {
   for (std::size_t step = 0; step < plan.steps.size(); ++step) {
     const std::optional<NetworkPlan> part = up_to_step(plan, step);
     if (!part) continue;
-    const GpuNetwork partial(gpu, Network(*part, weights_of(*part, file.network_layers)), "opencl");
+    const GpuNetwork partial(gpu, Network(*part, weights_of(*part, file.network_layers)), target);
     const Comparison comparison =
         compare_port(part->outputs[0], run_network(gpu, partial, inputs)[0], part->steps.size());
     ASSERT_TRUE(comparison.ok) << "step '" << plan.steps[step].layer << "', " << to_text(plan.steps[step].problem)
@@ -163,8 +188,9 @@ class GpuNetworkCalls : public testing::Test {
   static Network network_of(const WeightsFile& file) { return Network(*file.network, file.network_layers); }
 
   const NetworkLibrary library_ = network_libraries().back();
-  const Device& device_ = device_for("opencl");
-  const WeightsFile file_ = load_weights_file(library_.weights);
+  const std::string target_ = library_.kernels().kernels[0].target;
+  const Device& device_ = device_for(target_);
+  const WeightsFile file_ = weights_of(library_);
 };
 
 TEST_F(GpuNetworkCalls, HaveSeveralInputsAndOutputs) {
@@ -196,7 +222,7 @@ TEST_F(GpuNetworkCalls, ReportWhatIsWrong) {
     shape[0] = batch;
     return GpuTensor(context, dtype, shape);
   };
-  const GpuContext second(GpuApi::opencl);
+  const GpuContext second(gpu.api());
   const GpuTensor in = tensor(gpu, network.inputs()[0], 1),
                   half = tensor(gpu, network.inputs()[0], 1, DataType::float16),
                   foreign = tensor(second, network.inputs()[0], 1);
@@ -216,7 +242,7 @@ TEST_F(GpuNetworkCalls, ReportWhatIsWrong) {
   EXPECT_TRUE(gpu.synchronize().ok());
 
   try {
-    GpuNetwork(gpu, network_of(file_), "cuda-sm80");
+    GpuNetwork(gpu, network_of(file_), "x86-64-avx2");
     FAIL() << "the library has no such kernels";
   } catch (const std::invalid_argument& error) {
     EXPECT_EQ(std::string(error.what()).find("network: step '" + file_.network->steps[0].layer + "': no GPU kernel"),
@@ -225,9 +251,13 @@ TEST_F(GpuNetworkCalls, ReportWhatIsWrong) {
   }
 }
 
-std::string network_name(const testing::TestParamInfo<NetworkLibrary>& info) { return info.param.name; }
+std::string network_name(const testing::TestParamInfo<Parameter>& info) {
+  std::string name = info.param.target + "_" + info.param.library.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
 
-INSTANTIATE_TEST_SUITE_P(Small, GpuNetworks, testing::ValuesIn(network_libraries()), network_name);
+INSTANTIATE_TEST_SUITE_P(Small, GpuNetworks, testing::ValuesIn(parameters()), network_name);
 
 }  // namespace
 }  // namespace sepconv::test

@@ -119,8 +119,9 @@ class GpuLayer {
   Shape input_shape(std::int64_t batch) const;
   Shape output_shape(std::int64_t batch) const;
 
-  /// Starts the kernel in the context's queue and returns. 1-D problems also take tensors of rank 3, without H. Several
-  /// threads may call it. The next call that waits reports errors of the kernel itself.
+  /// Starts the kernel in the context's queue and returns. 1-D problems also take tensors of rank 3, without H. A batch
+  /// has at most 65535 images, and a tensor 2^30 elements. Several threads may call it. The next call that waits
+  /// reports errors of the kernel itself.
   Status run(const GpuTensor& in, GpuTensor& out) const noexcept { return run(in, nullptr, 0, out); }
 
   /// The same for a problem whose epilogue reads other tensors.
@@ -157,8 +158,9 @@ class GpuNetwork {
 
   /// Starts the kernels of all steps in the context's queue, one after the other, and returns. Copies nothing, and
   /// waits for nothing. Allocates only where no earlier run() or reserve() was for as large a batch. All tensors have
-  /// the same batch. No output may be an input or another output. Several threads may call it; their runs follow each
-  /// other. The next call that waits reports errors of the kernels themselves.
+  /// the same batch; the workspace and each tensor have at most 2^30 elements. No output may be an input or another
+  /// output. Several threads may call it; their runs follow each other. The next call that waits reports errors of the
+  /// kernels themselves.
   Status run(const GpuTensor* const* inputs, std::size_t input_count, GpuTensor* const* outputs,
              std::size_t output_count) const noexcept;
   /// The same for a network of one input and one output.

@@ -84,7 +84,7 @@ fuzz-coverage: ## Lines of those readers that the committed inputs reach
 	@$(CMAKE) --workflow --preset fuzz-coverage
 	@tests/fuzz/coverage.py
 
-gpu-check: setup ## On a machine with an NVIDIA GPU: run the golden cases, and time layers against cuDNN
+gpu-check: setup ## On a machine with an NVIDIA GPU: run the golden cases and networks, and time layers against cuDNN
 	@scripts/gpu_check.sh
 
 format: ## Format the C++ sources with clang-format

@@ -33,7 +33,7 @@ class AutoscheduledGenerator : public KernelGenerator<AutoscheduledGenerator> {
       throw std::invalid_argument("schedule '" + schedule_text.value() + "': " + autoscheduler.name +
                                   " does not schedule for " + wanted.name);
     types_ = ElementTypes(problem_.dtype, problem_.target);
-    declare_arguments(false);
+    declare_arguments({});
   }
 
   void generate() {

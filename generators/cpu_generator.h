@@ -13,7 +13,7 @@ class CpuGenerator : public KernelGenerator<Derived> {
  public:
   void configure() {
     schedule_ = this->read_parameters(schedule_from_text);
-    this->declare_arguments(schedule_.block.flat());
+    this->declare_arguments({.flat = schedule_.block.flat()});
   }
 
  protected:

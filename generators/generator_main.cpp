@@ -59,6 +59,11 @@ void write_facts(const KernelFacts& facts, const std::filesystem::path& path) {
   if (!file) throw std::runtime_error("cannot write " + path.string() + ": " + std::strerror(errno));
 }
 
+std::string generator_of(const Lowering& problem) {
+  if (problem.target.device == Device::cpu) return to_text(problem.family);
+  return problem.has_taps() ? "gpu" : "gpu_pixels";
+}
+
 void compile(const Options& options) {
   namespace fs = std::filesystem;
   using Halide::OutputFileType;
@@ -76,9 +81,7 @@ void compile(const Options& options) {
   arguments.targets = {Halide::Target(target.halide + "-no_runtime-user_context-no_bounds_query" +
                                       (cpu ? "-no_asserts" : "") + (problem.strict_float ? "-strict_float" : ""))};
   const std::optional<Autoscheduler> autoscheduler = autoscheduler_from_text(options.schedule);
-  arguments.generator_name = autoscheduler ? kAutoscheduledGenerator
-                             : cpu         ? to_text(lower(problem, target).family)
-                                           : "gpu";
+  arguments.generator_name = autoscheduler ? kAutoscheduledGenerator : generator_of(lower(problem, target));
   arguments.function_name = options.symbol;
   arguments.file_base_name = options.symbol;
   arguments.generator_params = {

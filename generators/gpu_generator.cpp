@@ -1,42 +1,29 @@
-// Kernels for GPUs, of all families. Fused, a separable layer is one kernel, and the depthwise result of a
-// block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its own, which leaves its
-// result in device memory.
+// Kernels for GPUs of the stages that have weights or a window. Fused, a separable layer is one kernel, and the
+// depthwise result of a block's pixels is only ever in shared memory; unfused, the depthwise stage is a kernel of its
+// own, which leaves its result in device memory.
 
-#include "generators/block_checks.h"
+#include "generators/device_generator.h"
 #include "generators/device_memory.h"
-#include "generators/kernel_generator.h"
 #include "generators/schedules/depthwise_gpu.h"
 #include "generators/schedules/pointwise_gpu.h"
 #include "generators/schedules/tile_gpu.h"
-#include "generators/short_vectors.h"
-#include "generators/spec/gpu_schedule.h"
 #include "generators/stages/depthwise.h"
-#include "generators/stages/epilogue.h"
 #include "generators/stages/pointwise.h"
 #include "generators/stages/pooling.h"
 #include "generators/stages/taps.h"
 #include "generators/thread_registers.h"
-#include "generators/vector_comparisons.h"
 
 namespace sepconv::generators {
 
-using Halide::Expr;
-using Halide::Func;
-using Halide::Var;
-
-class GpuGenerator : public KernelGenerator<GpuGenerator> {
+class GpuGenerator : public DeviceGenerator<GpuGenerator> {
  public:
-  void configure() {
-    schedule_ = read_parameters(gpu_schedule_from_text);
-    depthwise_tiles_ = is_unfused() ? depthwise_tiles(problem_) : schedule_;
-    declare_arguments(true);
-  }
-
   void generate() {
+    depthwise_tiles_ = is_unfused() ? depthwise_tiles(problem_) : schedule_;
     make_padded();
     if (problem_.has_depthwise()) make_depthwise();
     if (problem_.family == KernelFamily::depthwise) {
-      finish(pooled(problem_, depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)), pixels_));
+      const Expr taps = depthwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_));
+      define_output(stepped_value(pooled(problem_, taps, pixels_)));
       return;
     }
     const auto at = middle_arguments<Var>(problem_.layout, c_, pixels_.vars, m_, n_);
@@ -55,16 +42,16 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
       }
     }
     make_pointwise();
-    finish(pointwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)));
+    define_output(stepped_value(pointwise_.sum(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_))));
   }
 
   void schedule() {
     promise_layout();
-    Func out = *output_;
+    const Func out = *output_;
     const Layout layout = problem_.layout;
     const int pixels = problem_.OH() * problem_.OW();
     const GpuLoops loops;
-    schedule_output_gpu(out, layout, problem_.OC, pixels, schedule_, f_, pixels_.q, n_, loops);
+    schedule_output_gpu(written_output(), layout, problem_.OC, pixels, schedule_, f_, pixel_loop(), n_, loops);
     if (problem_.family == KernelFamily::depthwise) {
       schedule_depthwise_gpu(out, layout == Layout::nhwc ? loops.f_thread : loops.q_thread, depthwise_, problem_,
                              schedule_);
@@ -77,7 +64,8 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
           .bound(c_, 0, problem_.IC)
           .bound(pixels_.q, 0, pixels)
           .bound(m_, 0, problem_.depth_multiplier);
-      schedule_output_gpu(stored_, layout, problem_.IC, pixels, depthwise_tiles_, c_, pixels_.q, n_, GpuLoops(), {m_});
+      schedule_output_gpu(Halide::Stage(stored_), layout, problem_.IC, pixels, depthwise_tiles_, c_, pixels_.q, n_,
+                          GpuLoops(), {m_});
       schedule_depthwise_gpu(stored_, m_, depthwise_, problem_, depthwise_tiles_);
     } else if (problem_.has_depthwise()) {
       schedule_staged_depthwise_gpu(middle_, item, depthwise_, problem_, schedule_);
@@ -85,16 +73,9 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
   }
 
  protected:
-  Halide::Pipeline build_pipeline() override {
-    Halide::Pipeline built = Halide::Generator<GpuGenerator>::build_pipeline();
+  void add_passes(Halide::Pipeline& built) override {
     if (problem_.has_pointwise()) built.add_custom_lowering_pass(new ThreadRegisters(pointwise_.sum.name()));
     if (is_unfused()) built.add_custom_lowering_pass(new DeviceMemory);
-    built.add_custom_lowering_pass(new BlockChecks(report().shared_bytes));
-    if (problem_.target.device == Device::opencl) {
-      built.add_custom_lowering_pass(new ShortVectors);
-      built.add_custom_lowering_pass(new VectorComparisons);
-    }
-    return built;
   }
 
  private:
@@ -110,19 +91,6 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     return middle_arguments<Expr>(problem_.layout, c, {q}, m_, n_);
   }
 
-  /// A packed array whose indices are known to lie in it: Halide's own bounds of them are too wide.
-  static Func array(InputBuffer* buffer, int elements) {
-    Var i("i");
-    Func func("array");
-    func(i) = (*buffer)(Halide::unsafe_promise_clamped(i, 0, elements - 1));
-    return func;
-  }
-
-  void finish(const Expr& sum) {
-    (*output_)(image_arguments<Var>(problem_.layout, f_, pixels_.vars, n_)) = output_value(
-        sum, [&](InputBuffer& constant) { return array(&constant, problem_.OC)(f_); }, {f_, pixels_.vars, n_});
-  }
-
   /// The input in padded coordinates. A partial tile's pixels beyond the image and a partial step's channels read
   /// values that nobody uses.
   void make_padded() {
@@ -131,9 +99,9 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     const bool past_end = pixels % s.block_q() != 0;
     const int channels = s.k_step ? round_up(problem_.IC, s.k_step) : problem_.IC;
     if (has_padding() || past_end || channels != problem_.IC)
-      padded_.func = padded_input(problem_, *input_, *input_, pads(), channels, types_);
+      padded_.func = padded_input(problem_, image(), *input_, pads(), channels, types_);
     else
-      padded_.func = unpadded_input(problem_, *input_, types_);
+      padded_.func = unpadded_input(problem_, image(), types_);
   }
 
   void make_depthwise() {
@@ -166,9 +134,8 @@ class GpuGenerator : public KernelGenerator<GpuGenerator> {
     pointwise_ = pointwise_stage(problem_, middle_, weights_func_, bias, pixels_, f_, n_);
   }
 
-  GpuSchedule schedule_;
   GpuSchedule depthwise_tiles_;  // of the kernel that has the depthwise stage
-  Var c_{"c"}, m_{"m"}, f_{"f"}, n_{"n"};
+  Var c_{"c"}, m_{"m"};
   PaddedInput padded_;
   Func stored_{"stored"};  // the depthwise result in device memory, unfused only
   Func middle_{"middle"}, weights_func_;

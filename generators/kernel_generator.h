@@ -63,9 +63,15 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     return schedule;
   }
 
-  /// @param flat  the output's pixels are one dimension.
-  void declare_arguments(bool flat) {
-    if (flat) pixels_ = Pixels(problem_.OW());
+  /// The form of a kernel's images as buffers.
+  struct ImageForm {
+    bool flat = false;    // pixels of the output and of operands are one dimension
+    bool placed = false;  // a last dimension says where in its memory an image lies (kernel_abi.h)
+  };
+
+  void declare_arguments(const ImageForm& form) {
+    form_ = form;
+    if (form.flat) pixels_ = Pixels(problem_.OW());
     for (const EpilogueStep& step : problem_.middle) middle_steps_.push_back({step});
     for (const EpilogueStep& step : problem_.output) output_steps_.push_back({step});
     for (const Argument& argument : problem_.arguments) {
@@ -74,16 +80,19 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
         case ArgumentKind::input: input_ = images(name); break;
         case ArgumentKind::weights: weight_of(argument) = weight_array(name); break;
         case ArgumentKind::constant: declare_constant(argument); break;
-        case ArgumentKind::operand: declare_operand(argument, flat); break;
+        case ArgumentKind::operand: declare_operand(argument); break;
         case ArgumentKind::pad_top: pad_top_ = this->template add_input<std::int32_t>(name); break;
         case ArgumentKind::pad_left: pad_left_ = this->template add_input<std::int32_t>(name); break;
         case ArgumentKind::output:
-          output_ = this->template add_output<Halide::Buffer<void>>(name, types_.stored(), flat ? 3 : 4);
+          output_ = this->template add_output<Halide::Buffer<void>>(name, types_.stored(), image_dimensions(form.flat));
           break;
       }
     }
-    facts().flat_output = flat;
+    facts().flat_output = form.flat;
   }
+
+  /// The output's pixels are one dimension.
+  bool has_flat_output() const { return form_.flat; }
 
   Pads pads() const {
     if (problem_.is_dynamic()) return {Halide::Expr(*pad_top_), Halide::Expr(*pad_left_)};
@@ -158,6 +167,9 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     }
   }
 
+  /// The index of the image along the last dimension of a placed one; before it lies the beginning of its memory.
+  static constexpr int kAtImage = 0;
+
   /// A step of an epilogue with its packed constant or its operand, if it has one.
   struct Step {
     EpilogueStep step;
@@ -178,8 +190,9 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
 
  private:
   InputBuffer* images(const std::string& name) {
-    return this->template add_input<Halide::Buffer<void>>(name, types_.stored(), 4);
+    return this->template add_input<Halide::Buffer<void>>(name, types_.stored(), image_dimensions(false));
   }
+  int image_dimensions(bool flat) const { return (flat ? 3 : 4) + (form_.placed ? 1 : 0); }
   InputBuffer* weight_array(const std::string& name) {
     return this->template add_input<Halide::Buffer<void>>(name, types_.accumulator(), 1);
   }
@@ -205,13 +218,13 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
     throw std::logic_error("no step for argument " + name_of(argument));
   }
 
-  void declare_operand(const Argument& argument, bool flat) {
+  void declare_operand(const Argument& argument) {
     for (std::size_t i = 0; i < output_steps_.size(); ++i) {
       Step& step = output_steps_[i];
       if (step.step.kind != argument.step || step.step.broadcast != argument.broadcast || step.operand != nullptr)
         continue;
       step.operand = this->template add_input<Halide::Buffer<void>>(to_text(step.step) + std::to_string(i),
-                                                                    types_.stored(), flat ? 3 : 4);
+                                                                    types_.stored(), image_dimensions(form_.flat));
       return;
     }
     throw std::logic_error("no step for argument " + name_of(argument));
@@ -226,10 +239,13 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
 
   Halide::Expr operand_value(const Step& step, const Place& place) const {
     std::vector<Halide::Expr> pixel = as_exprs(place.pixel);
+    if (pixels_.flat && !form_.flat) pixel = {pixels_.column, pixels_.row};
     Halide::Expr channel = place.channel;
     if (step.step.broadcast == Broadcast::channels) pixel.assign(pixel.size(), 0);
     if (step.step.broadcast == Broadcast::pixels) channel = 0;
-    return types_.widen((*step.operand)(image_arguments<Halide::Expr>(problem_.layout, channel, pixel, place.n)));
+    std::vector<Halide::Expr> at = image_arguments<Halide::Expr>(problem_.layout, channel, pixel, place.n);
+    if (form_.placed) at.push_back(kAtImage);
+    return types_.widen((*step.operand)(at));
   }
 
   /// The value behind the steps from `first` to before `end`.
@@ -247,7 +263,7 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
 
   template <class Buffer>
   void promise_output_image(const Extents& e, Buffer& buffer, const Pitches& pitches) {
-    if (pixels_.flat)
+    if (form_.flat)
       promise_image(e.C, e.H * e.W, 0, buffer, pitches);
     else
       promise_image(e.C, e.W, e.H, buffer, pitches);
@@ -268,8 +284,12 @@ class KernelGenerator : public Halide::Generator<Derived>, public ReportingGener
       if (extents[i] != kDynamic) stride = Halide::Internal::simplify(stride);
       if (!pitches.dense()) stride = i == 0 ? pitches.pixel : pitches.row;  // nhwc, static
     }
-    buffer.dim(static_cast<int>(extents.size())).set_min(0);
+    const int batch = static_cast<int>(extents.size());
+    buffer.dim(batch).set_min(0);
+    if (form_.placed) buffer.dim(batch + 1).set_min(kAtImage - 1).set_extent(2);
   }
+
+  ImageForm form_;
 };
 
 }  // namespace sepconv::generators

@@ -50,11 +50,19 @@ BLOCKS = [
     (7, 1024, 1024, 1),
 ]
 
-# Large windows and multipliers.
+# Large windows and multipliers, and what networks have: operands, pitches, norms, resizes, activations along an axis.
 OTHERS = [
     "f32_nhwc_i28x28x96.dw_k5x5_p2x2x2x2.bias.relu6.conv_o96_k1x1.bias.relu6",
     "f32_nhwc_i56x57x32.dw_k5x5_p2x2x2x2.bias",
     "f32_nhwc_i9x10x5.dw_k3x3_d2x2_p2x2x2x2_m2.bias.gelu",
+    "f32_nhwc_i14x14x512.conv_o512_k1x1.bias.mul_c.add.relu",
+    "f32_nhwc_i56x56x64_y14336x128.conv_o64_k2x2_p0x1x0x1.bias",
+    "f16_nhwc_i28x28x64_x3584x128_y64x1792.maxpool_k3x3_p1x1x1x1",
+    "f32_nhwc_i14x14x384.norm_k1x1_e(1e-06).scale.bias",
+    "f32_nchw_i14x14x96.norm_k1x1_e(1e-06).scale.bias",
+    "f32_nhwc_i28x28x64.resize_o56x56_bilinear.add",
+    "f32_nhwc_i1x1x1000.copy_k1x1.softmax",
+    "f32_nhwc_i8x64x64.copy_k1x1.log_softmax(-2)",
 ]
 
 
@@ -91,7 +99,8 @@ def schedules(arguments, problem, target):
     """The schedules to check: the one given, or the rule's; on the newest target also with the other fusing."""
     if arguments.schedule:
         return [arguments.schedule]
-    return [None, "other"] if problem.startswith("separable") and target == TARGETS[-1] else [None]
+    separable = ".dw_" in problem and ".conv_" in problem
+    return [None, "other"] if separable and target == TARGETS[-1] else [None]
 
 
 def check(arguments, ptxas, folder, problem, target):

@@ -15,6 +15,7 @@
 #include "generators/compile/library_names.h"
 #include "generators/compile/library_text.h"
 #include "generators/compile/network_header.h"
+#include "generators/compile/network_targets.h"
 #include "generators/compile/predict_text.h"
 #include "generators/compile/runtime_calls.h"
 #include "generators/compile/shared_bodies.h"
@@ -181,6 +182,10 @@ CompileResult compile_library(const Plan& plan, const CompileOptions& options) {
   if (options.shared && has_device_kernels(library.kernels))
     throw std::invalid_argument(
         "shared: kernels for GPUs call libsepconv_gpu, which is linked once into the program; leave out --shared");
+  if (plan.network && options.observer != nullptr)
+    for (const std::string& line :
+         network_refusals(*plan.network, options.targets, options.threads, options.schedules).lines())
+      options.observer->note(line);
   const Toolchain tools = find_toolchain(options.shared ? &library.kernels.front().target : nullptr, options.tools);
   if (options.schedules != nullptr && options.observer != nullptr && options.note_rules)
     for (const PlannedKernel& kernel : library.kernels)

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -14,6 +13,8 @@
 #include "generators/compile/files.h"
 #include "generators/compile/kernel_compiler.h"
 #include "generators/compile/library_names.h"
+#include "generators/compile/network_targets.h"
+#include "runtime/core/device_problems.h"
 
 namespace sepconv::generators {
 namespace {
@@ -47,47 +48,35 @@ std::string target_names(const std::vector<const Target*>& targets) {
   return names;
 }
 
-/// Problem text -> the problem and the layers that it serves.
+/// A problem, the layers that it serves, and where it is compiled.
 struct Use {
   ConvProblem problem;
   std::vector<std::string> layers;
-  bool only_network = true;  // which runs on CPUs
+  bool everywhere = false;                                // a layer's own
+  bool network_on_cpus = false, network_on_gpus = false;  // a step's
 };
 
+/// Problem text -> its use.
 std::map<std::string, Use> unique_problems(const Plan& plan, bool dynamic) {
   std::map<std::string, Use> uses;
-  const auto add = [&](const ConvProblem& problem, const std::string& layer, bool of_network) {
+  const auto add = [&](const ConvProblem& problem, const std::string& layer) -> Use& {
     Use& use = uses[to_text(problem)];
     use.problem = problem;
     if (std::find(use.layers.begin(), use.layers.end(), layer) == use.layers.end()) use.layers.push_back(layer);
-    use.only_network = use.only_network && of_network;
+    return use;
   };
   for (const PlannedLayer& layer : plan.layers) {
     const ConvProblem problem = kernel_problem(layer.problem);
-    add(problem, layer.name, false);
-    if (dynamic && !problem.is_dynamic()) add(with_dynamic_extents(problem), layer.name, false);
+    add(problem, layer.name).everywhere = true;
+    if (dynamic && !problem.is_dynamic()) add(with_dynamic_extents(problem), layer.name).everywhere = true;
   }
-  if (plan.network)
-    for (const PlannedLayer& layer : plan.network->layers) add(kernel_problem(layer.problem), layer.name, true);
+  if (!plan.network) return uses;
+  for (const NetworkStep& step : plan.network->plan.steps) {
+    add(kernel_problem(step.problem), step.layer).network_on_cpus = true;
+    for (const ConvProblem& problem : detail::device_problems(plan.network->plan, step))
+      add(problem, step.layer).network_on_gpus = true;
+  }
   return uses;
-}
-
-/// Why no kernel can be made for the layer on any of the targets; nothing if one can.
-std::optional<std::string> why_no_schedule(const PlannedLayer& layer, const std::vector<std::string>& targets,
-                                           int threads, const ScheduleSource* schedules) {
-  const ConvProblem problem = kernel_problem(layer.problem);
-  if (const auto reason = why_not_compiled(problem)) return reason;
-  std::optional<std::string> reason;
-  for (const std::string& name : targets) {
-    const Target& target = target_from_name(name);
-    if (!serves(target, problem.dtype)) continue;
-    if (schedules != nullptr && schedules->find(problem, target)) return std::nullopt;
-    const Lowering lowering = lower(problem, target);
-    reason = reject_reason(default_schedule(lowering, threads), lowering);
-    if (!reason) return std::nullopt;
-    reason = fmt::format("no schedule on {}: {}", name, *reason);
-  }
-  return reason;  // nothing where no target has its type: plan_kernels says so
 }
 
 }  // namespace
@@ -97,11 +86,17 @@ std::string PlannedKernel::object_symbol() const { return "sepconv_kernel_" + co
 std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOptions& options) {
   check_library_name(options.library);
   const std::vector<const Target*> targets = find_targets(options.targets);
+  NetworkRefusals refusals;
+  if (plan.network) refusals = network_refusals(*plan.network, options.targets, options.threads, options.schedules);
   std::vector<PlannedKernel> kernels;
   for (auto& [text, use] : unique_problems(plan, options.dynamic)) {
     const std::size_t before = kernels.size();
+    bool wanted = false;
     for (const Target* target : targets) {
-      if (!serves(*target, use.problem.dtype) || (use.only_network && target->device != Device::cpu)) continue;
+      const bool of_network = target->device == Device::cpu ? use.network_on_cpus : use.network_on_gpus;
+      if (!use.everywhere && !(of_network && !refusals.on(*target))) continue;
+      wanted = true;
+      if (!serves(*target, use.problem.dtype)) continue;
       PlannedKernel kernel;
       kernel.problem = use.problem;
       kernel.target = *target;
@@ -125,7 +120,7 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOpt
                                   identifier_from(target->name), kernel.key.substr(0, kSymbolHashLength));
       kernels.push_back(std::move(kernel));
     }
-    if (kernels.size() == before)
+    if (wanted && kernels.size() == before)
       throw std::invalid_argument(
           fmt::format("target: {} has no kernels for {}, the type of layer '{}'; name another too",
                       target_names(targets), to_text(use.problem.dtype), use.layers.front()));
@@ -136,23 +131,16 @@ std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOpt
 void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& targets, int threads,
                                   const ScheduleSource* schedules) {
   std::erase_if(plan.layers, [&](const PlannedLayer& layer) {
-    const auto reason = why_no_schedule(layer, targets, threads, schedules);
+    const auto reason = why_no_kernel(layer.problem, targets, threads, schedules);
     if (reason) plan.skipped.push_back({layer.name, stages_name(kernel_problem(layer.problem)), *reason});
     return reason.has_value();
   });
   if (!plan.network) return;
-  std::vector<std::string> cpus;
-  std::copy_if(targets.begin(), targets.end(), std::back_inserter(cpus),
-               [](const std::string& name) { return target_from_name(name).device == Device::cpu; });
-  std::string why_not = cpus.empty() ? "a network runs on a CPU, and no target is one" : "";
-  for (const PlannedLayer& layer : plan.network->layers) {
-    if (!why_not.empty()) break;
-    if (const auto reason = why_no_schedule(layer, cpus, threads, schedules))
-      why_not = fmt::format("layer '{}': {}", layer.name, *reason);
-  }
-  if (why_not.empty()) return;
+  const NetworkRefusals refusals = network_refusals(*plan.network, targets, threads, schedules);
+  if (!refusals.everywhere()) return;
+  plan.why_no_network =
+      refusals.cpus ? *refusals.cpus : fmt::format("on {}: {}", refusals.gpus[0].first, refusals.gpus[0].second);
   plan.network.reset();
-  plan.why_no_network = why_not;
 }
 
 bool has_device_kernels(const std::vector<PlannedKernel>& kernels) {

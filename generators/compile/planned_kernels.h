@@ -40,14 +40,14 @@ struct PlannedKernelOptions {
 };
 
 /// One kernel for each distinct problem of the plan's layers and network and each target, in the order of (problem
-/// text, target name). Those that only the network needs are made for CPUs only.
+/// text, target name). Targets that cannot run the whole network get none that only the network needs.
 /// @throws std::invalid_argument for an unknown or repeated target, a schedule that reject_reason refuses, and a kernel
 ///   that `schedules` lacks when locked.
 std::vector<PlannedKernel> plan_kernels(const Plan& plan, const PlannedKernelOptions& options);
 
 /// Moves the layers for which neither `schedules` nor the rule has a schedule on any of the targets to the plan's
-/// skipped ones, with the reason: one layer whose scratch cannot be addressed must not stop the others. Such a step of
-/// the network removes the network; why_no_network says why.
+/// skipped ones, with the reason: one layer whose scratch cannot be addressed must not stop the others. A network that
+/// neither the CPU targets nor any GPU target can run is removed; why_no_network says why.
 void skip_layers_without_schedule(Plan& plan, const std::vector<std::string>& targets, int threads,
                                   const ScheduleSource* schedules);
 

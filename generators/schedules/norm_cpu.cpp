@@ -23,7 +23,7 @@ class NormTile {
         nhwc_(p.layout == Layout::nhwc),
         column_vector_(nhwc_ ? 1 : vector_elems(s.ow_tile, p.target)) {}
 
-  void schedule(ChannelSum& sum) const {
+  void schedule(ChannelReduction& sum) const {
     const Var lane = lane_of(sum.lanes);
     place(sum.lanes).bound_extent(lane, s_.c_tile);
     vectorize(sum.lanes, lane, s_.c_tile);

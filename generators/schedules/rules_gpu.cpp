@@ -57,7 +57,7 @@ void each_tiling(const Lowering& p, F&& consider) {
 }  // namespace
 
 GpuSchedule default_gpu_schedule(const Lowering& p) {
-  GpuSchedule best = depthwise_tiles(p);
+  GpuSchedule best = p.reduces_lines() ? line_tiles(p) : depthwise_tiles(p);
   if (p.has_pointwise() && !p.is_dynamic()) {
     double least = 0;
     each_tiling(p, [&](const GpuSchedule& s) {

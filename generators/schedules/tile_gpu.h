@@ -17,9 +17,10 @@ struct GpuLoops {
 /// Splits what a kernel writes, [channels x pixels] of each image, into blocks and threads. Partial tiles are guarded
 /// by the thread where the extent is a multiple of its part, else by the element. Blocks of the same pixels follow each
 /// other, so that they find their input in L2.
+/// @param q       the loop over pixels; an RVar where the output's rows are apart (nhwc).
 /// @param inside  further axes, each of which a thread loops over.
-void schedule_output_gpu(Halide::Func out, Layout layout, int channels, int pixels, const GpuSchedule& schedule,
-                         const Halide::Var& f, const Halide::Var& q, const Halide::Var& n, const GpuLoops& loops,
+void schedule_output_gpu(Halide::Stage out, Layout layout, int channels, int pixels, const GpuSchedule& schedule,
+                         const Halide::Var& f, const Halide::VarOrRVar& q, const Halide::Var& n, const GpuLoops& loops,
                          const std::vector<Halide::VarOrRVar>& inside = {});
 
 /// Distributes a stage that covers a whole tile over the same threads as the output: vectors along the dense axis, the

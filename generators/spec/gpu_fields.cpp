@@ -16,12 +16,20 @@ std::string fuse_refusal(const GpuSchedule& s, const Lowering& p) {
   return s.fuse || p.family == KernelFamily::separable ? "" : "only a separable problem has two stages to keep apart";
 }
 
+std::string tf_refusal(const GpuSchedule& s, const Lowering& p) {
+  if (!p.reduces_lines()) return "";
+  if (s.threads_f > p.line_elements())
+    return "more threads than the " + std::to_string(p.line_elements()) + " of a line";
+  return s.threads_f == power_of_two_below(s.threads_f) ? "" : "the threads of a line are a power of two";
+}
+
 std::string tq_refusal(const GpuSchedule& s, const Lowering&) {
   if (s.threads() <= kMaxThreads) return "";
   return std::to_string(s.threads()) + " threads; a block has at most " + std::to_string(kMaxThreads);
 }
 
 std::string f_refusal(const GpuSchedule& s, const Lowering& p) {
+  if (p.reduces_lines() && s.tile_f != 1) return "a thread has one lane of a line";
   if (p.has_pointwise() || p.depth_multiplier == 1 || s.tile_f == 1) return "";
   return "with a depth multiplier, a thread of a depthwise problem has one channel";
 }
@@ -30,6 +38,8 @@ std::string q_refusal(const GpuSchedule& s, const Lowering& p) {
   if (register_estimate(s) > p.target.registers)
     return "about " + std::to_string(register_estimate(s)) + " registers are needed and a thread has " +
            std::to_string(p.target.registers);
+  // Blocks of lines are the first axis of the grid.
+  if (p.reduces_lines()) return s.tile_q == 1 ? "" : "a thread works for one line";
   const std::int64_t pixels = std::int64_t{p.OH()} * p.OW();
   const int block_pixels = s.fuse ? s.block_q() : std::min(s.block_q(), depthwise_tiles(p).block_q());
   if (ceil_div(pixels, std::int64_t{block_pixels}) <= kMaxGrid) return "";
@@ -62,13 +72,14 @@ constexpr ScheduleField<GpuSchedule> kGpuFields[] = {
      .tried = tried_fuse},  // no feature: the estimate, which is one, knows the two apart
     {.name = "tf",
      .member = &GpuSchedule::threads_f,
-     .help = "threads of a block along output channels",
+     .help = "threads of a block along output channels, or along a line that is reduced",
      .legal = kAtLeastOne,
+     .refusal = tf_refusal,
      .tried = tried_threads,
      .feature = FieldFeature::log},
     {.name = "tq",
      .member = &GpuSchedule::threads_q,
-     .help = "threads of a block along pixels",
+     .help = "threads of a block along pixels, or lines",
      .legal = kAtLeastOne,
      .refusal = tq_refusal,
      .tried = tried_threads,

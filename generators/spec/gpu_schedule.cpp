@@ -13,7 +13,8 @@ namespace {
 std::optional<std::string> unsupported(const Lowering& p) {
   if (p.is_dynamic()) return "a GPU kernel needs static extents; leave out --dynamic, or name a CPU target";
   if (p.dtype == DataType::float64) return "GPU kernels compute float32, float16 and bfloat16; name a CPU target";
-  if (!p.has_taps()) return std::string("there is no GPU kernel of a ") + to_text(p.family) + "; name a CPU target";
+  if (p.family == KernelFamily::axis && p.along.kind == ActivationKind::sparsemax)
+    return "there is no GPU kernel of sparsemax; end the network before it with --to LAYER, or name a CPU target";
   return std::nullopt;
 }
 
@@ -44,7 +45,7 @@ GpuSchedule depthwise_tiles(const Lowering& p) {
   const bool nhwc = p.layout == Layout::nhwc;
   // The pointwise stage of a separable problem reads the multipliers as planes, and a thread makes all of them.
   const bool planes = p.has_pointwise();
-  const int channels = planes ? p.IC : p.middle_channels(), pixels = p.is_dynamic() ? 1 : p.OH() * p.OW();
+  const int channels = planes ? p.IC : p.OC, pixels = p.is_dynamic() ? 1 : p.OH() * p.OW();
   const int dense = nhwc ? channels : pixels, sparse = nhwc ? pixels : channels;
   int &dense_threads = nhwc ? s.threads_f : s.threads_q, &sparse_threads = nhwc ? s.threads_q : s.threads_f;
   int &dense_tile = nhwc ? s.tile_f : s.tile_q, &sparse_tile = nhwc ? s.tile_q : s.tile_f;
@@ -55,6 +56,23 @@ GpuSchedule depthwise_tiles(const Lowering& p) {
   sparse_threads = std::min((sparse % 7 == 0 ? 224 : 256) / dense_threads, power_of_two_from(sparse));
   if (nhwc) sparse_tile = sparse > 512 ? 4 : sparse > 128 ? 2 : 1;
   s.k_step = 0;
+  return s;
+}
+
+GpuSchedule line_tiles(const Lowering& p) {
+  constexpr int kWarp = 32, kThreads = 256, kFewLines = 64;
+  const bool dense_line = p.layout == Layout::nhwc && !p.along_columns();
+  const int most_lanes = power_of_two_below(p.line_elements()), most_lines = power_of_two_from(p.lines());
+  GpuSchedule s;
+  s.tile_f = s.tile_q = 1;
+  s.k_step = 0;
+  if (dense_line) {
+    s.threads_f = std::min(p.lines() < kFewLines ? kThreads : kWarp, most_lanes);
+    s.threads_q = std::min(kThreads / std::max(s.threads_f, kWarp), most_lines);
+  } else {
+    s.threads_q = std::min(kWarp, most_lines);
+    s.threads_f = std::min(kThreads / std::max(s.threads_q, kWarp), most_lanes);
+  }
   return s;
 }
 

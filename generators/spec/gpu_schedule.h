@@ -59,6 +59,10 @@ int register_estimate(const GpuSchedule& schedule);
 /// threads, since no operand is shared. For depthwise problems this is the whole schedule.
 GpuSchedule depthwise_tiles(const Lowering& problem);
 
+/// How threads share lines that are reduced: the lanes of a line are those along channels. For norms and activations
+/// along an axis this is the whole schedule.
+GpuSchedule line_tiles(const Lowering& problem);
+
 /// Why this schedule cannot serve the problem on the target, or nothing. Problems: static extents, and not float64.
 std::optional<std::string> reject_reason(const GpuSchedule& schedule, const Lowering& problem);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "runtime/core/device_problems.h"
 #include "runtime/core/merged_pixels.h"
 #include "runtime/core/stage_kinds.h"
 
@@ -32,7 +33,7 @@ bool is_keras_epilogue(const Epilogue& epilogue) {
 }  // namespace
 
 const char* to_text(KernelFamily family) {
-  constexpr const char* kNames[] = {"depthwise", "pointwise", "conv", "separable", "norm", "resize"};
+  constexpr const char* kNames[] = {"depthwise", "pointwise", "conv", "separable", "norm", "resize", "axis"};
   return kNames[static_cast<int>(family)];
 }
 
@@ -56,12 +57,13 @@ Lowering lower(const ConvProblem& problem, const Target& target) {
   if (const auto reason = why_not_compiled(problem)) throw std::invalid_argument(to_text(problem) + ": " + *reason);
   const Stage &first = problem.stages.front(), &last = problem.stages.back();
   Lowering l;
-  l.family = *family_of(problem);
+  const bool along_axis = target.device != Device::cpu && detail::is_axis_problem(problem);
+  l.family = along_axis ? KernelFamily::axis : *family_of(problem);
   l.kind = first.kind;
   l.dtype = problem.dtype;
   l.strict_float = problem.strict_float;
   l.layout = problem.layout;
-  const ConvProblem merged = detail::with_merged_pixels(problem);
+  const ConvProblem merged = along_axis ? problem : detail::with_merged_pixels(problem);
   l.IH = merged.IH, l.IW = merged.IW, l.IC = problem.IC;
   l.OC = problem.OC();
   l.input_pitches = merged.input_pitches, l.output_pitches = merged.output_pitches;
@@ -72,6 +74,11 @@ Lowering lower(const ConvProblem& problem, const Target& target) {
   l.interpolation = first.interpolation;
   if (l.family == KernelFamily::separable) l.middle = first.epilogue;
   l.output = last.epilogue;
+  if (along_axis) {
+    const Extents out = detail::axis_output(problem);
+    l.out_H = out.H, l.out_W = out.W, l.OC = out.C;
+    l.along = activation_of(l.output);
+  }
   if (!is_elementwise(activation_of(l.output).kind)) set_activation(l.output, {});
   if (!l.is_dynamic()) l.flops = problem.flops();
   l.arguments = arguments_of(kernel_problem(problem));

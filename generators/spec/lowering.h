@@ -20,9 +20,10 @@ enum class KernelFamily : std::uint8_t {
   separable,  // a depthwise stage, then an unstrided and unpadded conv stage of a 1x1 window
   norm,       // one norm stage
   resize,     // one resize stage
+  axis,       // on GPUs: a plain copy with an activation along an axis
 };
 
-/// "depthwise": also the name of the generator for CPUs.
+/// "depthwise": also the name of the generator for CPUs, where they have one.
 const char* to_text(KernelFamily family);
 
 /// Why no generator compiles the problem's list of stages, or nothing.
@@ -30,7 +31,7 @@ std::optional<std::string> why_not_compiled(const ConvProblem& problem);
 
 /// A problem of one of the families, with its facts side by side. Made by lower() only, so that none of its steps can
 /// be forgotten:
-///   - an activation along an axis is left to the runtime;
+///   - an activation along an axis is left to the runtime, but for problems on GPUs that have nothing else;
 ///   - a pointwise problem without strides and pads is the 1-D problem over all its pixels;
 ///   - vectors have the lanes of the type of sums.
 struct Lowering {
@@ -45,8 +46,9 @@ struct Lowering {
   Window window;  // of the first stage
   std::int32_t depth_multiplier = 1;
   double epsilon = 0;                                    // norm only
-  std::int32_t out_H = 0, out_W = 0;                     // resize only
+  std::int32_t out_H = 0, out_W = 0;                     // resize and axis only
   Interpolation interpolation = Interpolation::nearest;  // resize only
+  Activation along;                                      // axis only: along the channels, or along the columns
   Epilogue middle;                                       // between the stages; separable only
   Epilogue output;
   double flops = 0;                 // of one image, a multiply-add counted as two; 0 where extents are dynamic
@@ -68,7 +70,15 @@ struct Lowering {
   /// The last stage's result is rounded to the type before its epilogue, as it is the output of a layer of Keras'.
   bool rounds_result() const { return family == KernelFamily::depthwise || family == KernelFamily::resize; }
   /// False for a stage that has no window: its register tiles stay inside of the output.
-  bool has_taps() const { return family != KernelFamily::norm && family != KernelFamily::resize; }
+  bool has_taps() const { return family != KernelFamily::resize && !reduces_lines() && family != KernelFamily::axis; }
+  /// Each output element depends on all elements of its line: on the channels of its pixel, or along_columns() on the
+  /// elements of its row and channel.
+  bool reduces_lines() const {
+    return family == KernelFamily::norm || (family == KernelFamily::axis && along.kind != ActivationKind::glu);
+  }
+  bool along_columns() const { return reduces_lines() && family == KernelFamily::axis && along.axis == -2; }
+  std::int32_t line_elements() const { return along_columns() ? IW : IC; }
+  std::int32_t lines() const { return along_columns() ? IH * IC : OH() * OW(); }
   /// Planes of IC channels that the GEMM sums over: the multipliers of a depthwise stage, or the taps of a conv's
   /// window.
   std::int32_t planes() const { return family == KernelFamily::conv ? window.KH * window.KW : depth_multiplier; }
@@ -77,8 +87,8 @@ struct Lowering {
   bool dynamic_h() const { return IH == kDynamic; }
   bool dynamic_w() const { return IW == kDynamic; }
   bool is_dynamic() const { return dynamic_h() || dynamic_w(); }
-  std::int32_t OH() const { return family == KernelFamily::resize ? out_H : window.OH(IH); }
-  std::int32_t OW() const { return family == KernelFamily::resize ? out_W : window.OW(IW); }
+  std::int32_t OH() const { return out_H != 0 ? out_H : window.OH(IH); }
+  std::int32_t OW() const { return out_W != 0 ? out_W : window.OW(IW); }
 };
 
 /// @throws std::invalid_argument with why_not_compiled()'s reason.

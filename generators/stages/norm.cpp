@@ -1,44 +1,20 @@
 #include "generators/stages/norm.h"
 
 #include <functional>
+#include <string>
 
 namespace sepconv::generators {
 namespace {
 
 using Halide::Expr;
 using Halide::Func;
-using Halide::RDom;
 using Halide::Var;
 
-/// @param term  what channel c adds
-ChannelSum channel_sum(const Lowering& p, const std::string& name, int width, const Pixels& pixels, const Var& n,
-                       const std::function<Expr(const Expr& c)>& term) {
-  Var lane("lane");
-  const auto at = [&](const Expr& l) { return image_arguments<Expr>(p.layout, l, as_exprs(pixels.vars), n); };
-  const std::vector<Var> vars = image_arguments<Var>(p.layout, lane, pixels.vars, n);
-  ChannelSum sum;
-  sum.lanes = Func(name);
-  sum.lanes(vars) = Halide::Internal::make_zero(term(0).type());
-  sum.blocks = RDom(0, p.IC / width, name + "_block");
-  sum.lanes(vars) += term(sum.blocks * width + lane);
-  // Powers of two, so that each is whole vectors or one of its own.
-  int first = p.IC / width * width;
-  for (int count = width / 2; count >= 1; count /= 2) {
-    if ((p.IC - first) < count) continue;
-    const RDom channel(0, count, name + "_rest");
-    sum.lanes(at(channel)) += term(first + channel);
-    sum.rest.push_back(channel);
-    first += count;
-  }
-  Func last = sum.lanes;
-  for (int half = width / 2; half >= 1; half /= 2) {
-    Func next(name + "_half");
-    next(vars) = last(vars) + last(at(lane + half));
-    sum.halves.push_back(next);
-    last = next;
-  }
-  sum.total = last(at(0));
-  return sum;
+ChannelReduction channel_sum(const Lowering& p, const std::string& name, int width, const Pixels& pixels, const Var& n,
+                             const std::function<Expr(const Expr& c)>& term) {
+  return channel_reduction(
+      p.layout, p.IC, name, width, pixels, n, term, [](const Expr& a, const Expr& b) { return a + b; },
+      Halide::Internal::make_zero(term(0).type()));
 }
 
 }  // namespace

@@ -9,8 +9,6 @@
 #include <utility>
 
 #include "runtime/core/kernel_call.h"
-#include "runtime/core/memory_plan.h"
-#include "runtime/core/network_graph.h"
 #include "runtime/core/network_observer.h"
 #include "runtime/core/network_ports.h"
 #include "runtime/core/text.h"
@@ -23,17 +21,13 @@ namespace {
 
 using detail::BoundTensor;
 using detail::Images;
-using detail::Port;
 
-constexpr std::size_t kMostPorts = 64;          // inputs and outputs
 constexpr std::size_t kKnownConcurrency = 256;  // up to which the layers' workspace is computed once
 
 /// A step with its layer and its tensors.
 struct BoundStep {
   ConvLayer layer;
-  BoundTensor input, output;
-  std::vector<BoundTensor> operands;
-  bool in_place = false;  // a copy onto itself
+  detail::StepTensors tensors;
 };
 
 /// Tells how many threads a call would have.
@@ -84,37 +78,12 @@ std::byte* aligned(void* memory) noexcept {
   return static_cast<std::byte*>(memory) + (up - address);
 }
 
-BoundStep bind_step(const NetworkPlan& plan, const NetworkStep& step, ConvLayer layer) {
-  const ConvProblem& p = step.problem;
-  const detail::StepImages images = detail::images_of(p, plan.tensor(step.output));
-  BoundStep bound{std::move(layer),
-                  detail::bind_tensor(plan, step.input, p.layout, images.in, p.input_pitches, images.rank3),
-                  detail::bind_tensor(plan, step.output, p.layout, images.out, p.output_pitches, images.rank3),
-                  {}};
-  const std::vector<Argument> operands = operands_of(p);
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    const auto extent = [&](std::size_t axis) { return static_cast<std::int32_t>(operands[i].shape[axis]); };
-    const Extents e =
-        p.layout == Layout::nhwc ? Extents{extent(0), extent(1), extent(2)} : Extents{extent(1), extent(2), extent(0)};
-    bound.operands.push_back(detail::bind_tensor(plan, step.operands[i], p.layout, e, {}, images.rank3));
-  }
-  const NetworkTensor &in = plan.tensor(step.input), &out = plan.tensor(step.output);
-  bound.in_place = in.offset_bytes >= 0 && in.offset_bytes == out.offset_bytes &&
-                   may_run_in_place(plan, step, detail::InPlace::plain_copies);
-  return bound;
-}
-
 }  // namespace
 
 struct Network::State {
-  State(NetworkPlan plan_in, std::vector<ConvLayer> layers) : plan(std::move(plan_in)) {
-    for (std::size_t i = 0; i < plan.steps.size(); ++i) steps.push_back(bind_step(plan, plan.steps[i], layers[i]));
-    for (const std::int32_t tensor : plan.inputs) input_ports.push_back(detail::make_port(plan, tensor));
-    for (const std::int32_t tensor : plan.outputs) output_ports.push_back(detail::make_port(plan, tensor));
-    if (input_ports.size() + output_ports.size() > kMostPorts)
-      throw std::invalid_argument("network: more than " + std::to_string(kMostPorts) + " inputs and outputs");
-    for (const Port& port : input_ports) inputs.push_back(port.info);
-    for (const Port& port : output_ports) outputs.push_back(port.info);
+  State(NetworkPlan plan_in, std::vector<ConvLayer> layers) : plan(std::move(plan_in)), ports(plan) {
+    for (std::size_t i = 0; i < plan.steps.size(); ++i)
+      steps.push_back({std::move(layers[i]), detail::bind_step(plan, plan.steps[i])});
   }
 
   /// The layers, as ConvLayer::force_kernel may change them.
@@ -129,7 +98,7 @@ struct Network::State {
   const BoundStep* prepare() const {
     if (prepared.load(std::memory_order_acquire)) return nullptr;
     for (const BoundStep& step : steps)
-      if (!step.in_place && step.layer.kernel() == nullptr) return &step;
+      if (!step.tensors.in_place && step.layer.kernel() == nullptr) return &step;
     prepared.store(true, std::memory_order_release);
     return nullptr;
   }
@@ -142,7 +111,7 @@ struct Network::State {
     CountedThreads threads(concurrency);
     std::size_t most = 0;
     for (const BoundStep& step : steps)
-      if (!step.in_place) most = std::max(most, step.layer.workspace_bytes({&threads, {}}));
+      if (!step.tensors.in_place) most = std::max(most, step.layer.workspace_bytes({&threads, {}}));
     if (index < kKnownConcurrency) known_bytes[index].store(most + 1, std::memory_order_relaxed);
     return most;
   }
@@ -165,42 +134,33 @@ struct Network::State {
 
   const NetworkPlan plan;
   std::vector<BoundStep> steps;
-  std::vector<Port> input_ports, output_ports;
-  std::vector<NetworkTensorInfo> inputs, outputs;
+  const detail::Ports ports;
   mutable std::atomic<bool> prepared{false};
   mutable std::array<std::atomic<std::size_t>, kKnownConcurrency> known_bytes{};  // plus 1; 0: not known
 };
 
 bool Network::State::check_views(const ConstTensorView* in, std::size_t in_count, const TensorView* out,
                                  std::size_t out_count, std::int64_t& batch, Status& status) const noexcept {
-  if (in_count != inputs.size() || out_count != outputs.size()) {
-    status = Status::error(StatusCode::invalid_shape,
-                           "network: called with %zu inputs and %zu outputs; expected %zu and %zu", in_count, out_count,
-                           inputs.size(), outputs.size());
-    return false;
-  }
-  batch = -1;
-  for (std::size_t i = 0; i < in_count; ++i)
-    if (!check_port("input", input_ports[i], in[i], batch, status)) return false;
-  for (std::size_t i = 0; i < out_count; ++i)
-    if (!check_port("output", output_ports[i], out[i], batch, status)) return false;
+  if (!ports.check(in, in_count, out, out_count, batch, status)) return false;
   if (batch == 0) return true;
   for (std::size_t i = 0; i < in_count; ++i)
-    if (!check_port_memory("input", input_ports[i], in[i], false, status)) return false;
+    if (!check_port_memory("input", ports.inputs[i], in[i], false, status)) return false;
   for (std::size_t i = 0; i < out_count; ++i)
-    if (!check_port_memory("output", output_ports[i], out[i], true, status)) return false;
+    if (!check_port_memory("output", ports.outputs[i], out[i], true, status)) return false;
   return true;
 }
 
 /// The views have been checked. A workspace that is not given overlaps nothing.
 bool Network::State::check_overlap(const ConstTensorView* in, const TensorView* out, const Workspace& workspace,
                                    Status& status) const noexcept {
-  std::array<Images, kMostPorts> spans;
-  const std::size_t in_count = inputs.size(), count = in_count + outputs.size();
-  const auto name = [&](std::size_t i) { return (i < in_count ? inputs[i] : outputs[i - in_count]).name.c_str(); };
+  std::array<Images, detail::kMostPorts> spans;
+  const std::size_t in_count = ports.inputs.size(), count = in_count + ports.outputs.size();
+  const auto name = [&](std::size_t i) {
+    return (i < in_count ? ports.inputs[i] : ports.outputs[i - in_count]).info.name.c_str();
+  };
   for (std::size_t i = 0; i < count; ++i)
-    spans[i] = i < in_count ? images_of_port(input_ports[i], in[i])
-                            : images_of_port(output_ports[i - in_count], out[i - in_count]);
+    spans[i] = i < in_count ? images_of_port(ports.inputs[i], in[i])
+                            : images_of_port(ports.outputs[i - in_count], out[i - in_count]);
   Images scratch;
   scratch.data = workspace.data;
   scratch.batch = scratch.H = scratch.W = scratch.element_bytes = 1;
@@ -227,10 +187,10 @@ Status Network::State::run_steps(const CallMemory& memory, const RunContext& con
   for (std::size_t s = 0; s < steps.size(); ++s) {
     const BoundStep& step = steps[s];
     if (observer != nullptr) observer->begin(s);
-    if (!step.in_place) {
-      for (std::size_t i = 0; i < step.operands.size(); ++i) operands[i] = memory.view_of(step.operands[i]);
-      const Status status = step.layer.run(context, memory.view_of(step.input), operands.data(), step.operands.size(),
-                                           memory.view_of(step.output));
+    if (const auto& [input, output, others, in_place] = step.tensors; !in_place) {
+      for (std::size_t i = 0; i < others.size(); ++i) operands[i] = memory.view_of(others[i]);
+      const Status status =
+          step.layer.run(context, memory.view_of(input), operands.data(), others.size(), memory.view_of(output));
       if (!status.ok()) return status;
     }
     if (observer != nullptr) observer->end(s);
@@ -257,8 +217,9 @@ Network::Network(NetworkPlan plan, std::vector<NamedWeights> weights) {
   state_ = std::make_shared<const State>(std::move(plan), std::move(layers));
 }
 
-const std::vector<NetworkTensorInfo>& Network::inputs() const noexcept { return state_->inputs; }
-const std::vector<NetworkTensorInfo>& Network::outputs() const noexcept { return state_->outputs; }
+const std::vector<NetworkTensorInfo>& Network::inputs() const noexcept { return state_->ports.input_infos; }
+const std::vector<NetworkTensorInfo>& Network::outputs() const noexcept { return state_->ports.output_infos; }
+const NetworkPlan& detail::NetworkAccess::plan(const Network& network) noexcept { return network.state_->plan; }
 const std::vector<NetworkStep>& Network::steps() const noexcept { return state_->plan.steps; }
 const ConvLayer& Network::layer(std::size_t step) const noexcept { return state_->steps[step].layer; }
 
@@ -332,7 +293,7 @@ std::string Network::why_not() const {
 void Network::force_kernel(std::string_view target) {
   std::vector<ConvLayer> layers = state_->layers();
   for (std::size_t i = 0; i < layers.size(); ++i)
-    if (!state_->steps[i].in_place) layers[i].force_kernel(target);
+    if (!state_->steps[i].tensors.in_place) layers[i].force_kernel(target);
   state_ = std::make_shared<const State>(state_->plan, std::move(layers));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Runs a network and reports when each step begins and ends, for benchmarks.
+// What benchmarks and other runtimes need of a network: its plan, and a run that reports when each step begins and
+// ends.
 
 #include <cstddef>
 
@@ -17,6 +18,8 @@ class StepObserver {
 
 /// A friend of Network.
 struct NetworkAccess {
+  static const NetworkPlan& plan(const Network& network) noexcept;
+
   /// As Network::run. A step that is left out, as a copy in place, begins and ends too.
   static Status run(const Network& network, const RunContext& context, const ConstTensorView* inputs,
                     std::size_t input_count, const TensorView* outputs, std::size_t output_count,

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 
+#include "runtime/core/memory_plan.h"
+#include "runtime/core/network_graph.h"
 #include "runtime/core/tensor_regions.h"
+#include "sepconv/detail/kernel_arguments.h"
 
 namespace sepconv::detail {
 namespace {
@@ -64,6 +68,42 @@ BoundTensor bind_tensor(const NetworkPlan& plan, std::int32_t index, Layout layo
     add(e.W, 1);
   }
   return bound;
+}
+
+StepTensors bind_step(const NetworkPlan& plan, const NetworkStep& step) {
+  const ConvProblem& p = step.problem;
+  const StepImages images = images_of(p, plan.tensor(step.output));
+  StepTensors bound{bind_tensor(plan, step.input, p.layout, images.in, p.input_pitches, images.rank3),
+                    bind_tensor(plan, step.output, p.layout, images.out, p.output_pitches, images.rank3),
+                    {}};
+  const std::vector<Argument> operands = operands_of(p);
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    const auto extent = [&](std::size_t axis) { return static_cast<std::int32_t>(operands[i].shape[axis]); };
+    const Extents e =
+        p.layout == Layout::nhwc ? Extents{extent(0), extent(1), extent(2)} : Extents{extent(1), extent(2), extent(0)};
+    bound.operands.push_back(bind_tensor(plan, step.operands[i], p.layout, e, {}, images.rank3));
+  }
+  const NetworkTensor &in = plan.tensor(step.input), &out = plan.tensor(step.output);
+  bound.in_place = in.offset_bytes >= 0 && in.offset_bytes == out.offset_bytes &&
+                   may_run_in_place(plan, step, InPlace::plain_copies);
+  return bound;
+}
+
+Ports::Ports(const NetworkPlan& plan) {
+  for (const std::int32_t tensor : plan.inputs) inputs.push_back(make_port(plan, tensor));
+  for (const std::int32_t tensor : plan.outputs) outputs.push_back(make_port(plan, tensor));
+  if (inputs.size() + outputs.size() > kMostPorts)
+    throw std::invalid_argument("network: more than " + std::to_string(kMostPorts) + " inputs and outputs");
+  for (const Port& port : inputs) input_infos.push_back(port.info);
+  for (const Port& port : outputs) output_infos.push_back(port.info);
+}
+
+bool Ports::check_counts(std::size_t in_count, std::size_t out_count, Status& status) const noexcept {
+  if (in_count == inputs.size() && out_count == outputs.size()) return true;
+  status =
+      Status::error(StatusCode::invalid_shape, "network: called with %zu inputs and %zu outputs; expected %zu and %zu",
+                    in_count, out_count, inputs.size(), outputs.size());
+  return false;
 }
 
 Port make_port(const NetworkPlan& plan, std::int32_t index) {

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "generators/compile/files.h"
+#include "generators/compile/network_targets.h"
 #include "generators/compile/process.h"
 #include "runtime/core/memory_plan.h"
 #include "sepconv/weights_file.h"
@@ -83,11 +84,55 @@ TEST_F(NetworkLibrary, ANetworkAloneIsALibrary) {
                 path("user.cpp")});
 }
 
-TEST_F(NetworkLibrary, DevicesGetNoKernelsOfTheNetwork) {
+/// The network alone, whose last step ends with an activation along an axis.
+Plan plan_with(ActivationKind last) {
   Plan plan = network_plan();
+  plan.layers.clear();
+  for (ConvProblem* problem : {&plan.network->layers[1].problem, &plan.network->plan.steps[1].problem})
+    set_activation(problem->stages.back().epilogue, default_activation(last));
+  return plan;
+}
+
+std::vector<std::string> kernel_texts(const Plan& plan, const std::vector<std::string>& targets) {
+  PlannedKernelOptions options;
+  options.library = "small";
+  options.targets = targets;
+  std::vector<std::string> texts;
+  for (const PlannedKernel& kernel : plan_kernels(plan, options))
+    texts.push_back(kernel.target.name + " " + to_text(kernel.problem));
+  return texts;
+}
+
+TEST_F(NetworkLibrary, GpusGetAKernelOfEachStepAndOfItsSoftmax) {
+  Plan plan = plan_with(ActivationKind::softmax);
   skip_layers_without_schedule(plan, {"cuda-sm80"}, 1, nullptr);
+  ASSERT_TRUE(plan.network) << plan.why_no_network;
+  const std::vector<std::string> both = kernel_texts(plan, {"x86-64-avx2", "cuda-sm80"});
+  EXPECT_EQ(both.size(), 2 * 2u + 1);
+  EXPECT_EQ(std::count(both.begin(), both.end(), "cuda-sm80 f32_nhwc_i30x1x3.copy_k1x1.softmax"), 1);
+  EXPECT_EQ(kernel_texts(plan, {"cuda-sm80"}).size(), 3u);
+}
+
+TEST_F(NetworkLibrary, AStepThatGpusLackLeavesTheNetworkToCpus) {
+  Plan plan = plan_with(ActivationKind::sparsemax);
+  const std::vector<std::string> targets = {"x86-64-avx2", "opencl"};
+  skip_layers_without_schedule(plan, targets, 1, nullptr);
+  ASSERT_TRUE(plan.network);
+  EXPECT_EQ(kernel_texts(plan, targets).size(), 2u);
+  const std::vector<std::string> lines = network_refusals(*plan.network, targets, 1, nullptr).lines();
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0],
+            "no network on opencl: layer 'conv_2': there is no GPU kernel of sparsemax; end the network before it with "
+            "--to LAYER, or name a CPU target");
+  skip_layers_without_schedule(plan, {"opencl"}, 1, nullptr);
   EXPECT_FALSE(plan.network);
-  EXPECT_EQ(plan.why_no_network, "a network runs on a CPU, and no target is one");
+  EXPECT_EQ(plan.why_no_network.find("on opencl: layer 'conv_2': there is no GPU kernel of sparsemax"), 0u)
+      << plan.why_no_network;
+
+  Plan in_double = network_plan();
+  for (NetworkStep& step : in_double.network->plan.steps) step.problem.dtype = DataType::float64;
+  skip_layers_without_schedule(in_double, {"opencl"}, 1, nullptr);
+  EXPECT_EQ(in_double.why_no_network, "on opencl: layer 'conv_1': there are no kernels for f64");
 }
 
 TEST_F(NetworkLibrary, AStepWithoutKernelRemovesTheNetwork) {
@@ -95,6 +140,7 @@ TEST_F(NetworkLibrary, AStepWithoutKernelRemovesTheNetwork) {
   plan.network->layers[1].problem.stages[0].epilogue = {{EpilogueKind::prelu, {}, Broadcast::none}};
   plan.network->layers[1].problem.stages.insert(plan.network->layers[1].problem.stages.begin(), 3,
                                                 plan.network->layers[1].problem.stages[0]);
+  plan.network->plan.steps[1].problem = plan.network->layers[1].problem;
   skip_layers_without_schedule(plan, options_.targets, 1, nullptr);
   EXPECT_FALSE(plan.network);
   EXPECT_EQ(plan.why_no_network.find("layer 'conv_2': "), 0u) << plan.why_no_network;

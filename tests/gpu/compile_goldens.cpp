@@ -2,9 +2,12 @@
 // GENERATOR TARGET...
 
 #include <map>
+#include <span>
 
 #include "bench/gpu/compile_program.h"
 #include "runner/golden_cases.h"
+#include "runtime/core/device_problems.h"
+#include "runtime/core/memory_plan.h"
 #include "tests/gpu/further_problems.h"
 
 namespace sepconv::test {
@@ -30,6 +33,30 @@ class EveryOtherFused : public ScheduleSource {
   mutable std::map<std::string, int> numbers_;
 };
 
+/// A network of steps that each have an input and an output of the network: their kernels are those of networks.
+PlannedNetwork network_of(std::span<const char* const> problems) {
+  PlannedNetwork network;
+  NetworkPlan& plan = network.plan;
+  for (const char* text : problems) {
+    const ConvProblem problem = problem_from_text(text);
+    const Extents out = detail::axis_output(problem);
+    const auto add = [&](const Extents& e) {
+      const auto index = static_cast<std::int32_t>(plan.tensors.size());
+      plan.tensors.push_back({std::to_string(index), problem.dtype, {e.H, e.W, e.C}, 1, index});
+      return index;
+    };
+    const std::int32_t input = add(problem.extents_after(0)), output = add(out);
+    plan.inputs.push_back(input);
+    plan.outputs.push_back(output);
+    plan.steps.push_back({text, {}, problem, input, output, {}});
+    network.layers.emplace_back();
+    network.layers.back().name = text;
+    network.layers.back().problem = problem;
+  }
+  detail::plan_memory(plan);
+  return network;
+}
+
 Plan read_plan(const std::string& folder) {
   Plan plan;
   for (GoldenCase& c : read_golden_cases(folder, [](const std::string&) { return true; }))
@@ -40,6 +67,7 @@ Plan read_plan(const std::string& folder) {
     layer.problem = problem_from_text(text);
     plan.layers.push_back(std::move(layer));
   }
+  plan.network = network_of(kAxisProblems);
   return plan;
 }
 

@@ -7,6 +7,7 @@
 
 #include "bench/gpu/device_timer.h"
 #include "gpu_cuda_layers.h"
+#include "gpu_cuda_network.h"
 #include "sepconv/gpu.h"
 #include "sepconv/kernel_registry.h"
 #include "tests/gpu/fake_cuda.h"
@@ -102,6 +103,46 @@ TEST_F(CudaCalls, RunningNeitherWaitsNorAllocates) {
   const int waits = cuda_.stream_waits;
   ASSERT_TRUE(gpu.synchronize().ok());
   EXPECT_EQ(cuda_.stream_waits, waits + 1);
+}
+
+TEST_F(CudaCalls, ANetworkRunsOnTheApplicationsStreamInOneAllocation) {
+  use_kernels(gpu_cuda_network::kernels());
+  const GpuContext gpu(app_);
+  const Network on_cpu = load_network(SEPCONV_TEST_NETWORK);
+  const GpuNetwork network(gpu, on_cpu);
+  GpuTensor image(gpu, DataType::float32, {2, 8, 8, 1}), digit(gpu, DataType::float32, {2, 10});
+  gpu.release_unused_memory();
+  const auto waits = [&] { return cuda_.stream_waits + cuda_.context_waits; };
+  const int allocations = cuda_.allocations, frees = cuda_.frees, waits_before = waits();
+  const std::size_t copies = cuda_.copy_streams.size();
+  cuda_.launches.clear();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(network.run(image, digit).ok());
+  EXPECT_EQ(cuda_.allocations, allocations + 1);  // the workspace
+  EXPECT_EQ(cuda_.frees, frees);
+  EXPECT_EQ(waits(), waits_before);
+  EXPECT_EQ(cuda_.copy_streams.size(), copies);
+  ASSERT_EQ(cuda_.launches.size(), 3 * (on_cpu.steps().size() + 1));  // softmax has a kernel of its own
+  for (const FakeLaunch& launch : cuda_.launches) {
+    EXPECT_EQ(launch.context, &context_) << launch.kernel;
+    EXPECT_EQ(launch.stream, &stream_) << launch.kernel;
+    // Images are the last axis of the grid.
+    EXPECT_EQ(launch.blocks[2] == 1 ? launch.blocks[1] : launch.blocks[2], 2u) << launch.kernel;
+  }
+  EXPECT_TRUE(cuda_.context_stack.empty());
+}
+
+TEST_F(CudaCalls, ReservedMemoryServesSmallerBatches) {
+  use_kernels(gpu_cuda_network::kernels());
+  const GpuContext gpu(app_);
+  const GpuNetwork network(gpu, load_network(SEPCONV_TEST_NETWORK));
+  const GpuTensor image(gpu, DataType::float32, {1, 8, 8, 1});
+  GpuTensor digit(gpu, DataType::float32, {1, 10});
+  network.reserve(5);
+  const int allocations = cuda_.allocations, frees = cuda_.frees;
+  const GpuNetwork copy = network;
+  ASSERT_TRUE(copy.run(image, digit).ok());
+  EXPECT_EQ(cuda_.allocations, allocations);
+  EXPECT_EQ(cuda_.frees, frees);
 }
 
 TEST_F(CudaCalls, MemoryIsReusedOnItsOwnStreamOnly) {

@@ -2,18 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <set>
 
 #include "gpu_goldens.h"
 #include "runner/compare.h"
 #include "runner/golden_cases.h"
-#include "runner/reference.h"
-#include "runner/seeded.h"
 #include "runtime/core/axis_activation.h"
 #include "sepconv/kernel_registry.h"
 #include "tests/gpu/device_values.h"
-#include "tests/gpu/further_problems.h"
 #include "tests/stage_lists.h"
 
 namespace sepconv::test {
@@ -98,34 +94,6 @@ TEST_P(Goldens, EqualKeras) {
                              << ", allowed " << comparison.limit << "; " << layer.kernel().schedule;
 }
 
-TEST(GpuFurtherProblems, EqualTheReference) {
-  constexpr std::int64_t kBatch = 2;
-  use_kernels(gpu_goldens::kernels());
-  for (const std::string& target : targets()) {
-    const Device& device = device_for(target);
-    if (device.context == nullptr) GTEST_SKIP() << device.why_not;
-    for (const char* text : kFurtherProblems) {
-      SCOPED_TRACE(text);
-      const ConvProblem problem = problem_from_text(text);
-      const SeededCase data = real_values(problem, kBatch, 5);
-      const ReferenceOutput wanted = reference_with_limits(problem, data.weights, kBatch, data.input);
-      const GpuLayer layer(*device.context, text, problem, data.weights, target);
-      GpuTensor in(*device.context, problem.dtype, layer.input_shape(kBatch));
-      GpuTensor out(*device.context, problem.dtype, layer.output_shape(kBatch));
-      const std::vector<std::byte> input = bytes_of(data.input, problem.dtype);
-      std::vector<std::byte> made(wanted.values.size() * size_bytes(problem.dtype), std::byte{0xff});  // NaN
-      ASSERT_TRUE(in.copy_from(dense_view(static_cast<const void*>(input.data()), problem.dtype, in.shape())).ok());
-      ASSERT_TRUE(out.copy_from(dense_view(static_cast<const void*>(made.data()), problem.dtype, out.shape())).ok());
-      const Status status = layer.run(in, out);
-      ASSERT_TRUE(status.ok()) << status.message();
-      ASSERT_TRUE(out.copy_to(dense_view(static_cast<void*>(made.data()), problem.dtype, out.shape())).ok());
-      const std::vector<double> values = values_of(made, problem.dtype);
-      for (std::size_t i = 0; i < values.size(); ++i)
-        ASSERT_LE(std::abs(values[i] - wanted.values[i]), wanted.limits[i]) << i << ": " << layer.kernel().schedule;
-    }
-  }
-}
-
 TEST(GpuKernels, AreFusedAndNot) {
   int fused = 0, unfused = 0;
   const KernelTable& table = gpu_goldens::kernels();
@@ -170,6 +138,34 @@ TEST(GpuErrors, SayWhatIsWrong) {
   EXPECT_EQ(in.copy_from(dense_view(host.data(), {3})).code(), StatusCode::invalid_shape);
   EXPECT_TRUE(gpu.synchronize().ok());
   gpu.release_unused_memory();
+}
+
+TEST(GpuLayers, TakeOperands) {
+  const Device& device = device_for(targets().front());
+  if (device.context == nullptr) GTEST_SKIP() << device.why_not;
+  use_kernels(gpu_goldens::kernels());
+  const GpuContext& gpu = *device.context;
+  const ConvProblem problem = problem_from_text("f16_nhwc_i5x6x8.copy_k1x1.mul_c.add");
+  const GpuLayer layer(gpu, "x", problem, {});
+  const auto tensor = [&](const Shape& shape, double value) {
+    GpuTensor made(gpu, problem.dtype, shape);
+    const std::int64_t count = dense_view(static_cast<const void*>(nullptr), problem.dtype, shape).elements();
+    const std::vector<std::byte> bytes =
+        bytes_of(std::vector<double>(static_cast<std::size_t>(count), value), problem.dtype);
+    EXPECT_TRUE(made.copy_from(dense_view(static_cast<const void*>(bytes.data()), problem.dtype, shape)).ok());
+    return made;
+  };
+  const GpuTensor in = tensor({2, 5, 6, 8}, 3), factors = tensor({2, 1, 1, 8}, 4), terms = tensor({2, 5, 6, 8}, 0.5);
+  GpuTensor out = tensor({2, 5, 6, 8}, 0);
+  const GpuTensor *both[] = {&factors, &terms}, *exchanged[] = {&terms, &factors}, *overlapping[] = {&factors, &out};
+  ASSERT_TRUE(layer.run(in, both, 2, out).ok());
+  std::vector<std::byte> made(2 * 5 * 6 * 8 * size_bytes(problem.dtype));
+  ASSERT_TRUE(out.copy_to(dense_view(static_cast<void*>(made.data()), problem.dtype, out.shape())).ok());
+  EXPECT_EQ(values_of(made, problem.dtype), std::vector<double>(2 * 5 * 6 * 8, 12.5));
+
+  EXPECT_EQ(layer.run(in, out).code(), StatusCode::invalid_shape);
+  EXPECT_EQ(layer.run(in, exchanged, 2, out).code(), StatusCode::invalid_shape);
+  EXPECT_EQ(layer.run(in, overlapping, 2, out).code(), StatusCode::invalid_layout);
 }
 
 std::string case_name(const testing::TestParamInfo<Parameter>& info) {

@@ -46,6 +46,24 @@ TEST(GpuSchedule, IsRefusedWithTheReason) {
             std::string::npos);
 }
 
+/// A norm, and an activation along an axis, share lines between the threads.
+TEST(GpuSchedule, LinesHaveALaneForEachThread) {
+  const auto reason = [&](const char* text, const char* problem) {
+    return reject_reason(gpu_schedule_from_text(text), lower(problem_from_text(problem), target_from_name("opencl")))
+        .value_or("");
+  };
+  const char* const norm = "f32_nhwc_i14x14x96.norm_k1x1_e(0.001)";
+  EXPECT_EQ(reason("gpu_fuse1_tf64_tq4_f1_q1_k0", norm), "");
+  EXPECT_NE(reason("gpu_fuse1_tf48_tq4_f1_q1_k0", norm).find("power of two"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf128_tq2_f1_q1_k0", norm).find("a line"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq4_f2_q1_k0", norm).find("one lane"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq4_f1_q2_k0", norm).find("one line"), std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf32_tq4_f1_q1_k0", "f32_nhwc_i8x1x40.copy_k1x1.sparsemax").find("sparsemax"),
+            std::string::npos);
+  EXPECT_NE(reason("gpu_fuse1_tf8_tq4_f1_q1_k0", "f64_nhwc_i8x1x40.copy_k1x1.softmax").find("float32"),
+            std::string::npos);
+}
+
 TEST(GpuSchedule, OnlySeparableProblemsHaveTwoKernels) {
   const Target& cuda = target_from_name("cuda-sm80");
   const auto reason = [&](const char* text, const std::string& problem) {
@@ -81,6 +99,18 @@ TEST(DefaultGpuSchedule, IsNeverOneThatTheGeneratorRefuses) {
             EXPECT_EQ(reject_reason(default_gpu_schedule(lower(p, target)), lower(p, target)), std::nullopt)
                 << to_text(p);
           }
+}
+
+TEST(DefaultGpuSchedule, ServesTheStagesWithoutAWindow) {
+  for (const Target& target : gpu_targets())
+    for (const std::string channels : {"1", "2", "7", "96", "1000"})
+      for (const std::string rows : {"1", "9", "300"})
+        for (const std::string tail :
+             {".norm_k1x1_e(0.001).bias", ".resize_o5x400_bilinear", ".copy_k1x1.softmax", ".copy_k1x1.softmax(-2)"}) {
+          const ConvProblem p = problem_from_text("f32_nhwc_i" + rows + "x3x" + channels + tail);
+          EXPECT_EQ(reject_reason(default_gpu_schedule(lower(p, target)), lower(p, target)), std::nullopt)
+              << to_text(p);
+        }
 }
 
 TEST(GpuTargets, AreNotAmongTheDefaults) {

@@ -1,6 +1,6 @@
 #pragma once
-// Layers on a GPU: tensors in device memory, the application's own context and stream, no hidden copies and no hidden
-// waits. Link sepconv::gpu and a library that was compiled for a GPU target (cuda-sm80, opencl, ...).
+// Layers and networks on a GPU: tensors in device memory, the application's own context and stream, no hidden copies
+// and no hidden waits. Link sepconv::gpu and a library that was compiled for a GPU target (cuda-sm80, opencl, ...).
 //
 //   sepconv::use_kernels(mobilenet::kernels());
 //   sepconv::GpuContext gpu(sepconv::GpuApi::cuda);
@@ -9,6 +9,9 @@
 //   status = x.copy_from(host_x);    // waits for the copy
 //   status = layer.run(x, y);        // starts the kernel
 //   status = y.copy_to(host_y);      // waits for the kernel and the copy
+//
+//   const sepconv::GpuNetwork network(gpu, sepconv::load_network("mobilenet.weights"));
+//   status = network.run(image, classes);  // starts the kernels of all layers
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +24,7 @@
 #include "sepconv/detail/status.h"
 #include "sepconv/detail/tensor_view.h"
 #include "sepconv/layer.h"
+#include "sepconv/network.h"
 
 namespace sepconv {
 
@@ -115,13 +119,60 @@ class GpuLayer {
   Shape input_shape(std::int64_t batch) const;
   Shape output_shape(std::int64_t batch) const;
 
-  /// Starts the kernel in the context's queue and returns. 1-D problems also take tensors of rank 3, without H. Several
-  /// threads may call it. The next call that waits reports errors of the kernel itself.
-  Status run(const GpuTensor& in, GpuTensor& out) const noexcept;
+  /// Starts the kernel in the context's queue and returns. 1-D problems also take tensors of rank 3, without H. A batch
+  /// has at most 65535 images, and a tensor 2^30 elements. Several threads may call it. The next call that waits
+  /// reports errors of the kernel itself.
+  Status run(const GpuTensor& in, GpuTensor& out) const noexcept { return run(in, nullptr, 0, out); }
+
+  /// The same for a problem whose epilogue reads other tensors.
+  /// @param operands  one for each step that has an operand, in order: of the output's shape, or with extents of 1
+  ///                  where the step broadcasts.
+  Status run(const GpuTensor& in, const GpuTensor* const* operands, std::size_t operand_count,
+             GpuTensor& out) const noexcept;
 
  private:
   struct State;
   std::shared_ptr<const State> state_;
+};
+
+/// A whole network on a device. The tensors between its layers lie in one allocation of device memory, at the places
+/// that the memory plan of the network has for them. Copies are cheap and share weights and memory.
+class GpuNetwork {
+ public:
+  /// Chooses the kernels of all steps, each as GpuLayer does, and copies the weights to the device.
+  /// @param target  restricts the choice to kernels with this target; empty: SEPCONV_TARGET, else no restriction.
+  /// @throws std::invalid_argument naming the first step that has no kernel, with the reason; std::runtime_error if the
+  ///   device fails.
+  GpuNetwork(const GpuContext& context, const Network& network, std::string_view target = {});
+
+  const std::vector<NetworkTensorInfo>& inputs() const noexcept;
+  const std::vector<NetworkTensorInfo>& outputs() const noexcept;
+
+  /// Bytes of device memory for the tensors between the layers, for a batch. Weights are not counted.
+  /// @throws std::invalid_argument for a batch that is not positive or too large.
+  std::size_t workspace_bytes(std::int64_t batch = 1) const;
+
+  /// Allocates the workspace for batches of up to that size, so that no run() of them allocates.
+  /// @throws std::invalid_argument as workspace_bytes(), std::runtime_error if the device has no memory left.
+  void reserve(std::int64_t batch) const;
+
+  /// Starts the kernels of all steps in the context's queue, one after the other, and returns. Copies nothing, and
+  /// waits for nothing. Allocates only where no earlier run() or reserve() was for as large a batch. All tensors have
+  /// the same batch; the workspace and each tensor have at most 2^30 elements. No output may be an input or another
+  /// output. Several threads may call it; their runs follow each other. The next call that waits reports errors of the
+  /// kernels themselves.
+  Status run(const GpuTensor* const* inputs, std::size_t input_count, GpuTensor* const* outputs,
+             std::size_t output_count) const noexcept;
+  /// The same for a network of one input and one output.
+  Status run(const GpuTensor& input, GpuTensor& output) const noexcept {
+    const GpuTensor* const in = &input;
+    GpuTensor* const out = &output;
+    return run(&in, 1, &out, 1);
+  }
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace sepconv

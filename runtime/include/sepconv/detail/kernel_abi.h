@@ -24,6 +24,10 @@ struct KernelContext {
 
 /// A compiled kernel in Halide's argv form: argv[0] points to a KernelContext*, and argv[i + 1] to argument i of
 /// arguments_of() (kernel_arguments.h), a halide_buffer_t or a scalar. Returns 0 or Halide's error code.
+///
+/// For a kernel for GPUs, argv[0] points to its library's own context, and images lie anywhere in a device memory:
+/// behind the batch, their buffers have one more dimension, of extent 2 from -1 on. Its pitch is the number of elements
+/// from the beginning of the memory to the first image. The kernel reads and writes at its index 0.
 using KernelFunction = int (*)(void** argv);
 
 }  // namespace sepconv

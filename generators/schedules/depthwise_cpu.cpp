@@ -77,7 +77,13 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
     nest.push_back(panel);
   }
   const Var innermost = s.c_block ? panel : loops.tile, outermost = s.c_block ? block : panel;
-  for (const Var& loop : {loops.tile, loops.y, loops.m, outermost}) nest.push_back(loop);
+  // A tile of the kernel's output takes the sums of all multipliers: by Halide's bounds, an output channel may have any
+  // of them.
+  const bool all_multipliers = !loops.scratch && p.depth_multiplier > 1;
+  if (all_multipliers) nest.insert(nest.begin() + 2, loops.m);
+  for (const Var& loop : {loops.tile, loops.y}) nest.push_back(loop);
+  if (!all_multipliers) nest.push_back(loops.m);
+  nest.push_back(outermost);
   nest.insert(nest.end(), loops.outer.begin(), loops.outer.end());
   out.reorder(nest).vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
 
@@ -86,6 +92,17 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   if (p.is_dynamic()) stage.sum.bound_extent(loops.x, s.ow_tile);
   stage.sum.vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
   std::vector<VarOrRVar> sum_nest = order(c, loops.x);
+  if (all_multipliers) {
+    const Var m = stage.sum.args()[stage.sum.args().size() - 2];
+    sum_nest.push_back(m);
+    const int sums = s.c_tile * s.ow_tile / vector * p.depth_multiplier;
+    if (sums <= p.target.registers) {
+      out.unroll(loops.m);
+      stage.sum.unroll(m).update().unroll(m);
+    } else {
+      stage.sum.store_in(Halide::MemoryType::Stack);
+    }
+  }
   sum_nest.push_back(stage.tap.x);
   sum_nest.push_back(stage.tap.y);
   stage.sum.update().reorder(sum_nest).vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);

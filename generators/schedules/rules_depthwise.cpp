@@ -125,6 +125,11 @@ DepthwiseCpuSchedule depthwise_rule(const Lowering& p, int columns, bool direct,
     }
     dw.k_unroll = unrolled_taps(p.window.KW);
     dw.pad_tile = !direct && p.window.stride_h * p.window.stride_w == 1;
+    if (!p.has_pointwise() && p.depth_multiplier > 1) {
+      // A tile has the sums of all multipliers.
+      dw.c_tile = std::min(dw.c_tile, lanes);
+      dw.ow_tile = std::clamp(p.target.registers / 2 / p.depth_multiplier, 1, dw.ow_tile);
+    }
     if (direct && p.IC >= dw.c_tile && !copied) dw.c_block = channels_at_once(p, dw);
   } else {
     dw.ow_tile = columns >= 2 * lanes ? 2 * lanes : vector_below(columns, p.target);
@@ -132,7 +137,8 @@ DepthwiseCpuSchedule depthwise_rule(const Lowering& p, int columns, bool direct,
     // Sums that do not wait for each other; and a channel's input is not read while its copy is still in the store
     // buffer, where a vector that straddles two stores would wait for them.
     const int sums = 4, vectors_of_tile = std::max(1, dw.ow_tile / lanes);
-    dw.c_tile = std::min(std::max(1, sums / vectors_of_tile), power_of_two_below(p.IC));
+    const int multiplier = p.has_pointwise() ? 1 : p.depth_multiplier;  // whose sums a tile has all
+    dw.c_tile = std::min(std::max(1, sums / (vectors_of_tile * multiplier)), power_of_two_below(p.IC));
     // Beyond it, most inputs are skipped, and a copy of all phases would cost more than the sums.
     constexpr int kWorthPhases = 16;
     dw.pad_tile = p.window.stride_w <= kWorthPhases;

@@ -24,9 +24,9 @@ constexpr RulePolicy kRules16 = {
     .transposes_nchw = true,
 };
 
-// 32 registers. The choices for nhwc were measured on a Zen 4 and a Zen 5 (docs/reports). Tiles of three and four vectors
-// have the fewest loads. From 384 terms on, the pixels of a 14-pixel tile push each other, and the packed weights, out
-// of L1.
+// 32 registers. The choices for nhwc were measured on a Zen 4 and a Zen 5 (docs/reports). Tiles of three and four
+// vectors have the fewest loads. From 384 terms on, the pixels of a 14-pixel tile push each other, and the packed
+// weights, out of L1.
 constexpr MicroTile kWidest[] = {{2, 14}};
 constexpr MicroTile kTiles32[] = {{3, 8}, {3, 7}, {4, 6}, {4, 5}, {4, 4}, {2, 14}, {2, 10}, {2, 8}, {2, 7}};
 constexpr MicroTile kTiles32Deep[] = {{3, 8}, {3, 7}, {4, 6}, {4, 5}, {4, 4}, {2, 10}, {2, 8}, {2, 7}};

@@ -18,17 +18,17 @@ using Coefficients = std::vector<double>;
 struct FloatForm {
   int fraction_bits;
   double exponent_bias;
-  double exp_lowest;               // its power of two is 2^-(2 exponent_bias - 2): `rest` below is then 0
-  double exp_highest;              // beyond it exp is infinite
-  double expm1_lowest;             // below it expm1 rounds to -1
-  double log2_high, log2_low;      // log(2) in two parts; integers of the exponent's size times the high part are exact
-  int square_tail_bits;            // clearing these leaves so few bits that the square is exact
-  double tail_limit;               // exp(-tail_limit^2 / 2) is exp(exp_lowest)
-  double tail_shift;               // k below
-  Coefficients exp_tail;           // (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2
-  Coefficients log1p_tail;         // (2 atanh(s) - 2 s) / s^3 in s^2 <= 1 / 9
-  Coefficients minus_tanh;         // (x - tanh(x)) / x^3 in x^2 <= 0.625^2
-  Coefficients normal_tail;        // (a + k) exp(a^2 / 2) P(X > a) in t = (a - k) / (a + k) for all a >= 0
+  double exp_lowest;           // its power of two is 2^-(2 exponent_bias - 2): `rest` below is then 0
+  double exp_highest;          // beyond it exp is infinite
+  double expm1_lowest;         // below it expm1 rounds to -1
+  double log2_high, log2_low;  // log(2) in two parts; integers of the exponent's size times the high part are exact
+  int square_tail_bits;        // clearing these leaves so few bits that the square is exact
+  double tail_limit;           // exp(-tail_limit^2 / 2) is exp(exp_lowest)
+  double tail_shift;           // k below
+  Coefficients exp_tail;       // (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2
+  Coefficients log1p_tail;     // (2 atanh(s) - 2 s) / s^3 in s^2 <= 1 / 9
+  Coefficients minus_tanh;     // (x - tanh(x)) / x^3 in x^2 <= 0.625^2
+  Coefficients normal_tail;    // (a + k) exp(a^2 / 2) P(X > a) in t = (a - k) / (a + k) for all a >= 0
 };
 
 // clang-format off
@@ -90,9 +90,7 @@ Expr polynomial(const Expr& x, const Coefficients& coefficients) {
 Type bits_type(const Expr& x) { return UInt(x.type().bits()); }
 
 /// Added to an integer, or to a number that this rounds to one, it leaves the integer in the lowest bits.
-double low_bits(const Type& type) {
-  return 1.5 * static_cast<double>(std::int64_t{1} << form_of(type).fraction_bits);
-}
+double low_bits(const Type& type) { return 1.5 * static_cast<double>(std::int64_t{1} << form_of(type).fraction_bits); }
 
 /// 2^n for an integer n whose power is normal, infinite at one above the largest, 0 at one below the smallest. The
 /// integer moves from the lowest bits into the exponent. No conversion, so NaN is defined too.
@@ -125,13 +123,9 @@ ScaledExp scaled(const Reduced& x, const Expr& normal_n) {
   const Expr mantissa = constant_like(x.r, 1) + reduced_expm1(x.r);
   return {mantissa * power_of_two(normal_n), power_of_two(x.n - normal_n)};
 }
-ScaledExp scaled(const Reduced& x) {
-  return scaled(x, clamp_low(x.n, 2 - form_of(x.n.type()).exponent_bias));
-}
+ScaledExp scaled(const Reduced& x) { return scaled(x, clamp_low(x.n, 2 - form_of(x.n.type()).exponent_bias)); }
 
-Expr sign_bit(const Type& bits) {
-  return Halide::Internal::UIntImm::make(bits, std::uint64_t{1} << (bits.bits() - 1));
-}
+Expr sign_bit(const Type& bits) { return Halide::Internal::UIntImm::make(bits, std::uint64_t{1} << (bits.bits() - 1)); }
 
 /// value with the sign bit of x.
 Expr with_sign_of(const Expr& value, const Expr& x) {

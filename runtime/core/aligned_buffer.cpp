@@ -24,7 +24,7 @@ void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size
 AlignedBuffer::AlignedBuffer(std::size_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
   const std::align_val_t alignment{bytes < kHugePage ? kBufferAlignment : kHugePage};
-  data_ = std::unique_ptr<void, Delete>(::operator new (bytes, alignment), Delete{alignment});
+  data_ = std::unique_ptr<void, Delete>(::operator new(bytes, alignment), Delete{alignment});
   if (bytes >= kHugePage) advise_huge_pages(data_.get(), bytes);  // before the first write to it
   std::memset(data_.get(), 0, bytes);
 }

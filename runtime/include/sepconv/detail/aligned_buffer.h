@@ -10,8 +10,8 @@ namespace sepconv {
 /// Alignment of every buffer that the library allocates: a cache line, and the widest vector.
 inline constexpr std::size_t kBufferAlignment = 64;
 
-/// Movable, not copyable. Linux backs a large buffer with huge pages where it may: weights that fit in no cache are read
-/// faster with fewer misses of the TLB.
+/// Movable, not copyable. Linux backs a large buffer with huge pages where it may: weights that fit in no cache are
+/// read faster with fewer misses of the TLB.
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
@@ -24,7 +24,7 @@ class AlignedBuffer {
  private:
   struct Delete {
     std::align_val_t alignment;
-    void operator()(void* p) const noexcept { ::operator delete (p, alignment); }
+    void operator()(void* p) const noexcept { ::operator delete(p, alignment); }
   };
   std::unique_ptr<void, Delete> data_;
   std::size_t bytes_ = 0;

@@ -14,8 +14,10 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
-readonly runner=$here/../../runner
-readonly home=${SEPCONV_PEERS:-$(cd "$here/../.." && pwd)/build/peers}
+root=$(cd "$here/../.." && pwd)
+readonly root
+readonly runner=$root/runner
+readonly home=${SEPCONV_PEERS:-$root/build/peers}
 readonly names=${SEPCONV_PEER_NAMES:-onednn onnxruntime openvino litert keras-tf}
 readonly log=$home/setup.log
 
@@ -58,7 +60,8 @@ build() {
     return
   fi
   read -ra compiler <<<"${CXX:-c++}"
-  logged "${compiler[@]}" -O2 -std=c++20 "$source" -o "$program" "$@" || fail "$source does not compile"
+  logged "${compiler[@]}" -O2 -std=c++20 -I"$root" -I"$root/runtime/include" "$source" -o "$program" "$@" ||
+    fail "$source does not compile"
 }
 
 # onednn PREFIX PROGRAM [OPTION...]: oneDNN has its own folder, since two versions of it do not live in one.
@@ -103,7 +106,7 @@ main() {
     "${SEPCONV_PYTHON:-python3}" -m venv "$home" || fail "cannot make a virtual environment in $home"
   fi
   "$home/bin/python" -c 'import numpy' 2>/dev/null || pip numpy
-  build peak peak.cpp "$runner/peak.cpp" -I"$runner" -I"$here/../../runtime/include" -march=native -pthread
+  build peak peak.cpp "$runner/peak.cpp" -march=native -pthread
   for name in $names; do
     install "$name"
   done

@@ -6,7 +6,7 @@
 # Environment:
 #   SEPCONV_PEERS       the folder (build/peers of the checkout)
 #   SEPCONV_PEER_NAMES  which of "onednn onnxruntime openvino litert keras-tf", all of them if unset; "onednn_new",
-#                       "jax" and "networks" only where they are named
+#                       "jax", "iree" and "networks" only where they are named
 #   SEPCONV_PYTHON      the Python that the environment is made from (python3)
 #   CXX                 the C++ compiler (c++)
 # Exit status: 0 ready, 3 something could not be installed.
@@ -29,6 +29,7 @@ declare -rA packages=(
   [litert]='ai-edge-litert==2.3.0 tensorflow-cpu==2.21.0' # TensorFlow converts the models
   [keras-tf]='tensorflow-cpu==2.21.0 keras==3.15.1'
   [jax]='jax[cpu]==0.10.2'
+  [iree]='iree-base-compiler==3.13.0 iree-base-runtime==3.13.0 jax[cpu]==0.10.2' # JAX exports the models
   [networks]='tf2onnx==1.17.0' # for bench_networks.py
 )
 

@@ -49,10 +49,10 @@ bench-peers: setup ## Time sepconv beside other libraries from PyPI: a table and
 	@bench/peers/setup.sh
 	@build/peers/bin/python bench/peers/bench_peers.py --sepconv build/release/tools/sepconv
 
-bench-networks: setup ## Time whole networks beside other libraries, after make check-networks (ONLY=PATTERN: some; 10 minutes)
+bench-networks: setup ## Time whole networks beside other libraries, after make check-networks (ONLY=PATTERN: some; 20 minutes)
 	@$(CMAKE) --workflow --preset compiler
 	@$(CMAKE) --build --preset compiler --target sepconv_network_timer
-	@SEPCONV_PEER_NAMES="onnxruntime openvino litert keras-tf networks" bench/peers/setup.sh
+	@SEPCONV_PEER_NAMES="onnxruntime openvino litert keras-tf iree networks" bench/peers/setup.sh
 	@build/peers/bin/python bench/peers/bench_networks.py --sepconv build/release/tools/sepconv \
 	  --timer build/release/bench/sepconv_network_timer --only "$(ONLY)"
 

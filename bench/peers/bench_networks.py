@@ -22,14 +22,15 @@ import time
 
 import numpy as np
 
+import network_adaptor
 import network_table
 from compare import Server, cpu_info
+from network_files import all_current
 from peers import cores_for
 from results import median
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOME = HERE.parent.parent / "build" / "peers"
-PEERS = ("litert", "onnxruntime", "openvino", "openvino-tflite", "keras-tf", "keras-xla")
 LIMIT = 1e-3  # of the largest value: beyond it a result is wrong
 
 
@@ -40,7 +41,8 @@ def parse_arguments():
     parser.add_argument("--models", type=pathlib.Path, default=HERE.parent.parent / "build" / "networks",
                         help="NAME/NAME.keras and NAME/input.npy, as check_networks.py leaves them (%(default)s)")
     parser.add_argument("--only", default="*", help="pattern of the names of networks")
-    parser.add_argument("--peers", default=",".join(PEERS), help="names, separated by commas (%(default)s)")
+    parser.add_argument("--peers", default=",".join(network_adaptor.PEERS),
+                        help="names, separated by commas (%(default)s)")
     parser.add_argument("--target", help="of sepconv; the best that this machine runs if left out")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cores", help="for taskset; the last ones if left out")
@@ -62,6 +64,15 @@ def network_names(options):
     return names
 
 
+def files_of(peers):
+    """What the peers, separated by commas, read of a network."""
+    names = peers.split(",")
+    for name in names:
+        if name not in network_adaptor.PEERS:
+            raise ValueError(f"--peers: '{name}' is none of: {', '.join(network_adaptor.PEERS)}")
+    return {network_adaptor.PEERS[name][1] for name in names}
+
+
 def best_target(sepconv):
     """The target whose kernels this machine's CPU would choose."""
     done = subprocess.run([sepconv, "targets", "--json"], stdout=subprocess.PIPE, check=True)
@@ -70,10 +81,10 @@ def best_target(sepconv):
     return max(usable, key=lambda one: one["rank"])["name"]
 
 
-def prepare(name, options):
+def prepare(name, files, options):
     """Compiles and converts one network. Returns why sepconv cannot compile it, or None."""
-    model, done = options.models / name / f"{name}.keras", options.folder / name / "failures.json"
-    if not done.exists() or done.stat().st_mtime < model.stat().st_mtime:
+    model = options.models / name / f"{name}.keras"
+    if not all_current(options.folder / name, model, files):
         command = [sys.executable, HERE / "network_convert.py", "--models", options.models, "--folder", options.folder]
         subprocess.run([*command, name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     folder = options.folder / name / f"sepconv_{options.threads}"
@@ -158,11 +169,11 @@ def write_result(result, options):
 
 
 def run(options):
-    names = network_names(options)
+    names, files = network_names(options), files_of(options.peers)
     options.target = options.target or best_target(options.sepconv)
     options.cores = cores_for(options.threads, options.cores)
     for name in names:
-        if why := prepare(name, options):
+        if why := prepare(name, files, options):
             print(f"bench_networks: {name}: sepconv compile failed: {why}", file=sys.stderr)
     if options.prepare:
         return 0

@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import numpy as np
 
+from network_files import existing, failures_of
 from protocol import measure
 
 
@@ -102,12 +103,41 @@ def load_tensorflow(model, x, threads, compiled):
 
 load_tensorflow.ready = False
 
+
+def load_iree(model, x, threads):
+    """IREE's synchronous device, or its task system with a worker for each thread. Without the Python layer that packs
+    arguments for each call."""
+    from iree import runtime
+
+    if threads > 1:
+        runtime.flags.parse_flags(f"--task_topology_group_count={threads}")
+    config = runtime.Config(device=runtime.get_device("local-task" if threads > 1 else "local-sync"))
+    module = runtime.VmModule.mmap(config.vm_instance, str(model))
+    context = runtime.SystemContext(vm_modules=[module], config=config)
+    function, invoke = module.lookup_function("main"), context.vm_context.invoke
+    arguments, result = runtime.VmVariantList(1), [None]
+    arguments.push_ref(config.device.allocator.allocate_buffer_copy(
+        memory_type=runtime.MemoryType.DEVICE_LOCAL, allowed_usage=runtime.BufferUsage.DEFAULT, device=config.device,
+        buffer=x, element_type=runtime.HalElementType.FLOAT_32))
+
+    def run():
+        result[0] = runtime.VmVariantList(1)
+        invoke(function, arguments, result[0])
+
+    def out():
+        return runtime.DeviceArray(config.device, result[0].get_as_object(0, runtime.HalBufferView)).to_host()
+
+    return run, out, ""
+
+
 # For each peer its package, the file that it reads, and its function.
 PEERS = {
     "litert": ("ai-edge-litert", "model.tflite", load_litert),
     "onnxruntime": ("onnxruntime", "model.onnx", load_onnxruntime),
     "openvino": ("openvino", "model.onnx", load_openvino),
     "openvino-tflite": ("openvino", "model.tflite", load_openvino),
+    "iree": ("iree-base-runtime", "model.vmfb", load_iree),
+    "iree-im2col": ("iree-base-runtime", "im2col.vmfb", load_iree),
     "keras-tf": ("tensorflow-cpu", "saved_model", lambda *arguments: load_tensorflow(*arguments, False)),
     "keras-xla": ("tensorflow-cpu", "saved_model", lambda *arguments: load_tensorflow(*arguments, True)),
 }
@@ -115,10 +145,7 @@ PEERS = {
 
 def load(peer, folder, threads):
     _, file, function = PEERS[peer]
-    failures = json.loads((folder / "failures.json").read_text(encoding="utf-8"))
-    if file in failures:
-        raise RuntimeError(f"no {file}: {failures[file]}")
-    return function(folder / file, np.load(folder / "input.npy"), threads)
+    return function(existing(folder, file, failures_of(folder)), np.load(folder / "input.npy"), threads)
 
 
 class Answerer:

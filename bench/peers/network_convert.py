@@ -5,8 +5,10 @@
   saved_model/                  for TensorFlow, with constant weights
   model.tflite                  for LiteRT and OpenVINO, by TensorFlow's converter
   model.onnx                    for ONNX Runtime and OpenVINO, by tf2onnx
+  model.mlirbc                  StableHLO, by JAX
+  model.vmfb, im2col.vmfb       for IREE, by its compiler from StableHLO, for the CPU of this machine
 
-failures.json, which is written last, says why a file could not be made.
+failures.json, which is written last, says why a file could not be made. Files newer than the model are kept.
 """
 
 import argparse
@@ -14,7 +16,6 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import sys
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -25,6 +26,9 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # noqa: E402
+
+import compile_iree  # noqa: E402
+from network_files import FAILURES, existing, is_current, write_whole  # noqa: E402
 
 OPSET = 17
 
@@ -46,14 +50,10 @@ def write_expected(path, model, source):
 
 
 def write_saved_model(path, model, shape):
-    temporary = path.with_suffix(".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     holder, frozen = tf.Module(), frozen_function(model, shape)
     holder.compute = tf.function(lambda t: frozen(t)[0], input_signature=[tf.TensorSpec(shape, tf.float32)])
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # swish has one, which cannot be saved
-    tf.saved_model.save(holder, str(temporary), options=options)
-    shutil.rmtree(path, ignore_errors=True)
-    temporary.rename(path)
+    tf.saved_model.save(holder, str(path), options=options)
 
 
 def write_tflite(path, model, shape):
@@ -110,19 +110,28 @@ def convert(model_file, folder):
     model = keras.models.load_model(model_file, compile=False)
     shape = (1, *model.input_shape[1:])
     write_expected(folder / "expected.npy", model, model_file.parent / "input.npy")
+    failures = {}
+
+    def stablehlo():
+        return existing(folder, "model.mlirbc", failures)
+
     steps = {
         "saved_model": lambda path: write_saved_model(path, model, shape),
         "model.tflite": lambda path: write_tflite(path, model, shape),
         "model.onnx": lambda path: write_onnx(path, model, shape),
+        "model.mlirbc": lambda path: compile_iree.export(path, model_file),
+        "model.vmfb": lambda path: compile_iree.write_module(path, stablehlo()),
+        "im2col.vmfb": lambda path: compile_iree.write_module(path, stablehlo(), compile_iree.IM2COL),
     }
-    failures = {}
     for name, write in steps.items():
+        if is_current(folder / name, model_file):
+            continue
         try:
             with depthwise_operators():
-                write(folder / name)
+                write_whole(folder / name, write)
         except Exception as error:  # the other peers' files are still wanted
             failures[name] = f"{type(error).__name__}: {error}"[:300]
-    (folder / "failures.json").write_text(json.dumps(failures, indent=1) + "\n", encoding="utf-8")
+    (folder / FAILURES).write_text(json.dumps(failures, indent=1) + "\n", encoding="utf-8")
     return failures
 
 

@@ -6,7 +6,7 @@
 # Environment:
 #   SEPCONV_PEERS       the folder (build/peers of the checkout)
 #   SEPCONV_PEER_NAMES  which of "onednn onnxruntime openvino litert keras-tf", all of them if unset; "onednn_new",
-#                       "jax" and "networks" only where they are named
+#                       "jax", "iree" and "networks" only where they are named
 #   SEPCONV_PYTHON      the Python that the environment is made from (python3)
 #   CXX                 the C++ compiler (c++)
 # Exit status: 0 ready, 3 something could not be installed.
@@ -14,8 +14,10 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
-readonly runner=$here/../../runner
-readonly home=${SEPCONV_PEERS:-$(cd "$here/../.." && pwd)/build/peers}
+root=$(cd "$here/../.." && pwd)
+readonly root
+readonly runner=$root/runner
+readonly home=${SEPCONV_PEERS:-$root/build/peers}
 readonly names=${SEPCONV_PEER_NAMES:-onednn onnxruntime openvino litert keras-tf}
 readonly log=$home/setup.log
 
@@ -27,6 +29,7 @@ declare -rA packages=(
   [litert]='ai-edge-litert==2.3.0 tensorflow-cpu==2.21.0' # TensorFlow converts the models
   [keras-tf]='tensorflow-cpu==2.21.0 keras==3.15.1'
   [jax]='jax[cpu]==0.10.2'
+  [iree]='iree-base-compiler==3.13.0 iree-base-runtime==3.13.0 jax[cpu]==0.10.2' # JAX exports the models
   [networks]='tf2onnx==1.17.0' # for bench_networks.py
 )
 
@@ -58,7 +61,8 @@ build() {
     return
   fi
   read -ra compiler <<<"${CXX:-c++}"
-  logged "${compiler[@]}" -O2 -std=c++20 "$source" -o "$program" "$@" || fail "$source does not compile"
+  logged "${compiler[@]}" -O2 -std=c++20 -I"$root" -I"$root/runtime/include" "$source" -o "$program" "$@" ||
+    fail "$source does not compile"
 }
 
 # onednn PREFIX PROGRAM [OPTION...]: oneDNN has its own folder, since two versions of it do not live in one.
@@ -103,7 +107,7 @@ main() {
     "${SEPCONV_PYTHON:-python3}" -m venv "$home" || fail "cannot make a virtual environment in $home"
   fi
   "$home/bin/python" -c 'import numpy' 2>/dev/null || pip numpy
-  build peak peak.cpp "$runner/peak.cpp" -I"$runner" -I"$here/../../runtime/include" -march=native -pthread
+  build peak peak.cpp "$runner/peak.cpp" -march=native -pthread
   for name in $names; do
     install "$name"
   done

@@ -95,13 +95,15 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   if (all_multipliers) {
     const Var m = stage.sum.args()[stage.sum.args().size() - 2];
     sum_nest.push_back(m);
-    const int sums = s.c_tile * s.ow_tile / vector * p.depth_multiplier;
-    if (sums <= p.target.registers) {
+    // An epilogue of many multipliers would take minutes to compile if it were unrolled too. LLVM keeps the sums of a
+    // loop over the taps in registers all the same where they fit.
+    constexpr int kUnrolledInEpilogue = 2;
+    if (p.depth_multiplier <= kUnrolledInEpilogue)
       out.unroll(loops.m);
-      stage.sum.unroll(m).update().unroll(m);
-    } else {
+    else
       stage.sum.store_in(Halide::MemoryType::Stack);
-    }
+    const int sums = s.c_tile * s.ow_tile / vector * p.depth_multiplier;
+    if (sums <= p.target.registers) stage.sum.unroll(m).update().unroll(m);
   }
   sum_nest.push_back(stage.tap.x);
   sum_nest.push_back(stage.tap.y);

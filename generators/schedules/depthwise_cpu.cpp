@@ -93,8 +93,7 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
   stage.sum.vectorize(nhwc ? c : loops.x, vector).unroll(c).unroll(loops.x);
   std::vector<VarOrRVar> sum_nest = order(c, loops.x);
   if (all_multipliers) {
-    const Var m = stage.sum.args()[stage.sum.args().size() - 2];
-    sum_nest.push_back(m);
+    sum_nest.push_back(loops.m);
     // An epilogue of many multipliers would take minutes to compile if it were unrolled too. LLVM keeps the sums of a
     // loop over the taps in registers all the same where they fit.
     constexpr int kUnrolledInEpilogue = 2;
@@ -103,7 +102,7 @@ void schedule_depthwise_cpu(Func out, DepthwiseStage& stage, const PaddedInput& 
     else
       stage.sum.store_in(Halide::MemoryType::Stack);
     const int sums = s.c_tile * s.ow_tile / vector * p.depth_multiplier;
-    if (sums <= p.target.registers) stage.sum.unroll(m).update().unroll(m);
+    if (sums <= p.target.registers) stage.sum.unroll(loops.m).update().unroll(loops.m);
   }
   sum_nest.push_back(stage.tap.x);
   sum_nest.push_back(stage.tap.y);

@@ -67,6 +67,9 @@ int channels_at_once(const Lowering& p, const DepthwiseCpuSchedule& dw) {
   return few ? std::min(all, kFew) : all;
 }
 
+/// Multipliers whose sums a tile has: all of them in a layer of its own, else one.
+int multipliers_of_tile(const Lowering& p) { return p.has_pointwise() ? 1 : p.depth_multiplier; }
+
 /// Taps of a row that are unrolled: 0, all of them, where they are few; else a divisor that spares most of the loop and
 /// lets a tap's inputs be the next one's.
 int unrolled_taps(int KW) {
@@ -125,10 +128,9 @@ DepthwiseCpuSchedule depthwise_rule(const Lowering& p, int columns, bool direct,
     }
     dw.k_unroll = unrolled_taps(p.window.KW);
     dw.pad_tile = !direct && p.window.stride_h * p.window.stride_w == 1;
-    if (!p.has_pointwise() && p.depth_multiplier > 1) {
-      // A tile has the sums of all multipliers.
+    if (const int multipliers = multipliers_of_tile(p); multipliers > 1) {
       dw.c_tile = std::min(dw.c_tile, lanes);
-      dw.ow_tile = std::clamp(p.target.registers / 2 / p.depth_multiplier, 1, dw.ow_tile);
+      dw.ow_tile = std::clamp(p.target.registers / 2 / multipliers, 1, dw.ow_tile);
     }
     if (direct && p.IC >= dw.c_tile && !copied) dw.c_block = channels_at_once(p, dw);
   } else {
@@ -137,8 +139,7 @@ DepthwiseCpuSchedule depthwise_rule(const Lowering& p, int columns, bool direct,
     // Sums that do not wait for each other; and a channel's input is not read while its copy is still in the store
     // buffer, where a vector that straddles two stores would wait for them.
     const int sums = 4, vectors_of_tile = std::max(1, dw.ow_tile / lanes);
-    const int multiplier = p.has_pointwise() ? 1 : p.depth_multiplier;  // whose sums a tile has all
-    dw.c_tile = std::min(std::max(1, sums / (vectors_of_tile * multiplier)), power_of_two_below(p.IC));
+    dw.c_tile = std::min(std::max(1, sums / (vectors_of_tile * multipliers_of_tile(p))), power_of_two_below(p.IC));
     // Beyond it, most inputs are skipped, and a copy of all phases would cost more than the sums.
     constexpr int kWorthPhases = 16;
     dw.pad_tile = p.window.stride_w <= kWorthPhases;

@@ -10,25 +10,21 @@
 namespace sepconv::generators {
 namespace {
 
-bool fits(TileCase problems, const Lowering& p, bool flat) {
+bool fits(TileCase problems, const Lowering& p) {
   switch (problems) {
     case TileCase::any: return true;
     case TileCase::nchw: return p.layout == Layout::nchw;
     case TileCase::dynamic: return p.is_dynamic();
     case TileCase::stem: return p.family == KernelFamily::conv && p.IC <= kStemChannels;
-    case TileCase::pointwise: return !p.has_depthwise();
-    case TileCase::one_row: return p.OH() == 1;
-    case TileCase::across_rows: return flat;
-    case TileCase::narrow_rows: return p.OW() <= kNarrowImage;
   }
   return false;
 }
 
 /// Tiles that keep the multiply-add units busy, the one with the fewest loads first.
-std::span<const MicroTile> micro_tiles(const Lowering& p, bool flat) {
+std::span<const MicroTile> micro_tiles(const Lowering& p) {
   const int terms = p.middle_channels();
   for (const MicroTiles& line : p.target.rules.micro_tiles)
-    if (terms >= line.least_terms && terms <= line.most_terms && fits(line.problems, p, flat)) return line.tiles;
+    if (terms >= line.least_terms && terms <= line.most_terms && fits(line.problems, p)) return line.tiles;
   throw std::logic_error("target " + p.target.name + " has no micro-tiles for sums of " + std::to_string(terms) +
                          " terms");
 }
@@ -54,7 +50,7 @@ double cost_with_loads(const Lowering& p, const MicroTile& tile, int pixels) {
 MicroTile best_micro_tile(const Lowering& p, bool flat, int columns) {
   const bool nhwc = p.layout == Layout::nhwc;
   const int pixels = flat ? p.OH() * p.OW() : columns;
-  const std::span<const MicroTile> tiles = micro_tiles(p, flat);
+  const std::span<const MicroTile> tiles = micro_tiles(p);
   MicroTile best = tiles.back();  // where vectors are longer than their side of the problem
   if (!p.has_pointwise()) return best;
   double best_cost = std::numeric_limits<double>::infinity();

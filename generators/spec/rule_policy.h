@@ -24,12 +24,8 @@ inline constexpr int kStemChannels = 4;
 enum class TileCase : std::uint8_t {
   any,
   nchw,
-  dynamic,      // an extent is known only at run time
-  stem,         // a conv of at most kStemChannels channels, whose taps are unrolled
-  pointwise,    // no depthwise stage
-  one_row,      // images of height 1
-  across_rows,  // tiles run across row ends (block.flat)
-  narrow_rows,  // rows of at most kNarrowImage pixels
+  dynamic,  // an extent is known only at run time
+  stem,     // a conv of at most kStemChannels channels, whose taps are unrolled
 };
 
 /// One line of a target's table of micro-tiles. The first line that fits a problem is the one used.

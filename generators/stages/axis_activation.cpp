@@ -30,7 +30,7 @@ AxisStage axis_stage(const Lowering& p, Layout layout, const std::function<Expr(
     return stage.reductions.back().total;
   };
   const Expr largest = kept("axis_maximum", reduced("axis_largest", element, math::larger, -type.max()));
-  const auto below = [&](const Expr& at) { return strict_float(element(at) - largest); };
+  const auto below = [&](const Expr& at) { return element(at) - largest; };
   const auto exponential = [&](const Expr& at) { return math::scaled_exp(below(at)).value(); };
   const Expr sum = reduced(
       "axis_sum", [&](const Expr& at) { return math::strict(exponential(at)); },

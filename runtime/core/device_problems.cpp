@@ -6,6 +6,16 @@
 #include "runtime/core/network_graph.h"
 
 namespace sepconv::detail {
+namespace {
+
+/// Does nothing but apply an activation along an axis.
+bool only_activates(const ConvProblem& p) {
+  const Stage& first = p.stages.front();
+  return p.stages.size() == 1 && first.kind == StageKind::copy && first.window.is_identity() &&
+         first.epilogue.size() == 1 && !is_elementwise(activation_of(first.epilogue).kind);
+}
+
+}  // namespace
 
 ConvProblem axis_problem(const ConvProblem& problem, bool rank3) {
   const Extents e = problem.extents_after(problem.stages.size());
@@ -33,12 +43,9 @@ ConvProblem axis_problem(const ConvProblem& problem, bool rank3) {
 }
 
 bool is_axis_problem(const ConvProblem& p) {
-  const Stage& first = p.stages.front();
-  const Activation activation = activation_of(first.epilogue);
-  return p.stages.size() == 1 && first.kind == StageKind::copy && first.window.is_identity() &&
-         first.epilogue.size() == 1 && !is_elementwise(activation.kind) && p.layout == Layout::nhwc &&
-         (activation.axis == -1 || activation.axis == -2) && p.input_pitches.dense() && p.output_pitches.dense() &&
-         !p.is_dynamic();
+  const int axis = activation_of(p.stages.front().epilogue).axis;
+  return only_activates(p) && p.layout == Layout::nhwc && (axis == -1 || axis == -2) && p.input_pitches.dense() &&
+         p.output_pitches.dense() && !p.is_dynamic();
 }
 
 Extents axis_output(const ConvProblem& axis_problem) {
@@ -52,10 +59,7 @@ std::vector<ConvProblem> device_problems(const NetworkPlan& network, const Netwo
   const ConvProblem& p = step.problem;
   if (kernel_problem(p) == p) return {p};
   const ConvProblem along = axis_problem(p, images_of(p, network.tensor(step.output)).rank3);
-  const Stage& first = p.stages.front();
-  const bool only_copies = p.stages.size() == 1 && first.kind == StageKind::copy && first.window.is_identity() &&
-                           first.epilogue.size() == 1 && p.input_pitches.dense();
-  if (only_copies) return {along};
+  if (only_activates(p) && p.input_pitches.dense()) return {along};
   return {kernel_problem(p), along};
 }
 

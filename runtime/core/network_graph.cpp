@@ -167,10 +167,9 @@ class GraphChecker {
       throw std::invalid_argument(std::to_string(step.operands.size()) + " operands; expected " +
                                   std::to_string(operands.size()));
     read(step.input);
+    const Extents out = step.problem.extents_after(step.problem.stages.size());
     for (std::size_t i = 0; i < operands.size(); ++i) {
-      const std::vector<std::int64_t>& shape = operands[i].shape;
-      const auto extent = [&](std::size_t axis) { return static_cast<std::int32_t>(shape[axis]); };
-      check_images("operand", step.operands[i], step, {extent(0), extent(1), extent(2)}, {});
+      check_images("operand", step.operands[i], step, operand_extents(out, operands[i].broadcast), {});
       read(step.operands[i]);
     }
     write(step.output);

@@ -77,12 +77,10 @@ StepTensors bind_step(const NetworkPlan& plan, const NetworkStep& step) {
                     bind_tensor(plan, step.output, p.layout, images.out, p.output_pitches, images.rank3),
                     {}};
   const std::vector<Argument> operands = operands_of(p);
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    const auto extent = [&](std::size_t axis) { return static_cast<std::int32_t>(operands[i].shape[axis]); };
-    const Extents e =
-        p.layout == Layout::nhwc ? Extents{extent(0), extent(1), extent(2)} : Extents{extent(1), extent(2), extent(0)};
-    bound.operands.push_back(bind_tensor(plan, step.operands[i], p.layout, e, {}, images.rank3));
-  }
+  const Extents result = p.extents_after(p.stages.size());
+  for (std::size_t i = 0; i < operands.size(); ++i)
+    bound.operands.push_back(bind_tensor(plan, step.operands[i], p.layout,
+                                         operand_extents(result, operands[i].broadcast), {}, images.rank3));
   const NetworkTensor &in = plan.tensor(step.input), &out = plan.tensor(step.output);
   bound.in_place = in.offset_bytes >= 0 && in.offset_bytes == out.offset_bytes &&
                    may_run_in_place(plan, step, InPlace::plain_copies);

@@ -1,7 +1,10 @@
 #include "tests/gpu/device_values.h"
 
+#include <cctype>
 #include <cstring>
 #include <exception>
+#include <limits>
+#include <stdexcept>
 
 namespace sepconv::test {
 
@@ -35,6 +38,33 @@ std::vector<double> values_of(const std::vector<std::byte>& bytes, DataType dtyp
     }
   }
   return values;
+}
+
+GpuTensor device_tensor(const GpuContext& context, DataType dtype, const Shape& shape,
+                        const std::vector<double>& values) {
+  GpuTensor tensor(context, dtype, shape);
+  std::vector<double> all = values;
+  all.resize(static_cast<std::size_t>(dense_view(static_cast<const void*>(nullptr), dtype, shape).elements()),
+             std::numeric_limits<double>::quiet_NaN());
+  const std::vector<std::byte> bytes = bytes_of(all, dtype);
+  const Status status = tensor.copy_from(dense_view(static_cast<const void*>(bytes.data()), dtype, shape));
+  if (!status.ok()) throw std::runtime_error(status.message());
+  return tensor;
+}
+
+std::vector<double> values_of(const GpuTensor& tensor) {
+  const std::int64_t elements =
+      dense_view(static_cast<const void*>(nullptr), tensor.dtype(), tensor.shape()).elements();
+  std::vector<std::byte> bytes(static_cast<std::size_t>(elements) * size_bytes(tensor.dtype()));
+  const Status status = tensor.copy_to(dense_view(static_cast<void*>(bytes.data()), tensor.dtype(), tensor.shape()));
+  if (!status.ok()) throw std::runtime_error(status.message());
+  return values_of(bytes, tensor.dtype());
+}
+
+std::string test_name(std::string text) {
+  for (char& character : text)
+    if (!std::isalnum(static_cast<unsigned char>(character))) character = '_';
+  return text;
 }
 
 const Device& device_for(const std::string& target) {

@@ -1,5 +1,5 @@
 #pragma once
-// Host tensors of any element type that GPU kernels have, and the devices of this machine.
+// Tensors of any element type that GPU kernels have, the devices of this machine, and names of tests.
 
 #include <memory>
 #include <string>
@@ -12,6 +12,15 @@ namespace sepconv::test {
 /// The values as elements of the type.
 std::vector<std::byte> bytes_of(const std::vector<double>& values, DataType dtype);
 std::vector<double> values_of(const std::vector<std::byte>& bytes, DataType dtype);
+
+/// A tensor in device memory with these values, and NaN behind them; and the values of one.
+/// @throws std::runtime_error if the device fails.
+GpuTensor device_tensor(const GpuContext& context, DataType dtype, const Shape& shape,
+                        const std::vector<double>& values);
+std::vector<double> values_of(const GpuTensor& tensor);
+
+/// The text with an underscore for each character that the name of a test may not have.
+std::string test_name(std::string text);
 
 /// The context that runs a target's kernels; null, with the reason, where this machine has no such device.
 struct Device {

@@ -76,10 +76,7 @@ TEST_P(GpuFurtherProblems, EqualTheReference) {
 }
 
 std::string problem_name(const testing::TestParamInfo<Parameter>& info) {
-  std::string name = info.param.target + "_" + info.param.problem;
-  for (char& character : name)
-    if (!std::isalnum(static_cast<unsigned char>(character))) character = '_';
-  return name;
+  return test_name(info.param.target + "_" + info.param.problem);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GpuFurtherProblems, testing::ValuesIn(parameters()), problem_name);

@@ -148,20 +148,14 @@ TEST(GpuLayers, TakeOperands) {
   const ConvProblem problem = problem_from_text("f16_nhwc_i5x6x8.copy_k1x1.mul_c.add");
   const GpuLayer layer(gpu, "x", problem, {});
   const auto tensor = [&](const Shape& shape, double value) {
-    GpuTensor made(gpu, problem.dtype, shape);
     const std::int64_t count = dense_view(static_cast<const void*>(nullptr), problem.dtype, shape).elements();
-    const std::vector<std::byte> bytes =
-        bytes_of(std::vector<double>(static_cast<std::size_t>(count), value), problem.dtype);
-    EXPECT_TRUE(made.copy_from(dense_view(static_cast<const void*>(bytes.data()), problem.dtype, shape)).ok());
-    return made;
+    return device_tensor(gpu, problem.dtype, shape, std::vector<double>(static_cast<std::size_t>(count), value));
   };
   const GpuTensor in = tensor({2, 5, 6, 8}, 3), factors = tensor({2, 1, 1, 8}, 4), terms = tensor({2, 5, 6, 8}, 0.5);
   GpuTensor out = tensor({2, 5, 6, 8}, 0);
   const GpuTensor *both[] = {&factors, &terms}, *exchanged[] = {&terms, &factors}, *overlapping[] = {&factors, &out};
   ASSERT_TRUE(layer.run(in, both, 2, out).ok());
-  std::vector<std::byte> made(2 * 5 * 6 * 8 * size_bytes(problem.dtype));
-  ASSERT_TRUE(out.copy_to(dense_view(static_cast<void*>(made.data()), problem.dtype, out.shape())).ok());
-  EXPECT_EQ(values_of(made, problem.dtype), std::vector<double>(2 * 5 * 6 * 8, 12.5));
+  EXPECT_EQ(values_of(out), std::vector<double>(2 * 5 * 6 * 8, 12.5));
 
   EXPECT_EQ(layer.run(in, out).code(), StatusCode::invalid_shape);
   EXPECT_EQ(layer.run(in, exchanged, 2, out).code(), StatusCode::invalid_shape);
@@ -169,10 +163,7 @@ TEST(GpuLayers, TakeOperands) {
 }
 
 std::string case_name(const testing::TestParamInfo<Parameter>& info) {
-  std::string name = info.param.target + "_" + cases()[info.param.index].name;
-  for (char& character : name)
-    if (!std::isalnum(static_cast<unsigned char>(character))) character = '_';
-  return name;
+  return test_name(info.param.target + "_" + cases()[info.param.index].name);
 }
 
 INSTANTIATE_TEST_SUITE_P(Keras, Goldens, testing::ValuesIn(parameters()), case_name);

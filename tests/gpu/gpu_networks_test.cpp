@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -30,23 +29,7 @@ constexpr std::int64_t kBatch = 2;
 GpuTensor make_tensor(const GpuContext& gpu, const NetworkTensorInfo& port, const std::vector<double>& values) {
   Shape shape = port.shape;
   shape[0] = kBatch * port.images;
-  GpuTensor tensor(gpu, port.dtype, shape);
-  std::vector<double> all = values;
-  all.resize(static_cast<std::size_t>(dense_view(static_cast<const void*>(nullptr), port.dtype, shape).elements()),
-             std::numeric_limits<double>::quiet_NaN());
-  const std::vector<std::byte> bytes = bytes_of(all, port.dtype);
-  const Status status = tensor.copy_from(dense_view(static_cast<const void*>(bytes.data()), port.dtype, shape));
-  if (!status.ok()) throw std::runtime_error(status.message());
-  return tensor;
-}
-
-std::vector<double> values_of(const GpuTensor& tensor) {
-  const std::int64_t elements =
-      dense_view(static_cast<const void*>(nullptr), tensor.dtype(), tensor.shape()).elements();
-  std::vector<std::byte> bytes(static_cast<std::size_t>(elements) * size_bytes(tensor.dtype()));
-  const Status status = tensor.copy_to(dense_view(static_cast<void*>(bytes.data()), tensor.dtype(), tensor.shape()));
-  if (!status.ok()) throw std::runtime_error(status.message());
-  return test::values_of(bytes, tensor.dtype());
+  return device_tensor(gpu, port.dtype, shape, values);
 }
 
 PortValues run_network(const GpuContext& gpu, const GpuNetwork& network, const PortValues& inputs) {
@@ -252,9 +235,7 @@ TEST_F(GpuNetworkCalls, ReportWhatIsWrong) {
 }
 
 std::string network_name(const testing::TestParamInfo<Parameter>& info) {
-  std::string name = info.param.target + "_" + info.param.library.name;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+  return test_name(info.param.target + "_" + info.param.library.name);
 }
 
 INSTANTIATE_TEST_SUITE_P(Small, GpuNetworks, testing::ValuesIn(parameters()), network_name);

@@ -35,14 +35,14 @@ PlacedImages::PlacedImages(const GpuContext& context, DataType dtype, Layout lay
       batch_(batch),
       first_(first),
       image_pitch_(pitch_of(extents, pitches)),
-      memory_(context, dtype, {first + batch * image_pitch_}) {
-  std::vector<double> all(static_cast<std::size_t>(memory_.shape()[0]), kUntouched);
+      memory_(device_tensor(context, dtype, {first + batch * image_pitch_}, placed(values))) {}
+
+std::vector<double> PlacedImages::placed(const std::vector<double>& values) const {
+  std::vector<double> all(static_cast<std::size_t>(first_ + batch_ * image_pitch_), kUntouched);
   const std::vector<std::size_t> at = places();
   for (std::size_t i = 0; i < at.size(); ++i)
     all[at[i]] = values.empty() ? std::numeric_limits<double>::quiet_NaN() : values.at(i);
-  const std::vector<std::byte> bytes = bytes_of(all, dtype_);
-  const Status status = memory_.copy_from(dense_view(static_cast<const void*>(bytes.data()), dtype_, memory_.shape()));
-  if (!status.ok()) throw std::runtime_error(status.message());
+  return all;
 }
 
 DeviceImages PlacedImages::images() const {
@@ -67,10 +67,7 @@ std::vector<std::size_t> PlacedImages::places() const {
 }
 
 std::vector<double> PlacedImages::values() const {
-  std::vector<std::byte> bytes(static_cast<std::size_t>(memory_.shape()[0]) * size_bytes(dtype_));
-  const Status status = memory_.copy_to(dense_view(static_cast<void*>(bytes.data()), dtype_, memory_.shape()));
-  if (!status.ok()) throw std::runtime_error(status.message());
-  std::vector<double> all = values_of(bytes, dtype_), values;
+  std::vector<double> all = values_of(memory_), values;
   for (const std::size_t place : places()) {
     values.push_back(all[place]);
     all[place] = kUntouched;

@@ -27,6 +27,8 @@ class PlacedImages {
  private:
   /// Places of the images' elements in the memory, in the order of the values.
   std::vector<std::size_t> places() const;
+  /// The memory with the values in their places.
+  std::vector<double> placed(const std::vector<double>& values) const;
 
   DataType dtype_;
   Layout layout_;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Needs an NVIDIA GPU. Runs the golden cases and small networks through the CUDA driver, once for each CUDA target, then
-# times the layers of MobileNetV1 and Xception against cuDNN and torch.compile (scripts/gpu_bench.py). Installs torch into its own
-# virtual environment, build/gpu-check/venv.
+# times the layers of MobileNetV1 and Xception against cuDNN and torch.compile (scripts/gpu_bench.py). Installs torch
+# into its own virtual environment, build/gpu-check/venv.
 #
 # Environment:
 #   SEPCONV_GPU_CHECK_TARGETS   targets of the cases and networks, separated by semicolons; targets newer than the GPU fail
